@@ -1,0 +1,1 @@
+"""What the functions share: the ledger, its use cases and the adapters to AWS."""

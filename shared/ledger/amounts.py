@@ -1,0 +1,56 @@
+"""Amounts of money: parsed exactly, kept as integers.
+
+The API speaks millicents (1/1000 cent) with at most three decimals; the ledger stores microcents (1/1000 millicent),
+the integer in which every computation is exact.
+"""
+
+import re
+from decimal import Decimal
+from typing import Final
+
+from shared.ledger.errors import InvalidAmount
+
+MICROCENTS_PER_MILLICENT: Final = 1000
+MAX_AMOUNT_MICROCENTS: Final = 10**15
+MAX_AMOUNT_MILLICENTS: Final = MAX_AMOUNT_MICROCENTS // MICROCENTS_PER_MILLICENT
+
+_DECIMALS: Final = 3
+_DECIMAL_STRING: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
+
+
+def parse_millicents(value: object) -> int:
+    """Reads an amount of the API and returns it in microcents.
+
+    `value` is what an exact JSON parser yields for a number (int or Decimal, never float) or a decimal string such as
+    "42.500". Raises InvalidAmount, whose message completes the sentence "<field> must be …".
+    """
+    amount = _exact(value)
+    if not amount.is_finite():
+        raise InvalidAmount("a finite number")
+    if amount < 0:
+        raise InvalidAmount("0 or more")
+    if amount > MAX_AMOUNT_MILLICENTS:
+        raise InvalidAmount(f"at most {MAX_AMOUNT_MILLICENTS} millicents")
+    if _decimals(amount) > _DECIMALS:
+        raise InvalidAmount("given with at most three decimals")
+    return int(amount * MICROCENTS_PER_MILLICENT)
+
+
+def to_millicents(amount_microcents: int) -> int | Decimal:
+    """The amount as the API writes it: an int where it is whole, else a Decimal with one to three decimals."""
+    whole, rest = divmod(amount_microcents, MICROCENTS_PER_MILLICENT)
+    return Decimal(amount_microcents).scaleb(-_DECIMALS).normalize() if rest else whole
+
+
+def _exact(value: object) -> Decimal:
+    # bool is an int to Python; to a ledger `true` is no amount. A float has already lost the exact value.
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        raise InvalidAmount("a number or a decimal string")
+    if isinstance(value, str) and not _DECIMAL_STRING.fullmatch(value):
+        raise InvalidAmount('a number or a decimal string such as "42.5"')
+    return Decimal(value)
+
+
+def _decimals(amount: Decimal) -> int:
+    exponent = amount.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0

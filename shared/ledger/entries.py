@@ -1,0 +1,176 @@
+"""Entries: the rows of the ledger.
+
+An entry is the idempotency record of its operation, a line of the account's history, the audit row and the outbox, all in
+one. It holds its own input (kind and parameters) and its whole effect, so that it can be answered again word for word and
+replayed through the reducer.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.ledger.accounts import SCHEMA_VERSION, Account, Balances
+from shared.ledger.amounts import to_millicents
+from shared.ledger.canonical import canonical_json, sha256_hex
+from shared.ledger.grants import Draw
+from shared.ledger.operations import Kind, Operation, Outcome, Reason, Terms, parameters_of, terms_from
+from shared.ledger.times import rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row. Amounts in microcents, `amount` signed (a charge is negative), times in epoch milliseconds.
+
+    `shortfall` is what was missing: to a refused charge, or of the cost of a partial one. `hash` covers every other field,
+    `prev_hash` included, which chains the entries of an account.
+    """
+
+    account: Account
+    key: str
+    seq: int
+    kind: Kind
+    parameters: Mapping[str, Any]
+    amount: int
+    outcome: Outcome
+    reason: Reason | None
+    shortfall: int
+    before: Balances
+    after: Balances
+    drawn: tuple[Draw, ...]
+    by: str
+    app: str | None
+    meter: str | None
+    metadata: Mapping[str, Any] | None
+    at_ms: int
+    correlation_id: str
+    request_hash: str
+    prev_hash: str
+    hash: str
+
+    @property
+    def terms(self) -> Terms:
+        return terms_from(self.kind, self.parameters)
+
+    @property
+    def is_refused(self) -> bool:
+        return self.outcome == "refused"
+
+
+def operation_of(entry: Entry) -> Operation:
+    """The operation that the entry records."""
+    return Operation(
+        account=entry.account,
+        key=entry.key,
+        terms=entry.terms,
+        by=entry.by,
+        correlation_id=entry.correlation_id,
+        app=entry.app,
+        meter=entry.meter,
+        metadata=entry.metadata,
+    )
+
+
+def record_of(entry: Entry) -> str:
+    """The canonical text that the entry's hash covers. `entry_from_record` is the way back."""
+    return canonical_json(
+        {
+            "schema": SCHEMA_VERSION,
+            "tenant": entry.account.tenant,
+            "actor": entry.account.actor,
+            "key": entry.key,
+            "seq": entry.seq,
+            "kind": entry.kind,
+            "parameters": entry.parameters,
+            "amount": entry.amount,
+            "outcome": entry.outcome,
+            "reason": entry.reason,
+            "shortfall": entry.shortfall,
+            "before": _balances(entry.before),
+            "after": _balances(entry.after),
+            "drawn": [_draw(draw) for draw in entry.drawn],
+            "by": entry.by,
+            "app": entry.app,
+            "meter": entry.meter,
+            "metadata": entry.metadata,
+            "at_ms": entry.at_ms,
+            "correlation_id": entry.correlation_id,
+            "request_hash": entry.request_hash,
+            "prev_hash": entry.prev_hash,
+        }
+    )
+
+
+def hash_of(entry: Entry) -> str:
+    """What the entry's hash must be."""
+    return sha256_hex(record_of(entry))
+
+
+def public_entry(entry: Entry) -> dict[str, Any]:
+    """The entry as the API and the events show it: amounts in millicents, times as RFC 3339."""
+    return {
+        "key": entry.key,
+        "seq": entry.seq,
+        "kind": entry.kind,
+        "actor": entry.account.actor,
+        "app": entry.app,
+        "by": entry.by,
+        "amount": to_millicents(entry.amount),
+        "available_before": to_millicents(entry.before.available),
+        "available_after": to_millicents(entry.after.available),
+        "held_before": to_millicents(entry.before.held),
+        "held_after": to_millicents(entry.after.held),
+        "drawn": [_public_draw(draw) for draw in entry.drawn],
+        "meter": entry.meter,
+        "metadata": entry.metadata,
+        "at": rfc3339(entry.at_ms),
+        "outcome": entry.outcome,
+        "reason": entry.reason or entry.parameters.get("note"),
+        "hash": entry.hash,
+    }
+
+
+def public_balance(balances: Balances) -> dict[str, Any]:
+    """`balance` of an answer, in millicents."""
+    return {name: to_millicents(amount) for name, amount in _balances(balances).items()}
+
+
+def entry_from_record(record: str, digest: str) -> Entry:
+    """Reads a stored entry back. Nothing is checked here: whether `digest` is right is for chain.py to say.
+
+    Raises ValueError, KeyError or TypeError where the text is no record.
+    """
+    fields = json.loads(record)
+    if fields.pop("schema") != SCHEMA_VERSION:
+        raise ValueError("a record of another schema")
+    return Entry(
+        account=Account(fields.pop("tenant"), fields.pop("actor")),
+        before=Balances(**fields.pop("before")),
+        after=Balances(**fields.pop("after")),
+        drawn=tuple(Draw(**draw) for draw in fields.pop("drawn")),
+        hash=digest,
+        **fields,
+    )
+
+
+def _balances(balances: Balances) -> dict[str, int]:
+    return {
+        "available": balances.available,
+        "held": balances.held,
+        "funded": balances.funded,
+        "spent": balances.spent,
+    }
+
+
+def _draw(draw: Draw) -> dict[str, Any]:
+    return {name: getattr(draw, name) for name in draw.__slots__}
+
+
+def _public_draw(draw: Draw) -> dict[str, Any]:
+    return {
+        "grant": draw.grant_id,
+        "amount": to_millicents(draw.amount),
+        "priority": draw.priority,
+        "category": draw.category,
+        "expires_at": None if draw.expires_at_ms is None else rfc3339(draw.expires_at_ms),
+    }

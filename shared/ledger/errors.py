@@ -1,0 +1,60 @@
+"""What can keep an operation from being recorded.
+
+A refusal (insufficient credits, a funding conflict …) is not an error: it is an entry on the record, see `Reason` in
+operations.py. The errors here mean that nothing was written, or that nobody can tell yet.
+"""
+
+from typing import ClassVar
+
+
+class LedgerError(Exception):
+    """Base of every error of the domain; `code` is the stable name that the API shows."""
+
+    code: ClassVar[str]
+
+
+class InvalidAmount(LedgerError, ValueError):
+    """An amount that is no amount. The message completes the sentence "<field> must be …"."""
+
+    code = "invalid_amount"
+
+
+class InvalidOperation(LedgerError):
+    """The content of the operation can never be recorded; nothing was written."""
+
+    code = "invalid_operation"
+
+    def __init__(self, field: str, must_be: str) -> None:
+        super().__init__(f"{field} must be {must_be}")
+        self.field = field
+        self.must_be = must_be
+
+
+class IdempotencyKeyReused(LedgerError):
+    """The key belongs to an operation with other content."""
+
+    code = "idempotency_key_reused"
+
+
+class AccountNotFound(LedgerError):
+    """Nothing was ever recorded for this actor."""
+
+    code = "account_not_found"
+
+
+class OperationNotFound(LedgerError):
+    """Nothing is recorded under this key."""
+
+    code = "operation_not_found"
+
+
+class LedgerThrottled(LedgerError):
+    """The store turned every attempt away before the deadline; nothing was written."""
+
+    code = "throttled"
+
+
+class LedgerUnavailable(LedgerError):
+    """The deadline passed without a certain answer. The same key again is safe and finds out."""
+
+    code = "ledger_unavailable"

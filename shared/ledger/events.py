@@ -1,0 +1,71 @@
+"""Events: what the bus carries. Each is derived from an entry (or a check), so that it can be made again at any time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from shared.ledger.accounts import Account
+from shared.ledger.entries import Entry, public_entry, record_of
+from shared.ledger.times import rfc3339
+
+SOURCE: Final = "millicent"
+VERSION: Final = 1
+CHECK_DETAIL_TYPE: Final = "credit.check-available"
+
+DETAIL_TYPES: Final[Mapping[str, str]] = {
+    "charge": "credit.record-cost",
+    "funding_update": "credit.funding-update",
+    "grant": "credit.funding-update",
+    "expire": "credit.expire",
+}
+
+_NAMESPACE: Final[UUID] = uuid5(NAMESPACE_URL, "urn:millicent:event")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`detail` is plain data; amounts in it are int or Decimal millicents."""
+
+    detail_type: str
+    detail: Mapping[str, Any]
+
+
+def entry_event(entry: Entry) -> Event:
+    """The event of an entry. Its `data` is the public entry and `record`, the exact text that the entry's hash covers."""
+    account = entry.account
+    return Event(
+        detail_type=DETAIL_TYPES[entry.kind],
+        detail={
+            "version": VERSION,
+            "event_id": _event_id(account, f"entry/{entry.seq}"),
+            "tenant": account.tenant,
+            "actor": account.actor,
+            "seq": entry.seq,
+            "occurred_at": rfc3339(entry.at_ms),
+            "correlation_id": entry.correlation_id,
+            "data": {**public_entry(entry), "record": record_of(entry)},
+        },
+    )
+
+
+def check_event(account: Account, check_id: str, answer: Mapping[str, Any], at_ms: int, correlation_id: str) -> Event:
+    """The event of a check. It changes nothing, so it has no seq; `data` is the answer that was given."""
+    return Event(
+        detail_type=CHECK_DETAIL_TYPE,
+        detail={
+            "version": VERSION,
+            "event_id": _event_id(account, f"check/{check_id}"),
+            "tenant": account.tenant,
+            "actor": account.actor,
+            "seq": None,
+            "occurred_at": rfc3339(at_ms),
+            "correlation_id": correlation_id,
+            "data": dict(answer),
+        },
+    )
+
+
+def _event_id(account: Account, subject: str) -> str:
+    # Ids and keys cannot hold "/", so no two subjects spell the same name.
+    return str(uuid5(_NAMESPACE, f"{account.tenant}/{account.actor}/{subject}"))

@@ -1,0 +1,106 @@
+"""Grants: the lots that credits came in, each with a priority, an expiry and a category.
+
+A collection of grants is a tuple in draw-down order: priority (lower first), then earliest expiry, then earliest
+created. A grant is created by the entry whose `seq` it carries, so the order of creation is the order of seq.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
+
+Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
+
+MAX_OPEN_GRANTS: Final = 16
+DEFAULT_PRIORITY: Final = 10
+_NEVER_MS: Final = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A lot of credits. `remaining` of `amount` microcents are left; unusable at `expires_at_ms` and after."""
+
+    seq: int
+    amount: int
+    remaining: int
+    priority: int
+    category: Category
+    expires_at_ms: int | None
+
+    @property
+    def id(self) -> str:
+        return f"g{self.seq}"
+
+
+Grants: TypeAlias = tuple[Grant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """`amount` microcents moved out of (or, on a refund, back into) a grant. Carries all that would restore it."""
+
+    grant_seq: int
+    amount: int
+    priority: int
+    category: Category
+    expires_at_ms: int | None
+
+    @property
+    def grant_id(self) -> str:
+        return f"g{self.grant_seq}"
+
+
+def draw_down(grants: Grants, amount: int) -> tuple[Grants, tuple[Draw, ...]]:
+    """Takes `amount` from the grants in order. What they cannot give is left to the caller: an overdraft."""
+    left: list[Grant] = []
+    draws: list[Draw] = []
+    for grant in grants:
+        taken = min(grant.remaining, amount)
+        amount -= taken
+        if taken:
+            draws.append(_draw(grant, taken))
+        if taken < grant.remaining:
+            left.append(replace(grant, remaining=grant.remaining - taken) if taken else grant)
+    return tuple(left), tuple(draws)
+
+
+def withdraw(grants: Grants, amount: int) -> tuple[Grants, tuple[Draw, ...]]:
+    """Takes `amount` back in reverse draw-down order: a correction of the funding first takes what would last be spent."""
+    left, draws = draw_down(grants[::-1], amount)
+    return left[::-1], draws
+
+
+def add_grant(grants: Grants, grant: Grant) -> Grants:
+    """Puts a grant in its place; one with the same priority, expiry and category grows instead, so that few stay open."""
+    if not grant.remaining:
+        return grants
+    for index, other in enumerate(grants):
+        if _mergeable(other, grant):
+            grown = replace(other, amount=other.amount + grant.amount, remaining=other.remaining + grant.remaining)
+            return (*grants[:index], grown, *grants[index + 1 :])
+    return in_draw_down_order((*grants, grant))
+
+
+def expire_due(grants: Grants, now_ms: int) -> tuple[Grants, tuple[Draw, ...]]:
+    """Splits off what has expired. The instant of expiry itself is too late."""
+    left = tuple(grant for grant in grants if not is_due(grant, now_ms))
+    return left, tuple(_draw(grant, grant.remaining) for grant in grants if is_due(grant, now_ms))
+
+
+def is_due(grant: Grant, now_ms: int) -> bool:
+    return grant.expires_at_ms is not None and grant.expires_at_ms <= now_ms
+
+
+def in_draw_down_order(grants: Iterable[Grant]) -> Grants:
+    return tuple(sorted(grants, key=_draw_down_rank))
+
+
+def _draw_down_rank(grant: Grant) -> tuple[int, int, int]:
+    return grant.priority, _NEVER_MS if grant.expires_at_ms is None else grant.expires_at_ms, grant.seq
+
+
+def _mergeable(one: Grant, other: Grant) -> bool:
+    return (one.priority, one.expires_at_ms, one.category) == (other.priority, other.expires_at_ms, other.category)
+
+
+def _draw(grant: Grant, amount: int) -> Draw:
+    return Draw(grant.seq, amount, grant.priority, grant.category, grant.expires_at_ms)

@@ -1,0 +1,114 @@
+"""Operations: what a caller asks of an account, identified by an idempotency key that the caller made.
+
+Each kind has its terms: the content that decides its effect. Amounts are microcents, times epoch milliseconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal, TypeAlias
+
+from shared.ledger.accounts import Account
+from shared.ledger.canonical import canonical_json, sha256_hex
+from shared.ledger.grants import DEFAULT_PRIORITY, Category
+
+IfInsufficient: TypeAlias = Literal["refuse", "overdraw", "partial"]
+Kind: TypeAlias = Literal["charge", "funding_update", "grant", "expire"]
+Outcome: TypeAlias = Literal["applied", "partial", "refused"]
+Reason: TypeAlias = Literal["insufficient_credits", "funding_conflict", "would_overdraw", "too_many_grants"]
+
+SYSTEM_CALLER: Final = "millicent"
+"""`by` of entries that the ledger writes on its own account, such as an expiry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Takes `cost`. What happens when it is not there: `refuse`, go below zero (`overdraw`), or take the rest (`partial`)."""
+
+    kind: ClassVar[Kind] = "charge"
+    cost: int
+    if_insufficient: IfInsufficient = "refuse"
+    check_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FundingUpdate:
+    """Compare and set of the funded total. `force` lets a reduction push the account below its limit."""
+
+    kind: ClassVar[Kind] = "funding_update"
+    old_amount: int
+    new_amount: int
+    force: bool = False
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantCredits:
+    """Adds a lot of credits, unusable from `expires_at_ms` on."""
+
+    kind: ClassVar[Kind] = "grant"
+    amount: int
+    category: Category = "purchased"
+    priority: int = DEFAULT_PRIORITY
+    expires_at_ms: int | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Removes what is left of the grants that are due. Only the ledger itself asks for it."""
+
+    kind: ClassVar[Kind] = "expire"
+
+
+Terms: TypeAlias = Charge | FundingUpdate | GrantCredits | Expire
+
+_TERMS: Final[Mapping[str, type[Terms]]] = {
+    terms.kind: terms for terms in (Charge, FundingUpdate, GrantCredits, Expire)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One mutation of one account.
+
+    `by` is the identity of the caller, `correlation_id` the request that carried the operation; neither is content: the
+    same key with the same content from another caller or in another request is a replay.
+    """
+
+    account: Account
+    key: str
+    terms: Terms
+    by: str
+    correlation_id: str
+    app: str | None = None
+    meter: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return self.terms.kind
+
+    @property
+    def request_hash(self) -> str:
+        """SHA-256 of the content. Two operations under one key are the same operation if and only if these agree."""
+        return sha256_hex(
+            canonical_json(
+                {
+                    "kind": self.kind,
+                    "parameters": parameters_of(self.terms),
+                    "app": self.app,
+                    "meter": self.meter,
+                    "metadata": self.metadata,
+                }
+            )
+        )
+
+
+def parameters_of(terms: Terms) -> dict[str, Any]:
+    """The terms as plain JSON values, absent ones left out. `terms_from` is the way back."""
+    return {name: value for name in terms.__slots__ if (value := getattr(terms, name)) is not None}
+
+
+def terms_from(kind: str, parameters: Mapping[str, Any]) -> Terms:
+    """The terms that an entry of this kind was recorded with."""
+    return _TERMS[kind](**parameters)

@@ -1,0 +1,84 @@
+"""Ports: what the use cases need of the world. Adapters and fakes implement them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
+
+from shared.ledger.accounts import Account, AccountState
+from shared.ledger.entries import Entry
+from shared.ledger.events import Event
+from shared.ledger.operations import Kind, Operation
+from shared.ledger.protocol import Recorded
+
+_Item = TypeVar("_Item", covariant=True)
+
+Kept: TypeAlias = Literal["kept", "already_kept", "differs"]
+"""What became of an audit row: written, there already word for word, or there with other content."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFilter:
+    """Which entries to list, newest first. Times in epoch milliseconds, `from_ms` inclusive, `to_ms` exclusive."""
+
+    limit: int
+    before_seq: int | None = None
+    kind: Kind | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_Item]):
+    """`next_before_seq` continues the listing; None at its end."""
+
+    items: tuple[_Item, ...]
+    next_before_seq: int | None
+
+
+class Ledger(Protocol):
+    """The record itself."""
+
+    def record(self, operation: Operation, now_ms: int) -> Recorded:
+        """See protocol.record for the guarantees and errors."""
+        ...
+
+    def state(self, account: Account) -> AccountState | None:
+        """A strong read. None for an account that nothing was ever recorded for."""
+        ...
+
+    def entry(self, account: Account, key: str) -> Entry | None:
+        """A strong read of what is recorded under a key."""
+        ...
+
+    def entries(self, account: Account, wanted: EntryFilter) -> Page[Entry]:
+        """May trail the newest writes by a moment."""
+        ...
+
+
+class AuditTrail(Protocol):
+    """The audit table: a copy of the ledger that no role can change. Rows can only be added."""
+
+    def keep_entry(self, entry: Entry, event_id: str) -> Kept: ...
+
+    def keep_check(self, event: Event) -> Kept: ...
+
+    def page(self, account: Account, limit: int, before_seq: int | None) -> Page[Entry]:
+        """Newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Indexes of the events that the bus did not take; empty when it took all."""
+
+    failed: tuple[int, ...] = field(default=())
+
+
+class EventBus(Protocol):
+    def publish(self, events: Sequence[Event]) -> Published: ...
+
+
+class FailureQueue(Protocol):
+    """Where a stream record goes that can never be published."""
+
+    def send(self, record: object, why: str) -> None: ...
