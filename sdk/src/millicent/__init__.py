@@ -1,0 +1,1 @@
+"""Millicent: prepaid credits and metering."""
