@@ -1,0 +1,196 @@
+"""The protocol against a scripted store: what it asks, and what it makes of every answer."""
+
+from dataclasses import replace
+
+import pytest
+
+from shared.ledger.accounts import AccountState
+from shared.ledger.entries import Entry, hash_of
+from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerThrottled, LedgerUnavailable
+from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operation
+from shared.ledger.protocol import (
+    FIRST_PAUSE_MS,
+    LONGEST_PAUSE_MS,
+    Busy,
+    Command,
+    Commit,
+    Committed,
+    Found,
+    FoundEntry,
+    Lookup,
+    Outcome,
+    Pause,
+    Read,
+    Recorded,
+    Reply,
+    Resumed,
+    TurnedDown,
+    Unknown,
+    record,
+)
+from shared.ledger.reducer import apply
+from tests.builders import ALICE, NOW_MS, after, operation
+
+FUNDED = after(FundingUpdate(0, 100))
+CHARGE = operation("k", Charge(30), request="this request")
+WRITTEN = apply(FUNDED, CHARGE, NOW_MS).entries[-1]
+BY_ANOTHER_REQUEST = apply(FUNDED, replace(CHARGE, correlation_id="another request"), NOW_MS).entries[-1]
+OTHER_CONTENT = apply(FUNDED, operation("k", Charge(31)), NOW_MS).entries[-1]
+
+
+def run(
+    *outcomes: Outcome, operation: Operation = CHARGE, remaining_ms: int = 5000
+) -> tuple[Recorded, list[Command]]:
+    """Feeds the outcomes in order (pauses resume by themselves) and returns the result and all commands."""
+    steps = record(operation, NOW_MS)
+    commands = [next(steps)]
+    script = iter(outcomes)
+    try:
+        while True:
+            outcome = Resumed() if isinstance(commands[-1], Pause) else next(script)
+            commands.append(steps.send(Reply(outcome, remaining_ms)))
+    except StopIteration as end:
+        assert next(script, None) is None, "the protocol did not ask for everything in the script"
+        return end.value, commands
+
+
+def committed_states(commands: list[Command]) -> list[AccountState]:
+    return [command.change.seen for command in commands if isinstance(command, Commit)]
+
+
+def test_an_operation_is_read_applied_and_committed() -> None:
+    result, commands = run(Found(FUNDED), Committed())
+    assert result == Recorded(WRITTEN, replayed=False)
+    assert commands == [Read(ALICE), Commit(apply(FUNDED, CHARGE, NOW_MS))]
+
+
+def test_an_account_that_does_not_exist_is_one_without_entries() -> None:
+    result, _ = run(Found(None), Committed())
+    assert (result.entry.seq, result.entry.outcome) == (1, "refused")
+
+
+def test_a_key_with_an_entry_of_the_same_content_is_answered_with_it() -> None:
+    result, _ = run(Found(FUNDED), TurnedDown((BY_ANOTHER_REQUEST,), None))
+    assert result == Recorded(BY_ANOTHER_REQUEST, replayed=True)
+
+
+def test_a_key_with_an_entry_of_other_content_is_a_reused_key() -> None:
+    with pytest.raises(IdempotencyKeyReused):
+        run(Found(FUNDED), TurnedDown((OTHER_CONTENT,), None))
+
+
+def test_the_entry_wins_over_a_state_that_moved_on() -> None:
+    result, _ = run(Found(FUNDED), TurnedDown((BY_ANOTHER_REQUEST,), after(FundingUpdate(0, 100), Charge(30))))
+    assert result.replayed
+
+
+def test_a_state_that_moved_on_is_applied_to_again_without_a_second_read() -> None:
+    moved = after(FundingUpdate(0, 100), Charge(90))
+    result, commands = run(Found(FUNDED), TurnedDown((), moved), Committed())
+    assert (result.entry.outcome, result.entry.seq) == ("refused", 3)
+    assert [type(command) for command in commands] == [Read, Commit, Pause, Commit]
+    assert committed_states(commands) == [FUNDED, moved]
+
+
+def test_an_entry_of_the_ledgers_own_does_not_answer_for_the_operation() -> None:
+    state = after(GrantCredits(10, expires_at_ms=NOW_MS + 5))
+    late = operation("late", Charge(1))
+    first = apply(state, operation("other", Charge(1)), NOW_MS + 5)
+    steps = record(late, NOW_MS + 5)
+    next(steps)
+    steps.send(Reply(Found(state), 5000))
+    steps.send(Reply(TurnedDown((first.entries[0],), first.state), 5000))
+    commit = steps.send(Reply(Resumed(), 5000))
+    assert isinstance(commit, Commit)
+    assert commit.change.seen == first.state
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_very_same_change() -> None:
+    result, commands = run(Found(FUNDED), Unknown(), Committed())
+    assert not result.replayed
+    commits = [command for command in commands if isinstance(command, Commit)]
+    assert commits[0] == commits[1]
+
+
+def test_an_entry_that_this_request_wrote_before_its_answer_was_lost_is_a_first_answer() -> None:
+    result, _ = run(Found(FUNDED), Unknown(), TurnedDown((WRITTEN,), after(FundingUpdate(0, 100), Charge(30))))
+    assert result == Recorded(WRITTEN, replayed=False)
+
+
+def test_busy_is_tried_again_with_the_very_same_change() -> None:
+    _, commands = run(Found(FUNDED), Busy(), Busy(throttled=True), Committed())
+    assert committed_states(commands) == [FUNDED] * 3
+
+
+def test_a_read_is_tried_again_until_it_answers() -> None:
+    _, commands = run(Busy(throttled=True), Unknown(), Found(FUNDED), Committed())
+    assert [type(command) for command in commands] == [Read, Pause, Read, Pause, Read, Commit]
+
+
+def test_pauses_grow_up_to_a_ceiling() -> None:
+    _, commands = run(Found(FUNDED), *[Busy()] * 12, Committed())
+    ceilings = [command.ceiling_ms for command in commands if isinstance(command, Pause)]
+    assert ceilings[:4] == [FIRST_PAUSE_MS * factor for factor in (1, 2, 4, 8)]
+    assert ceilings[-1] == max(ceilings) == LONGEST_PAUSE_MS
+
+
+def test_a_pause_is_no_longer_than_the_time_that_is_left() -> None:
+    _, commands = run(Found(FUNDED), Busy(), Committed(), remaining_ms=3)
+    assert commands[2] == Pause(3)
+
+
+def test_out_of_time_after_throttling_alone_nothing_was_written() -> None:
+    with pytest.raises(LedgerThrottled):
+        run(Found(FUNDED), Busy(throttled=True), remaining_ms=0)
+
+
+def test_out_of_time_with_an_attempt_in_doubt_the_outcome_is_unknown() -> None:
+    steps = record(CHARGE, NOW_MS)
+    next(steps)
+    steps.send(Reply(Found(FUNDED), 5000))
+    steps.send(Reply(Unknown(), 5000))
+    steps.send(Reply(Resumed(), 5000))
+    with pytest.raises(LedgerUnavailable):
+        steps.send(Reply(Busy(throttled=True), 0))
+
+
+def test_out_of_time_on_a_contended_account_is_unavailable() -> None:
+    with pytest.raises(LedgerUnavailable):
+        run(Found(FUNDED), TurnedDown((), after(FundingUpdate(0, 100), Charge(1))), remaining_ms=0)
+
+
+def test_a_doubt_is_over_once_a_commit_was_turned_down() -> None:
+    steps = record(CHARGE, NOW_MS)
+    next(steps)
+    moved = after(FundingUpdate(0, 100), Charge(1))
+    for outcome in (Found(FUNDED), Unknown(), Resumed(), TurnedDown((), moved), Resumed()):
+        steps.send(Reply(outcome, 5000))
+    with pytest.raises(LedgerThrottled):
+        steps.send(Reply(Busy(throttled=True), 0))
+
+
+OVER = operation("g", GrantCredits(10, expires_at_ms=NOW_MS - 1))
+
+
+def test_content_that_no_state_accepts_writes_nothing() -> None:
+    steps = record(OVER, NOW_MS)
+    next(steps)
+    assert steps.send(Reply(Found(FUNDED), 5000)) == Lookup(ALICE, "g")
+    with pytest.raises(InvalidOperation):
+        steps.send(Reply(FoundEntry(None), 5000))
+
+
+def test_content_that_was_valid_when_first_sent_is_answered_with_its_entry() -> None:
+    granted: Entry = apply(FUNDED, OVER, NOW_MS - 10).entries[-1]
+    result, _ = run(Found(FUNDED), Unknown(), FoundEntry(granted), operation=OVER)
+    assert result == Recorded(granted, replayed=True)
+
+
+def test_an_invalid_operation_under_a_used_key_is_a_reused_key() -> None:
+    with pytest.raises(IdempotencyKeyReused):
+        run(Found(FUNDED), FoundEntry(replace(WRITTEN, key="g")), operation=OVER)
+
+
+def test_the_hash_of_a_written_entry_differs_between_two_requests_with_the_same_content() -> None:
+    assert hash_of(WRITTEN) != hash_of(BY_ANOTHER_REQUEST)
+    assert WRITTEN.request_hash == BY_ANOTHER_REQUEST.request_hash
