@@ -1,0 +1,64 @@
+# Commands for people. `make` alone lists them. Targets `build-*` are for `sam build` (build.mk).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+export SAM_CLI_TELEMETRY := 0
+
+VENV := .venv/bin
+ENVIRONMENT = $(PYTHON) local/environments.py
+
+-include build.mk
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+.PHONY: python
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on PATH: install Python 3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+
+.PHONY: dev sam cloud
+dev: python
+	@$(ENVIRONMENT) .venv requirements/dev.txt --editable sdk
+sam: python
+	@$(ENVIRONMENT) .tools/sam requirements/sam.txt
+cloud: python
+	@$(ENVIRONMENT) .tools/cloud requirements/cloud.txt
+
+.PHONY: setup
+setup: dev sam cloud ## Install the pinned tools into .venv and .tools (only what changed)
+	@echo "set up: .venv, .tools/sam, .tools/cloud"
+
+LOCK = $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+       --no-header --annotation-style line $(if $(UPGRADE),--upgrade)
+
+.PHONY: lock
+lock: dev ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 moves the pins)
+	$(LOCK) requirements/runtime.in -o requirements.txt
+	$(LOCK) requirements/dev.in sdk/pyproject.toml -o requirements/dev.txt
+	$(LOCK) requirements/sam.in -o requirements/sam.txt
+	$(LOCK) requirements/cloud.in -o requirements/cloud.txt
+
+.PHONY: fmt
+fmt: dev ## Format and fix what can be fixed by itself
+	$(VENV)/ruff check --fix --quiet || true
+	$(VENV)/ruff format
+
+.PHONY: check
+check: dev sam ## Format, lint, layers, types and the template
+	$(VENV)/ruff format --check
+	$(VENV)/ruff check
+	$(VENV)/lint-imports
+	$(VENV)/mypy
+	$(VENV)/cfn-lint template.yaml
+	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate
+	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate --lint
+
+.PHONY: test
+test: setup ## Run all tests but the long ones, the laptop cloud included
+	$(VENV)/pytest -m "not long" $(ARGS)
