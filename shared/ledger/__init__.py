@@ -1,1 +1,4 @@
-"""The domain: prepaid credit accounts as pure functions. Standard library only; no AWS, clock, environment or logging."""
+"""The domain: prepaid credit accounts as pure functions.
+
+Standard library only; no AWS, clock, environment or logging.
+"""

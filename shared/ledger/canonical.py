@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from typing import Any, Final
+from typing import Final
 
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def canonical_json(value: Any) -> str:
+def canonical_json(value: object) -> str:
     """JSON with sorted keys and no white space. Amounts are integers here, so no number has two spellings."""
     return _ENCODER.encode(value)
 

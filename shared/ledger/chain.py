@@ -16,7 +16,7 @@ class Break:
 
 
 def breaks(entries: Iterable[Entry], *, after_seq: int = 0, after_hash: str = GENESIS_HASH) -> list[Break]:
-    """Everything that is wrong with entries that should follow, in order of seq, the one with `after_seq` and `after_hash`."""
+    """All that is wrong with entries that should follow, in order of seq, the one with `after_seq` and `after_hash`."""
     found: list[Break] = []
     for entry in entries:
         if entry.seq != after_seq + 1:

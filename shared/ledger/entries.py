@@ -1,8 +1,8 @@
 """Entries: the rows of the ledger.
 
-An entry is the idempotency record of its operation, a line of the account's history, the audit row and the outbox, all in
-one. It holds its own input (kind and parameters) and its whole effect, so that it can be answered again word for word and
-replayed through the reducer.
+An entry is the idempotency record of its operation, a line of the account's history, the audit row and the outbox,
+all in one. It holds its own input (kind and parameters) and its whole effect, so that it can be answered again word
+for word and replayed through the reducer.
 """
 
 import json
@@ -14,7 +14,7 @@ from shared.ledger.accounts import SCHEMA_VERSION, Account, Balances
 from shared.ledger.amounts import to_millicents
 from shared.ledger.canonical import canonical_json, sha256_hex
 from shared.ledger.grants import Draw
-from shared.ledger.operations import Kind, Operation, Outcome, Reason, Terms, parameters_of, terms_from
+from shared.ledger.operations import Kind, Operation, Outcome, Reason, Terms, terms_from
 from shared.ledger.times import rfc3339
 
 
@@ -22,8 +22,8 @@ from shared.ledger.times import rfc3339
 class Entry:
     """One row. Amounts in microcents, `amount` signed (a charge is negative), times in epoch milliseconds.
 
-    `shortfall` is what was missing: to a refused charge, or of the cost of a partial one. `hash` covers every other field,
-    `prev_hash` included, which chains the entries of an account.
+    `shortfall` is what was missing: to a refused charge, or of the cost of a partial one. `hash` covers every other
+    field, `prev_hash` included, which chains the entries of an account.
     """
 
     account: Account

@@ -1,4 +1,4 @@
-"""Events: what the bus carries. Each is derived from an entry (or a check), so that it can be made again at any time."""
+"""Events: what the bus carries. Each derives from an entry (or a check), so that it can be made again at any time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Event:
 
 
 def entry_event(entry: Entry) -> Event:
-    """The event of an entry. Its `data` is the public entry and `record`, the exact text that the entry's hash covers."""
+    """The event of an entry. `data` is the public entry, with `record`: the exact text that the entry's hash covers."""
     account = entry.account
     return Event(
         detail_type=DETAIL_TYPES[entry.kind],

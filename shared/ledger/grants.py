@@ -64,13 +64,13 @@ def draw_down(grants: Grants, amount: int) -> tuple[Grants, tuple[Draw, ...]]:
 
 
 def withdraw(grants: Grants, amount: int) -> tuple[Grants, tuple[Draw, ...]]:
-    """Takes `amount` back in reverse draw-down order: a correction of the funding first takes what would last be spent."""
+    """Takes `amount` back in reverse order: a correction of the funding first takes what would last be spent."""
     left, draws = draw_down(grants[::-1], amount)
     return left[::-1], draws
 
 
 def add_grant(grants: Grants, grant: Grant) -> Grants:
-    """Puts a grant in its place; one with the same priority, expiry and category grows instead, so that few stay open."""
+    """Puts a grant in its place; one alike in priority, expiry and category grows instead, so that few stay open."""
     if not grant.remaining:
         return grants
     for index, other in enumerate(grants):
@@ -99,7 +99,11 @@ def _draw_down_rank(grant: Grant) -> tuple[int, int, int]:
 
 
 def _mergeable(one: Grant, other: Grant) -> bool:
-    return (one.priority, one.expires_at_ms, one.category) == (other.priority, other.expires_at_ms, other.category)
+    return (one.priority, one.expires_at_ms, one.category) == (
+        other.priority,
+        other.expires_at_ms,
+        other.category,
+    )
 
 
 def _draw(grant: Grant, amount: int) -> Draw:

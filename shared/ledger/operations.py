@@ -22,7 +22,7 @@ SYSTEM_CALLER: Final = "millicent"
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Takes `cost`. What happens when it is not there: `refuse`, go below zero (`overdraw`), or take the rest (`partial`)."""
+    """Takes `cost`. Where that is not there: `refuse`, go below zero (`overdraw`), or take what is (`partial`)."""
 
     kind: ClassVar[Kind] = "charge"
     cost: int

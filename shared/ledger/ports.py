@@ -10,7 +10,7 @@ from shared.ledger.events import Event
 from shared.ledger.operations import Kind, Operation
 from shared.ledger.protocol import Recorded
 
-_Item = TypeVar("_Item", covariant=True)
+_Item_co = TypeVar("_Item_co", covariant=True)
 
 Kept: TypeAlias = Literal["kept", "already_kept", "differs"]
 """What became of an audit row: written, there already word for word, or there with other content."""
@@ -28,10 +28,10 @@ class EntryFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[_Item]):
+class Page(Generic[_Item_co]):
     """`next_before_seq` continues the listing; None at its end."""
 
-    items: tuple[_Item, ...]
+    items: tuple[_Item_co, ...]
     next_before_seq: int | None
 
 

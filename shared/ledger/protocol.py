@@ -74,7 +74,7 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class TurnedDown:
-    """What stood in the way: entries that already have a key of the change, the state that took the place of the one seen."""
+    """What stood in the way: entries that have a key of the change, the state that replaced the one seen."""
 
     entries: tuple[Entry, ...]
     state: AccountState | None

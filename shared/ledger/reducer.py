@@ -1,7 +1,7 @@
 """The reducer: what an operation does to an account.
 
-`apply` is the one place where money moves. It is pure: no store, no clock, no randomness. The service, the simulator and
-every check that replays history call this same function.
+`apply` is the one place where money moves. It is pure: no store, no clock, no randomness. The service, the simulator
+and every check that replays history call this same function.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -88,7 +88,7 @@ def step(state: AccountState, operation: Operation, now_ms: int) -> tuple[Accoun
 
 
 def replay(account: Account, entries: Iterable[Entry]) -> AccountState:
-    """The state that the entries, in order of seq, lead to. Raises ValueError at the first that is not what it should be."""
+    """The state that the entries, in order of seq, lead to. Raises ValueError at the first that cannot be."""
     state = AccountState(account)
     for entry in entries:
         state, expected = step(state, operation_of(entry), entry.at_ms)

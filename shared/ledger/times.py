@@ -8,7 +8,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def rfc3339(at_ms: int) -> str:
-    """"2026-01-31T12:00:00.000Z"."""
+    """ "2026-01-31T12:00:00.000Z"."""
     return (_EPOCH + at_ms * _MILLISECOND).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

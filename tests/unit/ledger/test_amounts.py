@@ -63,7 +63,15 @@ def test_what_is_no_amount_is_refused_with_what_would_be_right(value: object, mu
 
 @pytest.mark.parametrize(
     ("microcents", "text"),
-    [(0, "0"), (100_000, "100"), (42_500, "42.5"), (1, "0.001"), (-1, "-0.001"), (-42_000, "-42"), (10**15, "1000000000000")],
+    [
+        (0, "0"),
+        (100_000, "100"),
+        (42_500, "42.5"),
+        (1, "0.001"),
+        (-1, "-0.001"),
+        (-42_000, "-42"),
+        (10**15, "1000000000000"),
+    ],
 )
 def test_an_amount_is_written_with_no_more_decimals_than_it_has(microcents: int, text: str) -> None:
     assert str(to_millicents(microcents)) == text

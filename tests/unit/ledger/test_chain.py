@@ -1,5 +1,6 @@
 """The record: dense, chained, complete enough to be replayed and to show any change made to it."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -25,10 +26,12 @@ def entries() -> list[Entry]:
     return history(*TERMS)[1]
 
 
-def test_entries_are_numbered_from_one_without_a_gap_and_start_where_the_one_before_ended(entries: list[Entry]) -> None:
+def test_entries_are_numbered_from_one_without_a_gap_and_start_where_the_one_before_ended(
+    entries: list[Entry],
+) -> None:
     assert [entry.seq for entry in entries] == [1, 2, 3, 4, 5]
     assert entries[0].prev_hash == GENESIS_HASH
-    for earlier, later in zip(entries, entries[1:], strict=False):
+    for earlier, later in itertools.pairwise(entries):
         assert (later.before, later.prev_hash) == (earlier.after, earlier.hash)
 
 

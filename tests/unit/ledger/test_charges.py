@@ -19,7 +19,11 @@ def test_a_charge_may_take_the_last_credit() -> None:
 
 def test_a_charge_of_one_more_than_there_is_is_refused_and_says_what_is_missing() -> None:
     state, entries = history(FundingUpdate(0, 100), Charge(101))
-    assert (entries[-1].outcome, entries[-1].reason, entries[-1].shortfall) == ("refused", "insufficient_credits", 1)
+    assert (entries[-1].outcome, entries[-1].reason, entries[-1].shortfall) == (
+        "refused",
+        "insufficient_credits",
+        1,
+    )
     assert (state.available, state.spent) == (100, 0)
 
 

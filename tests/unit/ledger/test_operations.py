@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from shared.ledger.entries import operation_of
-from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operation, Terms, parameters_of, terms_from
+from shared.ledger.operations import (
+    Charge,
+    FundingUpdate,
+    GrantCredits,
+    Operation,
+    Terms,
+    parameters_of,
+    terms_from,
+)
 from tests.builders import history, operation
 
 CHARGE = replace(operation("k", Charge(5)), app="chat", meter="llm", metadata={"a": [1, "x"], "b": 0.5})

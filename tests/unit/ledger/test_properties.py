@@ -113,7 +113,11 @@ class LedgerMachine(RuleBasedStateMachine):
             self.plain.funded += change
             self.plain.take(-change, last_first=True)
 
-    @rule(amount=st.integers(min_value=1, max_value=200), priority=st.integers(0, 3), lasts_ms=st.sampled_from([5, 50, None]))
+    @rule(
+        amount=st.integers(min_value=1, max_value=200),
+        priority=st.integers(0, 3),
+        lasts_ms=st.sampled_from([5, 50, None]),
+    )
     def grant(self, amount: int, priority: int, lasts_ms: int | None) -> None:
         expires_at_ms = None if lasts_ms is None else self.now_ms // 20 * 20 + 20 + lasts_ms
         entry = self.send(GrantCredits(amount, priority=priority, expires_at_ms=expires_at_ms))
@@ -130,7 +134,11 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def the_state_is_worth_what_the_plain_account_is_worth(self) -> None:
         seen = as_of(self.state, self.now_ms)
-        assert (seen.available, seen.funded, seen.spent) == (self.plain.available, self.plain.funded, self.plain.spent)
+        assert (seen.available, seen.funded, seen.spent) == (
+            self.plain.available,
+            self.plain.funded,
+            self.plain.spent,
+        )
 
     @invariant()
     def grants_hold_what_is_available(self) -> None:

@@ -38,9 +38,7 @@ BY_ANOTHER_REQUEST = apply(FUNDED, replace(CHARGE, correlation_id="another reque
 OTHER_CONTENT = apply(FUNDED, operation("k", Charge(31)), NOW_MS).entries[-1]
 
 
-def run(
-    *outcomes: Outcome, operation: Operation = CHARGE, remaining_ms: int = 5000
-) -> tuple[Recorded, list[Command]]:
+def run(*outcomes: Outcome, operation: Operation = CHARGE, remaining_ms: int = 5000) -> tuple[Recorded, list[Command]]:
     """Feeds the outcomes in order (pauses resume by themselves) and returns the result and all commands."""
     steps = record(operation, NOW_MS)
     commands = [next(steps)]
