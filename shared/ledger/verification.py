@@ -1,0 +1,100 @@
+"""Verification: does an account's record hold, and does the audit table tell the same story?
+
+Pure, like the reducer: it is given what the tables hold and names everything that is not as it must be.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Literal, TypeAlias
+
+from shared.ledger.accounts import Account, AccountState, Balances
+from shared.ledger.chain import breaks
+from shared.ledger.entries import Entry, operation_of
+from shared.ledger.errors import InvalidOperation
+from shared.ledger.reducer import step
+
+Place: TypeAlias = Literal["ledger", "state", "audit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it must be. `seq` is None where no single entry is at fault."""
+
+    account: Account
+    place: Place
+    seq: int | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditComparison:
+    """How the audit table differs from the ledger. `missing` can be repaired; the other two are evidence."""
+
+    missing: tuple[Entry, ...]
+    findings: tuple[Finding, ...]
+
+
+def verify_account(account: Account, entries: Sequence[Entry], stored: AccountState | None) -> list[Finding]:
+    """Everything wrong with an account. `entries` is all of them, in order of seq; `stored` the state beside them."""
+    chain = [Finding(account, "ledger", found.seq, found.problem) for found in breaks(entries)]
+    replayed, altered = _replay(account, entries)
+    return [*chain, *altered, *_compare_states(replayed, stored or AccountState(account))]
+
+
+def drift_microcents(account: Account, entries: Sequence[Entry], stored: AccountState | None) -> int:
+    """By how much the stored balances differ from what the entries add up to; 0 where all is well."""
+    replayed, _ = _replay(account, entries)
+    return _distance(replayed.balances, (stored or AccountState(account)).balances)
+
+
+def compare_audit(account: Account, entries: Iterable[Entry], audited: Iterable[Entry]) -> AuditComparison:
+    """Compares all entries of an account with all its audit rows, in any order."""
+    recorded = {entry.seq: entry for entry in entries}
+    copies = {entry.seq: entry for entry in audited}
+    missing = tuple(recorded[seq] for seq in sorted(recorded.keys() - copies.keys()))
+    findings = [
+        *(Finding(account, "audit", entry.seq, "is missing") for entry in missing),
+        *(
+            Finding(account, "audit", seq, "is not what the ledger holds")
+            for seq in sorted(recorded.keys() & copies.keys())
+            if recorded[seq] != copies[seq]
+        ),
+        *(Finding(account, "audit", seq, "is in no ledger") for seq in sorted(copies.keys() - recorded.keys())),
+    ]
+    return AuditComparison(missing, tuple(findings))
+
+
+def _replay(account: Account, entries: Iterable[Entry]) -> tuple[AccountState, list[Finding]]:
+    # Goes on from what the reducer says, not from what the entry says, so that one altered entry is one finding and
+    # the balances that result are those that should have been.
+    state = AccountState(account)
+    findings: list[Finding] = []
+    for entry in entries:
+        try:
+            state, expected = step(state, operation_of(entry), entry.at_ms)
+        except (InvalidOperation, KeyError, TypeError):
+            findings.append(Finding(account, "ledger", entry.seq, "records an operation that cannot be"))
+            continue
+        if _effect(expected) != _effect(entry):
+            findings.append(Finding(account, "ledger", entry.seq, "is not what the ledger would have written"))
+    return state, findings
+
+
+def _effect(entry: Entry) -> tuple[object, ...]:
+    return entry.amount, entry.outcome, entry.reason, entry.shortfall, entry.before, entry.after, entry.drawn
+
+
+def _compare_states(replayed: AccountState, stored: AccountState) -> list[Finding]:
+    differing = [
+        field.name for field in fields(AccountState) if getattr(replayed, field.name) != getattr(stored, field.name)
+    ]
+    findings = [
+        Finding(stored.account, "state", None, f"{name} is not what the entries add up to") for name in differing
+    ]
+    if sum(grant.remaining for grant in stored.grants) != max(stored.available, 0):
+        findings.append(Finding(stored.account, "state", None, "grants do not hold what is available"))
+    return findings
+
+
+def _distance(one: Balances, other: Balances) -> int:
+    return sum(abs(getattr(one, field.name) - getattr(other, field.name)) for field in fields(Balances))
