@@ -43,6 +43,8 @@ lock: dev ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 mov
 	$(LOCK) requirements/dev.in sdk/pyproject.toml -o requirements/dev.txt
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 	$(LOCK) requirements/cloud.in -o requirements/cloud.txt
+	$(LOCK) requirements/java.in -o requirements/java.txt
+	$(LOCK) requirements/node.in -o requirements/node.txt
 
 .PHONY: fmt
 fmt: dev ## Format and fix what can be fixed by itself

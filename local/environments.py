@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STAMP = "installed-from"
-TOOLS = Path(".tools")
+TOOLS = Path(__file__).resolve().parents[1] / ".tools"
 
 
 @dataclass(frozen=True)

