@@ -1,0 +1,82 @@
+"""The audit trail: every event of the bus becomes a row, once, and no row is ever replaced.
+
+Events may come twice, late and in any order. One that says something else than the row already kept is the alarm that
+an audit trail exists for: it is never kept, never dropped, and ends where a person looks.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias
+
+from shared.ledger.entries import Entry, entry_from_record, hash_of
+from shared.ledger.events import CHECK_DETAIL_TYPE, SOURCE, Event, entry_event
+from shared.ledger.ports import AuditTrail, Kept
+
+Fate: TypeAlias = Kept | Literal["malformed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`body` is the JSON text of an event's envelope, as the queue hands it over."""
+
+    message_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What became of a message."""
+
+    message_id: str
+    fate: Fate
+
+    @property
+    def is_failed(self) -> bool:
+        """Reported as failed, so that it comes again and in the end stays in the failure queue."""
+        return self.fate in {"differs", "malformed"}
+
+
+def keep_audit(messages: Iterable[Message], trail: AuditTrail) -> list[Audited]:
+    """Keeps the events of a batch. What the trail raises escapes: the batch comes again."""
+    return [Audited(message.message_id, keep_message(message.body, trail)) for message in messages]
+
+
+def keep_message(body: str, trail: AuditTrail) -> Fate:
+    try:
+        envelope = json.loads(body, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError):
+        return "malformed"
+    return keep_event(envelope, trail)
+
+
+def keep_event(envelope: object, trail: AuditTrail) -> Fate:
+    """Keeps one event. `envelope` has at least source, detail-type and detail, amounts in it int or Decimal."""
+    if not isinstance(envelope, Mapping) or envelope.get("source") != SOURCE:
+        return "malformed"
+    detail_type, detail = envelope.get("detail-type"), envelope.get("detail")
+    if not isinstance(detail_type, str) or not isinstance(detail, Mapping):
+        return "malformed"
+    if detail_type == CHECK_DETAIL_TYPE:
+        return trail.keep_check(Event(detail_type, detail)) if _is_check(detail) else "malformed"
+    entry = _entry_of(detail_type, detail)
+    return trail.keep_entry(entry, detail["event_id"]) if entry else "malformed"
+
+
+def _is_check(detail: Mapping[str, Any]) -> bool:
+    data = detail.get("data")
+    named = (detail.get(name) for name in ("event_id", "tenant", "actor", "occurred_at"))
+    return all(isinstance(name, str) for name in named) and isinstance(data, Mapping) and "check_id" in data
+
+
+def _entry_of(detail_type: str, detail: Mapping[str, Any]) -> Entry | None:
+    """The entry in the event, if the event is the one that this entry makes."""
+    try:
+        entry = entry_from_record(detail["data"]["record"], detail["data"]["hash"])
+        expected = entry_event(entry)
+        is_as_recorded = hash_of(entry) == entry.hash
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return None
+    is_its_event = (expected.detail_type, expected.detail["event_id"]) == (detail_type, detail.get("event_id"))
+    return entry if is_as_recorded and is_its_event else None

@@ -1,0 +1,129 @@
+"""The outbox: every new entry becomes an event on the bus, at least once, in the order of the stream.
+
+A stream hands over a batch again from its first failed record on, so a record that can never be published must not be
+reported as failed: it would hold up all that follow it. It goes to the failure queue instead.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from shared.ledger.entries import entry_from_record, hash_of
+from shared.ledger.events import Event, entry_event
+from shared.ledger.ports import EventBus, FailureQueue
+
+MAX_EVENTS_PER_CALL: Final = 10
+MAX_BYTES_PER_CALL: Final = 256 * 1024
+ATTEMPTS: Final = 3
+FIRST_PAUSE_MS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """A new row of the ledger as the stream shows it.
+
+    `record` and `digest` are the entry's canonical text and hash, None where the row has no such text. `raw` is all
+    that came, for whoever has to look into a record that cannot be published.
+    """
+
+    sequence_number: str
+    record: str | None
+    digest: str | None
+    raw: object
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What became of a batch. `failed` holds the sequence numbers to report as failed, in the order of the stream."""
+
+    published: int
+    poisoned: int
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Publishable:
+    position: int
+    event: Event
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Poison:
+    position: int
+    why: str
+
+
+_Sorted: TypeAlias = _Publishable | _Poison
+
+
+def publish_entries(
+    records: Sequence[StreamRecord],
+    bus: EventBus,
+    failure_queue: FailureQueue,
+    *,
+    size_bytes: Callable[[Event], int],
+    pause: Callable[[int], None],
+) -> Publication:
+    """Publishes the entries of a batch. `size_bytes` tells what an event weighs on the bus, `pause` waits that many ms.
+
+    Never raises for a single record. What the failure queue raises escapes, after all that could be published was: the
+    batch then comes again, and every event of it is one that consumers know how to meet twice.
+    """
+    examined = [_examine(position, record, size_bytes) for position, record in enumerate(records)]
+    publishable = [each for each in examined if isinstance(each, _Publishable)]
+    failed = [position for call in calls(publishable) for position in _publish(call, bus, pause)]
+    # What follows the first failure comes again, so its poison can wait until then.
+    settled = min(failed, default=len(records))
+    poison = [each for each in examined if isinstance(each, _Poison) and each.position < settled]
+    for each in poison:
+        failure_queue.send(records[each.position].raw, each.why)
+    return Publication(
+        published=len(publishable) - len(failed),
+        poisoned=len(poison),
+        failed=tuple(records[position].sequence_number for position in failed),
+    )
+
+
+def calls(publishable: Iterable[_Publishable]) -> Iterator[list[_Publishable]]:
+    """Packs events into calls within the limits of the bus, in order."""
+    call: list[_Publishable] = []
+    weight = 0
+    for each in publishable:
+        if call and (len(call) == MAX_EVENTS_PER_CALL or weight + each.size_bytes > MAX_BYTES_PER_CALL):
+            yield call
+            call, weight = [], 0
+        call.append(each)
+        weight += each.size_bytes
+    if call:
+        yield call
+
+
+def _examine(position: int, record: StreamRecord, size_bytes: Callable[[Event], int]) -> _Sorted:
+    if record.record is None or record.digest is None:
+        return _Poison(position, "the row has no record or no hash")
+    try:
+        entry = entry_from_record(record.record, record.digest)
+        event = entry_event(entry)
+        is_as_recorded = hash_of(entry) == record.digest
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as malformed:
+        return _Poison(position, f"the record is no entry: {type(malformed).__name__}")
+    if not is_as_recorded:
+        return _Poison(position, "the record is not what its hash covers")
+    size = size_bytes(event)
+    if size > MAX_BYTES_PER_CALL:
+        return _Poison(position, f"the event has {size} bytes, the bus takes {MAX_BYTES_PER_CALL}")
+    return _Publishable(position, event, size)
+
+
+def _publish(call: Sequence[_Publishable], bus: EventBus, pause: Callable[[int], None]) -> list[int]:
+    """Sends one call, then again only what the bus did not take. Returns the positions that it never took."""
+    waiting = list(call)
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            pause(FIRST_PAUSE_MS << attempt - 1)
+        published = bus.publish([each.event for each in waiting])
+        waiting = [waiting[index] for index in published.failed]
+        if not waiting:
+            break
+    return [each.position for each in waiting]
