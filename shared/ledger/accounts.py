@@ -32,7 +32,8 @@ class AccountState:
     """Everything that decides the next operation. Amounts in microcents.
 
     `grants` is sorted in draw-down order; the sum of what remains in them is max(available, 0). `seq` and `head_hash`
-    are those of the account's newest entry; the state of an account without entries has seq 0.
+    are those of the account's newest entry; the state of an account without entries has seq 0. No open hold expires
+    before `next_hold_expiry_ms`.
     """
 
     account: Account
@@ -45,6 +46,7 @@ class AccountState:
     grants: tuple[Grant, ...] = ()
     seq: int = 0
     head_hash: str = GENESIS_HASH
+    next_hold_expiry_ms: int | None = None
 
     @property
     def balances(self) -> Balances:

@@ -17,6 +17,12 @@ DETAIL_TYPES: Final[Mapping[str, str]] = {
     "charge": "credit.record-cost",
     "funding_update": "credit.funding-update",
     "grant": "credit.funding-update",
+    "void": "credit.funding-update",
+    "hold": "credit.hold",
+    "extend": "credit.hold",
+    "capture": "credit.capture",
+    "release": "credit.release",
+    "refund": "credit.refund",
     "expire": "credit.expire",
 }
 

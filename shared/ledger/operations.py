@@ -5,16 +5,32 @@ Each kind has its terms: the content that decides its effect. Amounts are microc
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias, get_args
 
 from shared.ledger.accounts import Account
 from shared.ledger.canonical import canonical_json, sha256_hex
 from shared.ledger.grants import DEFAULT_PRIORITY, Category
 
 IfInsufficient: TypeAlias = Literal["refuse", "overdraw", "partial"]
-Kind: TypeAlias = Literal["charge", "funding_update", "grant", "expire"]
+Overrun: TypeAlias = Literal["refuse", "charge"]
+Kind: TypeAlias = Literal[
+    "charge", "funding_update", "grant", "void", "hold", "extend", "capture", "release", "refund", "expire"
+]
 Outcome: TypeAlias = Literal["applied", "partial", "refused"]
-Reason: TypeAlias = Literal["insufficient_credits", "funding_conflict", "would_overdraw", "too_many_grants"]
+Reason: TypeAlias = Literal[
+    "insufficient_credits",
+    "funding_conflict",
+    "would_overdraw",
+    "too_many_grants",
+    "grant_not_found",
+    "hold_not_found",
+    "hold_captured",
+    "hold_released",
+    "hold_expired",
+    "exceeds_hold",
+    "charge_not_found",
+    "exceeds_charge",
+]
 
 SYSTEM_CALLER: Final = "millicent"
 """`by` of entries that the ledger writes on its own account, such as an expiry."""
@@ -54,17 +70,86 @@ class GrantCredits:
 
 
 @dataclass(frozen=True, slots=True)
+class VoidGrant:
+    """Takes back what is left of a grant, as if that much had never been funded."""
+
+    kind: ClassVar[Kind] = "void"
+    grant: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceHold:
+    """Sets `amount` aside for `ttl_ms`; with a `minimum_amount`, what is there down to that minimum."""
+
+    kind: ClassVar[Kind] = "hold"
+    amount: int
+    ttl_ms: int
+    minimum_amount: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendHold:
+    """Lets an open hold expire `ttl_ms` from now. It never shortens it."""
+
+    kind: ClassVar[Kind] = "extend"
+    hold: str
+    ttl_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureHold:
+    """Charges `amount` of a hold (all of it when None) and returns the rest.
+
+    More than is held is refused and leaves the hold intact, unless `overrun` is `charge`: then the excess is a charge
+    like any other, in the same entry.
+    """
+
+    kind: ClassVar[Kind] = "capture"
+    hold: str
+    amount: int | None = None
+    overrun: Overrun = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseHold:
+    """Returns all of an open hold."""
+
+    kind: ClassVar[Kind] = "release"
+    hold: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Gives back `amount` of a charge or capture (what is left of it when None) to the grants that paid."""
+
+    kind: ClassVar[Kind] = "refund"
+    charge: str
+    amount: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Expire:
-    """Removes what is left of the grants that are due. Only the ledger itself asks for it."""
+    """Removes what is left of the grants that are due, or returns a hold that is. Only the ledger asks for it."""
 
     kind: ClassVar[Kind] = "expire"
+    hold: str | None = None
 
 
-Terms: TypeAlias = Charge | FundingUpdate | GrantCredits | Expire
+Terms: TypeAlias = (
+    Charge
+    | FundingUpdate
+    | GrantCredits
+    | VoidGrant
+    | PlaceHold
+    | ExtendHold
+    | CaptureHold
+    | ReleaseHold
+    | Refund
+    | Expire
+)
 
-_TERMS: Final[Mapping[str, type[Terms]]] = {
-    terms.kind: terms for terms in (Charge, FundingUpdate, GrantCredits, Expire)
-}
+_TERMS: Final[Mapping[str, type[Terms]]] = {terms.kind: terms for terms in get_args(Terms)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +192,16 @@ class Operation:
 def parameters_of(terms: Terms) -> dict[str, Any]:
     """The terms as plain JSON values, absent ones left out. `terms_from` is the way back."""
     return {name: value for name in terms.__slots__ if (value := getattr(terms, name)) is not None}
+
+
+def named_hold(terms: Terms) -> str | None:
+    """The id of the hold that the terms speak of."""
+    return terms.hold if isinstance(terms, ExtendHold | CaptureHold | ReleaseHold | Expire) else None
+
+
+def named_charge(terms: Terms) -> str | None:
+    """The key of the charge that the terms speak of."""
+    return terms.charge if isinstance(terms, Refund) else None
 
 
 def terms_from(kind: str, parameters: Mapping[str, Any]) -> Terms:

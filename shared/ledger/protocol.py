@@ -3,12 +3,14 @@
 Sans I/O: a generator that yields commands and is fed their outcomes. An adapter executes the commands against DynamoDB
 and only translates its answers; a simulator executes them against a table of its own, with a fault at every one.
 
-    Read(account)        ->  Found(state) | Busy | Unknown       a strong read of the state
+    Read(account, terms) ->  Found(state, references)            a strong read of the state, then of what the terms name
+                           | Busy | Unknown
     Commit(change)       ->  Committed                           entries and state are written, all or nothing
-                           | TurnedDown(entries, state)          a condition did not hold; nothing was written
+                           | TurnedDown(entries, state, …)       a condition did not hold; nothing was written
                            | Busy                                turned away; nothing was written
                            | Unknown                             no answer, or none that can be trusted
     Lookup(account, key) ->  FoundEntry(entry) | Busy | Unknown  a strong read of the entry under a key
+    FindDue(account, at) ->  FoundDue(holds) | Busy | Unknown    open holds that have expired; may miss new ones
     Pause(ceiling_ms)    ->  Resumed                             a wait, random below the ceiling
 
 What a commit that was turned down means, in this order:
@@ -16,25 +18,47 @@ What a commit that was turned down means, in this order:
     1. the key has an entry, same content      its answer is the answer
     2. the key has an entry, other content     the key was reused
     3. the state has moved on                  apply again, to the state that came back
+
+An operation that falls short while an expired hold still keeps credits back first returns those holds, each in a
+transaction of its own, and is then applied again: a hold that is over can never block a payer.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.effects import References
 from shared.ledger.entries import Entry
-from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerThrottled, LedgerUnavailable
-from shared.ledger.operations import Operation
-from shared.ledger.reducer import Change, apply
+from shared.ledger.errors import (
+    IdempotencyKeyReused,
+    InvalidOperation,
+    LedgerError,
+    LedgerThrottled,
+    LedgerUnavailable,
+)
+from shared.ledger.holds import Hold, RefundTally
+from shared.ledger.operations import Operation, Terms
+from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, expire_hold
 
 FIRST_PAUSE_MS: Final = 10
 LONGEST_PAUSE_MS: Final = 320
+MAX_BATCH: Final = 90
+"""Charges a transaction: its limit is 100 items, and the state, an expiry and what is to come need room too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
+    """The state must be read before what the terms name: the commit's condition on the state then covers both."""
+
     account: Account
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class FindDue:
+    account: Account
+    now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +69,10 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Put each entry if its key has none; replace the state if its seq is still the one that was seen."""
+    """Put each entry if its key has none; replace the state if its seq is still the one that was seen.
+
+    A hold or tally of the change is put under the condition on seq of the one in `change.references`.
+    """
 
     change: Change
 
@@ -60,6 +87,12 @@ class Found:
     """`state` is None for an account that nothing was ever recorded for."""
 
     state: AccountState | None
+    references: References = NOTHING_NAMED
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDue:
+    holds: tuple[Hold, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +107,12 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class TurnedDown:
-    """What stood in the way: entries that have a key of the change, the state that replaced the one seen."""
+    """What stood in the way: entries that have a key of the change, and what replaced the state, hold or tally seen."""
 
     entries: tuple[Entry, ...]
     state: AccountState | None
+    hold: Hold | None = None
+    tally: RefundTally | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +132,8 @@ class Resumed:
     pass
 
 
-Command: TypeAlias = Read | Lookup | Commit | Pause
-Outcome: TypeAlias = Found | FoundEntry | Committed | TurnedDown | Busy | Unknown | Resumed
+Command: TypeAlias = Read | Lookup | FindDue | Commit | Pause
+Outcome: TypeAlias = Found | FoundEntry | FoundDue | Committed | TurnedDown | Busy | Unknown | Resumed
 
 
 class Reply(NamedTuple):
@@ -127,28 +162,121 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
     LedgerUnavailable (the same operation again finds out).
     """
     patience = _Patience()
-    state = yield from _state_of(operation.account, patience)
+    state, references = yield from _read(operation, patience)
     while True:
         try:
-            change = apply(state, operation, now_ms)
+            change = apply(state, operation, now_ms, references)
         except InvalidOperation as invalid:
             return (yield from _recorded_earlier(operation, invalid, patience))
+        if _may_fall_short_for_a_due_hold(change, now_ms) and not patience.has_swept:
+            state = yield from _return_due_holds(state, operation, now_ms, patience)
+            continue
         turned_down = yield from _commit(change, patience)
         if turned_down is None:
             return Recorded(change.entries[-1], replayed=False)
         if (entry := _entry_under(operation.key, turned_down)) is not None:
-            return _answer_again(operation, entry, change)
-        state = turned_down.state or state
+            return _answer_again(operation, entry, change.entries[-1])
+        state, references = _moved_on(state, references, turned_down)
         yield from patience.pause()
 
 
-def _state_of(account: Account, patience: "_Patience") -> Steps[AccountState]:
+def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str, Recorded | LedgerError]]:
+    """Records charges of one account, all in one transaction, and answers each under its key.
+
+    Each stands on its own feet: one that was recorded before is answered again and the others go on without it. Those
+    that could not be recorded in time have LedgerThrottled or LedgerUnavailable for an answer. At most MAX_BATCH.
+    """
+    pending = {operation.key: operation for operation in operations}
+    answers: dict[str, Recorded | LedgerError] = {}
+    patience = _Patience()
+    try:
+        state, _ = yield from _read(operations[0], patience)
+        while pending:
+            change = apply_batch(state, pending.values(), now_ms)
+            if _may_fall_short_for_a_due_hold(change, now_ms) and not patience.has_swept:
+                state = yield from _return_due_holds(state, operations[0], now_ms, patience)
+                continue
+            turned_down = yield from _commit(change, patience)
+            settled = _settled(pending, change, turned_down)
+            answers |= settled
+            pending = {key: operation for key, operation in pending.items() if key not in settled}
+            if turned_down is not None and pending:
+                state = turned_down.state or state
+                yield from patience.pause()
+    except (LedgerThrottled, LedgerUnavailable) as error:
+        return answers | dict.fromkeys(pending, error)
+    return answers
+
+
+def _settled(
+    pending: Mapping[str, Operation], change: Change, turned_down: TurnedDown | None
+) -> dict[str, Recorded | LedgerError]:
+    written = {entry.key: entry for entry in change.entries if entry.key in pending}
+    if turned_down is None:
+        return {key: Recorded(entry, replayed=False) for key, entry in written.items()}
+    there = [entry for entry in turned_down.entries if entry.key in pending]
+    return {entry.key: _answer_or_reuse(pending[entry.key], entry, written[entry.key]) for entry in there}
+
+
+def _answer_or_reuse(operation: Operation, entry: Entry, written: Entry) -> Recorded | LedgerError:
+    try:
+        return _answer_again(operation, entry, written)
+    except IdempotencyKeyReused as reused:
+        return reused
+
+
+def _read(operation: Operation, patience: "_Patience") -> Steps[tuple[AccountState, References]]:
     while True:
-        match (yield from patience.send(Read(account))):
-            case Found(state):
-                return state or AccountState(account)
+        match (yield from patience.send(Read(operation.account, operation.terms))):
+            case Found(state, references):
+                return state or AccountState(operation.account), references
             case _:
                 yield from patience.pause()
+
+
+def _moved_on(state: AccountState, references: References, turned_down: TurnedDown) -> tuple[AccountState, References]:
+    # What did not come back is as it was seen: it was under a condition of its own.
+    moved = References(turned_down.hold or references.hold, references.charge, turned_down.tally or references.tally)
+    return turned_down.state or state, moved
+
+
+def _may_fall_short_for_a_due_hold(change: Change, now_ms: int) -> bool:
+    bound_ms = change.seen.next_hold_expiry_ms
+    falls_short = any(entry.shortfall for entry in change.entries)
+    return falls_short and bound_ms is not None and bound_ms <= now_ms
+
+
+def _return_due_holds(
+    state: AccountState, operation: Operation, now_ms: int, patience: "_Patience"
+) -> Steps[AccountState]:
+    patience.has_swept = True
+    for due in (yield from _due_holds(operation.account, now_ms, patience)):
+        state = yield from _return_hold(state, due, operation, now_ms, patience)
+    return state
+
+
+def _due_holds(account: Account, now_ms: int, patience: "_Patience") -> Steps[tuple[Hold, ...]]:
+    while True:
+        match (yield from patience.send(FindDue(account, now_ms))):
+            case FoundDue(holds):
+                return holds
+            case _:
+                yield from patience.pause()
+
+
+def _return_hold(
+    state: AccountState, due: Hold, cause: Operation, now_ms: int, patience: "_Patience"
+) -> Steps[AccountState]:
+    while due.is_due(now_ms):
+        change = expire_hold(state, due, cause, now_ms)
+        turned_down = yield from _commit(change, patience)
+        if turned_down is None:
+            return change.state
+        state, due = turned_down.state or state, turned_down.hold or due
+        if _entry_under(change.entries[-1].key, turned_down) is not None:
+            return state
+        yield from patience.pause()
+    return state
 
 
 def _commit(change: Change, patience: "_Patience") -> Steps[TurnedDown | None]:
@@ -181,12 +309,12 @@ def _entry_under(key: str, turned_down: TurnedDown) -> Entry | None:
     return next((entry for entry in turned_down.entries if entry.key == key), None)
 
 
-def _answer_again(operation: Operation, entry: Entry, change: Change | None) -> Recorded:
+def _answer_again(operation: Operation, entry: Entry, written: Entry | None) -> Recorded:
     if entry.request_hash != operation.request_hash:
         raise IdempotencyKeyReused(f"{operation.key} was used for another operation")
     # The hash covers the correlation id, so an equal one means that this very request wrote the entry in an attempt
     # whose answer was lost: the caller has not been answered yet.
-    is_ours = change is not None and entry.hash == change.entries[-1].hash
+    is_ours = written is not None and entry.hash == written.hash
     return Recorded(entry, replayed=not is_ours)
 
 
@@ -198,6 +326,8 @@ class _Patience:
         self._pauses = 0
         self._in_doubt = False
         self._throttled = False
+        self.has_swept = False
+        """Whether the holds that are due were looked for. Once a request is enough, and cannot go round for ever."""
 
     def send(self, command: Command) -> Steps[Outcome]:
         outcome, self._remaining_ms = yield command

@@ -8,171 +8,143 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from shared.ledger import effects
 from shared.ledger.accounts import Account, AccountState, Balances
+from shared.ledger.effects import Effect, References
 from shared.ledger.entries import Entry, hash_of, operation_of
-from shared.ledger.errors import InvalidOperation
-from shared.ledger.grants import (
-    DEFAULT_PRIORITY,
-    MAX_OPEN_GRANTS,
-    Draw,
-    Grant,
-    Grants,
-    add_grant,
-    draw_down,
-    expire_due,
-    withdraw,
-)
+from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import (
     SYSTEM_CALLER,
-    Charge,
     Expire,
-    FundingUpdate,
-    GrantCredits,
+    Kind,
     Operation,
-    Outcome,
-    Reason,
+    Terms,
+    named_charge,
+    named_hold,
     parameters_of,
 )
+
+NOTHING_NAMED: Final = References()
+
+_EFFECTS: Final[Mapping[Kind, Callable[[AccountState, Any, References, int], Effect]]] = {
+    "charge": effects.charge,
+    "funding_update": effects.funding_update,
+    "grant": effects.grant,
+    "void": effects.void,
+    "hold": effects.hold,
+    "extend": effects.extend,
+    "capture": effects.capture,
+    "release": effects.release,
+    "refund": effects.refund,
+    "expire": effects.expire,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one transaction writes: the entries, and the state that replaces the one they were computed from."""
+    """What one transaction writes: the entries, and what replaces the state, hold and tally they were computed from.
+
+    `hold` and `tally` are None where the operation leaves them as they are.
+    """
 
     seen: AccountState
+    references: References
     state: AccountState
     entries: tuple[Entry, ...]
+    hold: Hold | None = None
+    tally: RefundTally | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What an operation does, in microcents: signed changes of the balances, and the grants that are left.
+def apply(state: AccountState, operation: Operation, now_ms: int, references: References = NOTHING_NAMED) -> Change:
+    """The change that records `operation` on `state` at `now_ms`. `references` is what its terms name.
 
-    `amount` is the figure on the entry; `shortfall` what was missing to it.
-    """
-
-    amount: int = 0
-    available: int = 0
-    held: int = 0
-    funded: int = 0
-    spent: int = 0
-    expired: int = 0
-    grants: Grants | None = None
-    drawn: tuple[Draw, ...] = ()
-    outcome: Outcome = "applied"
-    reason: Reason | None = None
-    shortfall: int = 0
-
-
-def apply(state: AccountState, operation: Operation, now_ms: int) -> Change:
-    """The change that records `operation` on `state` at `now_ms`.
-
-    What is due to expire expires first, with an entry of its own in the same change. A refusal is an entry too. Raises
+    Grants that are due expire first, with an entry of their own in the same change. A refusal is an entry too. Raises
     InvalidOperation for content that no state could accept; nothing is to be written then.
     """
-    operations = [*_due_expiry(state, operation, now_ms), operation]
-    entries: list[Entry] = []
-    after = state
-    for each in operations:
-        after, entry = step(after, each, now_ms)
+    after: AccountState = state
+    entries: tuple[Entry, ...] = ()
+    if _is_expiry_due(state, now_ms):
+        after, expiry, _ = step(state, _expiry(state, operation), now_ms)
+        entries = (expiry,)
+    after, entry, effect = step(after, operation, now_ms, references)
+    return Change(state, references, after, (*entries, entry), effect.hold, effect.tally)
+
+
+def apply_batch(state: AccountState, operations: Iterable[Operation], now_ms: int) -> Change:
+    """One change that records several charges of one account, each on what the ones before it left."""
+    first, *others = operations
+    change = apply(state, first, now_ms)
+    after, entries = change.state, list(change.entries)
+    for operation in others:
+        after, entry, _ = step(after, operation, now_ms)
         entries.append(entry)
-    return Change(seen=state, state=after, entries=tuple(entries))
+    return replace(change, state=after, entries=tuple(entries))
 
 
-def step(state: AccountState, operation: Operation, now_ms: int) -> tuple[AccountState, Entry]:
+def step(
+    state: AccountState, operation: Operation, now_ms: int, references: References = NOTHING_NAMED
+) -> tuple[AccountState, Entry, Effect]:
     """One operation, one entry, the next seq."""
-    effect = _EFFECTS[operation.kind](state, operation.terms, now_ms)
+    effect = _EFFECTS[operation.kind](state, operation.terms, references, now_ms)
     after = _balances_after(state, effect)
     entry = _entry(state, operation, effect, after, now_ms)
-    return _state_after(state, effect, after, entry), entry
+    return _state_after(state, effect, after, entry), entry, effect
+
+
+def expire_hold(state: AccountState, due: Hold, cause: Operation, now_ms: int) -> Change:
+    """The change that returns a hold that is due, on behalf of `cause`, which needs what it holds."""
+    operation = _by_the_ledger(state.account, f"~expire-{due.id}", Expire(due.id), cause)
+    return apply(state, operation, now_ms, References(hold=due))
+
+
+def as_of(state: AccountState, now_ms: int) -> AccountState:
+    """The state as a reader at `now_ms` must see it: without grants that expired, although no entry says so yet."""
+    if not _is_expiry_due(state, now_ms):
+        return state
+    effect = effects.expire(state, Expire(), NOTHING_NAMED, now_ms)
+    return replace(state, available=state.available + effect.available, grants=effect.grants or ())
+
+
+class Replay:
+    """Goes through the entries of an account in order of seq and says what each should have been.
+
+    It needs nothing but the entries: the holds and refunds that later entries name follow from earlier ones.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self.state = AccountState(account)
+        self.holds: dict[str, Hold] = {}
+        self._entries: dict[str, Entry] = {}
+        self._tallies: dict[str, RefundTally] = {}
+
+    def step(self, entry: Entry) -> Entry:
+        """The entry that the ledger writes for the operation that `entry` records. Raises as `apply` does."""
+        operation = operation_of(entry)
+        self.state, expected, effect = step(self.state, operation, entry.at_ms, self._references_of(operation.terms))
+        self._entries[expected.key] = expected
+        if effect.hold is not None:
+            self.holds[effect.hold.id] = effect.hold
+        if effect.tally is not None:
+            self._tallies[effect.tally.charge_key] = effect.tally
+        return expected
+
+    def _references_of(self, terms: Terms) -> References:
+        hold_id, charge_key = named_hold(terms), named_charge(terms)
+        return References(
+            hold=self.holds.get(hold_id) if hold_id else None,
+            charge=self._entries.get(charge_key) if charge_key else None,
+            tally=self._tallies.get(charge_key) if charge_key else None,
+        )
 
 
 def replay(account: Account, entries: Iterable[Entry]) -> AccountState:
     """The state that the entries, in order of seq, lead to. Raises ValueError at the first that cannot be."""
-    state = AccountState(account)
+    history = Replay(account)
     for entry in entries:
-        state, expected = step(state, operation_of(entry), entry.at_ms)
+        expected = history.step(entry)
         if entry != expected:
             raise ValueError(f"entry {entry.seq} is not what the ledger would have written as entry {expected.seq}")
-    return state
-
-
-def as_of(state: AccountState, now_ms: int) -> AccountState:
-    """The state as a reader at `now_ms` must see it: without what has expired, although no entry says so yet."""
-    if not _is_expiry_due(state, now_ms):
-        return state
-    effect = _expire(state, Expire(), now_ms)
-    return replace(state, available=state.available + effect.available, grants=effect.grants or ())
-
-
-def _charge(state: AccountState, terms: Charge, _now_ms: int) -> Effect:
-    takes = terms.cost
-    outcome: Outcome = "applied"
-    if terms.cost > max(state.spendable, 0):
-        if terms.if_insufficient == "refuse":
-            return _refused("insufficient_credits", shortfall=terms.cost - state.spendable)
-        if terms.if_insufficient == "partial":
-            takes, outcome = max(state.spendable, 0), "partial"
-    grants, drawn = draw_down(state.grants, takes)
-    return Effect(
-        amount=-takes,
-        available=-takes,
-        spent=takes,
-        grants=grants,
-        drawn=drawn,
-        outcome=outcome,
-        shortfall=terms.cost - takes,
-    )
-
-
-def _funding_update(state: AccountState, terms: FundingUpdate, _now_ms: int) -> Effect:
-    if state.funded != terms.old_amount:
-        return _refused("funding_conflict")
-    difference = terms.new_amount - terms.old_amount
-    if difference >= 0:
-        return _funded(state, Grant(state.seq + 1, difference, difference, DEFAULT_PRIORITY, "purchased", None))
-    if state.spendable + difference < 0 and not terms.force:
-        return _refused("would_overdraw")
-    grants, drawn = withdraw(state.grants, -difference)
-    return Effect(amount=difference, available=difference, funded=difference, grants=grants, drawn=drawn)
-
-
-def _grant(state: AccountState, terms: GrantCredits, now_ms: int) -> Effect:
-    if terms.expires_at_ms is not None and terms.expires_at_ms <= now_ms:
-        raise InvalidOperation("expires_at", "in the future")
-    return _funded(
-        state,
-        Grant(state.seq + 1, terms.amount, terms.amount, terms.priority, terms.category, terms.expires_at_ms),
-    )
-
-
-def _expire(state: AccountState, _terms: Expire, now_ms: int) -> Effect:
-    grants, drawn = expire_due(state.grants, now_ms)
-    gone = sum(draw.amount for draw in drawn)
-    return Effect(amount=-gone, available=-gone, expired=gone, grants=grants, drawn=drawn)
-
-
-_EFFECTS: Final[Mapping[str, Callable[[AccountState, Any, int], Effect]]] = {
-    Charge.kind: _charge,
-    FundingUpdate.kind: _funding_update,
-    GrantCredits.kind: _grant,
-    Expire.kind: _expire,
-}
-
-
-def _funded(state: AccountState, grant: Grant) -> Effect:
-    # Credits first pay what the account owes from an overdraft; the grant keeps the rest. So the sum of the grants is
-    # what is available, as long as anything is.
-    owed = max(-state.available, 0)
-    kept = replace(grant, remaining=max(grant.amount - owed, 0))
-    grants = add_grant(state.grants, kept)
-    if len(grants) > MAX_OPEN_GRANTS:
-        return _refused("too_many_grants")
-    return Effect(amount=grant.amount, available=grant.amount, funded=grant.amount, grants=grants)
-
-
-def _refused(reason: Reason, shortfall: int = 0) -> Effect:
-    return Effect(outcome="refused", reason=reason, shortfall=shortfall)
+    return history.state
 
 
 def _is_expiry_due(state: AccountState, now_ms: int) -> bool:
@@ -180,12 +152,13 @@ def _is_expiry_due(state: AccountState, now_ms: int) -> bool:
     return next_expiry_ms is not None and next_expiry_ms <= now_ms
 
 
-def _due_expiry(state: AccountState, cause: Operation, now_ms: int) -> list[Operation]:
-    if not _is_expiry_due(state, now_ms):
-        return []
-    # No caller can make this key: "~" is not in the alphabet of keys. The seq makes it unique.
-    key = f"~expire-{state.seq + 1}"
-    return [Operation(state.account, key, Expire(), by=SYSTEM_CALLER, correlation_id=cause.correlation_id)]
+def _expiry(state: AccountState, cause: Operation) -> Operation:
+    return _by_the_ledger(state.account, f"~expire-{state.seq + 1}", Expire(), cause)
+
+
+def _by_the_ledger(account: Account, key: str, terms: Expire, cause: Operation) -> Operation:
+    # No caller can make such a key: "~" is not in the alphabet of keys.
+    return Operation(account, key, terms, by=SYSTEM_CALLER, correlation_id=cause.correlation_id)
 
 
 def _balances_after(state: AccountState, effect: Effect) -> Balances:
@@ -236,4 +209,13 @@ def _state_after(state: AccountState, effect: Effect, after: Balances, entry: En
         grants=state.grants if effect.grants is None else effect.grants,
         seq=entry.seq,
         head_hash=entry.hash,
+        next_hold_expiry_ms=_next_hold_expiry_ms(state, effect, after),
     )
+
+
+def _next_hold_expiry_ms(state: AccountState, effect: Effect, after: Balances) -> int | None:
+    # A lower bound is enough, and all that can be known without reading every hold: it only says when to look.
+    if not after.held:
+        return None
+    candidates = [state.next_hold_expiry_ms, effect.hold.expires_at_ms if effect.hold else None]
+    return min((each for each in candidates if each is not None), default=None)

@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState, Balances
 from shared.ledger.chain import breaks
-from shared.ledger.entries import Entry, operation_of
+from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation
-from shared.ledger.reducer import step
+from shared.ledger.reducer import Replay
 
 Place: TypeAlias = Literal["ledger", "state", "audit"]
 
@@ -67,17 +67,17 @@ def compare_audit(account: Account, entries: Iterable[Entry], audited: Iterable[
 def _replay(account: Account, entries: Iterable[Entry]) -> tuple[AccountState, list[Finding]]:
     # Goes on from what the reducer says, not from what the entry says, so that one altered entry is one finding and
     # the balances that result are those that should have been.
-    state = AccountState(account)
+    history = Replay(account)
     findings: list[Finding] = []
     for entry in entries:
         try:
-            state, expected = step(state, operation_of(entry), entry.at_ms)
+            expected = history.step(entry)
         except (InvalidOperation, KeyError, TypeError):
             findings.append(Finding(account, "ledger", entry.seq, "records an operation that cannot be"))
             continue
         if _effect(expected) != _effect(entry):
             findings.append(Finding(account, "ledger", entry.seq, "is not what the ledger would have written"))
-    return state, findings
+    return history.state, findings
 
 
 def _effect(entry: Entry) -> tuple[object, ...]:

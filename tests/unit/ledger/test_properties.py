@@ -4,14 +4,28 @@ from dataclasses import dataclass, field
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.ledger.accounts import AccountState
 from shared.ledger.chain import breaks
+from shared.ledger.effects import References
 from shared.ledger.entries import Entry
 from shared.ledger.grants import MAX_OPEN_GRANTS
-from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, IfInsufficient, Terms
-from shared.ledger.reducer import apply, as_of, replay
+from shared.ledger.holds import Hold, RefundTally
+from shared.ledger.operations import (
+    CaptureHold,
+    Charge,
+    FundingUpdate,
+    GrantCredits,
+    IfInsufficient,
+    Overrun,
+    PlaceHold,
+    Refund,
+    ReleaseHold,
+    Terms,
+    VoidGrant,
+)
+from shared.ledger.reducer import NOTHING_NAMED, Change, apply, as_of, expire_hold, replay
 from tests.builders import ALICE, NOW_MS, operation
 
 AMOUNTS = st.integers(min_value=0, max_value=300)
@@ -26,24 +40,55 @@ class Lot:
 
 
 @dataclass
+class Paid:
+    """What some credits were made of: pieces of lots, in the order they were taken, and a part that no lot paid."""
+
+    pieces: list[tuple[Lot, int]]
+    undrawn: int
+
+    @property
+    def amount(self) -> int:
+        return sum(piece for _, piece in self.pieces) + self.undrawn
+
+    def last(self, amount: int) -> "Paid":
+        """Splits off what was paid last: the undrawn part, then the pieces backwards."""
+        undrawn = min(self.undrawn, amount)
+        self.undrawn -= undrawn
+        amount -= undrawn
+        split: list[tuple[Lot, int]] = []
+        while amount:
+            lot, piece = self.pieces.pop()
+            taken = min(piece, amount)
+            amount -= taken
+            split.append((lot, taken))
+            if piece > taken:
+                self.pieces.append((lot, piece - taken))
+        return Paid(split, undrawn)
+
+
+@dataclass
 class PlainAccount:
     """What an account is worth, kept without sequence, hashes, merging or limits on the number of lots."""
 
+    now_ms: int
     overdraft_limit: int = 0
     debt: int = 0
     funded: int = 0
     spent: int = 0
-    expired: int = 0
     lots: list[Lot] = field(default_factory=list)
 
     @property
     def available(self) -> int:
         return sum(lot.left for lot in self.lots) - self.debt
 
-    def expire(self, now_ms: int) -> None:
+    @property
+    def affordable(self) -> int:
+        return max(self.available + self.overdraft_limit, 0)
+
+    def set_time(self, now_ms: int) -> None:
+        self.now_ms = now_ms
         for lot in self.lots:
             if lot.expires_at_ms <= now_ms:
-                self.expired += lot.left
                 lot.left = 0
 
     def add(self, amount: int, priority: int, expires_at_ms: int) -> None:
@@ -52,12 +97,27 @@ class PlainAccount:
         self.funded += amount
         self.lots.append(Lot(priority, expires_at_ms, amount - repaid))
 
-    def take(self, amount: int, *, last_first: bool = False) -> None:
+    def take(self, amount: int, *, last_first: bool = False) -> Paid:
+        pieces: list[tuple[Lot, int]] = []
         for lot in sorted(self.lots, key=lambda lot: (lot.priority, lot.expires_at_ms), reverse=last_first):
             taken = min(lot.left, amount)
             lot.left -= taken
             amount -= taken
+            if taken:
+                pieces.append((lot, taken))
         self.debt += amount
+        return Paid(pieces, amount)
+
+    def give_back(self, paid: Paid) -> None:
+        repaid = min(self.debt, paid.undrawn)
+        self.debt -= repaid
+        if paid.undrawn > repaid:
+            self.lots.append(Lot(10, NEVER, paid.undrawn - repaid))
+        for lot, piece in paid.pieces:
+            if lot.expires_at_ms > self.now_ms:
+                repaid = min(self.debt, piece)
+                self.debt -= repaid
+                lot.left += piece - repaid
 
     def left_by_rank(self) -> dict[tuple[int, int], int]:
         sums: dict[tuple[int, int], int] = {}
@@ -75,28 +135,110 @@ class LedgerMachine(RuleBasedStateMachine):
         self.state = AccountState(ALICE)
         self.opening = self.state
         self.entries: list[Entry] = []
-        self.plain = PlainAccount()
+        self.plain = PlainAccount(NOW_MS)
+        self.holds: dict[str, Hold] = {}
+        self.set_aside: dict[str, Paid] = {}
+        self.charges: dict[str, Entry] = {}
+        self.paid: dict[str, Paid] = {}
+        self.tallies: dict[str, RefundTally] = {}
 
     @initialize(overdraft_limit=st.sampled_from([0, 0, 50]))
     def open_account(self, overdraft_limit: int) -> None:
         self.state = self.opening = AccountState(ALICE, overdraft_limit=overdraft_limit)
         self.plain.overdraft_limit = overdraft_limit
 
-    def send(self, terms: Terms) -> Entry:
-        change = apply(self.state, operation(f"k{len(self.entries)}", terms), self.now_ms)
+    def send(self, terms: Terms, references: References = NOTHING_NAMED) -> Entry:
+        return self.commit(apply(self.state, operation(f"k{len(self.entries)}", terms), self.now_ms, references))
+
+    def commit(self, change: Change) -> Entry:
         self.state = change.state
         self.entries.extend(change.entries)
+        if change.hold:
+            self.holds[change.hold.id] = change.hold
+        if change.tally:
+            self.tallies[change.tally.charge_key] = change.tally
         return change.entries[-1]
+
+    def spend(self, entry: Entry, paid: Paid) -> None:
+        self.plain.spent += paid.amount
+        self.charges[entry.key], self.paid[entry.key] = entry, paid
 
     @rule(cost=AMOUNTS, mode=st.sampled_from(["refuse", "overdraw", "partial"]))
     def charge(self, cost: int, mode: IfInsufficient) -> None:
         entry = self.send(Charge(cost, mode))
-        affordable = max(self.plain.available + self.plain.overdraft_limit, 0)
+        affordable = self.plain.affordable
         takes = cost if cost <= affordable or mode == "overdraw" else affordable if mode == "partial" else 0
         assert -entry.amount == takes
         assert entry.is_refused == (mode == "refuse" and cost > affordable)
-        self.plain.spent += takes
-        self.plain.take(takes)
+        if not entry.is_refused:
+            self.spend(entry, self.plain.take(takes))
+
+    @rule(amount=AMOUNTS, minimum=st.sampled_from([None, 0, 20]), ttl_ms=st.integers(1, 60))
+    def hold(self, amount: int, minimum: int | None, ttl_ms: int) -> None:
+        entry = self.send(PlaceHold(amount, ttl_ms, minimum))
+        affordable = self.plain.affordable
+        assert entry.is_refused == (affordable < (amount if minimum is None else minimum))
+        if not entry.is_refused:
+            assert -entry.amount == min(amount, affordable)
+            self.set_aside[f"h{entry.seq}"] = self.plain.take(-entry.amount)
+
+    @precondition(lambda self: self.holds)
+    @rule(data=st.data(), part=st.sampled_from([None, 0, 10, 250]), overrun=st.sampled_from(["refuse", "charge"]))
+    def capture(self, data: st.DataObject, part: int | None, overrun: Overrun) -> None:
+        held = data.draw(st.sampled_from(sorted(self.holds.values(), key=lambda hold: hold.id)))
+        entry = self.send(CaptureHold(held.id, part, overrun), References(hold=held))
+        wanted = held.amount if part is None else part
+        excess = max(wanted - held.amount, 0)
+        covered = excess == 0 or (overrun == "charge" and excess <= self.plain.affordable)
+        assert entry.is_refused == (held.status != "open" or held.expires_at_ms <= self.now_ms or not covered)
+        if entry.is_refused:
+            return
+        aside = self.set_aside.pop(held.id)
+        self.plain.give_back(aside.last(held.amount - min(wanted, held.amount)))
+        beyond = self.plain.take(excess)
+        self.spend(entry, Paid(aside.pieces + beyond.pieces, aside.undrawn + beyond.undrawn))
+
+    @precondition(lambda self: self.holds)
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        held = data.draw(st.sampled_from(sorted(self.holds.values(), key=lambda hold: hold.id)))
+        entry = self.send(ReleaseHold(held.id), References(hold=held))
+        assert entry.is_refused == (held.status != "open" or held.expires_at_ms <= self.now_ms)
+        if not entry.is_refused:
+            self.plain.give_back(self.set_aside.pop(held.id))
+
+    @precondition(lambda self: any(hold.is_due(self.now_ms) for hold in self.holds.values()))
+    @rule()
+    def expire_a_hold(self) -> None:
+        due = next(hold for hold in self.holds.values() if hold.is_due(self.now_ms))
+        cause = operation("cause", Charge(0))
+        self.commit(expire_hold(self.state, due, cause, self.now_ms))
+        self.plain.give_back(self.set_aside.pop(due.id))
+
+    @precondition(lambda self: self.charges)
+    @rule(data=st.data(), part=st.sampled_from([None, 1, 30]))
+    def refund(self, data: st.DataObject, part: int | None) -> None:
+        key = data.draw(st.sampled_from(sorted(self.charges)))
+        left = self.paid[key].amount
+        entry = self.send(Refund(key, part), References(charge=self.charges[key], tally=self.tallies.get(key)))
+        assert entry.is_refused == (part is not None and part > left)
+        if not entry.is_refused:
+            assert entry.amount == (left if part is None else part)
+            self.plain.spent -= entry.amount
+            self.plain.give_back(self.paid[key].last(entry.amount))
+
+    @precondition(lambda self: self.state.grants)
+    @rule(data=st.data())
+    def void(self, data: st.DataObject) -> None:
+        voided = data.draw(st.sampled_from(self.state.grants))
+        entry = self.send(VoidGrant(voided.id))
+        assert entry.is_refused == (voided.expires_at_ms is not None and voided.expires_at_ms <= self.now_ms)
+        if not entry.is_refused:
+            self.plain.funded += entry.amount
+            for lot in self.plain.lots:
+                rank = (voided.priority, NEVER if voided.expires_at_ms is None else voided.expires_at_ms)
+                if (lot.priority, lot.expires_at_ms) == rank:
+                    lot.left = 0
 
     @rule(change=st.integers(min_value=-200, max_value=200), stale=st.booleans(), force=st.booleans())
     def update_funding(self, change: int, stale: bool, force: bool) -> None:
@@ -124,12 +266,12 @@ class LedgerMachine(RuleBasedStateMachine):
         if not entry.is_refused:
             self.plain.add(amount, priority, NEVER if expires_at_ms is None else expires_at_ms)
         else:
-            assert len(self.state.grants) == MAX_OPEN_GRANTS
+            assert len(self.state.grants) >= MAX_OPEN_GRANTS
 
     @rule(passed_ms=st.integers(min_value=1, max_value=40))
     def let_time_pass(self, passed_ms: int) -> None:
         self.now_ms += passed_ms
-        self.plain.expire(self.now_ms)
+        self.plain.set_time(self.now_ms)
 
     @invariant()
     def the_state_is_worth_what_the_plain_account_is_worth(self) -> None:
@@ -149,7 +291,6 @@ class LedgerMachine(RuleBasedStateMachine):
             for grant in seen.grants
         }
         assert left == self.plain.left_by_rank()
-        assert len(seen.grants) <= MAX_OPEN_GRANTS
 
     @invariant()
     def nothing_appears_or_vanishes(self) -> None:

@@ -59,7 +59,7 @@ def committed_states(commands: list[Command]) -> list[AccountState]:
 def test_an_operation_is_read_applied_and_committed() -> None:
     result, commands = run(Found(FUNDED), Committed())
     assert result == Recorded(WRITTEN, replayed=False)
-    assert commands == [Read(ALICE), Commit(apply(FUNDED, CHARGE, NOW_MS))]
+    assert commands == [Read(ALICE, CHARGE.terms), Commit(apply(FUNDED, CHARGE, NOW_MS))]
 
 
 def test_an_account_that_does_not_exist_is_one_without_entries() -> None:

@@ -1,0 +1,93 @@
+"""Holds: credits set aside for work whose cost is not known yet, and refunds of charges that were.
+
+A hold ends once: captured, released or expired. It remembers which grants it was drawn from, so that what returns goes
+back to where it came from.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
+
+from shared.ledger.grants import DEFAULT_PRIORITY, Draw, Grant, Grants, add_grant
+
+HoldStatus: TypeAlias = Literal["open", "captured", "released", "expired"]
+
+DEFAULT_TTL_S: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """`amount` microcents set aside until `expires_at_ms`, exclusive. `seq`: of the entry that last changed it."""
+
+    id: str
+    amount: int
+    captured: int
+    status: HoldStatus
+    expires_at_ms: int
+    drawn: tuple[Draw, ...]
+    seq: int
+
+    def is_due(self, now_ms: int) -> bool:
+        return self.status == "open" and self.expires_at_ms <= now_ms
+
+
+@dataclass(frozen=True, slots=True)
+class RefundTally:
+    """How much of a charge was given back so far."""
+
+    charge_key: str
+    refunded: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What became of credits that were given back: the grants with them, and how much had expired in the meantime."""
+
+    grants: Grants
+    returned: tuple[Draw, ...]
+    lapsed: int
+
+
+def split(drawn: Sequence[Draw], amount: int) -> tuple[tuple[Draw, ...], tuple[Draw, ...]]:
+    """The draws that make up the first `amount`, and those that make up the rest, in order."""
+    first: list[Draw] = []
+    rest: list[Draw] = []
+    for draw in drawn:
+        taken = min(draw.amount, amount)
+        amount -= taken
+        if taken:
+            first.append(replace(draw, amount=taken))
+        if taken < draw.amount:
+            rest.append(replace(draw, amount=draw.amount - taken))
+    return tuple(first), tuple(rest)
+
+
+def restore(grants: Grants, drawn: Sequence[Draw], undrawn: int, owed: int, at: tuple[int, int]) -> Restored:
+    """Gives draws back to the grants that they came from.
+
+    `undrawn` is the part that no grant had paid (an overdraft), `owed` what the account owes now, `at` the seq and time
+    of the entry. What comes back first pays what is owed; a grant that has expired stays so, and its part lapses; what
+    belongs to no grant any more opens a purchased one.
+    """
+    seq, now_ms = at
+    live = [draw for draw in drawn if draw.expires_at_ms is None or draw.expires_at_ms > now_ms]
+    lapsed = sum(draw.amount for draw in drawn) - sum(draw.amount for draw in live)
+    owed_to_undrawn = max(owed - undrawn, 0)
+    _, returned = split(live, owed_to_undrawn)
+    for draw in returned:
+        grants = _give_back(grants, draw)
+    unclaimed = undrawn - min(owed, undrawn)
+    if unclaimed:
+        grants = add_grant(grants, Grant(seq, unclaimed, unclaimed, DEFAULT_PRIORITY, "purchased", None))
+    return Restored(grants, returned, lapsed)
+
+
+def _give_back(grants: Grants, draw: Draw) -> Grants:
+    for index, grant in enumerate(grants):
+        if grant.seq == draw.grant_seq:
+            grown = replace(grant, remaining=grant.remaining + draw.amount)
+            return (*grants[:index], grown, *grants[index + 1 :])
+    # The grant was spent to the end and closed. Giving back is never refused, so there may be one more open than usual.
+    reopened = Grant(draw.grant_seq, draw.amount, draw.amount, draw.priority, draw.category, draw.expires_at_ms)
+    return add_grant(grants, reopened)
