@@ -1,4 +1,8 @@
-"""Where the service is and as whom to call it: arguments, else the environment, else the nearest endpoint file."""
+"""Where the service is and as whom to call it: arguments, else the environment, else the nearest endpoint file.
+
+The environment gives a token (MILLICENT_TOKEN) or a machine client's credentials, with which tokens are fetched and
+renewed (MILLICENT_TOKEN_URL, MILLICENT_CLIENT_ID, MILLICENT_CLIENT_SECRET).
+"""
 
 import os
 from collections.abc import Mapping
@@ -10,10 +14,13 @@ from typing import Final
 import httpx
 
 from millicent.errors import ConfigurationError
-from millicent.tokens import EndpointFile, Token, TokenSource, token_source
+from millicent.tokens import ClientCredentials, EndpointFile, Token, TokenSource, token_source
 
 URL_VARIABLE: Final = "MILLICENT_URL"
 TOKEN_VARIABLE: Final = "MILLICENT_TOKEN"  # noqa: S105 - the name of a variable, not its value
+TOKEN_URL_VARIABLE: Final = "MILLICENT_TOKEN_URL"  # noqa: S105
+CLIENT_ID_VARIABLE: Final = "MILLICENT_CLIENT_ID"
+CLIENT_SECRET_VARIABLE: Final = "MILLICENT_CLIENT_SECRET"  # noqa: S105
 ENDPOINT_FILE: Final = Path(".millicent", "endpoint.json")
 
 
@@ -38,11 +45,27 @@ def find_endpoint(
     The tokens of an endpoint file are only ever sent to the address in that file.
     """
     url = base_url or environ.get(URL_VARIABLE)
-    given = token or environ.get(TOKEN_VARIABLE)
+    given = token_source(token) if token else _tokens_of(environ)
     if url:
-        return Endpoint(_parsed(url), token_source(given) if given else None)
+        return Endpoint(_parsed(url), given)
     file = _nearest_endpoint_file(start or Path.cwd())
-    return Endpoint(_parsed(file.base_url), token_source(given) if given else file)
+    return Endpoint(_parsed(file.base_url), given or file)
+
+
+def _tokens_of(environ: Mapping[str, str]) -> TokenSource | None:
+    if token := environ.get(TOKEN_VARIABLE):
+        return token_source(token)
+    if token_url := environ.get(TOKEN_URL_VARIABLE):
+        return ClientCredentials(
+            token_url, _needed(environ, CLIENT_ID_VARIABLE), _needed(environ, CLIENT_SECRET_VARIABLE)
+        )
+    return None
+
+
+def _needed(environ: Mapping[str, str], variable: str) -> str:
+    if value := environ.get(variable):
+        return value
+    raise ConfigurationError(f"{TOKEN_URL_VARIABLE} is set, so {variable} must be set too")
 
 
 def _nearest_endpoint_file(start: Path) -> EndpointFile:

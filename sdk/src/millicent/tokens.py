@@ -176,8 +176,8 @@ class BearerAuth(httpx.Auth):
         response = yield _signed(request, token)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             other = self._source.renewed(token)
-            if other not in (None, token):
-                yield _signed(request, str(other))
+            if other is not None and other != token:
+                yield _signed(request, other)
 
 
 def _signed(request: httpx.Request, token: str) -> httpx.Request:
