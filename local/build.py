@@ -58,7 +58,8 @@ def _build(target: Path) -> None:
         *("--template-file", str(ROOT / "template.yaml")),
         *("--build-dir", str(scratch)),
         *("--base-dir", str(ROOT)),
-        *("--parameter-overrides", f"PythonRuntime={sources.runtime()}"),
+        *("--parameter-overrides", f"PythonRuntime={sources.runtime()}", f"Architecture={sources.architecture()}"),
+        environment={"LAMBDA_RUNTIME": sources.runtime(), "LAMBDA_ARCHITECTURE": "native"},
     )
     scratch.rename(target)
 

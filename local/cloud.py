@@ -100,6 +100,11 @@ def serve(state_dir: Path, port: int | None) -> None:
         cloud.wait()
 
 
+def port_of(state_dir: Path) -> int:
+    """The emulator's, of the cloud that runs or ran last on `state_dir`."""
+    return int((state_dir / "port").read_text())
+
+
 @contextmanager
 def _announced(state_dir: Path) -> Iterator[None]:
     """Nobody finds an endpoint file of a cloud that does not run."""
@@ -118,8 +123,7 @@ def _keeper(emulator: Emulator, aws: Aws, stack: Stack, state_dir: Path) -> Keep
 
 def _port(state_dir: Path) -> int:
     """The one of last time, so that URLs stay valid; else the usual one; else whichever is free."""
-    file = state_dir / "port"
-    preferred = [int(file.read_text())] if file.is_file() else []
+    preferred = [port_of(state_dir)] if (state_dir / "port").is_file() else []
     return next((port for port in (*preferred, DEFAULT_PORT) if is_port_free(port)), None) or free_port()
 
 
@@ -153,8 +157,7 @@ def _wait_for_endpoint(state_dir: Path, starting: subprocess.Popen[bytes] | None
 
 def _redeploy(state_dir: Path) -> None:
     """Into the cloud that runs: the sources may have changed since it was started."""
-    port = int((state_dir / "port").read_text())
-    deployed(as_deployer(f"http://127.0.0.1:{port}", state_dir), state_dir)
+    deployed(as_deployer(f"http://127.0.0.1:{port_of(state_dir)}", state_dir), state_dir)
 
 
 def _parsed() -> argparse.Namespace:

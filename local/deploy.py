@@ -17,7 +17,18 @@ from local.processes import ProcessFailedError
 
 STACK: Final = "millicent"
 ARTIFACTS: Final = "millicent-artifacts"
-PARAMETERS: Final = {"Stage": "laptop"}
+PARAMETERS: Final = {
+    "Stage": "laptop",
+    "PythonRuntime": sources.runtime(),
+    "Architecture": sources.architecture(),
+    # The emulator starts a process for every execution at once: as many as a laptop can feed.
+    "CheckConcurrency": "8",
+    "CostConcurrency": "8",
+    "FundingConcurrency": "8",
+    "AccountsConcurrency": "8",
+    "OutboxConcurrency": "2",
+    "AuditConcurrency": "2",
+}
 COMPLETE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 
 
@@ -75,7 +86,7 @@ def _deploy(aws: Aws, build: Path) -> None:
     aws.session.client("s3", endpoint_url=aws.url).create_bucket(
         Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
-    overrides = [f"{name}={value}" for name, value in {**PARAMETERS, "PythonRuntime": sources.runtime()}.items()]
+    overrides = [f"{name}={value}" for name, value in PARAMETERS.items()]
     sam(
         "deploy",
         *("--template-file", str(build / "template.yaml")),

@@ -14,7 +14,6 @@ from local.aws import Aws
 NOISE: Final = '-RequestId: -"level":"INFO" -"level":"DEBUG" -"_aws"'
 """A filter pattern, so that little travels: drops the platform's lines, routine entries and metrics."""
 SEVERE: Final = frozenset({"ERROR", "CRITICAL"})
-SIGNS: Final = ("Traceback", "[ERROR]", "Task timed out", "Error:", "Exception")
 OVERLAP_MS: Final = 3_000
 """An entry may arrive a little after its time: look back this far, and print nothing twice."""
 REMEMBERED: Final = 5_000
@@ -56,9 +55,9 @@ class FunctionErrors:
 
 
 def is_error(message: str) -> bool:
-    """A JSON entry says so itself; a line of another kind is judged by what tracebacks and time-outs look like."""
+    """Functions log JSON alone: a line of another kind is a traceback's or a time-out's."""
     try:
         entry = json.loads(message)
     except ValueError:
-        return any(sign in message for sign in SIGNS)
+        return True
     return isinstance(entry, dict) and entry.get("level") in SEVERE

@@ -1,4 +1,4 @@
-"""One supervisor for one state directory: by a lock that the kernel frees however its holder ends. It is never stale."""
+"""One supervisor for one state directory: by a lock that the kernel frees however its holder ends, so never stale."""
 
 import fcntl
 import time

@@ -18,9 +18,14 @@ def runtime() -> str:
     return f"python{sys.version_info[0]}.{sys.version_info[1]}"
 
 
+def architecture() -> str:
+    """In the words of Lambda."""
+    return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+
+
 def fingerprint() -> str:
     """Changes when a build of this checkout would differ."""
-    digest = hashlib.sha256(f"{runtime()} {platform.machine()}".encode())
+    digest = hashlib.sha256(f"{runtime()} {architecture()}".encode())
     for file in _sources():
         digest.update(str(file.relative_to(ROOT)).encode())
         digest.update(file.read_bytes())
