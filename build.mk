@@ -29,10 +29,11 @@ lowered = $(shell echo $(1) | tr '[:upper:]' '[:lower:]')
 
 .PHONY: $(FUNCTIONS:%=build-%Function) build-ThirdPartyLayer
 
-# A function's zip mirrors the repository, so that an import is the same here, in the tests and on AWS.
+# A function's zip mirrors the repository, so that an import is the same here, in the tests and on AWS; it has what its
+# handler imports and no more. Bytecode alone, without docstrings: half the size, and nothing to compile in a cold start.
 $(FUNCTIONS:%=build-%Function): build-%Function: artifacts-dir
-	tar -cf - --exclude __pycache__ functions/__init__.py functions/$(call lowered,$*) shared | tar -xf - -C "$(ARTIFACTS_DIR)"
-	$(call compile,$(ARTIFACTS_DIR),/var/task)
+	$(PACKAGER) local/closure.py functions.$(call lowered,$*).handler | tar -cf - -T - | tar -xf - -C "$(ARTIFACTS_DIR)"
+	$(call compile,$(ARTIFACTS_DIR),/var/task,-b -o 2,find "$(ARTIFACTS_DIR)" -name '*.py' -delete)
 
 build-ThirdPartyLayer: artifacts-dir
 	$(PACKAGER) -m pip --disable-pip-version-check --no-input install --quiet --no-deps --no-compile --require-hashes \
@@ -41,7 +42,7 @@ build-ThirdPartyLayer: artifacts-dir
 	find "$(ARTIFACTS_DIR)/python" -type d \( -name tests -o -name test -o -name __pycache__ \) -prune -exec rm -rf {} +
 	find "$(ARTIFACTS_DIR)/python/botocore/data" "$(ARTIFACTS_DIR)/python/boto3/data" -mindepth 1 -maxdepth 1 -type d \
 	  $(AWS_SERVICES:%=! -name %) -exec rm -rf {} +
-	$(call compile,$(ARTIFACTS_DIR)/python,/opt/python)
+	$(call compile,$(ARTIFACTS_DIR)/python,/opt/python,,)
 
 .PHONY: artifacts-dir
 artifacts-dir:
@@ -49,12 +50,14 @@ artifacts-dir:
 	@[ "$(LAMBDA_ARCHITECTURE)" = native ] || [ -n "$(MACHINE)" ] \
 	  || { echo "LAMBDA_ARCHITECTURE is '$(LAMBDA_ARCHITECTURE)': take x86_64, arm64 or native" >&2; exit 1; }
 
-# $(1) is the directory, $(2) where Lambda will have it: tracebacks and the bytes of a package then do not depend on
-# where it was built. Bytecode is checked by no date, since a zip of SAM's dates every file 1980.
+# $(1) is the directory, $(2) where Lambda will have it, $(3) more options, $(4) what to do afterwards. Tracebacks and
+# the bytes of a package then do not depend on where it was built. No date invalidates the bytecode, since a zip of SAM's
+# dates every file 1980; no columns are in it, which only draw carets under a traceback.
 define compile
 @if $(COMPILER) -c "" 2>/dev/null; then \
-  PYTHONHASHSEED=0 $(COMPILER) -m compileall -q --invalidation-mode unchecked-hash -s "$(1)" -p "$(2)" "$(1)"; \
+  PYTHONHASHSEED=0 PYTHONNODEBUGRANGES=1 $(COMPILER) -m compileall -q --invalidation-mode unchecked-hash $(3) \
+    -s "$(1)" -p "$(2)" "$(1)" $(if $(4),&& $(4)); \
 else \
-  echo "$(LAMBDA_RUNTIME) is not on PATH: shipped without bytecode, which makes cold starts slower" >&2; \
+  echo "$(LAMBDA_RUNTIME) is not on PATH: shipped as source, which makes cold starts slower" >&2; \
 fi
 endef
