@@ -37,6 +37,15 @@ def translated(failure: Failure) -> Busy | Unknown:
     raise failure
 
 
+def error_code(failure: PynamoDBException) -> str | None:
+    """The code of DynamoDB's error, None where the call failed in another way.
+
+    PynamoDB's own `cause_response_code` raises AttributeError on a timeout, whose `response` is None.
+    """
+    cause = failure.cause
+    return cause.response["Error"].get("Code") if isinstance(cause, ClientError) else None
+
+
 def _meaning(error: ClientError) -> Busy | Unknown | None:
     code = error.response["Error"].get("Code", "")
     if code in _THROTTLED:

@@ -6,7 +6,7 @@ import msgspec
 from pynamodb.exceptions import DoesNotExist, PutError
 
 from shared.adapters.driver import REAL_PACE, Pace, insist
-from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, translated
+from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
 from shared.adapters.tables import SEQ_MAX, AuditItem, account_pk, audit_check_sk, audit_entry_sk, audit_table
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
@@ -65,7 +65,7 @@ class DynamoAuditTrail:
         try:
             item.save(condition=self._items.pk.does_not_exist())
         except PutError as failure:
-            return False if failure.cause_response_code == CONDITION_FAILED else translated(failure)
+            return False if error_code(failure) == CONDITION_FAILED else translated(failure)
         except FAILURES as failure:
             return translated(failure)
         return True

@@ -26,7 +26,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from shared.adapters.driver import REAL_PACE, Pace, drive, insist
-from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, translated
+from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
 from shared.adapters.tables import STATE_SK, account_pk, entry_sk, is_entry_sk, ledger_table
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
@@ -142,7 +142,7 @@ class DynamoLedger:
         try:
             self._write(change)
         except TransactWriteError as failure:
-            if failure.cause_response_code == TRANSACTION_CANCELED:
+            if error_code(failure) == TRANSACTION_CANCELED:
                 return self._canceled(failure, change.seen.account)
             return translated(failure)
         except FAILURES as failure:
