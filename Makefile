@@ -34,6 +34,21 @@ cloud: python
 setup: dev sam cloud ## Install the pinned tools into .venv and .tools (only what changed)
 	@echo "set up: .venv, .tools/sam, .tools/cloud"
 
+PORTED = $(if $(PORT),--port "$(PORT)")
+
+.PHONY: run
+run: setup ## The whole product: demo on the laptop cloud (USAGE=file LIMIT=1000 CONCURRENCY=4 ONCE=1 PORT=)
+	@exec $(VENV)/python -m local.run $(if $(USAGE),--usage "$(USAGE)") $(if $(LIMIT),--limit "$(LIMIT)") \
+	  $(if $(CONCURRENCY),--concurrency "$(CONCURRENCY)") $(if $(filter-out 0,$(ONCE)),--once) $(PORTED)
+
+.PHONY: up
+up: setup ## Start the laptop cloud in the background; deploys what changed (PORT=)
+	@exec $(VENV)/python -m local.cloud up $(PORTED)
+
+.PHONY: down
+down: dev ## Stop the laptop cloud; its state stays in .millicent
+	@exec $(VENV)/python -m local.cloud down
+
 LOCK = $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
        --no-header --annotation-style line $(if $(UPGRADE),--upgrade)
 

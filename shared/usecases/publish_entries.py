@@ -40,6 +40,11 @@ class Publication:
     poisoned: int
     failed: tuple[str, ...]
 
+    @property
+    def is_outage(self) -> bool:
+        """The bus took nothing at all of what it was given."""
+        return bool(self.failed) and not self.published
+
 
 @dataclass(frozen=True, slots=True)
 class _Publishable:

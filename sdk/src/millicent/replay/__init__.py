@@ -1,5 +1,40 @@
-"""Replaying usage: price every row of a usage record and charge it, once."""
+"""Replaying usage: price every row of a usage record by its model and charge it, exactly once.
 
-from millicent.replay.usage import Usage
+rows = read_usage(Path("usage.csv").read_bytes())
+summary = replay(Millicent(max_connections=8), rows, concurrency=8)
+"""
 
-__all__ = ["Usage"]
+from millicent.replay.actors import DEFAULT_ACTORS, DEFAULT_SEED, actor_names, zipf_actors
+from millicent.replay.columns import Columns
+from millicent.replay.engine import DEFAULT_CONCURRENCY, Progress, RowOutcome, Summary, Terms, replay
+from millicent.replay.errors import BadUsage, ReplayError, UnknownModel
+from millicent.replay.pricing import Price, PricedUsage, Pricer, price_all
+from millicent.replay.reading import DEFAULT_MODEL, Reading, read_usage
+from millicent.replay.usage import Usage, row_key, run_id_of
+
+__all__ = [
+    "DEFAULT_ACTORS",
+    "DEFAULT_CONCURRENCY",
+    "DEFAULT_MODEL",
+    "DEFAULT_SEED",
+    "BadUsage",
+    "Columns",
+    "Price",
+    "PricedUsage",
+    "Pricer",
+    "Progress",
+    "Reading",
+    "ReplayError",
+    "RowOutcome",
+    "Summary",
+    "Terms",
+    "UnknownModel",
+    "Usage",
+    "actor_names",
+    "price_all",
+    "read_usage",
+    "replay",
+    "row_key",
+    "run_id_of",
+    "zipf_actors",
+]

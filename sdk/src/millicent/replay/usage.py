@@ -9,8 +9,8 @@ from datetime import datetime
 class Usage:
     """One request: who pays (`actor`), for which model, and how many tokens went in and came out.
 
-    `key` is the idempotency key of the charge: the same key must always come with the same usage, so that a row that was
-    charged before is a replay. `at`, with its offset, is when the request was made; the price of that time applies.
+    `key` is the idempotency key of the charge: the same key must always come with the same usage, so that a row that
+    was charged before is a replay. `at`, with its offset, is when the request was made; the price of that time applies.
     """
 
     key: str

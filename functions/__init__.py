@@ -1,0 +1,1 @@
+"""The edge: one folder a Lambda function. No business rule lives here."""

@@ -1,0 +1,1 @@
+"""Everything that only reads: accounts, entries, audit rows, operations and health."""

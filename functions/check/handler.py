@@ -1,0 +1,50 @@
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.check.schema import CheckRequest
+from shared import http
+from shared.bootstrap import check_runtime
+from shared.usecases.check_credits import CreditAnswer, CreditQuestion, check_credits
+
+runtime = check_runtime()
+app = http.Resolver(runtime.observability)
+
+
+@app.post("/v1/check")
+def check() -> Response[str]:
+    event = app.current_event
+    caller = http.caller(event, "credits/read", runtime.tenants)
+    request = http.body(event, CheckRequest)
+    question = CreditQuestion(
+        account=caller.account_of(request.actor),
+        minimum=int(request.minimum),
+        check_id=runtime.new_id(),
+        correlation_id=http.request_id(event),
+    )
+    answer = check_credits(question, runtime.ledger, runtime.bus, runtime.now_ms(), runtime.check_events)
+    observe(question, request.app, answer)
+    return http.answer(answer.body)
+
+
+def observe(question: CreditQuestion, app_id: str | None, answer: CreditAnswer) -> None:
+    seen = runtime.observability
+    seen.count("CheckAllowed" if answer.is_allowed else "CheckRefused")
+    seen.count("CheckEventsLost", int(answer.is_unpublished))
+    seen.logger.info(
+        "credits checked",
+        extra={
+            "tenant": question.account.tenant,
+            "actor": question.account.actor,
+            "app": app_id,
+            "check_id": question.check_id,
+            "allowed": answer.is_allowed,
+        },
+    )
+
+
+@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
+@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,1 @@
+"""POST /v1/funding: records what was paid in."""

@@ -1,0 +1,54 @@
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from shared.ledger.accounts import Account
+from shared.ledger.grants import DEFAULT_PRIORITY, Category
+from shared.ledger.operations import FundingUpdate, GrantCredits, Operation, Terms
+from shared.ledger.times import epoch_ms
+from shared.validation import Flag, Identifier, Microcents, Note, PositiveMicrocents, Priority, Time, convert
+
+
+class FundingUpdateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The form that sets the funded total."""
+
+    actor: Identifier
+    old_amount: Microcents
+    new_amount: Microcents
+    force: Flag = False
+    reason: Note | None = None
+
+    @property
+    def terms(self) -> Terms:
+        return FundingUpdate(int(self.old_amount), int(self.new_amount), self.force, self.reason)
+
+
+class GrantRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The form that adds a grant."""
+
+    actor: Identifier
+    amount: PositiveMicrocents
+    category: Category = "purchased"
+    priority: Priority = DEFAULT_PRIORITY
+    expires_at: Time | None = None
+    reason: Note | None = None
+
+    @property
+    def terms(self) -> Terms:
+        expires_at_ms = None if self.expires_at is None else epoch_ms(self.expires_at)
+        return GrantCredits(int(self.amount), self.category, self.priority, expires_at_ms, self.reason)
+
+
+FundingRequest: TypeAlias = FundingUpdateRequest | GrantRequest
+
+
+def funding_request(document: Mapping[str, Any]) -> FundingRequest:
+    """The form that the fields speak of. Raises ValidationFailed; it names a field of the other form as one too many."""
+    if document.keys() & {"old_amount", "new_amount"}:
+        return convert(document, FundingUpdateRequest)
+    return convert(document, GrantRequest)
+
+
+def funding(request: FundingRequest, account: Account, key: str, by: str, correlation_id: str) -> Operation:
+    return Operation(account=account, key=key, terms=request.terms, by=by, correlation_id=correlation_id)

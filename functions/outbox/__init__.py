@@ -1,0 +1,1 @@
+"""The outbox: from the stream of the ledger table to the bus."""

@@ -1,0 +1,42 @@
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.outbox.schema import new_entries
+from shared.bootstrap import outbox_runtime
+from shared.usecases.publish_entries import Publication, publish_entries
+
+runtime = outbox_runtime()
+
+
+class BusUnavailable(Exception):
+    """The bus took nothing of a batch. Escapes, so that the whole batch comes again and the alarm on errors sees it."""
+
+
+def observe(publication: Publication) -> None:
+    seen = runtime.observability
+    seen.count("EventsPublished", publication.published)
+    seen.count("RecordsPoisoned", publication.poisoned)
+    seen.count("EventsNotPublished", len(publication.failed))
+    figures = {
+        "published": publication.published,
+        "poisoned": publication.poisoned,
+        "failed": len(publication.failed),
+    }
+    seen.logger.info("entries published", extra=figures)
+
+
+@runtime.observability.logger.inject_lambda_context(clear_state=True)
+@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    publication = publish_entries(
+        new_entries(event),
+        runtime.bus,
+        runtime.failure_queue,
+        size_bytes=runtime.size_bytes,
+        pause=runtime.pause,
+    )
+    observe(publication)
+    if publication.is_outage:
+        raise BusUnavailable(f"{len(publication.failed)} events wait for the bus")
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in publication.failed]}

@@ -1,0 +1,191 @@
+"""The laptop cloud: the emulated AWS with template.yaml deployed in it, served on this machine alone.
+
+python -m local.cloud serve     in the foreground, until Ctrl-C
+python -m local.cloud up        in the background; returns when it is ready; deploys anew what changed
+python -m local.cloud down      stops it; its state stays
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from local import tokens
+from local.aws import Aws, as_deployer, forget_callers_aws
+from local.deploy import Stack, deployed
+from local.emulator import Emulator, running
+from local.endpoint import Endpoint, read_endpoint, remove_endpoint
+from local.function_logs import FunctionErrors
+from local.keeper import Keeper, keeping
+from local.ownership import owned, owner
+from local.paths import ROOT, STATE
+from local.processes import ProcessFailedError, free_port, is_port_free
+from local.signals import stop_on_signals
+
+DEFAULT_PORT: Final = 4566
+UP_TIMEOUT_S: Final = 600
+DOWN_TIMEOUT_S: Final = 90
+POLL_INTERVAL_S: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A running cloud, seen from the supervisor."""
+
+    emulator: Emulator
+    aws: Aws
+    stack: Stack
+    keeper: Keeper
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.keeper.endpoint
+
+    def wait(self) -> None:
+        """Until the emulator ends by itself, which is a failure: raises ProcessFailedError then."""
+        while self.emulator.is_alive:
+            time.sleep(POLL_INTERVAL_S)
+        raise ProcessFailedError(f"the laptop cloud died; its last words:\n{self.emulator.last_words()}")
+
+
+@contextmanager
+def running_cloud(state_dir: Path, port: int | None) -> Iterator[Cloud]:
+    """A cloud with the template deployed, on `port` (None: any), until the block ends; its state stays in `state_dir`.
+
+    Raises ProcessFailedError with a message for the person at the terminal.
+    """
+    with owned(state_dir), _announced(state_dir), running(state_dir, port or _port(state_dir)) as emulator:
+        (state_dir / "port").write_text(str(emulator.port))
+        aws = as_deployer(emulator.url, state_dir)
+        stack = deployed(aws, state_dir)
+        keeper = _keeper(emulator, aws, stack, state_dir)
+        with keeping(keeper):
+            yield Cloud(emulator, aws, stack, keeper)
+
+
+def up(state_dir: Path, port: int | None) -> Endpoint:
+    """Starts a cloud in the background if none runs, and returns when it is ready."""
+    if owner(state_dir) is None:
+        remove_endpoint(state_dir)
+        return _wait_for_endpoint(state_dir, _spawned(state_dir, port))
+    endpoint = _wait_for_endpoint(state_dir, None)
+    _redeploy(state_dir)
+    return endpoint
+
+
+def down(state_dir: Path) -> bool:
+    """Stops the cloud and waits until it is gone; False when none ran."""
+    pid = owner(state_dir)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + DOWN_TIMEOUT_S
+    while owner(state_dir) == pid:
+        if time.monotonic() > deadline:
+            raise ProcessFailedError(f"the laptop cloud (process {pid}) does not stop")
+        time.sleep(POLL_INTERVAL_S)
+    return True
+
+
+def serve(state_dir: Path, port: int | None) -> None:
+    with running_cloud(state_dir, port) as cloud:
+        print(f"ready: {cloud.endpoint.base_url}", file=sys.stderr, flush=True)
+        cloud.wait()
+
+
+def port_of(state_dir: Path) -> int:
+    """The emulator's, of the cloud that runs or ran last on `state_dir`."""
+    return int((state_dir / "port").read_text())
+
+
+@contextmanager
+def _announced(state_dir: Path) -> Iterator[None]:
+    """Nobody finds an endpoint file of a cloud that does not run."""
+    remove_endpoint(state_dir)
+    try:
+        yield
+    finally:
+        remove_endpoint(state_dir)
+
+
+def _keeper(emulator: Emulator, aws: Aws, stack: Stack, state_dir: Path) -> Keeper:
+    clients = tokens.clients_of(aws, stack.only("AWS::Cognito::UserPool"))
+    base_url = f"{emulator.url}/_aws/execute-api/{stack.only('AWS::ApiGatewayV2::Api')}"
+    return Keeper(emulator.url, base_url, clients, FunctionErrors(aws), state_dir)
+
+
+def _port(state_dir: Path) -> int:
+    """The one of last time, so that URLs stay valid; else the usual one; else whichever is free."""
+    preferred = [port_of(state_dir)] if (state_dir / "port").is_file() else []
+    return next((port for port in (*preferred, DEFAULT_PORT) if is_port_free(port)), None) or free_port()
+
+
+def _spawned(state_dir: Path, port: int | None) -> subprocess.Popen[bytes]:
+    state_dir.mkdir(parents=True, exist_ok=True)
+    arguments = ["--state", str(state_dir), *(["--port", str(port)] if port else [])]
+    with (state_dir / "cloud.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "local.cloud", "serve", *arguments],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _wait_for_endpoint(state_dir: Path, starting: subprocess.Popen[bytes] | None) -> Endpoint:
+    deadline = time.monotonic() + UP_TIMEOUT_S
+    while (endpoint := read_endpoint(state_dir)) is None:
+        if starting is not None and starting.poll() is not None and owner(state_dir) is None:
+            told = (state_dir / "cloud.log").read_text(errors="replace").strip()
+            raise ProcessFailedError(f"the laptop cloud did not start:\n{told}")
+        if time.monotonic() > deadline:
+            raise ProcessFailedError(
+                f"the laptop cloud was not ready after {UP_TIMEOUT_S} s: see {state_dir}/cloud.log"
+            )
+        time.sleep(POLL_INTERVAL_S)
+    return endpoint
+
+
+def _redeploy(state_dir: Path) -> None:
+    """Into the cloud that runs: the sources may have changed since it was started."""
+    deployed(as_deployer(f"http://127.0.0.1:{port_of(state_dir)}", state_dir), state_dir)
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=["serve", "up", "down"])
+    parser.add_argument("--state", type=Path, default=STATE)
+    parser.add_argument("--port", type=int)
+    return parser.parse_args()
+
+
+def main() -> None:
+    wanted = _parsed()
+    forget_callers_aws()
+    stop_on_signals()
+    match wanted.command:
+        case "serve":
+            serve(wanted.state.resolve(), wanted.port)
+        case "up":
+            endpoint = up(wanted.state.resolve(), wanted.port)
+            print(f"the laptop cloud is up: {endpoint.base_url}, tokens in {wanted.state}/endpoint.json")
+        case "down":
+            print("the laptop cloud is down" if down(wanted.state.resolve()) else "no laptop cloud was running")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ProcessFailedError as failure:
+        sys.exit(str(failure))
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)

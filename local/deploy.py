@@ -1,0 +1,103 @@
+"""Deploys template.yaml into the emulator, the same one that goes to AWS."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from botocore.exceptions import ClientError
+
+from local import sources
+from local.aws import Aws
+from local.build import built, sam
+from local.files import write_private
+from local.processes import ProcessFailedError
+
+STACK: Final = "millicent"
+ARTIFACTS: Final = "millicent-artifacts"
+PARAMETERS: Final = {
+    "Stage": "laptop",
+    "PythonRuntime": sources.runtime(),
+    "Architecture": sources.architecture(),
+    # The emulator starts a process for every execution at once: as many as a laptop can feed.
+    "CheckConcurrency": "8",
+    "CostConcurrency": "8",
+    "FundingConcurrency": "8",
+    "AccountsConcurrency": "8",
+    "OutboxConcurrency": "2",
+    "AuditConcurrency": "2",
+}
+COMPLETE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What the deployed stack consists of: physical ids by logical id, and its outputs."""
+
+    ids: Mapping[str, str]
+    types: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+    def only(self, resource_type: str) -> str:
+        """The physical id of the one resource of this type."""
+        (found,) = (self.ids[name] for name, of_type in self.types.items() if of_type == resource_type)
+        return found
+
+
+def deployed(aws: Aws, state_dir: Path) -> Stack:
+    """Builds and deploys what changed since the last time. Raises ProcessFailedError when that fails."""
+    stamp = state_dir / "deployed.json"
+    wanted = {"sources": sources.fingerprint(), "parameters": PARAMETERS}
+    if not (_recorded(stamp) == wanted and _is_complete(aws)):
+        _deploy(aws, built())
+        write_private(stamp, json.dumps(wanted))
+    return describe(aws)
+
+
+def describe(aws: Aws) -> Stack:
+    cloudformation = aws.session.client("cloudformation", endpoint_url=aws.url)
+    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+    return Stack(
+        ids={each["LogicalResourceId"]: each.get("PhysicalResourceId", "") for each in resources},
+        types={each["LogicalResourceId"]: each["ResourceType"] for each in resources},
+        outputs={each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])},
+    )
+
+
+def _recorded(stamp: Path) -> object:
+    return json.loads(stamp.read_text()) if stamp.is_file() else None
+
+
+def _is_complete(aws: Aws) -> bool:
+    """False also when the emulator lost its state, whatever our own record says."""
+    cloudformation = aws.session.client("cloudformation", endpoint_url=aws.url)
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    except ClientError:
+        return False
+    return stack["StackStatus"] in COMPLETE
+
+
+def _deploy(aws: Aws, build: Path) -> None:
+    print("deploying the template", file=sys.stderr, flush=True)
+    aws.session.client("s3", endpoint_url=aws.url).create_bucket(
+        Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    overrides = [f"{name}={value}" for name, value in PARAMETERS.items()]
+    sam(
+        "deploy",
+        *("--template-file", str(build / "template.yaml")),
+        *("--stack-name", STACK),
+        *("--s3-bucket", ARTIFACTS),
+        *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"),
+        *("--parameter-overrides", *overrides),
+        "--no-confirm-changeset",
+        "--no-fail-on-empty-changeset",
+        "--no-progressbar",
+        environment=aws.environment(),
+    )
+    if not _is_complete(aws):
+        raise ProcessFailedError("the template did not deploy into the laptop cloud")

@@ -1,0 +1,63 @@
+"""What the functions log as an error, brought to the terminal."""
+
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Final
+
+from mypy_boto3_logs import CloudWatchLogsClient
+from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
+
+from local.aws import Aws
+
+NOISE: Final = '-RequestId: -"level":"INFO" -"level":"DEBUG" -"_aws"'
+"""A filter pattern, so that little travels: drops the platform's lines, routine entries and metrics."""
+SEVERE: Final = frozenset({"ERROR", "CRITICAL"})
+OVERLAP_MS: Final = 3_000
+"""An entry may arrive a little after its time: look back this far, and print nothing twice."""
+REMEMBERED: Final = 5_000
+
+
+class FunctionErrors:
+    """Follows every function's log group from the moment it is made."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._logs: CloudWatchLogsClient = aws.session.client("logs", endpoint_url=aws.url)
+        self._since_ms = int(time.time() * 1000)
+        self._seen: OrderedDict[tuple[str, int, str], None] = OrderedDict()
+
+    def new_lines(self) -> list[str]:
+        """What came in since the last call, as `[function] message`."""
+        now_ms = int(time.time() * 1000)
+        lines = [line for group in self._groups() for line in self._of(group)]
+        self._since_ms = now_ms - OVERLAP_MS
+        return lines
+
+    def _groups(self) -> list[str]:
+        return [group["logGroupName"] for group in self._logs.describe_log_groups()["logGroups"]]
+
+    def _of(self, group: str) -> Iterator[str]:
+        name = group.rsplit("/", 1)[-1]
+        found = self._logs.filter_log_events(logGroupName=group, startTime=self._since_ms, filterPattern=NOISE)
+        for event in found["events"]:
+            if is_error(event["message"]) and self._is_new(event):
+                yield f"[{name}] {event['message'].rstrip()}"
+
+    def _is_new(self, event: FilteredLogEventTypeDef) -> bool:
+        key = (event["logStreamName"], event["timestamp"], event["message"])
+        if key in self._seen:
+            return False
+        self._seen[key] = None
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return True
+
+
+def is_error(message: str) -> bool:
+    """Functions log JSON alone: a line of another kind is a traceback's or a time-out's."""
+    try:
+        entry = json.loads(message)
+    except ValueError:
+        return True
+    return isinstance(entry, dict) and entry.get("level") in SEVERE

@@ -1,0 +1,69 @@
+"""Looks after a running cloud: renews its tokens, shows what the functions complain about, notices its end."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import tokens
+from local.endpoint import Endpoint, write_endpoint
+from local.function_logs import FunctionErrors
+
+INTERVAL_S: Final = 2
+
+
+class Keeper:
+    """`tick` does what is due; a failure of one tick is told, and tried again at the next."""
+
+    def __init__(
+        self, url: str, base_url: str, clients: list[tokens.Client], errors: FunctionErrors, state_dir: Path
+    ) -> None:
+        self._url = url
+        self._base_url = base_url
+        self._clients = clients
+        self._errors = errors
+        self._state_dir = state_dir
+        self._tokens = self._renewed()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self._base_url, self._tokens.by_name)
+
+    def tick(self) -> None:
+        if self._tokens.are_due:
+            self._tokens = self._renewed()
+        for line in self._errors.new_lines():
+            print(line, file=sys.stderr, flush=True)
+
+    def _renewed(self) -> tokens.Tokens:
+        fetched = tokens.fetch(self._url, self._clients)
+        write_endpoint(self._state_dir, Endpoint(self._base_url, fetched.by_name))
+        return fetched
+
+
+@contextmanager
+def keeping(keeper: Keeper) -> Iterator[None]:
+    """Ticks in a thread until the block ends."""
+    done = threading.Event()
+    thread = threading.Thread(target=_tick_until, args=(done, keeper), name="keeper", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _tick_until(done: threading.Event, keeper: Keeper) -> None:
+    while not done.wait(INTERVAL_S):
+        try:
+            keeper.tick()
+        except (BotoCoreError, ClientError, httpx.HTTPError) as failure:
+            if not done.is_set():
+                print(f"{time.strftime('%H:%M:%S')} could not look after the cloud: {failure}", file=sys.stderr)

@@ -1,0 +1,206 @@
+"""`make run`: the whole product on a laptop. Funds actors, charges them for usage, checks that all adds up, serves.
+
+The last line on standard output is the result as JSON. The exit status is 0 only if everything adds up.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import Progress as ProgressBar
+from rich.table import Table
+
+from local.aws import Aws, as_deployer, forget_callers_aws
+from local.cloud import Cloud, port_of, running_cloud, up
+from local.demo import APP, Demo, demo, fund
+from local.deploy import Stack, describe
+from local.endpoint import FILE_NAME
+from local.ownership import owner
+from local.paths import STATE
+from local.processes import ProcessFailedError
+from local.reconciliation import Reconciliation, Tables, reconcile_when_caught_up
+from local.signals import stop_on_signals
+from millicent import Millicent
+from millicent.amounts import millicents, readable
+from millicent.errors import MillicentError
+from millicent.replay import Progress, Summary, Terms, replay
+from millicent.tokens import EndpointFile
+
+DEFAULT_LIMIT: Final = 1000
+DEFAULT_CONCURRENCY: Final = 4
+FINDINGS_SHOWN: Final = 20
+
+
+@dataclass(frozen=True)
+class Site:
+    """A cloud to run the demo on. `cloud` is None when it was running before and is not ours to stop."""
+
+    base_url: str
+    endpoint_file: Path
+    aws: Aws
+    stack: Stack
+    cloud: Cloud | None
+
+
+@dataclass(frozen=True)
+class Result:
+    summary: Summary
+    books: Reconciliation
+
+    @property
+    def adds_up(self) -> bool:
+        return self.summary.is_complete and self.books.holds
+
+    def as_json(self) -> str:
+        return json.dumps(
+            {
+                "requests": self.summary.requests,
+                "charged": self.summary.charged,
+                "refused": self.summary.refused,
+                "replayed": self.summary.replayed,
+                "ledger_rows": self.books.ledger_rows,
+                "audit_rows": self.books.audit_rows,
+                "drift_microcents": self.books.drift_microcents,
+                "seconds": self.summary.seconds,
+            }
+        )
+
+
+def run(site: Site, plan: Demo, concurrency: int) -> Result:
+    """Raises millicent.errors.MillicentError when the service cannot be used at all."""
+    with Millicent(site.base_url, EndpointFile(site.endpoint_file), max_connections=concurrency) as client:
+        say(f"funding {len(plan.budgets_microcents)} actors")
+        fund(client, plan, concurrency)
+        say(f"charging {len(plan.rows)} requests")
+        with _progress_bar(len(plan.rows)) as advance:
+            summary = replay(client, plan.rows, concurrency, advance, terms=Terms(app=APP))
+    say("replaying the ledger and comparing it with the accounts and the audit table")
+    return Result(summary, reconcile_when_caught_up(Tables(site.aws, site.stack)))
+
+
+@contextmanager
+def site_for(state_dir: Path, port: int | None) -> Iterator[Site]:
+    """The cloud that runs already, or one of our own until the block ends."""
+    endpoint_file = state_dir / FILE_NAME
+    if owner(state_dir) is None:
+        with running_cloud(state_dir, port) as cloud:
+            yield Site(cloud.endpoint.base_url, endpoint_file, cloud.aws, cloud.stack, cloud)
+        return
+    say("a laptop cloud is running: using it, and leaving it running")
+    endpoint = up(state_dir, port)
+    aws = as_deployer(f"http://127.0.0.1:{port_of(state_dir)}", state_dir)
+    yield Site(endpoint.base_url, endpoint_file, aws, describe(aws), None)
+
+
+def say(message: str) -> None:
+    """On standard error, so that standard output holds the result alone."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def show(result: Result) -> None:
+    table = Table(title="Millicent on this machine", show_header=False)
+    for name, value in _facts(result).items():
+        table.add_row(name, str(value))
+    Console().print(table)
+    if result.summary.stopped_by:
+        print(f"stopped: {result.summary.stopped_by}")
+    for failure in result.summary.failures:
+        print(f"failed: {failure.priced.usage.key} of {failure.priced.usage.actor}: {failure.error}")
+    for finding in result.books.findings[:FINDINGS_SHOWN]:
+        print(f"does not add up: {finding.account.actor} {finding.place} {finding.seq or ''} {finding.problem}")
+
+
+def show_how_to_call(site: Site, plan: Demo) -> None:
+    """Three lines to paste into a shell."""
+    url, actor = site.base_url, plan.busiest_actor
+    token = f"""$(python3 -c 'import json; print(json.load(open("{site.endpoint_file}"))["tokens"]["%s"])')"""
+    call = f'curl -sS -H "Authorization: Bearer {token}"'
+    body = '-H "Content-Type: application/json" -d'
+    print(f"base URL: {url}")
+    print(f"tokens:   {site.endpoint_file} (renewed while this runs)")
+    print()
+    print(f"""{call % "read"} {body} '{{"actor": "{actor}"}}' {url}/v1/check""")
+    print(
+        f"""{call % "charge"} -H "Idempotency-Key: curl-$(date +%s)" {body} """
+        f"""'{{"actor": "{actor}", "cost": 42.5}}' {url}/v1/cost"""
+    )
+    print(f"""{call % "read"} {url}/v1/accounts/{actor}""")
+    print()
+
+
+def _facts(result: Result) -> Mapping[str, object]:
+    summary, books = result.summary, result.books
+    return {
+        "requests": summary.requests,
+        "charged": summary.charged,
+        "refused": summary.refused,
+        "replayed": summary.replayed,
+        "failed": summary.failed,
+        "charged now (millicents)": readable(millicents(summary.charged_microcents)),
+        "charged before (millicents)": readable(millicents(summary.replayed_microcents)),
+        "requests per second": f"{summary.requests_per_second:.0f}",
+        "accounts": books.accounts,
+        "ledger rows": books.ledger_rows,
+        "audit rows": books.audit_rows,
+        "drift (microcents)": books.drift_microcents,
+        "everything adds up": "yes" if result.adds_up else "NO",
+    }
+
+
+@contextmanager
+def _progress_bar(total: int) -> Iterator[Callable[[Progress], None]]:
+    with ProgressBar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("charging", total=total)
+        yield lambda progress: bar.update(task, completed=progress.done)
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--usage", type=Path, help="CSV or JSON lines; made up when left out")
+    parser.add_argument("--limit", type=int, default=DEFAULT_LIMIT, help="rows to charge")
+    parser.add_argument("--concurrency", type=int, default=DEFAULT_CONCURRENCY, help="requests at once")
+    parser.add_argument("--once", action="store_true", help="stop everything after the summary")
+    parser.add_argument("--state", type=Path, default=STATE)
+    parser.add_argument("--port", type=int)
+    return parser.parse_args()
+
+
+def main() -> int:
+    wanted = _parsed()
+    forget_callers_aws()
+    stop_on_signals()
+    state_dir = wanted.state.resolve()
+    plan = demo(wanted.usage, wanted.limit)
+    with site_for(state_dir, wanted.port) as site:
+        result = run(site, plan, wanted.concurrency)
+        stays = not (wanted.once or result.summary.interrupted)
+        show(result)
+        if stays:
+            show_how_to_call(site, plan)
+        print(result.as_json(), flush=True)
+        if stays and site.cloud:
+            _serve(site.cloud)
+    return 0 if result.adds_up else 1
+
+
+def _serve(cloud: Cloud) -> None:
+    say("serving until Ctrl-C")
+    try:
+        cloud.wait()
+    except KeyboardInterrupt:
+        say("stopping; the state is kept")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (ProcessFailedError, MillicentError, OSError) as failure:
+        sys.exit(f"make run: {failure}")
+    except KeyboardInterrupt:
+        sys.exit("make run: stopped")

@@ -1,0 +1,38 @@
+"""What a build is made of."""
+
+import hashlib
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from local.paths import ROOT
+
+FILES: Final = ("template.yaml", "build.mk", "requirements.txt")
+TREES: Final = ("functions", "shared")
+
+
+def runtime() -> str:
+    """The functions run on the interpreter that builds them."""
+    return f"python{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def architecture() -> str:
+    """In the words of Lambda."""
+    return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+
+
+def fingerprint() -> str:
+    """Changes when a build of this checkout would differ."""
+    digest = hashlib.sha256(f"{runtime()} {architecture()}".encode())
+    for file in _sources():
+        digest.update(str(file.relative_to(ROOT)).encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def _sources() -> Iterator[Path]:
+    yield from (ROOT / name for name in FILES)
+    for tree in TREES:
+        yield from sorted((ROOT / tree).rglob("*.py"))

@@ -1,0 +1,83 @@
+"""Access tokens for the machine clients that the template creates, by the OAuth 2.0 client credentials grant."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+
+from local.aws import Aws
+from local.processes import ProcessFailedError
+
+ALL_SCOPES: Final = frozenset({"credits/read", "credits/charge", "credits/fund", "credits/admin"})
+RENEW_AFTER: Final = 0.5
+"""Of a token's life: whoever took one from the endpoint file has at least the other half left."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """`name` is what its token is called in the endpoint file."""
+
+    name: str
+    client_id: str
+    secret: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """`by_name` has read, charge, fund and admin; `renew_at` is on the monotonic clock, in seconds."""
+
+    by_name: Mapping[str, str]
+    renew_at: float
+
+    @property
+    def are_due(self) -> bool:
+        return time.monotonic() >= self.renew_at
+
+
+def clients_of(aws: Aws, user_pool_id: str) -> list[Client]:
+    """Raises ProcessFailedError when the pool lacks one of the four."""
+    cognito = aws.session.client("cognito-idp", endpoint_url=aws.url)
+    clients = list(_described(cognito, user_pool_id))
+    found = {client.name for client in clients}
+    if missing := {"read", "charge", "fund", "admin"} - found:
+        raise ProcessFailedError(f"the user pool has no client for {', '.join(sorted(missing))}")
+    return clients
+
+
+def fetch(url: str, clients: list[Client]) -> Tokens:
+    """One token for every client. Raises httpx.HTTPError when the emulator gives none."""
+    started = time.monotonic()
+    grants = {client.name: _grant(url, client) for client in clients}
+    life_s = min(seconds for _, seconds in grants.values())
+    return Tokens({name: token for name, (token, _) in grants.items()}, started + life_s * RENEW_AFTER)
+
+
+def _described(cognito: CognitoIdentityProviderClient, user_pool_id: str) -> Iterator[Client]:
+    for listed in cognito.list_user_pool_clients(UserPoolId=user_pool_id, MaxResults=60)["UserPoolClients"]:
+        client = cognito.describe_user_pool_client(UserPoolId=user_pool_id, ClientId=listed["ClientId"])
+        described = client["UserPoolClient"]
+        scopes = frozenset(described.get("AllowedOAuthScopes", []))
+        if "client_credentials" in described.get("AllowedOAuthFlows", []):
+            yield Client(_name(scopes), described["ClientId"], described["ClientSecret"], scopes)
+
+
+def _name(scopes: frozenset[str]) -> str:
+    """A client is called after the one scope it has; the one that has all of them is admin."""
+    if scopes == ALL_SCOPES:
+        return "admin"
+    return "+".join(sorted(scope.removeprefix("credits/") for scope in scopes))
+
+
+def _grant(url: str, client: Client) -> tuple[str, int]:
+    answer = httpx.post(
+        f"{url}/oauth2/token",
+        data={"grant_type": "client_credentials", "scope": " ".join(sorted(client.scopes))},
+        auth=(client.client_id, client.secret),
+    )
+    answer.raise_for_status()
+    grant = answer.json()
+    return grant["access_token"], grant["expires_in"]

@@ -1,0 +1,316 @@
+"""The commands, one for each call of the API, and `replay`."""
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, TypeVar, get_args
+
+import click
+
+from millicent.cli.output import print_facts, print_json, print_rows
+from millicent.cli.replay import replay
+from millicent.cli.session import (
+    EXIT_INTERRUPTED,
+    EXIT_REFUSED,
+    Session,
+    exit_code,
+    json_option,
+    key_option,
+    pass_session,
+    report,
+    report_interruption,
+)
+from millicent.cli.values import AMOUNT, INSTANT, JSON_OBJECT
+from millicent.client import Category, IfInsufficient, Millicent
+from millicent.errors import MillicentError
+from millicent.models import Account, AuditTrail, CheckResult, Entry, Operation, Receipt
+
+_ENTRY_COLUMNS: Final[Mapping[str, str]] = {
+    "seq": "right",
+    "at": "left",
+    "kind": "left",
+    "outcome": "left",
+    "amount": "right",
+    "available": "right",
+    "app": "left",
+    "meter": "left",
+    "reason": "left",
+    "key": "left",
+}
+
+_app_option = click.option("--app", help="What the actor acts through.")
+_rows_option = click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Newest rows.")
+
+
+class _Commands(click.Group):
+    """Ends every failure that the client knows with a sentence and an exit code, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+        try:
+            return super().invoke(ctx)
+        except MillicentError as error:
+            report(ctx.ensure_object(Session), error)
+            ctx.exit(exit_code(error))
+        except KeyboardInterrupt:
+            report_interruption(ctx.ensure_object(Session))
+            ctx.exit(EXIT_INTERRUPTED)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="millicent")
+@click.option("--url", help="The service's URL. Default: MILLICENT_URL, else the nearest .millicent/endpoint.json.")
+@click.option("--token", help="A bearer token. Others can see it in the process list; prefer MILLICENT_TOKEN.")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(0, min_open=True),
+    default=15.0,
+    show_default=True,
+    help="Seconds until a call without a certain answer is given up.",
+)
+@pass_session
+def main(session: Session, url: str | None, token: str | None, deadline: float) -> None:
+    """Prepaid credits and metering. Amounts are millicents (1/1000 cent).
+
+    \b
+    Exit codes:
+      0    done
+      1    refused by the ledger, or the check does not allow it
+      2    bad usage, or content that the service does not take
+      3    outcome unknown, or the service is not available
+      4    not signed in, or not permitted
+      5    not found
+      130  interrupted
+    """
+    session.url, session.token, session.deadline_s = url, token, deadline
+
+
+@main.command()
+@click.argument("actor")
+@click.option("--minimum", type=AMOUNT, help="Millicents that must be available; the service's default is 100.")
+@_app_option
+@json_option
+@pass_session
+def check(session: Session, actor: str, minimum: str | None, app: str | None) -> None:
+    """Has ACTOR credits to go ahead? Exit code 1 if not."""
+    with session.client() as client:
+        result = client.check(actor, minimum, app=app)
+    _show(session, result, _show_check)
+    sys.exit(0 if result.allowed else EXIT_REFUSED)
+
+
+@main.command()
+@click.argument("actor")
+@click.argument("amount", metavar="COST", type=AMOUNT)
+@click.option("--if-insufficient", type=click.Choice(get_args(IfInsufficient)), default="refuse", show_default=True)
+@click.option("--check-id", help="The check that allowed this.")
+@_app_option
+@click.option("--meter", help="What was metered.")
+@click.option("--metadata", type=JSON_OBJECT, help="A JSON object to keep with the entry.")
+@key_option
+@json_option
+@pass_session
+def cost(session: Session, /, actor: str, amount: str, **options: Any) -> None:  # noqa: ANN401
+    """Record that ACTOR used COST millicents."""
+    with session.client() as client:
+        receipt = client.charge(actor, amount, **options)
+    _show(session, receipt, _show_receipt)
+
+
+@main.command()
+@click.argument("actor")
+@click.option("--old", type=AMOUNT, help="The funded total that the update starts from; 0 at first.")
+@click.option("--new", type=AMOUNT, help="The funded total to set.")
+@click.option("--force", is_flag=True, help="Let the update push the account below its limit.")
+@click.option("--amount", type=AMOUNT, help="Credits to add as a grant.")
+@click.option("--category", type=click.Choice(get_args(Category)))
+@click.option("--priority", type=int, help="Grants with a lower one are spent first; the service's default is 10.")
+@click.option("--expires-at", type=INSTANT, help="When the grant expires, like 2026-01-31T12:00:00Z.")
+@click.option("--reason", help="A note for the entry.")
+@key_option
+@json_option
+@pass_session
+def fund(session: Session, /, actor: str, **options: Any) -> None:  # noqa: ANN401
+    """Fund ACTOR: set the funded total (--old and --new), or add a grant (--amount)."""
+    _insist_on_one_form(options)
+    with session.client() as client:
+        receipt = _grant(client, actor, options) if options["amount"] else _update_funding(client, actor, options)
+    _show(session, receipt, _show_receipt)
+
+
+@main.command()
+@click.argument("actor")
+@json_option
+@pass_session
+def account(session: Session, actor: str) -> None:
+    """Show what ACTOR has and where it came from."""
+    with session.client() as client:
+        _show(session, client.account(actor), _show_account)
+
+
+@main.command()
+@click.argument("actor")
+@_rows_option
+@click.option("--kind", help="Only entries of this kind, such as charge.")
+@click.option("--from", "since", type=INSTANT, help="Only entries at this time or later.")
+@click.option("--to", "until", type=INSTANT, help="Only entries before this time.")
+@json_option
+@pass_session
+def entries(
+    session: Session, actor: str, limit: int, kind: str | None, since: datetime | None, until: datetime | None
+) -> None:
+    """List the ledger's entries of ACTOR, newest first."""
+    with session.client() as client:
+        pages = client.entries(actor, kind=kind, since=since, until=until, page_size=min(limit, 100))
+        listed = list(islice(pages, limit))
+    if session.as_json:
+        print_json({"items": listed})
+    else:
+        _show_entries(f"Entries of {actor}", listed)
+
+
+@main.command()
+@click.argument("actor")
+@_rows_option
+@json_option
+@pass_session
+def audit(session: Session, actor: str, limit: int) -> None:
+    """List the audit rows of ACTOR, newest first. Exit code 1 if their sequence or chain is broken."""
+    with session.client() as client:
+        trail = client.audit(actor, max_rows=limit)
+    _show(session, trail, lambda shown: _show_trail(actor, shown))
+    sys.exit(0 if trail.verified else EXIT_REFUSED)
+
+
+@main.command()
+@click.argument("key")
+@click.option("--actor", required=True, help="Whose key it is.")
+@json_option
+@pass_session
+def operation(session: Session, key: str, actor: str) -> None:
+    """Show what was recorded under KEY. Exit code 5 if nothing was."""
+    with session.client() as client:
+        _show(session, client.operation(key, actor), _show_operation)
+
+
+@main.command()
+@json_option
+@pass_session
+def health(session: Session) -> None:
+    """Ask whether the service answers."""
+    with session.client() as client:
+        _show(session, client.health(), lambda shown: print_facts("Service", {"status": shown.status}))
+
+
+main.add_command(replay)
+
+_Answer = TypeVar("_Answer")
+
+
+def _show(session: Session, answer: _Answer, as_table: Callable[[_Answer], None]) -> None:
+    if session.as_json:
+        print_json(answer)
+    else:
+        as_table(answer)
+
+
+def _insist_on_one_form(options: Mapping[str, Any]) -> None:
+    update = [name for name in ("old", "new", "force") if options[name]]
+    grant = [name for name in ("amount", "category", "priority", "expires_at") if options[name] is not None]
+    if update and grant:
+        raise click.UsageError("--old and --new set the total, --amount adds a grant: give one form, not both")
+    if grant and options["amount"] is None:
+        raise click.UsageError("a grant needs its --amount")
+    if not grant and (options["old"] is None or options["new"] is None):
+        raise click.UsageError("give --old and --new to set the funded total, or --amount to add a grant")
+
+
+def _grant(client: Millicent, actor: str, options: Mapping[str, Any]) -> Receipt:
+    terms = {name: options[name] for name in ("category", "priority", "expires_at", "reason", "key")}
+    return client.grant(actor, options["amount"], **terms)
+
+
+def _update_funding(client: Millicent, actor: str, options: Mapping[str, Any]) -> Receipt:
+    terms = {name: options[name] for name in ("reason", "force", "key")}
+    return client.update_funding(actor, options["old"], options["new"], **terms)
+
+
+def _show_check(result: CheckResult) -> None:
+    print_facts(
+        f"Check of {result.actor}",
+        {
+            "allowed": result.allowed,
+            "reason": result.reason,
+            "minimum": result.minimum,
+            "available": result.available,
+            "held": result.held,
+            "check": result.check_id,
+        },
+    )
+
+
+def _show_receipt(receipt: Receipt) -> None:
+    entry, balance = receipt.entry, receipt.balance
+    print_facts(
+        f"{entry.kind} of {entry.actor}",
+        {
+            "amount": entry.amount,
+            "outcome": entry.outcome,
+            "shortfall": receipt.shortfall or None,
+            "replayed": receipt.replayed,
+            "available": balance.available,
+            "held": balance.held,
+            "funded": balance.funded,
+            "spent": balance.spent,
+            "seq": entry.seq,
+            "key": entry.key,
+        },
+    )
+
+
+def _show_account(shown: Account) -> None:
+    print_facts(
+        f"Account of {shown.actor}",
+        {
+            "available": shown.available,
+            "held": shown.held,
+            "funded": shown.funded,
+            "spent": shown.spent,
+            "overdraft limit": shown.overdraft_limit,
+            "entries": shown.seq,
+        },
+    )
+    if shown.grants:
+        sides = {"grant": "left", "remaining": "right", "amount": "right", "priority": "right"}
+        rows = ((g.id, g.remaining, g.amount, g.priority, g.category, g.expires_at) for g in shown.grants)
+        print_rows("Grants", {**sides, "category": "left", "expires": "left"}, rows)
+
+
+def _show_entries(title: str, listed: list[Entry]) -> None:
+    print_rows(title, _ENTRY_COLUMNS, map(_entry_row, listed))
+
+
+def _entry_row(entry: Entry) -> tuple[object, ...]:
+    return (
+        entry.seq,
+        entry.at,
+        entry.kind,
+        entry.outcome,
+        entry.amount,
+        entry.available_after,
+        entry.app,
+        entry.meter,
+        entry.reason,
+        entry.key,
+    )
+
+
+def _show_trail(actor: str, trail: AuditTrail) -> None:
+    verdict = "sequence and chain hold" if trail.verified else "SEQUENCE OR CHAIN IS BROKEN"
+    _show_entries(f"Audit of {actor}: {verdict}", list(trail.items))
+
+
+def _show_operation(shown: Operation) -> None:
+    _show_receipt(Receipt(entry=shown.entry, balance=shown.balance, replayed=True))
+    if shown.problem is not None:
+        print_facts("Refused", {"status": shown.status, "code": shown.problem.code, "detail": shown.problem.detail})

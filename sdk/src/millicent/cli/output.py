@@ -1,0 +1,76 @@
+"""What the commands print: tables for people, one JSON document for scripts."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from millicent.amounts import readable
+
+_WIDTH_OF_NO_TERMINAL: Final = 160
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def print_json(answer: object) -> None:
+    """One line; amounts are numbers with their exact decimals."""
+    click.echo(_encode(answer).decode())
+
+
+def print_facts(title: str, facts: Mapping[str, object]) -> None:
+    """Names and values, one below the other; absent values are left out."""
+    table = Table(title=Text(title), show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    for name, value in facts.items():
+        if value is not None:
+            table.add_row(Text(name), _cell(value))
+    _print(table)
+
+
+def print_rows(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[object]]) -> None:
+    """`columns` says of each heading whether its cells stand `left` or `right`."""
+    table = Table(title=Text(title), title_justify="left")
+    for heading, side in columns.items():
+        table.add_column(Text(heading), justify="right" if side == "right" else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    # Made for each table: standard output may be another one by now.
+    terminal = sys.stdout.isatty()
+    console = Console(width=None if terminal else _WIDTH_OF_NO_TERMINAL, highlight=False, markup=False)
+    console.print(table)
+
+
+def _cell(value: object) -> Text:
+    return Text(_printable(_words(value)))
+
+
+def _words(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case Decimal():
+            return readable(value)
+        case datetime():
+            return value.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", "Z")
+        case int():
+            return f"{value:,}"
+        case _:
+            return str(value)
+
+
+def _printable(text: str) -> str:
+    """Text of others' must not steer the reader's terminal."""
+    return "".join(character if character.isprintable() else "�" for character in text)

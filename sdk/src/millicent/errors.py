@@ -1,0 +1,186 @@
+"""What can go wrong, by what a caller can do about it.
+
+* `ApiError`: the service answered and said no. It means the same however often one asks; see its subclasses.
+* `Unavailable`: no certain answer before the deadline. `Unreachable` when nothing was ever sent, `OutcomeUnknown` when
+  a mutation may have been applied: send it again with the same key, or look the key up.
+* `UnexpectedAnswer`: what answered is not Millicent, or a version of it that this client does not know.
+* `ConfigurationError`, `TokenError`: nothing was sent, because where to or as whom is not known.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Final
+
+from millicent.models import FieldError, Problem
+
+
+class MillicentError(Exception):
+    """Base of every error of the client. `idempotency_key` is the key of the mutation that was tried, if it was one."""
+
+    idempotency_key: str | None = None
+
+
+class ConfigurationError(MillicentError):
+    """The client does not know where the service is, or what it was told makes no sense."""
+
+
+class TokenError(MillicentError):
+    """The token endpoint refused to give a token."""
+
+
+class TokenUnavailable(TokenError):
+    """The token endpoint did not answer; asking again may help."""
+
+
+class UnexpectedAnswer(MillicentError):
+    """An answer that is not of this API. Whether a mutation was applied is unknown."""
+
+    def __init__(self, message: str, idempotency_key: str | None = None) -> None:
+        super().__init__(message)
+        self.idempotency_key = idempotency_key
+
+
+class Unavailable(MillicentError):
+    """No answer before the deadline."""
+
+    def __init__(self, message: str, idempotency_key: str | None = None) -> None:
+        super().__init__(message)
+        self.idempotency_key = idempotency_key
+
+
+class Unreachable(Unavailable):
+    """No connection before the deadline: nothing was sent, nothing was applied."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The mutation was sent and its answer was lost: it may or may not have been applied.
+
+    Sending it again with `idempotency_key` is safe and finds out.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What came with an error's answer beside its body."""
+
+    idempotency_key: str | None = None
+    request_id: str | None = None
+    replayed: bool = False
+    retry_after_s: float | None = None
+
+
+class ApiError(MillicentError):
+    """The service said no. `code` is the stable name of why; `replayed`: this key was refused before."""
+
+    def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
+        super().__init__(problem.detail or problem.title or f"the service answered {problem.status}")
+        self.problem = problem
+        self.status = problem.status
+        self.code = problem.code
+        self.idempotency_key = circumstances.idempotency_key
+        self.request_id = circumstances.request_id
+        self.replayed = circumstances.replayed
+        self.retry_after_s = circumstances.retry_after_s
+
+
+class BadRequest(ApiError):
+    """400, 413: the request is malformed."""
+
+
+class Unauthenticated(ApiError):
+    """401: no token, or one that is not valid (any more)."""
+
+
+class Forbidden(ApiError):
+    """403: the token lacks the scope, or the actor is not the caller's."""
+
+
+class NotFound(ApiError):
+    """404: no such account, operation or route."""
+
+
+class Refused(ApiError):
+    """The ledger refused and wrote it down: final for this key, also after a top-up."""
+
+
+class InsufficientCredits(Refused):
+    """402. `shortfall` of the `required` millicents are missing."""
+
+    def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
+        super().__init__(problem, circumstances)
+        self.required = _given(problem.required, "required")
+        self.available = _given(problem.available, "available")
+        self.held = _given(problem.held, "held")
+        self.shortfall = _given(problem.shortfall, "shortfall")
+
+
+class Conflict(Refused):
+    """409: the account's state says no."""
+
+
+class FundingConflict(Conflict):
+    """409: the funded total is not the `old_amount` that the update started from; it is `funded`."""
+
+    def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
+        super().__init__(problem, circumstances)
+        self.funded = _given(problem.funded, "funded")
+
+
+class WouldOverdraw(Conflict):
+    """409: the funding update would push the account below its limit."""
+
+
+class ValidationFailed(ApiError):
+    """422: the content is wrong; `errors` names each field."""
+
+    @property
+    def errors(self) -> tuple[FieldError, ...]:
+        return self.problem.errors
+
+
+class KeyReused(ApiError):
+    """422: the idempotency key belongs to an operation with other content."""
+
+
+class Throttled(ApiError):
+    """429, until the deadline. Nothing was applied."""
+
+
+class ServerError(ApiError):
+    """5xx. Only ever the cause of an `Unavailable`: the client tries again until its deadline."""
+
+
+_BY_CODE: Final[Mapping[str | None, type[ApiError]]] = MappingProxyType(
+    {
+        "insufficient_credits": InsufficientCredits,
+        "funding_conflict": FundingConflict,
+        "would_overdraw": WouldOverdraw,
+        "idempotency_key_reused": KeyReused,
+    }
+)
+_BY_STATUS: Final[Mapping[int, type[ApiError]]] = MappingProxyType(
+    {
+        400: BadRequest,
+        401: Unauthenticated,
+        403: Forbidden,
+        404: NotFound,
+        409: Conflict,
+        413: BadRequest,
+        422: ValidationFailed,
+        429: Throttled,
+    }
+)
+
+
+def error_from(problem: Problem, circumstances: Circumstances) -> ApiError:
+    """The error that the problem stands for. Raises ValueError where a member that its code promises is missing."""
+    by_status = ServerError if problem.status >= 500 else _BY_STATUS.get(problem.status, ApiError)  # noqa: PLR2004
+    return _BY_CODE.get(problem.code, by_status)(problem, circumstances)
+
+
+def _given(amount: Decimal | None, name: str) -> Decimal:
+    if amount is None:
+        raise ValueError(f"the problem lacks its {name} amount")
+    return amount

@@ -1,0 +1,178 @@
+"""What the API answers. Amounts are exact millicents, times carry their offset (UTC).
+
+Fields that a later version of the API adds are ignored, so that an older client keeps working.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+
+class Draw(msgspec.Struct, frozen=True, kw_only=True):
+    """What one grant paid."""
+
+    grant: str
+    amount: Decimal
+    priority: int
+    category: str
+    expires_at: datetime | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the ledger.
+
+    `amount` is signed (a charge is negative). `outcome` is `applied`, `partial` or `refused`; a refused operation moved
+    nothing and says its `reason`. `hash` chains the entries of an account.
+    """
+
+    key: str
+    seq: int
+    kind: str
+    actor: str
+    by: str
+    amount: Decimal
+    available_before: Decimal
+    available_after: Decimal
+    held_before: Decimal
+    held_after: Decimal
+    at: datetime
+    outcome: str
+    hash: str
+    app: str | None = None
+    drawn: tuple[Draw, ...] = ()
+    meter: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    reason: str | None = None
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """An account's money after an operation."""
+
+    available: Decimal
+    held: Decimal
+    funded: Decimal
+    spent: Decimal
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """A lot of credits; `remaining` of `amount` are left. Lower `priority` is spent first."""
+
+    id: str
+    amount: Decimal
+    remaining: Decimal
+    priority: int
+    category: str
+    expires_at: datetime | None = None
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """Credits set aside. `status` is `open`, `captured`, `released` or `expired`."""
+
+    id: str
+    actor: str
+    amount: Decimal
+    captured: Decimal
+    status: str
+    expires_at: datetime
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the actor may go ahead. `reason` says why not."""
+
+    allowed: bool
+    actor: str
+    minimum: Decimal
+    available: Decimal
+    held: Decimal
+    check_id: str
+    reason: str | None = None
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorded mutation: its entry and the balance after it.
+
+    `replayed` says that it had been recorded before, under the same key, and that nothing was applied again.
+    `shortfall` is what a partial charge could not take.
+    """
+
+    entry: Entry
+    balance: Balance
+    grant: Grant | None = None
+    shortfall: Decimal = Decimal(0)
+    replayed: bool = False
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """An account as it is now; `seq` is the number of its newest entry."""
+
+    actor: str
+    available: Decimal
+    held: Decimal
+    funded: Decimal
+    spent: Decimal
+    overdraft_limit: Decimal
+    seq: int
+    grants: tuple[Grant, ...] = ()
+    holds: tuple[Hold, ...] = ()
+
+
+class FieldError(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault in a request: the JSON path of the field and what it should be."""
+
+    path: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Problem details (RFC 9457) with the members that Millicent adds."""
+
+    status: int
+    code: str | None = None
+    title: str | None = None
+    detail: str | None = None
+    errors: tuple[FieldError, ...] = ()
+    required: Decimal | None = None
+    available: Decimal | None = None
+    held: Decimal | None = None
+    shortfall: Decimal | None = None
+    funded: Decimal | None = None
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """What was recorded under a key: the entry, the `status` that was first answered and, of a refusal, the problem."""
+
+    entry: Entry
+    balance: Balance
+    status: int
+    problem: Problem | None = None
+
+
+class EntryPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Newest first. `next` continues the listing and is opaque; None at the end."""
+
+    items: tuple[Entry, ...]
+    next: str | None = None
+
+
+class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of the audit table, newest first. `verified`: their sequence is dense and their chain of hashes holds."""
+
+    items: tuple[Entry, ...]
+    verified: bool
+    next: str | None = None
+
+
+class AuditTrail(msgspec.Struct, frozen=True, kw_only=True):
+    """The pages of an audit put together; `verified` only if every page is."""
+
+    items: tuple[Entry, ...]
+    verified: bool
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """The service answers; `status` is `ok`."""
+
+    status: str

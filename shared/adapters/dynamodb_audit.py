@@ -1,0 +1,96 @@
+"""The audit table on DynamoDB. Rows are put where there is none and never touched again."""
+
+from typing import Final
+
+import msgspec
+from pynamodb.exceptions import DoesNotExist, PutError
+
+from shared.adapters.driver import REAL_PACE, Pace, insist
+from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
+from shared.adapters.tables import SEQ_MAX, AuditItem, account_pk, audit_check_sk, audit_entry_sk, audit_table
+from shared.ledger.accounts import Account
+from shared.ledger.entries import Entry
+from shared.ledger.events import Event
+from shared.ledger.ports import Kept, Page
+from shared.ledger.protocol import Busy, Unknown
+
+DEADLINE_MS: Final = 5000
+
+# The same event has the same text, whatever order it came in and however its amounts were read.
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+
+
+class DynamoAuditTrail:
+    """Implements ports.AuditTrail. Every call may be repeated; past `deadline_ms` it raises as the ledger does."""
+
+    def __init__(
+        self,
+        table_name: str,
+        deadline_ms: int = DEADLINE_MS,
+        *,
+        pace: Pace = REAL_PACE,
+        region: str | None = None,
+        host: str | None = None,
+    ) -> None:
+        self._items = audit_table(table_name, region=region, host=host)
+        self._deadline_ms = deadline_ms
+        self._pace = pace
+
+    def keep_entry(self, entry: Entry, event_id: str) -> Kept:
+        return self._keep(self._items.of(entry, event_id))
+
+    def keep_check(self, event: Event) -> Kept:
+        detail = event.detail
+        return self._keep(
+            self._items(
+                account_pk(Account(detail["tenant"], detail["actor"])),
+                audit_check_sk(detail["occurred_at"], detail["data"]["check_id"]),
+                event_id=detail["event_id"],
+                detail=_ENCODER.encode(detail).decode(),
+            )
+        )
+
+    def page(self, account: Account, limit: int, before_seq: int | None) -> Page[Entry]:
+        rows = insist(lambda: self._query(account, limit + 1, before_seq), self._pace, self._deadline_ms)
+        has_more = len(rows) > limit
+        return Page(rows[:limit], rows[limit - 1].seq if has_more else None)
+
+    def _keep(self, item: AuditItem) -> Kept:
+        if insist(lambda: self._put(item), self._pace, self._deadline_ms):
+            return "kept"
+        stored = insist(lambda: self._get(item), self._pace, self._deadline_ms)
+        return "already_kept" if stored.attribute_values == item.attribute_values else "differs"
+
+    def _put(self, item: AuditItem) -> bool | Busy | Unknown:
+        try:
+            item.save(condition=self._items.pk.does_not_exist())
+        except PutError as failure:
+            return False if error_code(failure) == CONDITION_FAILED else translated(failure)
+        except FAILURES as failure:
+            return translated(failure)
+        return True
+
+    def _get(self, item: AuditItem) -> AuditItem | Busy | Unknown:
+        try:
+            return self._items.get(item.pk, item.sk, consistent_read=True)
+        except DoesNotExist:
+            # A put that found a row and a read that does not: rows are never deleted, so one answer was wrong.
+            return Unknown()
+        except FAILURES as failure:
+            return translated(failure)
+
+    def _query(self, account: Account, limit: int, before_seq: int | None) -> tuple[Entry, ...] | Busy | Unknown:
+        newest = SEQ_MAX if before_seq is None else max(before_seq - 1, 0)
+        try:
+            items = list(
+                self._items.query(
+                    account_pk(account),
+                    range_key_condition=self._items.sk.between(audit_entry_sk(0), audit_entry_sk(newest)),
+                    scan_index_forward=False,
+                    consistent_read=True,
+                    limit=limit,
+                )
+            )
+        except FAILURES as failure:
+            return translated(failure)
+        return tuple(item.entry for item in items)

@@ -1,0 +1,70 @@
+"""The event bus on EventBridge."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
+
+from shared.ledger.events import SOURCE, Event
+from shared.ledger.ports import Published
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsResultEntryTypeDef
+
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+
+
+def events_client(*, connect_timeout_s: float, read_timeout_s: float) -> "EventBridgeClient":
+    """A client that tries once: whoever publishes knows better what to send again."""
+    config = Config(
+        connect_timeout=connect_timeout_s,
+        read_timeout=read_timeout_s,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+    )
+    return cast("EventBridgeClient", get_session().create_client("events", config=config))
+
+
+class EventBridgeBus:
+    """Publishes up to ten events a call. What the bus did not take is told and logged, never raised."""
+
+    def __init__(self, bus_name: str, client: "EventBridgeClient", logger: Logger) -> None:
+        self._bus_name = bus_name
+        self._client = client
+        self._logger = logger
+
+    def publish(self, events: Sequence[Event]) -> Published:
+        try:
+            answer = self._client.put_events(Entries=[self._entry(event) for event in events])
+        except (BotoCoreError, ClientError) as error:
+            self._logger.warning("events not published", extra={"events": len(events), "error": str(error)})
+            return Published(tuple(range(len(events))))
+        failed = dict(_failures(answer["Entries"]))
+        if failed:
+            self._logger.warning(
+                "events not published", extra={"events": len(failed), "error": sorted(failed.values())}
+            )
+        return Published(tuple(failed))
+
+    def _entry(self, event: Event) -> Any:  # noqa: ANN401 - the request types exist for type checkers alone
+        return {
+            "EventBusName": self._bus_name,
+            "Source": SOURCE,
+            "DetailType": event.detail_type,
+            "Detail": _ENCODER.encode(event.detail).decode(),
+        }
+
+
+def size_bytes(event: Event) -> int:
+    """What the event weighs on the bus: its source, detail-type and detail in UTF-8."""
+    return len(SOURCE) + len(event.detail_type) + len(_ENCODER.encode(event.detail))
+
+
+def _failures(results: "Sequence[PutEventsResultEntryTypeDef]") -> Iterator[tuple[int, str]]:
+    for index, result in enumerate(results):
+        if code := result.get("ErrorCode"):
+            yield index, code

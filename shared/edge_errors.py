@@ -1,0 +1,65 @@
+"""What the edge answers before the ledger is asked: requests that cannot be read, and callers who may not."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class EdgeError(Exception):
+    """Base of every error of the edge; `code` is the stable name that the API shows."""
+
+    code: ClassVar[str]
+
+
+class BodyTooLarge(EdgeError):
+    code = "body_too_large"
+
+
+class InvalidJson(EdgeError):
+    code = "invalid_json"
+
+
+class DuplicateJsonKey(EdgeError):
+    code = "duplicate_json_key"
+
+
+class IdempotencyKeyRequired(EdgeError):
+    code = "idempotency_key_required"
+
+
+class RouteNotFound(EdgeError):
+    code = "route_not_found"
+
+
+class Unauthenticated(EdgeError):
+    code = "unauthenticated"
+
+
+class InsufficientScope(EdgeError):
+    code = "insufficient_scope"
+
+
+class ActorNotAllowed(EdgeError):
+    code = "actor_not_allowed"
+
+
+class TenantMissing(EdgeError):
+    code = "tenant_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """`path` is where in the request; `detail` what would be right there."""
+
+    path: str
+    detail: str
+
+
+class ValidationFailed(EdgeError):
+    """The content of the request is wrong; every field that is, is named."""
+
+    code = "validation_failed"
+
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("; ".join(f"{error.path} {error.detail}" for error in self.errors))

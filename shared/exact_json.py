@@ -1,0 +1,116 @@
+"""JSON, read exactly: numbers become int or Decimal, never float; nothing is guessed, repaired or overwritten."""
+
+import base64
+import binascii
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, NoReturn
+
+from shared.edge_errors import BodyTooLarge, DuplicateJsonKey, InvalidJson
+
+MAX_BODY_BYTES: Final = 8 * 1024
+MAX_DEPTH: Final = 32
+MAX_NUMBER_CHARACTERS: Final = 400
+
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def body_bytes(body: str | None, *, is_base64: bool) -> bytes:
+    """The body as it was sent. Raises BodyTooLarge or InvalidJson."""
+    if is_base64:
+        return _limited(_decoded_base64(body or ""))
+    return _limited((body or "").encode("utf-8", "surrogatepass"))
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Reads a JSON object, its numbers as int or Decimal. Raises InvalidJson or DuplicateJsonKey."""
+    text = _decoded_utf8(body)
+    if _depth(text) > MAX_DEPTH:
+        raise InvalidJson(f"the body must nest at most {MAX_DEPTH} deep")
+    document = _parsed(text)
+    if not isinstance(document, dict):
+        raise InvalidJson("the body must be a JSON object")
+    if _SURROGATE.search(text):
+        _refuse_lone_surrogates(document)
+    return document
+
+
+def _limited(body: bytes) -> bytes:
+    if len(body) > MAX_BODY_BYTES:
+        raise BodyTooLarge(f"the body must have at most {MAX_BODY_BYTES} bytes")
+    return body
+
+
+def _decoded_base64(body: str) -> bytes:
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as malformed:
+        raise InvalidJson("the body is marked as base64 and is not") from malformed
+
+
+def _decoded_utf8(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as malformed:
+        raise InvalidJson("the body must be UTF-8") from malformed
+
+
+def _parsed(text: str) -> object:
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as malformed:
+        where = f"line {malformed.lineno} column {malformed.colno}"
+        raise InvalidJson(f"the body must be JSON: {malformed.msg} at {where}") from malformed
+
+
+def _depth(text: str) -> int:
+    # Counted before parsing: how deep the parser itself can go differs from one Python to the next.
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    for character in _STRING.sub("", text):
+        depth += (character in "{[") - (character in "}]")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise DuplicateJsonKey("every key of a JSON object must be there once")
+    return members
+
+
+def _integer(text: str) -> int:
+    return int(_bounded(text))
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(_bounded(text))
+    except InvalidOperation as beyond:
+        raise InvalidJson("a number has an exponent beyond all bounds") from beyond
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MAX_NUMBER_CHARACTERS:
+        raise InvalidJson(f"a number must have at most {MAX_NUMBER_CHARACTERS} characters")
+    return text
+
+
+def _constant(name: str) -> NoReturn:
+    raise InvalidJson(f"{name} is no JSON")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=_constant
+)
+
+
+def _refuse_lone_surrogates(document: dict[str, Any]) -> None:
+    try:
+        json.dumps(document, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as lone:
+        raise InvalidJson("a text holds half of a surrogate pair") from lone

@@ -1,0 +1,108 @@
+"""The HTTP edge: requests in, answers out. Nothing that happens behind it reaches a caller as an unhandled error."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared import validation
+from shared.edge_errors import EdgeError, RouteNotFound
+from shared.exact_json import body_bytes, read_object
+from shared.identity import Caller, Scope, TenantRule, caller_of
+from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable
+from shared.ledger.protocol import Recorded
+from shared.observability import Observability
+from shared.problems import RETRY_AFTER_S, internal_problem, problem_of, refusal_of
+from shared.usecases.record_operation import effect_of
+
+JSON: Final = "application/json"
+PROBLEM_JSON: Final = "application/problem+json"
+
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_Request = TypeVar("_Request", bound=msgspec.Struct)
+
+
+class Resolver(APIGatewayHttpResolver):
+    """Routes a request; every answer carries the request's id, every error becomes a problem document."""
+
+    def __init__(self, observability: Observability) -> None:
+        super().__init__()
+        self._observability = observability
+        self._on(NotFoundError, lambda _: self._refused(RouteNotFound("no call has this method and path")))
+        self._on(EdgeError, self._refused)
+        self._on(LedgerError, self._refused)
+        self._on(Exception, self._failed)
+
+    def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        self._observability.count("Requests")
+        answer = super().resolve(event, context)
+        answer["headers"]["X-Request-Id"] = event["requestContext"]["requestId"]
+        return answer
+
+    def _on(self, error: type[Exception], answer: Callable[[Any], Response[str]]) -> None:
+        self.exception_handler(error)(answer)
+
+    def _refused(self, error: EdgeError | LedgerError) -> Response[str]:
+        self._observability.count("RequestsRefused")
+        self._observability.logger.info("request refused", extra={"code": error.code})
+        is_passing = isinstance(error, LedgerThrottled | LedgerUnavailable)
+        return problem(problem_of(error), {"Retry-After": str(RETRY_AFTER_S)} if is_passing else {})
+
+    def _failed(self, error: Exception) -> Response[str]:
+        self._observability.count("RequestsFailed")
+        self._observability.logger.error("request failed", exc_info=error)
+        return problem(internal_problem())
+
+
+def caller(event: APIGatewayProxyEventV2, scope: Scope, tenants: TenantRule) -> Caller:
+    """Who calls, if it may. Raises Unauthenticated, InsufficientScope or TenantMissing."""
+    return caller_of(event.raw_event["requestContext"], scope, tenants)
+
+
+def request_id(event: APIGatewayProxyEventV2) -> str:
+    return event.request_context.request_id
+
+
+def document(event: APIGatewayProxyEventV2) -> dict[str, Any]:
+    """The body, read exactly. Raises BodyTooLarge, InvalidJson or DuplicateJsonKey."""
+    return read_object(body_bytes(event.body, is_base64=bool(event.is_base64_encoded)))
+
+
+def body(event: APIGatewayProxyEventV2, request_type: type[_Request]) -> _Request:
+    """The body as a request. Raises what `document` does, and ValidationFailed."""
+    return validation.convert(document(event), request_type)
+
+
+def query(event: APIGatewayProxyEventV2, request_type: type[_Request]) -> _Request:
+    """The query parameters as a request. Raises ValidationFailed."""
+    return validation.convert(event.query_string_parameters, request_type, root="query")
+
+
+def idempotency_key(event: APIGatewayProxyEventV2) -> str:
+    """Raises IdempotencyKeyRequired or ValidationFailed."""
+    return validation.idempotency_key(event.headers.get("idempotency-key"))
+
+
+def answer(content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response[str]:
+    return Response(status, JSON, encoded(content), dict(headers or {}))
+
+
+def problem(content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
+    return Response(content["status"], PROBLEM_JSON, encoded(content), dict(headers or {}))
+
+
+def recorded(outcome: Recorded) -> Response[str]:
+    """201 the first time, 200 when replayed; a refusal answers its first status again."""
+    headers = {"Idempotency-Replayed": "true"} if outcome.replayed else {}
+    if outcome.entry.is_refused:
+        return problem(refusal_of(outcome.entry), headers)
+    return answer(effect_of(outcome.entry), 200 if outcome.replayed else 201, headers)
+
+
+def encoded(content: Mapping[str, Any]) -> str:
+    """JSON text; a Decimal is written as the number that it is."""
+    return _ENCODER.encode(content).decode()

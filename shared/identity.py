@@ -1,0 +1,77 @@
+"""Who calls, for whom, and whether they may: read from the claims of the token that the gateway has verified."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from shared.edge_errors import ActorNotAllowed, InsufficientScope, TenantMissing, Unauthenticated
+from shared.ledger.accounts import Account
+from shared.validation import is_identifier
+
+Scope: TypeAlias = Literal["credits/read", "credits/charge", "credits/fund"]
+
+ADMIN_SCOPE: Final = "credits/admin"
+"""Opens every route."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A verified identity. A service names the actor it acts for; an end user is its own."""
+
+    subject: str
+    tenant: str
+    is_service: bool
+
+    def account_of(self, actor: str) -> Account:
+        """The account of `actor` in the caller's tenant. Raises ActorNotAllowed."""
+        if not self.is_service and actor != self.subject:
+            raise ActorNotAllowed("an end user acts for itself alone")
+        return Account(self.tenant, actor)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRule:
+    """Where the tenant comes from: this claim, else `default`; without either the caller is refused."""
+
+    claim: str
+    default: str
+
+
+def caller_of(request_context: Mapping[str, Any], scope: Scope, tenants: TenantRule) -> Caller:
+    """The caller, if it may use routes of this scope. Raises Unauthenticated, InsufficientScope or TenantMissing."""
+    claims = _claims(request_context)
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not subject:
+        raise Unauthenticated("the request carries no identity")
+    if not scopes_of(claims) & {scope, ADMIN_SCOPE}:
+        raise InsufficientScope(f"the token must have the scope {scope}")
+    return Caller(subject, _tenant(claims, tenants), is_service=_is_service(claims))
+
+
+def scopes_of(claims: Mapping[str, Any]) -> set[str]:
+    """The token's scopes: `scope` or `scp`, a list or words. The gateway turns a list into the text "[a b]"."""
+    return {word for claim in ("scope", "scp") for word in _words(claims.get(claim))}
+
+
+def _claims(request_context: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Any = request_context
+    for name in ("authorizer", "jwt", "claims"):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _words(claim: object) -> list[str]:
+    if isinstance(claim, str):
+        return claim.strip("[]").replace(",", " ").split()
+    return [word for word in claim if isinstance(word, str)] if isinstance(claim, list) else []
+
+
+def _is_service(claims: Mapping[str, Any]) -> bool:
+    return claims["sub"] in (claims.get("client_id"), claims.get("azp"))
+
+
+def _tenant(claims: Mapping[str, Any], tenants: TenantRule) -> str:
+    tenant = claims.get(tenants.claim, tenants.default)
+    if not is_identifier(tenant):
+        raise TenantMissing("the token names no tenant that could be one")
+    return str(tenant)

@@ -1,0 +1,53 @@
+"""Logs and metrics. Messages are constant, ids are keys; no body is ever logged, no account is a metric's dimension."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from shared.ledger.entries import Entry
+from shared.ledger.protocol import Recorded
+from shared.settings import Settings
+
+_SUBJECTS: Final[Mapping[str, str]] = {"charge": "charge", "funding_update": "funding update", "grant": "grant"}
+_FATES: Final[Mapping[str, str]] = {"applied": "recorded", "partial": "recorded in part", "refused": "refused"}
+
+
+@dataclass(frozen=True, slots=True)
+class Observability:
+    """What a function tells the people who run it."""
+
+    logger: Logger
+    metrics: Metrics
+
+    def count(self, metric: str, number: int = 1) -> None:
+        self.metrics.add_metric(name=metric, unit=MetricUnit.Count, value=number)
+
+    def recorded(self, recorded: Recorded) -> None:
+        """One metric and one line for a mutation that was answered."""
+        entry = recorded.entry
+        fate = "replayed" if recorded.replayed else _FATES[entry.outcome]
+        message = f"{_SUBJECTS[entry.kind]} {fate}"
+        self.count(message.title().replace(" ", ""))
+        self.logger.info(message, extra=_ids(entry))
+
+
+def observability(settings: Settings) -> Observability:
+    logger = Logger(service=settings.service, level=settings.log_level)
+    logger.append_keys(stage=settings.stage)
+    metrics = Metrics(namespace=settings.metrics_namespace, service=settings.service)
+    metrics.set_default_dimensions(stage=settings.stage)
+    return Observability(logger, metrics)
+
+
+def _ids(entry: Entry) -> dict[str, object]:
+    return {
+        "tenant": entry.account.tenant,
+        "actor": entry.account.actor,
+        "key": entry.key,
+        "seq": entry.seq,
+        "amount_microcents": entry.amount,
+        "reason": entry.reason,
+    }

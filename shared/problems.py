@@ -1,0 +1,109 @@
+"""Problem details (RFC 9457): the one table that says what an error or a refusal is over HTTP."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from shared import edge_errors
+from shared.edge_errors import EdgeError, ValidationFailed
+from shared.ledger import errors
+from shared.ledger.amounts import to_millicents
+from shared.ledger.entries import Entry
+from shared.ledger.errors import InvalidOperation, LedgerError
+from shared.ledger.operations import Charge, Reason
+
+RETRY_AFTER_S: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    status: HTTPStatus
+    title: str
+
+
+MEANINGS: Final[Mapping[type[LedgerError | EdgeError], Meaning]] = {
+    edge_errors.BodyTooLarge: Meaning(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
+    edge_errors.InvalidJson: Meaning(HTTPStatus.BAD_REQUEST, "The body is not JSON as it must be"),
+    edge_errors.DuplicateJsonKey: Meaning(HTTPStatus.BAD_REQUEST, "A JSON key is there twice"),
+    edge_errors.IdempotencyKeyRequired: Meaning(HTTPStatus.BAD_REQUEST, "The idempotency key is missing"),
+    edge_errors.ValidationFailed: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The content of the request is wrong"),
+    edge_errors.RouteNotFound: Meaning(HTTPStatus.NOT_FOUND, "There is no such call"),
+    edge_errors.Unauthenticated: Meaning(HTTPStatus.UNAUTHORIZED, "The caller is unknown"),
+    edge_errors.InsufficientScope: Meaning(HTTPStatus.FORBIDDEN, "The token lacks the scope"),
+    edge_errors.ActorNotAllowed: Meaning(HTTPStatus.FORBIDDEN, "The caller may not act for this actor"),
+    edge_errors.TenantMissing: Meaning(HTTPStatus.FORBIDDEN, "The token belongs to no tenant"),
+    errors.InvalidAmount: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "An amount is wrong"),
+    errors.InvalidOperation: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The content of the request is wrong"),
+    errors.IdempotencyKeyReused: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used before"),
+    errors.AccountNotFound: Meaning(HTTPStatus.NOT_FOUND, "The account does not exist"),
+    errors.OperationNotFound: Meaning(HTTPStatus.NOT_FOUND, "The operation does not exist"),
+    errors.LedgerThrottled: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "The ledger is over its capacity"),
+    errors.LedgerUnavailable: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "The ledger did not answer in time"),
+}
+
+REFUSALS: Final[Mapping[Reason, Meaning]] = {
+    "insufficient_credits": Meaning(HTTPStatus.PAYMENT_REQUIRED, "The credits do not suffice"),
+    "funding_conflict": Meaning(HTTPStatus.CONFLICT, "The funded total is another one"),
+    "would_overdraw": Meaning(HTTPStatus.CONFLICT, "The account would fall below its limit"),
+    "too_many_grants": Meaning(HTTPStatus.CONFLICT, "The account has as many open grants as it can"),
+}
+
+_DETAILS: Final[Mapping[Reason, str]] = {
+    "insufficient_credits": "the charge was refused and nothing was taken",
+    "funding_conflict": "old_amount must be the funded total; read it and send the update under a new key",
+    "would_overdraw": "what was spent is more than the new total; force: true records it nevertheless",
+    "too_many_grants": "grants that are alike in priority, expiry and category count as one",
+}
+
+
+def problem_of(error: LedgerError | EdgeError) -> dict[str, Any]:
+    """The problem document of an error."""
+    return _problem(error.code, MEANINGS[type(error)], str(error)) | _particulars(error)
+
+
+def refusal_of(entry: Entry) -> dict[str, Any]:
+    """The problem document of a refused operation. Made of the entry alone: a replay says the same word for word."""
+    if entry.reason is None:
+        raise ValueError(f"entry {entry.seq} was not refused")
+    return _problem(entry.reason, REFUSALS[entry.reason], _DETAILS[entry.reason]) | _circumstances(entry)
+
+
+def internal_problem() -> dict[str, Any]:
+    """What a caller learns of a failure of ours: nothing of the inside."""
+    meaning = Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed")
+    return _problem("internal_error", meaning, "the failure was logged under the request id; the same key is safe")
+
+
+def _problem(code: str, meaning: Meaning, detail: str) -> dict[str, Any]:
+    return {
+        "type": f"urn:millicent:problem:{code}",
+        "title": meaning.title,
+        "status": int(meaning.status),
+        "detail": detail,
+        "code": code,
+    }
+
+
+def _particulars(error: LedgerError | EdgeError) -> dict[str, Any]:
+    match error:
+        case ValidationFailed():
+            return {"errors": [{"path": each.path, "detail": each.detail} for each in error.errors]}
+        case InvalidOperation():
+            return {"errors": [{"path": f"$.{error.field}", "detail": f"must be {error.must_be}"}]}
+        case _:
+            return {}
+
+
+def _circumstances(entry: Entry) -> dict[str, Any]:
+    """What the account was like, in millicents, as far as it explains the refusal."""
+    if entry.reason == "funding_conflict":
+        return {"funded": to_millicents(entry.before.funded)}
+    if isinstance(entry.terms, Charge):
+        return {
+            "required": to_millicents(entry.terms.cost),
+            "available": to_millicents(entry.before.available),
+            "held": to_millicents(entry.before.held),
+            "shortfall": to_millicents(entry.shortfall),
+        }
+    return {}

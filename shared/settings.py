@@ -1,0 +1,90 @@
+"""The settings of a function: the only place that reads the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, cast, get_args
+
+CheckEvents: TypeAlias = Literal["all", "refused", "none"]
+
+DEFAULT_LEDGER_DEADLINE_MS: Final = 5000
+
+_COMMON: Final = frozenset({"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"})
+_IDENTITY: Final = frozenset({"TENANT_CLAIM", "DEFAULT_TENANT"})
+_MUTATION: Final = _COMMON | _IDENTITY | {"LEDGER_TABLE", "LEDGER_DEADLINE_MS"}
+
+VARIABLES: Final[Mapping[str, frozenset[str]]] = {
+    "check": _COMMON | _IDENTITY | {"LEDGER_TABLE", "EVENT_BUS", "CHECK_EVENTS"},
+    "cost": _MUTATION,
+    "funding": _MUTATION,
+    "accounts": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE"},
+    "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
+    "audit": _COMMON | {"AUDIT_TABLE"},
+}
+"""The variables that each function reads; template.yaml gives it these and no others."""
+
+_MAY_BE_EMPTY: Final = frozenset({"DEFAULT_TENANT"})
+_MAY_BE_ABSENT: Final = frozenset({"LEDGER_DEADLINE_MS"})
+
+
+class InvalidSettings(Exception):
+    """The environment lacks something. The message lists everything that is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a function is configured with. What it does not use is left at its default."""
+
+    function: str
+    stage: str
+    service: str
+    metrics_namespace: str
+    log_level: str
+    ledger_table: str = ""
+    ledger_deadline_ms: int = DEFAULT_LEDGER_DEADLINE_MS
+    audit_table: str = ""
+    event_bus: str = ""
+    failure_queue_url: str = ""
+    check_events: CheckEvents = "all"
+    tenant_claim: str = ""
+    default_tenant: str = ""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], function: str) -> "Settings":
+        """Reads what `function` uses. Raises InvalidSettings with all problems at once."""
+        values = {name: environ[name] for name in VARIABLES[function] if name in environ}
+        if problems := _problems(values, function):
+            raise InvalidSettings(f"the {function} function cannot start: {'; '.join(problems)}")
+        return cls(
+            function=function,
+            stage=values["STAGE"],
+            service=values["POWERTOOLS_SERVICE_NAME"],
+            metrics_namespace=values["POWERTOOLS_METRICS_NAMESPACE"],
+            log_level=values["POWERTOOLS_LOG_LEVEL"],
+            ledger_table=values.get("LEDGER_TABLE", ""),
+            ledger_deadline_ms=int(values.get("LEDGER_DEADLINE_MS", DEFAULT_LEDGER_DEADLINE_MS)),
+            audit_table=values.get("AUDIT_TABLE", ""),
+            event_bus=values.get("EVENT_BUS", ""),
+            failure_queue_url=values.get("FAILURE_QUEUE_URL", ""),
+            check_events=cast("CheckEvents", values.get("CHECK_EVENTS", "all")),
+            tenant_claim=values.get("TENANT_CLAIM", ""),
+            default_tenant=values.get("DEFAULT_TENANT", ""),
+        )
+
+
+def _problems(values: Mapping[str, str], function: str) -> list[str]:
+    required = VARIABLES[function] - _MAY_BE_ABSENT
+    missing = [f"{name} is not set" for name in sorted(required - values.keys())]
+    empty = [
+        f"{name} is empty" for name, value in sorted(values.items()) if not value.strip() and name not in _MAY_BE_EMPTY
+    ]
+    return [*missing, *empty, *_wrong_values(values)]
+
+
+def _wrong_values(values: Mapping[str, str]) -> list[str]:
+    problems = []
+    if values.get("CHECK_EVENTS", "all") not in {"", *get_args(CheckEvents)}:
+        problems.append("CHECK_EVENTS must be all, refused or none")
+    deadline = values.get("LEDGER_DEADLINE_MS", str(DEFAULT_LEDGER_DEADLINE_MS))
+    if deadline and not (deadline.isascii() and deadline.isdigit() and int(deadline) > 0):
+        problems.append("LEDGER_DEADLINE_MS must be a whole number above 0")
+    return problems

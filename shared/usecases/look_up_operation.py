@@ -1,0 +1,14 @@
+"""What became of an operation: the record under its key."""
+
+from shared.ledger.accounts import Account
+from shared.ledger.entries import Entry
+from shared.ledger.errors import OperationNotFound
+from shared.ledger.ports import Ledger
+
+
+def look_up_operation(account: Account, key: str, ledger: Ledger) -> Entry:
+    """Raises OperationNotFound while nothing is recorded under the key."""
+    entry = ledger.entry(account, key)
+    if entry is None:
+        raise OperationNotFound(f"nothing is recorded under the key {key} of {account.actor}")
+    return entry

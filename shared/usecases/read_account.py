@@ -1,0 +1,44 @@
+"""An account as it stands: strongly read, and without what has expired since."""
+
+from typing import Any
+
+from shared.ledger.accounts import Account, AccountState
+from shared.ledger.amounts import to_millicents
+from shared.ledger.entries import public_balance
+from shared.ledger.errors import AccountNotFound
+from shared.ledger.grants import Grant
+from shared.ledger.ports import Ledger
+from shared.ledger.reducer import as_of
+from shared.ledger.times import rfc3339
+
+
+def read_account(account: Account, ledger: Ledger, now_ms: int) -> dict[str, Any]:
+    """Raises AccountNotFound."""
+    state = as_of(known_state(account, ledger), now_ms)
+    return {
+        "actor": account.actor,
+        **public_balance(state.balances),
+        "overdraft_limit": to_millicents(state.overdraft_limit),
+        "grants": [_public_grant(grant) for grant in state.grants],
+        "holds": [],
+        "seq": state.seq,
+    }
+
+
+def known_state(account: Account, ledger: Ledger) -> AccountState:
+    """The stored state. Raises AccountNotFound for an actor for whom nothing was ever recorded."""
+    state = ledger.state(account)
+    if state is None:
+        raise AccountNotFound(f"nothing was ever recorded for {account.actor}")
+    return state
+
+
+def _public_grant(grant: Grant) -> dict[str, Any]:
+    return {
+        "id": grant.id,
+        "amount": to_millicents(grant.amount),
+        "remaining": to_millicents(grant.remaining),
+        "priority": grant.priority,
+        "category": grant.category,
+        "expires_at": None if grant.expires_at_ms is None else rfc3339(grant.expires_at_ms),
+    }

@@ -1,0 +1,203 @@
+"""Requests, checked strictly.
+
+What the exact parser has read is converted into the request's struct by msgspec. Where that fails, every field that is
+wrong is named with what would be right.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args
+
+import msgspec
+
+from shared.edge_errors import FieldError, IdempotencyKeyRequired, ValidationFailed
+from shared.ledger.amounts import parse_millicents
+from shared.ledger.errors import InvalidAmount
+
+MAX_METADATA_DEPTH: Final = 8
+MAX_PAGE: Final = 100
+DEFAULT_PAGE: Final = 20
+MAX_PRIORITY: Final = 99
+MAX_TIME: Final = datetime.fromisoformat("9999-12-31T23:59:59.999+00:00")
+
+_ID: Final = r"\A[A-Za-z0-9_.:@-]{1,128}\Z"
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_MAX_INTEGER: Final = 2**63 - 1
+
+
+class Microcents(int):
+    """An amount, given in millicents."""
+
+
+class PositiveMicrocents(Microcents):
+    """An amount above 0."""
+
+
+class Metadata(dict[str, Any]):
+    """A JSON object of the caller's own."""
+
+
+class Limit(int):
+    """How many items a page holds."""
+
+
+Identifier: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=_ID, description="1 to 128 characters out of A-Z a-z 0-9 _ . : @ -")
+]
+Note: TypeAlias = Annotated[str, msgspec.Meta(max_length=256, description="a text of at most 256 characters")]
+Priority: TypeAlias = Annotated[
+    int, msgspec.Meta(ge=0, le=MAX_PRIORITY, description=f"a whole number from 0 to {MAX_PRIORITY}")
+]
+Flag: TypeAlias = Annotated[bool, msgspec.Meta(description="true or false")]
+Time: TypeAlias = Annotated[
+    datetime,
+    msgspec.Meta(tz=True, description='an RFC 3339 time with its offset, such as "2026-01-31T12:00:00Z"'),
+]
+
+_Request = TypeVar("_Request", bound=msgspec.Struct)
+
+
+def convert(document: Mapping[str, Any], request_type: type[_Request], *, root: str = "$") -> _Request:
+    """The document as a request. Raises ValidationFailed, which names every field that is wrong."""
+    try:
+        request = msgspec.convert(document, request_type, dec_hook=_read)
+    except msgspec.ValidationError as invalid:
+        errors = list(_errors(document, request_type, root))
+        raise ValidationFailed(errors or [FieldError(root, str(invalid))]) from invalid
+    if errors := list(_times_out_of_range(request, root)):
+        raise ValidationFailed(errors)
+    return request
+
+
+def idempotency_key(header: str | None) -> str:
+    """The key, bare or as a quoted string of RFC 8941. Raises IdempotencyKeyRequired or ValidationFailed."""
+    key = (header or "").strip(" \t")
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not key:
+        raise IdempotencyKeyRequired("send an Idempotency-Key header, made before the first attempt")
+    return identifier(key, "header.Idempotency-Key")
+
+
+def identifier(value: str, path: str) -> str:
+    """The value, if it is an id. Raises ValidationFailed."""
+    if not is_identifier(value):
+        raise ValidationFailed([FieldError(path, f"must be {_description(Identifier)}")])
+    return value
+
+
+def is_identifier(value: object) -> bool:
+    return isinstance(value, str) and re.match(_ID, value) is not None
+
+
+def _read(wanted: type, value: object) -> object:
+    """Reads the types that msgspec does not know. What a ValueError says completes "must be …"."""
+    return _READERS[wanted](value)
+
+
+def _read_amount(value: object) -> Microcents:
+    return Microcents(parse_millicents(value))
+
+
+def _read_positive_amount(value: object) -> PositiveMicrocents:
+    amount = PositiveMicrocents(parse_millicents(value))
+    if not amount:
+        raise InvalidAmount("more than 0")
+    return amount
+
+
+def _read_limit(value: object) -> Limit:
+    is_small_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len("100")
+    if not (is_small_number and 1 <= int(str(value)) <= MAX_PAGE):
+        raise ValueError(f"a whole number from 1 to {MAX_PAGE}")
+    return Limit(str(value))
+
+
+def _read_metadata(value: object) -> Metadata:
+    if not isinstance(value, dict):
+        raise ValueError("a JSON object")  # noqa: TRY004 - msgspec names the path of a ValueError
+    return Metadata({name: _plain(member, 1) for name, member in value.items()})
+
+
+def _plain(value: object, depth: int) -> object:
+    if isinstance(value, dict | list) and depth >= MAX_METADATA_DEPTH:
+        raise ValueError(f"nested at most {MAX_METADATA_DEPTH} deep")
+    if isinstance(value, dict):
+        return {name: _plain(member, depth + 1) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(member, depth + 1) for member in value]
+    return _plain_number(value) if isinstance(value, int | Decimal) else value
+
+
+def _plain_number(value: int | Decimal) -> int | float:
+    if isinstance(value, int):
+        if abs(value) > _MAX_INTEGER:
+            raise ValueError("without integers beyond 64 bits")
+        return value
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("without numbers beyond a double")
+    return number
+
+
+_READERS: Final[Mapping[type, Callable[[object], object]]] = {
+    Microcents: _read_amount,
+    PositiveMicrocents: _read_positive_amount,
+    Limit: _read_limit,
+    Metadata: _read_metadata,
+}
+
+
+def _errors(document: Mapping[str, Any], request_type: type[msgspec.Struct], root: str) -> Iterator[FieldError]:
+    """All that keeps the document from being such a request, field by field."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(request_type)}
+    for name in document:
+        if name not in fields:
+            yield FieldError(_path(root, name), "must be left out: it is no field of this request")
+    for name, field in fields.items():
+        if name in document:
+            yield from _field_errors(document[name], field.type, _path(root, name))
+        elif field.required:
+            yield FieldError(_path(root, name), "must be given")
+
+
+def _field_errors(value: object, wanted: object, path: str) -> Iterator[FieldError]:
+    try:
+        msgspec.convert(value, wanted, dec_hook=_read)
+    except msgspec.ValidationError as invalid:
+        must_be = str(invalid.__cause__) if isinstance(invalid.__cause__, ValueError) else _description(wanted)
+        yield FieldError(path, f"must be {must_be}")
+
+
+def _description(wanted: object) -> str:
+    """What the type's annotation says a value must be; a choice of words lists them."""
+    for part in (wanted, *get_args(wanted)):
+        for note in getattr(part, "__metadata__", ()):
+            if isinstance(note, msgspec.Meta) and note.description:
+                return note.description
+    return f"one of {', '.join(_words(wanted))}"
+
+
+def _words(wanted: object) -> Iterator[str]:
+    for part in get_args(wanted):
+        if isinstance(part, str):
+            yield part
+        else:
+            yield from _words(part)
+
+
+def _times_out_of_range(request: msgspec.Struct, root: str) -> Iterator[FieldError]:
+    # An offset can carry a time beyond the last year that can be written down in UTC.
+    for name, value in msgspec.structs.asdict(request).items():
+        if isinstance(value, datetime) and value > MAX_TIME:
+            yield FieldError(_path(root, name.rstrip("_")), "must be before the year 10000 in UTC")
+
+
+def _path(root: str, name: str) -> str:
+    if _PLAIN_NAME.fullmatch(name):
+        return f"{root}.{name}"
+    return f"{root}[{json.dumps(name[:64])}]"

@@ -1,0 +1,75 @@
+"""One suite, three ledgers and three audit trails.
+
+A client of DynamoDB takes longer to make than a test to run: each backend has one, and every test an empty table.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TypeVar
+
+import pytest
+from moto import mock_aws
+from pynamodb.models import Model
+
+from shared.adapters.dynamodb_audit import DynamoAuditTrail
+from shared.adapters.dynamodb_ledger import DynamoLedger
+from shared.ledger.ports import AuditTrail, Ledger
+from tests.fakes.memory_audit import MemoryAuditTrail
+from tests.fakes.memory_ledger import MemoryLedger
+
+_Port = TypeVar("_Port")
+
+
+@pytest.fixture
+def mocked_aws(aws_credentials: None) -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+@pytest.fixture(params=["memory", "moto", "dynamodb-local"])
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    def on_dynamodb(host: str | None) -> Ledger:
+        made = _ledger_at(host)
+        _empty(made._table.entries)
+        return made
+
+    return _make(request, MemoryLedger, on_dynamodb)
+
+
+@pytest.fixture(params=["memory", "moto", "dynamodb-local"])
+def trail(request: pytest.FixtureRequest) -> AuditTrail:
+    def on_dynamodb(host: str | None) -> AuditTrail:
+        made = _trail_at(host)
+        _empty(made._items)
+        return made
+
+    in_memory: Callable[[], AuditTrail] = MemoryAuditTrail
+    return _make(request, in_memory, on_dynamodb)
+
+
+def _make(request: pytest.FixtureRequest, memory: Callable[[], _Port], dynamo: Callable[[str | None], _Port]) -> _Port:
+    match request.param:
+        case "moto":
+            request.getfixturevalue("mocked_aws")
+            return dynamo(None)
+        case "dynamodb-local":
+            request.getfixturevalue("aws_credentials")
+            return dynamo(request.getfixturevalue("database").url)
+        case _:
+            return memory()
+
+
+@cache
+def _ledger_at(host: str | None) -> DynamoLedger:
+    return DynamoLedger("contract-ledger", host=host)
+
+
+@cache
+def _trail_at(host: str | None) -> DynamoAuditTrail:
+    return DynamoAuditTrail("contract-audit", host=host)
+
+
+def _empty(model: type[Model]) -> None:
+    if model.exists():
+        model.delete_table()
+    model.create_table(billing_mode="PAY_PER_REQUEST")

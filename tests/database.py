@@ -1,0 +1,43 @@
+"""Databases for tests: one DynamoDB Local a session, and tables made from the models."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
+
+from local.dynamodb_local import CREDENTIALS, Database, running
+from shared.adapters.dynamodb_ledger import DynamoLedger
+
+PATIENT_MS = 60_000
+"""A busy machine must not look like a busy table."""
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Database]:
+    """DynamoDB Local: as atomic under threads and processes as the real one."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def aws_credentials() -> Iterator[None]:
+    """Any will do for a database of ours; without them the SDK would look for real ones."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_DEFAULT_REGION", CREDENTIALS["region_name"])
+        environment.setenv("AWS_ACCESS_KEY_ID", CREDENTIALS["aws_access_key_id"])
+        environment.setenv("AWS_SECRET_ACCESS_KEY", CREDENTIALS["aws_secret_access_key"])
+        yield
+
+
+@pytest.fixture
+def new_ledger(database: Database, aws_credentials: None) -> Callable[[], DynamoLedger]:
+    """Makes a ledger on a table of its own."""
+    return lambda: ledger_on_new_table(database.url)
+
+
+def ledger_on_new_table(host: str) -> DynamoLedger:
+    ledger = DynamoLedger(f"ledger-{next(_numbers)}", PATIENT_MS, host=host)
+    ledger._table.entries.create_table(billing_mode="PAY_PER_REQUEST")
+    return ledger

@@ -1,0 +1,299 @@
+"""The command line: what each command sends, prints and exits with."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from millicent import Clock, Millicent
+from millicent.cli import main
+from millicent.cli.session import Session
+from tests.unit.sdk.fake_service import (
+    TOKEN,
+    URL,
+    FakeService,
+    always,
+    answer,
+    instead,
+    lost_answer,
+    no_connection,
+    problem,
+)
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(service: FakeService, clock: Clock) -> Run:
+    def invoke(*arguments: str) -> Result:
+        session = Session(transport=service.transport, clock=clock)
+        return CliRunner().invoke(main, ["--url", URL, "--token", TOKEN, *arguments], obj=session)
+
+    return invoke
+
+
+def document(result: Result) -> Any:
+    """Standard output, which with --json holds one line and nothing else."""
+    (line,) = result.stdout.splitlines()
+    return json.loads(line)
+
+
+def test_check_exits_with_0_when_allowed_and_1_when_not(run: Run, service: FakeService) -> None:
+    service.fund("user:alice", 100)
+    allowed, refused = run("check", "user:alice"), run("check", "user:alice", "--minimum", "100.001")
+    assert (allowed.exit_code, refused.exit_code) == (0, 1)
+    assert "allowed" in allowed.stdout
+    assert "insufficient_credits" in refused.stdout
+
+
+def test_check_prints_json_for_scripts(run: Run, service: FakeService) -> None:
+    service.fund("user:alice", 100)
+    assert document(run("check", "user:alice", "--json")) == {
+        "allowed": True,
+        "actor": "user:alice",
+        "minimum": 100,
+        "available": 100,
+        "held": 0,
+        "check_id": "check-1",
+        "reason": None,
+    }
+
+
+def test_cost_charges_and_shows_the_balance(run: Run, service: FakeService) -> None:
+    service.fund("user:alice", 2000)
+    options = ("--key", "key-1", "--meter", "llm", "--metadata", '{"tokens": 12}')
+    result = run("cost", "user:alice", "1.375", *options)
+    assert result.exit_code == 0
+    assert "1,998.625" in result.stdout
+    assert "key-1" in result.stdout
+    assert service.rows["user:alice"][-1].metadata == {"tokens": 12}
+
+
+def test_an_amount_in_json_keeps_its_exact_digits(run: Run) -> None:
+    result = run("fund", "user:alice", "--old", "0", "--new", "999999999999.999", "--json")
+    assert '"available":999999999999.999' in result.stdout
+
+
+def test_cost_without_credits_exits_with_1_and_tells_the_shortfall(run: Run, service: FakeService) -> None:
+    service.fund("user:alice", 4)
+    result = run("cost", "user:alice", "10", "--json", "--key", "key-1")
+    assert result.exit_code == 1
+    error = document(result)["error"]
+    assert (error["code"], error["shortfall"], error["idempotency_key"]) == ("insufficient_credits", 6, "key-1")
+    assert result.stderr == "millicent: because of insufficient_credits\n"
+
+
+def test_fund_sets_the_total_or_adds_a_grant(run: Run, service: FakeService) -> None:
+    assert run("fund", "user:alice", "--old", "0", "--new", "100").exit_code == 0
+    assert run("fund", "user:alice", "--amount", "5", "--category", "promotional").exit_code == 0
+    assert service.available("user:alice") == 105
+
+
+def test_fund_sends_every_term_of_a_grant(run: Run, service: FakeService) -> None:
+    options = ("--category", "allowance", "--priority", "0", "--expires-at", "2030-01-31T12:00:00Z", "--reason", "may")
+    assert run("fund", "user:alice", "--amount", "5", *options).exit_code == 0
+    assert json.loads(service.seen[-1].content) == {
+        "actor": "user:alice",
+        "amount": "5",
+        "category": "allowance",
+        "priority": 0,
+        "expires_at": "2030-01-31T12:00:00+00:00",
+        "reason": "may",
+    }
+
+
+def test_a_funding_conflict_exits_with_1(run: Run) -> None:
+    result = run("fund", "user:alice", "--old", "7", "--new", "100", "--json")
+    assert (result.exit_code, document(result)["error"]["funded"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "give --old and --new"),
+        (("--old", "0"), "give --old and --new"),
+        (("--old", "0", "--new", "1", "--amount", "1"), "not both"),
+        (("--force", "--amount", "1"), "not both"),
+        (("--priority", "0"), "a grant needs its --amount"),
+        (("--category", "gold", "--amount", "1"), "gold"),
+    ],
+)
+def test_fund_takes_exactly_one_of_its_forms(
+    run: Run, service: FakeService, options: tuple[str, ...], message: str
+) -> None:
+    result = run("fund", "user:alice", *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert service.seen == []
+
+
+def test_account_shows_balances_and_grants(run: Run, service: FakeService) -> None:
+    service.fund("user:alice", 1234567)
+    result = run("account", "user:alice")
+    assert result.exit_code == 0
+    assert "1,234,567.000" in result.stdout
+    assert "purchased" in result.stdout
+
+
+def test_an_unknown_account_exits_with_5(run: Run) -> None:
+    result = run("account", "user:nobody")
+    assert (result.exit_code, result.stderr) == (5, "millicent: because of account_not_found\n")
+
+
+def test_entries_lists_the_newest_rows_over_pages(run: Run, service: FakeService, client: Millicent) -> None:
+    service.fund("user:alice", 10_000)
+    for _ in range(130):
+        client.charge("user:alice", 1)
+    result = run("entries", "user:alice", "--limit", "120", "--json")
+    assert [item["seq"] for item in document(result)["items"]] == list(range(131, 11, -1))
+    table = run("entries", "user:alice", "--kind", "grant")
+    assert table.exit_code == 0
+    assert "10,000.000" in table.stdout
+
+
+def test_entries_takes_times_with_their_offset_only(run: Run, service: FakeService) -> None:
+    service.fund("user:alice", 1)
+    assert run("entries", "user:alice", "--from", "2020-01-01T00:00:00Z").exit_code == 0
+    assert service.seen[-1].url.params["from"] == "2020-01-01T00:00:00+00:00"
+    assert "lacks its offset" in run("entries", "user:alice", "--to", "2020-01-01").stderr
+
+
+def test_what_others_wrote_cannot_steer_the_terminal(run: Run, service: FakeService) -> None:
+    run("fund", "user:alice", "--old", "0", "--new", "1", "--reason", "\x1b[2Jgone [red]x")
+    shown = run("entries", "user:alice").stdout
+    assert "\x1b" not in shown
+    assert "[2Jgone [red]x" in shown
+
+
+def test_audit_says_whether_the_chain_holds(run: Run, service: FakeService) -> None:
+    service.fund("user:alice", 1)
+    result = run("audit", "user:alice")
+    assert result.exit_code == 0
+    assert "sequence and chain hold" in result.stdout
+
+
+def test_a_broken_audit_trail_exits_with_1(run: Run, service: FakeService) -> None:
+    service.faults.append(instead(lambda: answer(200, {"items": [], "verified": False})))
+    result = run("audit", "user:alice")
+    assert result.exit_code == 1
+    assert "BROKEN" in result.stdout
+
+
+def test_operation_shows_what_became_of_a_key(run: Run, service: FakeService) -> None:
+    service.fund("user:alice", 5)
+    run("cost", "user:alice", "3", "--key", "key-1")
+    run("cost", "user:alice", "3", "--key", "key-2")
+    assert document(run("operation", "key-1", "--actor", "user:alice", "--json"))["status"] == 201
+    refused = run("operation", "key-2", "--actor", "user:alice")
+    assert refused.exit_code == 0
+    assert "insufficient_credits" in refused.stdout
+    assert run("operation", "key-3", "--actor", "user:alice").exit_code == 5
+
+
+def test_health_says_that_the_service_answers(run: Run) -> None:
+    assert document(run("health", "--json")) == {"status": "ok"}
+    assert "ok" in run("health").stdout
+
+
+def test_an_unknown_outcome_exits_with_3_and_shows_the_key_to_go_on_with(run: Run, service: FakeService) -> None:
+    service.fund("user:alice", 5)
+    service.faults = always(lost_answer)
+    result = run("cost", "user:alice", "3")
+    key = service.keys_seen()[0]
+    assert result.exit_code == 3
+    assert f"the key is {key}: give it with --key" in result.stderr
+    service.faults.clear()
+    assert "replayed" in run("cost", "user:alice", "3", "--key", str(key)).stdout
+    assert service.available("user:alice") == 2
+
+
+def test_a_service_that_is_not_there_exits_with_3(run: Run, service: FakeService) -> None:
+    service.faults = always(no_connection)
+    result = run("check", "user:alice", "--json")
+    assert result.exit_code == 3
+    assert document(result)["error"]["code"] == "unreachable"
+
+
+def test_the_deadline_is_an_option(run: Run, service: FakeService) -> None:
+    service.faults = always(no_connection)
+    run("--deadline", "0.25", "check", "user:alice")
+    assert len(service.seen) == 2
+
+
+def test_content_that_the_service_does_not_take_exits_with_2_and_names_the_fields(
+    run: Run, service: FakeService
+) -> None:
+    errors = [{"path": "$.actor", "detail": "must be 1 to 128 of A-Z"}]
+    service.faults.append(instead(lambda: problem(422, "validation_failed", errors=errors)))
+    result = run("check", "user alice")
+    assert result.exit_code == 2
+    assert "$.actor must be 1 to 128 of A-Z" in result.stderr
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_does_not_permit_it_exits_with_4(run: Run, service: FakeService, status: int) -> None:
+    service.faults.append(instead(lambda: httpx.Response(status, json={"message": "no"})))
+    assert run("check", "user:alice").exit_code == 4
+
+
+def test_an_unknown_service_exits_with_2_and_says_what_to_do() -> None:
+    result = CliRunner().invoke(main, ["health"])
+    assert result.exit_code == 2
+    assert "set MILLICENT_URL" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("cost", "user:alice", "abc"), "no amount"),
+        (("cost", "user:alice", "NaN"), "no finite amount"),
+        (("cost", "user:alice", "1", "--metadata", "[1]"), "no JSON object"),
+        (("cost", "user:alice"), "Missing argument 'COST'"),
+        (("check", "user:alice", "--minimum", "x"), "no amount"),
+        (("fund", "user:alice", "--amount", "1", "--expires-at", "soon"), "no time"),
+        (("entries", "user:alice", "--limit", "0"), "--limit"),
+        (("operation", "key-1"), "--actor"),
+    ],
+)
+def test_bad_usage_exits_with_2_and_sends_nothing(
+    run: Run, service: FakeService, arguments: tuple[str, ...], message: str
+) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert service.seen == []
+
+
+def test_an_interrupted_charge_tells_the_key_to_find_out_with(run: Run, service: FakeService) -> None:
+    def interrupt(*_: object) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    service.faults.append(interrupt)
+    result = run("cost", "user:alice", "1")
+    assert result.exit_code == 130
+    assert f"--key {service.keys_seen()[0]}" in result.stderr
+
+
+def test_a_command_without_a_key_is_interrupted_without_advice(run: Run, service: FakeService) -> None:
+    def interrupt(*_: object) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    service.faults.append(interrupt)
+    assert run("check", "user:alice").stderr == "millicent: interrupted\n"
+
+
+def test_the_exit_codes_are_in_the_help() -> None:
+    shown = CliRunner().invoke(main, ["--help"]).stdout
+    assert "130  interrupted" in shown
+
+
+def test_python_dash_m_is_the_same_command_line() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "millicent", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert shown.startswith("Usage: millicent [OPTIONS] COMMAND")
