@@ -39,5 +39,5 @@ def new_ledger(database: Database, aws_credentials: None) -> Callable[[], Dynamo
 
 def ledger_on_new_table(host: str) -> DynamoLedger:
     ledger = DynamoLedger(f"ledger-{next(_numbers)}", PATIENT_MS, host=host)
-    ledger._table.entries.create_table(billing_mode="PAY_PER_REQUEST")
+    ledger._table.whole.create_table(billing_mode="PAY_PER_REQUEST")
     return ledger

@@ -15,29 +15,51 @@ One mutation is one transaction. What its conditions guard, over the life of an 
     the first attempt          both conditions hold: STATE is as it was read, the key is free
     a duplicate, at any time   OP#<key> is there: turned down, whatever STATE says; the entry comes back and answers
     a race with another key    STATE has another seq: turned down; the new STATE comes back, the next try starts there
+
+A hold (HOLD#) and the tally of a charge's refunds (REFUND#) live as STATE does: each is put while it still has the seq
+that was seen, and what replaced it comes back when it has not.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from pynamodb.exceptions import CancellationReason, DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
+from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from shared.adapters.driver import REAL_PACE, Pace, drive, insist
 from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
-from shared.adapters.tables import STATE_SK, account_pk, entry_sk, is_entry_sk, ledger_table
+from shared.adapters.tables import (
+    STATE_SK,
+    HoldItem,
+    StateItem,
+    TallyItem,
+    account_pk,
+    entry_sk,
+    hold_sk,
+    is_entry_sk,
+    is_hold_sk,
+    is_tally_sk,
+    ledger_table,
+    tally_sk,
+)
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.effects import References
 from shared.ledger.entries import Entry
-from shared.ledger.operations import Operation
+from shared.ledger.errors import LedgerError
+from shared.ledger.holds import Hold
+from shared.ledger.operations import Operation, Terms, named_charge, named_hold, names_nothing
 from shared.ledger.ports import EntryFilter, Page
 from shared.ledger.protocol import (
     Busy,
     Command,
     Commit,
     Committed,
+    FindDue,
     Found,
+    FoundDue,
     FoundEntry,
     Lookup,
     Outcome,
@@ -47,8 +69,11 @@ from shared.ledger.protocol import (
     TurnedDown,
     Unknown,
     record,
+    record_batch,
 )
 from shared.ledger.reducer import Change
+
+_Item = TypeVar("_Item", bound=Model)
 
 DEADLINE_MS: Final = 5000
 ALL_OLD: Final = "ALL_OLD"
@@ -56,6 +81,9 @@ ALL_OLD: Final = "ALL_OLD"
 _CONFLICT: Final = "TransactionConflict"
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 _THROTTLED: Final = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
+_NOTHING_IN_THE_WAY: Final = TurnedDown((), None)
+_DUE_MAX: Final = 100
+"""Holds looked at in one go; each that is due is returned in a transaction of its own."""
 _SCAN_SIZE: Final = 500
 """Entries evaluated by one query where a filter may leave few of them."""
 
@@ -87,8 +115,14 @@ class DynamoLedger:
     def record(self, operation: Operation, now_ms: int) -> Recorded:
         return drive(record(operation, now_ms), self.execute, self._pace, self._deadline_ms)
 
+    def record_batch(self, operations: Sequence[Operation], now_ms: int) -> dict[str, Recorded | LedgerError]:
+        return drive(record_batch(operations, now_ms), self.execute, self._pace, self._deadline_ms)
+
+    def open_holds(self, account: Account) -> tuple[Hold, ...]:
+        return insist(lambda: self._open_holds(account), self._pace, self._deadline_ms)
+
     def state(self, account: Account) -> AccountState | None:
-        return insist(lambda: self._read(account), self._pace, self._deadline_ms).state
+        return insist(lambda: self._read_state(account), self._pace, self._deadline_ms).state
 
     def entry(self, account: Account, key: str) -> Entry | None:
         return insist(lambda: self._look_up(account, key), self._pace, self._deadline_ms).entry
@@ -111,8 +145,10 @@ class DynamoLedger:
     def execute(self, command: Command) -> Outcome:
         """Executes one command of the protocol."""
         match command:
-            case Read(account):
-                return self._read(account)
+            case Read(account, terms):
+                return self._read(account, terms)
+            case FindDue(account, now_ms):
+                return self._find_due(account, now_ms)
             case Commit(change):
                 return self._commit(change)
             case Lookup(account, key):
@@ -120,23 +156,52 @@ class DynamoLedger:
             case Pause():
                 raise TypeError("a pause is the driver's")
 
-    def _read(self, account: Account) -> Found | Busy | Unknown:
+    def _read(self, account: Account, terms: Terms) -> Found | Busy | Unknown:
+        found = self._read_state(account)
+        if not isinstance(found, Found) or names_nothing(terms):
+            return found
         try:
-            item = self._table.states.get(account_pk(account), STATE_SK, consistent_read=True)
-        except DoesNotExist:
-            return Found(None)
+            return Found(found.state, self._references(account, terms))
         except FAILURES as failure:
             return translated(failure)
-        return Found(item.state_of(account))
+
+    def _read_state(self, account: Account) -> Found | Busy | Unknown:
+        try:
+            item = _found(self._table.states, account, STATE_SK)
+        except FAILURES as failure:
+            return translated(failure)
+        return Found(None if item is None else item.state_of(account))
+
+    def _references(self, account: Account, terms: Terms) -> References:
+        hold_id, charge_key = named_hold(terms), named_charge(terms)
+        hold = hold_id and _found(self._table.holds, account, hold_sk(hold_id))
+        charge = charge_key and _found(self._table.entries, account, entry_sk(charge_key))
+        tally = charge_key and _found(self._table.tallies, account, tally_sk(charge_key))
+        return References(
+            hold=hold.hold if hold else None,
+            charge=charge.entry if charge else None,
+            tally=tally.tally if tally else None,
+        )
+
+    def _find_due(self, account: Account, now_ms: int) -> FoundDue | Busy | Unknown:
+        found = self._open_holds(account, self._table.holds.open_until <= now_ms)
+        return FoundDue(found) if isinstance(found, tuple) else found
+
+    def _open_holds(self, account: Account, expiring: Condition | None = None) -> tuple[Hold, ...] | Busy | Unknown:
+        index = self._table.holds.open_holds
+        try:
+            return tuple(
+                item.hold for item in index.query(account_pk(account), range_key_condition=expiring, limit=_DUE_MAX)
+            )
+        except FAILURES as failure:
+            return translated(failure)
 
     def _look_up(self, account: Account, key: str) -> FoundEntry | Busy | Unknown:
         try:
-            item = self._table.entries.get(account_pk(account), entry_sk(key), consistent_read=True)
-        except DoesNotExist:
-            return FoundEntry(None)
+            item = _found(self._table.entries, account, entry_sk(key))
         except FAILURES as failure:
             return translated(failure)
-        return FoundEntry(item.entry)
+        return FoundEntry(None if item is None else item.entry)
 
     def _commit(self, change: Change) -> Committed | TurnedDown | Busy | Unknown:
         try:
@@ -157,21 +222,24 @@ class DynamoLedger:
         with TransactWrite(connection=table.connection) as transaction:
             for entry in change.entries:
                 transaction.save(table.entries.of(entry), condition=key_is_free, return_values=ALL_OLD)
-            unmoved = self._is_unmoved(change.seen)
-            transaction.save(table.states.of(change.state), condition=unmoved, return_values=ALL_OLD)
+            for item, seen_seq in self._replacements(change):
+                unmoved = _is_unmoved(type(item), seen_seq)
+                transaction.save(item, condition=unmoved, return_values=ALL_OLD)
 
-    def _is_unmoved(self, seen: AccountState) -> Condition:
-        # Holds for the first entry of an account. A STATE without an entry before it cannot be.
-        has_no_state = self._table.states.pk.does_not_exist()
-        # Holds while the entry that was the newest when STATE was read still is.
-        has_the_seq_that_was_seen = self._table.states.seq == seen.seq
-        return has_no_state if seen.seq == 0 else has_the_seq_that_was_seen
+    def _replacements(self, change: Change) -> Iterator[tuple[StateItem | HoldItem | TallyItem, int]]:
+        """What takes the place of what was seen, and the seq that this had; 0 for what was not there."""
+        table, seen, account = self._table, change.references, change.seen.account
+        yield table.states.of(change.state), change.seen.seq
+        if change.hold is not None:
+            yield table.holds.of(account, change.hold), seen.hold.seq if seen.hold else 0
+        if change.tally is not None:
+            yield table.tallies.of(account, change.tally), seen.tally.seq if seen.tally else 0
 
     def _canceled(self, failure: TransactWriteError, account: Account) -> TurnedDown | Busy | Unknown:
         reasons = [reason for reason in failure.cancellation_reasons if reason is not None]
-        entries, state = self._in_the_way(reasons, account)
-        if entries or state is not None:
-            return TurnedDown(entries, state)
+        turned_down = self._in_the_way(reasons, account)
+        if turned_down != _NOTHING_IN_THE_WAY:
+            return turned_down
         codes = {reason.code for reason in reasons}
         if not codes or _CONDITION_FAILED in codes:
             # No reason given, or a condition on an item that is not there: a STATE that was read before is gone. That
@@ -181,14 +249,18 @@ class DynamoLedger:
             return Busy(throttled=not codes.isdisjoint(_THROTTLED))
         raise failure
 
-    def _in_the_way(
-        self, reasons: Iterable[CancellationReason], account: Account
-    ) -> tuple[tuple[Entry, ...], AccountState | None]:
+    def _in_the_way(self, reasons: Iterable[CancellationReason], account: Account) -> TurnedDown:
         # By what they are: PynamoDB sorts what it sends, so a reason's place says nothing about our calls.
+        table = self._table
         items = {item["sk"]["S"]: item for reason in reasons if (item := reason.raw_item)}
-        entries = (self._table.entries.from_raw_data(item).entry for sk, item in items.items() if is_entry_sk(sk))
-        state = self._table.states.from_raw_data(items[STATE_SK]).state_of(account) if STATE_SK in items else None
-        return tuple(entries), state
+        holds = [table.holds.from_raw_data(item).hold for sk, item in items.items() if is_hold_sk(sk)]
+        tallies = [table.tallies.from_raw_data(item).tally for sk, item in items.items() if is_tally_sk(sk)]
+        return TurnedDown(
+            entries=tuple(table.entries.from_raw_data(item).entry for sk, item in items.items() if is_entry_sk(sk)),
+            state=table.states.from_raw_data(items[STATE_SK]).state_of(account) if STATE_SK in items else None,
+            hold=holds[0] if holds else None,
+            tally=tallies[0] if tallies else None,
+        )
 
     def _slice(self, account: Account, wanted: EntryFilter, before_seq: int | None, remaining_ms: int) -> _Slice:
         return insist(lambda: self._query(account, wanted, before_seq), self._pace, remaining_ms)
@@ -223,3 +295,18 @@ class DynamoLedger:
         if wanted.to_ms is not None:
             conditions &= table.at_ms < wanted.to_ms
         return conditions
+
+
+def _found(model: type[_Item], account: Account, sk: str) -> _Item | None:
+    try:
+        return model.get(account_pk(account), sk, consistent_read=True)
+    except DoesNotExist:
+        return None
+
+
+def _is_unmoved(model: type[StateItem] | type[HoldItem] | type[TallyItem], seen_seq: int) -> Condition:
+    # Holds for the first entry of an account, a new hold, the first refund. None of them is without an entry.
+    is_not_there = model.pk.does_not_exist()
+    # Holds while the entry that wrote it last when it was read still is the last.
+    has_the_seq_that_was_seen = model.seq == seen_seq
+    return is_not_there if seen_seq == 0 else has_the_seq_that_was_seen

@@ -4,6 +4,8 @@ Ledger table, all of an account under one pk:
 
     sk = STATE        the state that decides the next operation; at most 1 KB, so that replacing it costs one unit
     sk = OP#<key>     an entry; written once, never changed; listed by the index `entries-by-seq`
+    sk = HOLD#<id>    a hold; replaced when it ends; while it is open listed by the index `open-holds`
+    sk = REFUND#<key> how much of a charge was given back
 
 Audit table, the same pk:
 
@@ -28,7 +30,8 @@ from pynamodb.models import Model
 
 from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState
 from shared.ledger.entries import Entry, entry_from_record, record_of
-from shared.ledger.grants import Category, Grant, Grants
+from shared.ledger.grants import Category, Draw, Grant, Grants
+from shared.ledger.holds import Hold, HoldStatus, RefundTally
 
 CONNECT_TIMEOUT_S: Final = 1
 READ_TIMEOUT_S: Final = 2
@@ -37,8 +40,11 @@ CONNECTIONS_MAX: Final = 64
 
 STATE_SK: Final = "STATE"
 ENTRIES_BY_SEQ: Final = "entries-by-seq"
+OPEN_HOLDS: Final = "open-holds"
 
 _ENTRY_PREFIX: Final = "OP#"
+_HOLD_PREFIX: Final = "HOLD#"
+_TALLY_PREFIX: Final = "REFUND#"
 _AUDIT_ENTRY_PREFIX: Final = "SEQ#"
 _SEQ_DIGITS: Final = 12
 SEQ_MAX: Final = 10**_SEQ_DIGITS - 1
@@ -56,6 +62,14 @@ def account_pk(account: Account) -> str:
 
 def entry_sk(key: str) -> str:
     return f"{_ENTRY_PREFIX}{key}"
+
+
+def hold_sk(hold_id: str) -> str:
+    return f"{_HOLD_PREFIX}{hold_id}"
+
+
+def tally_sk(charge_key: str) -> str:
+    return f"{_TALLY_PREFIX}{charge_key}"
 
 
 def audit_entry_sk(seq: int) -> str:
@@ -97,6 +111,19 @@ class GrantsAttribute(Attribute[Grants]):
         return tuple(_grant_of(*six) for six in zip(*[numbers] * 6, strict=True))
 
 
+class DrawsAttribute(Attribute[tuple[Draw, ...]]):
+    """Draws, packed as grants are: five numbers each."""
+
+    attr_type = BINARY
+
+    def serialize(self, value: tuple[Draw, ...]) -> bytes:
+        return b"".join(_varint(number) for draw in value for number in _numbers_of_draw(draw))
+
+    def deserialize(self, value: bytes) -> tuple[Draw, ...]:
+        numbers = _varints(value)
+        return tuple(_draw_of(*five) for five in zip(*[numbers] * 5, strict=True))
+
+
 class StateItem(Model):
     """STATE. Amounts in microcents; `next_expiry` in epoch milliseconds, absent where nothing expires."""
 
@@ -112,6 +139,7 @@ class StateItem(Model):
     next_expiry = IntegerAttribute(null=True)
     seq = IntegerAttribute()
     head_hash = UnicodeAttribute()
+    next_hold_expiry = IntegerAttribute(null=True)
     schema = IntegerAttribute()
 
     @classmethod
@@ -128,6 +156,7 @@ class StateItem(Model):
             next_expiry=state.next_expiry_ms,
             seq=state.seq,
             head_hash=state.head_hash,
+            next_hold_expiry=state.next_hold_expiry_ms,
             schema=SCHEMA_VERSION,
         )
 
@@ -146,6 +175,7 @@ class StateItem(Model):
             grants=self.grants,
             seq=self.seq,
             head_hash=self.head_hash,
+            next_hold_expiry_ms=self.next_hold_expiry,
         )
 
 
@@ -194,6 +224,95 @@ class EntryItem(Model):
         return entry_from_record(self.record, self.hash)
 
 
+class OpenHolds(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # the base has an untyped hook
+    """An account's open holds by expiry. Only a hold that is open has `open_until`, so nothing else is in it."""
+
+    class Meta:
+        index_name = OPEN_HOLDS
+        projection = AllProjection()
+
+    pk = UnicodeAttribute(hash_key=True)
+    open_until = IntegerAttribute(range_key=True)
+
+
+class HoldItem(Model):
+    """HOLD#<id>. Amounts in microcents; `seq` is that of the entry that last changed it."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    hold_id = UnicodeAttribute()
+    amount = IntegerAttribute()
+    captured = IntegerAttribute()
+    status = UnicodeAttribute()
+    expires_at_ms = IntegerAttribute()
+    open_until = IntegerAttribute(null=True)
+    drawn = DrawsAttribute()
+    seq = IntegerAttribute()
+    open_holds = OpenHolds()
+
+    @classmethod
+    def of(cls, account: Account, hold: Hold) -> "HoldItem":
+        return cls(
+            account_pk(account),
+            hold_sk(hold.id),
+            hold_id=hold.id,
+            amount=hold.amount,
+            captured=hold.captured,
+            status=hold.status,
+            expires_at_ms=hold.expires_at_ms,
+            open_until=hold.expires_at_ms if hold.status == "open" else None,
+            drawn=hold.drawn,
+            seq=hold.seq,
+        )
+
+    @property
+    def hold(self) -> Hold:
+        return Hold(
+            id=self.hold_id,
+            amount=self.amount,
+            captured=self.captured,
+            status=cast("HoldStatus", self.status),
+            expires_at_ms=self.expires_at_ms,
+            drawn=self.drawn,
+            seq=self.seq,
+        )
+
+
+class TallyItem(Model):
+    """REFUND#<key of the charge>. `seq` is that of the entry of the last refund."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    charge_key = UnicodeAttribute()
+    refunded = IntegerAttribute()
+    seq = IntegerAttribute()
+
+    @classmethod
+    def of(cls, account: Account, tally: RefundTally) -> "TallyItem":
+        return cls(
+            account_pk(account),
+            tally_sk(tally.charge_key),
+            charge_key=tally.charge_key,
+            refunded=tally.refunded,
+            seq=tally.seq,
+        )
+
+    @property
+    def tally(self) -> RefundTally:
+        return RefundTally(self.charge_key, self.refunded, self.seq)
+
+
+class AnyItem(Model):
+    """The table itself: its key and its indexes, as the template declares them."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    entry_seq = IntegerAttribute(null=True)
+    open_until = IntegerAttribute(null=True)
+    by_seq = EntriesBySeq()
+    open_holds = OpenHolds()
+
+
 class AuditItem(Model):
     """A row of the audit table: the copy of an entry (`seq` to `hash`), or a check (`detail`)."""
 
@@ -234,22 +353,37 @@ def is_entry_sk(sk: str) -> bool:
     return sk.startswith(_ENTRY_PREFIX)
 
 
+def is_hold_sk(sk: str) -> bool:
+    return sk.startswith(_HOLD_PREFIX)
+
+
+def is_tally_sk(sk: str) -> bool:
+    return sk.startswith(_TALLY_PREFIX)
+
+
 @dataclass(frozen=True)
 class LedgerTable:
     """The models bound to one table, and the connection that they share."""
 
+    whole: type[AnyItem]
     states: type[StateItem]
     entries: type[EntryItem]
+    holds: type[HoldItem]
+    tallies: type[TallyItem]
     connection: Connection
 
 
 def ledger_table(table_name: str, *, region: str | None = None, host: str | None = None) -> LedgerTable:
     """`region` and `host` are found as every AWS SDK finds them where they are not given."""
+    whole = _bound(AnyItem, table_name, region, host)
     entries = _bound(EntryItem, table_name, region, host)
     states = _bound(StateItem, table_name, region, host)
-    # One client for both: each would cost its own time at cold start and its own connections.
-    states._connection = entries._get_connection()  # noqa: SLF001 - PynamoDB has no public way to share or reach it
-    return LedgerTable(states, entries, _guarded(entries))
+    holds = _bound(HoldItem, table_name, region, host)
+    tallies = _bound(TallyItem, table_name, region, host)
+    # One client for all: each would cost its own time at cold start and its own connections.
+    for model in (states, entries, holds, tallies):
+        model._connection = whole._get_connection()  # noqa: SLF001 - PynamoDB has no public way to share or reach it
+    return LedgerTable(whole, states, entries, holds, tallies, _guarded(whole))
 
 
 def audit_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[AuditItem]:
@@ -312,6 +446,16 @@ def _numbers_of(grant: Grant) -> tuple[int, ...]:
 def _grant_of(seq: int, amount: int, remaining: int, priority: int, category: int, expires_at_ms: int) -> Grant:
     expires = None if expires_at_ms == _NEVER else expires_at_ms
     return Grant(seq, amount, remaining, priority, _CATEGORIES[category], expires)
+
+
+def _numbers_of_draw(draw: Draw) -> tuple[int, ...]:
+    expires_at_ms = _NEVER if draw.expires_at_ms is None else draw.expires_at_ms
+    return draw.grant_seq, draw.amount, draw.priority, _CATEGORIES.index(draw.category), expires_at_ms
+
+
+def _draw_of(grant_seq: int, amount: int, priority: int, category: int, expires_at_ms: int) -> Draw:
+    expires = None if expires_at_ms == _NEVER else expires_at_ms
+    return Draw(grant_seq, amount, priority, _CATEGORIES[category], expires)
 
 
 def _varint(number: int) -> bytes:

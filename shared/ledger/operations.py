@@ -204,6 +204,11 @@ def named_charge(terms: Terms) -> str | None:
     return terms.charge if isinstance(terms, Refund) else None
 
 
+def names_nothing(terms: Terms) -> bool:
+    """Whether the state alone decides what the operation does."""
+    return named_hold(terms) is None and named_charge(terms) is None
+
+
 def terms_from(kind: str, parameters: Mapping[str, Any]) -> Terms:
     """The terms that an entry of this kind was recorded with."""
     return _TERMS[kind](**parameters)

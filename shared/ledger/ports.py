@@ -6,7 +6,9 @@ from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
+from shared.ledger.errors import LedgerError
 from shared.ledger.events import Event
+from shared.ledger.holds import Hold
 from shared.ledger.operations import Kind, Operation
 from shared.ledger.protocol import Recorded
 
@@ -40,6 +42,14 @@ class Ledger(Protocol):
 
     def record(self, operation: Operation, now_ms: int) -> Recorded:
         """See protocol.record for the guarantees and errors."""
+        ...
+
+    def record_batch(self, operations: Sequence[Operation], now_ms: int) -> dict[str, Recorded | LedgerError]:
+        """See protocol.record_batch."""
+        ...
+
+    def open_holds(self, account: Account) -> tuple[Hold, ...]:
+        """Those that have not ended, due or not. May trail the newest writes by a moment."""
         ...
 
     def state(self, account: Account) -> AccountState | None:

@@ -30,7 +30,7 @@ def mocked_aws(aws_credentials: None) -> Iterator[None]:
 def ledger(request: pytest.FixtureRequest) -> Ledger:
     def on_dynamodb(host: str | None) -> Ledger:
         made = _ledger_at(host)
-        _empty(made._table.entries)
+        _empty(made._table.whole)
         return made
 
     return _make(request, MemoryLedger, on_dynamodb)

@@ -194,7 +194,7 @@ THE_DEPLOYERS = [
     error("ExpiredTokenException"),
     NoCredentialsError(),
 ]
-COMMANDS = [Read(ALICE), Commit(A_CHANGE), Lookup(ALICE, "k")]
+COMMANDS = [Read(ALICE, Charge(1)), Commit(A_CHANGE), Lookup(ALICE, "k")]
 
 
 def outcome_of(asked: tuple[DynamoLedger, Wire], command: Read | Commit | Lookup) -> Outcome:
@@ -239,7 +239,7 @@ def test_what_the_deployer_must_mend_is_not_swallowed(
 def test_the_sdk_sends_every_call_once(answering: Asked, answer: Answer | Exception) -> None:
     ledger, wire = answering(answer)
     ledger.execute(Commit(A_CHANGE))
-    ledger.execute(Read(ALICE))
+    ledger.execute(Read(ALICE, Charge(1)))
     assert len(wire.sent) == 2
 
 
@@ -257,7 +257,7 @@ def test_the_models_share_one_client(answering: Asked) -> None:
 
 def test_reads_are_strong(answering: Asked) -> None:
     ledger, wire = answering(ok({}))
-    assert ledger.execute(Read(ALICE)) == Found(None)
+    assert ledger.execute(Read(ALICE, Charge(1))) == Found(None)
     assert ledger.execute(Lookup(ALICE, "k")) == FoundEntry(None)
     assert [sent["ConsistentRead"] for sent in wire.sent] == [True, True]
 

@@ -1,17 +1,23 @@
 """A ledger in memory: the real protocol, reducer and driver over two dictionaries."""
 
+from collections.abc import Sequence
 from threading import Lock
 
 from shared.adapters.driver import REAL_PACE, Pace, drive
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.effects import References
 from shared.ledger.entries import Entry
-from shared.ledger.operations import Operation
+from shared.ledger.errors import LedgerError
+from shared.ledger.holds import Hold, RefundTally
+from shared.ledger.operations import Operation, Terms, named_charge, named_hold
 from shared.ledger.ports import EntryFilter, Page
 from shared.ledger.protocol import (
     Command,
     Commit,
     Committed,
+    FindDue,
     Found,
+    FoundDue,
     FoundEntry,
     Lookup,
     Outcome,
@@ -20,6 +26,7 @@ from shared.ledger.protocol import (
     Recorded,
     TurnedDown,
     record,
+    record_batch,
 )
 from shared.ledger.reducer import Change
 
@@ -33,9 +40,19 @@ class MemoryLedger:
         self._lock = Lock()
         self._states: dict[Account, AccountState] = {}
         self._entries: dict[Account, dict[str, Entry]] = {}
+        self._holds: dict[tuple[Account, str], Hold] = {}
+        self._tallies: dict[tuple[Account, str], RefundTally] = {}
 
     def record(self, operation: Operation, now_ms: int) -> Recorded:
         return drive(record(operation, now_ms), self.execute, self._pace, self._deadline_ms)
+
+    def record_batch(self, operations: Sequence[Operation], now_ms: int) -> dict[str, Recorded | LedgerError]:
+        return drive(record_batch(operations, now_ms), self.execute, self._pace, self._deadline_ms)
+
+    def open_holds(self, account: Account) -> tuple[Hold, ...]:
+        with self._lock:
+            holds = [hold for (owner, _), hold in self._holds.items() if owner == account]
+        return tuple(sorted((hold for hold in holds if hold.status == "open"), key=lambda hold: hold.expires_at_ms))
 
     def state(self, account: Account) -> AccountState | None:
         return self._states.get(account)
@@ -49,8 +66,10 @@ class MemoryLedger:
 
     def execute(self, command: Command) -> Outcome:
         match command:
-            case Read(account):
-                return Found(self.state(account))
+            case Read(account, terms):
+                return Found(self.state(account), self._references(account, terms))
+            case FindDue(account, now_ms):
+                return FoundDue(tuple(hold for hold in self.open_holds(account) if hold.is_due(now_ms)))
             case Lookup(account, key):
                 return FoundEntry(self.entry(account, key))
             case Commit(change):
@@ -66,10 +85,29 @@ class MemoryLedger:
         current = self._states.get(account)
         moved = current if current is not None and current.seq != change.seen.seq else None
         if in_the_way or moved is not None:
-            return TurnedDown(in_the_way, moved)
+            return TurnedDown(in_the_way, moved, *self._moved_beside(change))
         recorded.update((entry.key, entry) for entry in change.entries)
         self._states[account] = change.state
+        if change.hold is not None:
+            self._holds[account, change.hold.id] = change.hold
+        if change.tally is not None:
+            self._tallies[account, change.tally.charge_key] = change.tally
         return Committed()
+
+    def _moved_beside(self, change: Change) -> tuple[Hold | None, RefundTally | None]:
+        # Neither moves without the state, so there is nothing to look at while that stands.
+        account, seen = change.seen.account, change.references
+        hold = self._holds.get((account, change.hold.id)) if change.hold else None
+        tally = self._tallies.get((account, change.tally.charge_key)) if change.tally else None
+        return hold if hold != seen.hold else None, tally if tally != seen.tally else None
+
+    def _references(self, account: Account, terms: Terms) -> References:
+        hold_id, charge_key = named_hold(terms), named_charge(terms)
+        return References(
+            hold=self._holds.get((account, hold_id)) if hold_id else None,
+            charge=self.entry(account, charge_key) if charge_key else None,
+            tally=self._tallies.get((account, charge_key)) if charge_key else None,
+        )
 
     def _newest_first(self, account: Account) -> list[Entry]:
         with self._lock:
