@@ -1,5 +1,6 @@
 """Deploys template.yaml into the emulator, the same one that goes to AWS."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from local import sources
 from local.aws import Aws
 from local.build import built, sam
+from local.emulator import REGION
 from local.files import write_private
 from local.processes import ProcessFailedError
 
@@ -83,9 +85,7 @@ def _is_complete(aws: Aws) -> bool:
 
 def _deploy(aws: Aws, build: Path) -> None:
     print("deploying the template", file=sys.stderr, flush=True)
-    aws.session.client("s3", endpoint_url=aws.url).create_bucket(
-        Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )
+    _ensure_bucket(aws)
     overrides = [f"{name}={value}" for name, value in PARAMETERS.items()]
     sam(
         "deploy",
@@ -101,3 +101,9 @@ def _deploy(aws: Aws, build: Path) -> None:
     )
     if not _is_complete(aws):
         raise ProcessFailedError("the template did not deploy into the laptop cloud")
+
+
+def _ensure_bucket(aws: Aws) -> None:
+    s3 = aws.session.client("s3", endpoint_url=aws.url)
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from itertools import islice
+from typing import ClassVar, Final
+
+MAX_FIELD_ERRORS: Final = 32
 
 
 class EdgeError(Exception):
@@ -61,5 +64,5 @@ class ValidationFailed(EdgeError):
     code = "validation_failed"
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
-        self.errors = tuple(errors)
-        super().__init__("; ".join(f"{error.path} {error.detail}" for error in self.errors))
+        self.errors = tuple(islice(errors, MAX_FIELD_ERRORS))
+        super().__init__("every field in `errors` is wrong")

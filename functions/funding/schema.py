@@ -44,7 +44,7 @@ FundingRequest: TypeAlias = FundingUpdateRequest | GrantRequest
 
 
 def funding_request(document: Mapping[str, Any]) -> FundingRequest:
-    """The form that the fields speak of. Raises ValidationFailed; it names a field of the other form as one too many."""
+    """The form that the fields speak of. Raises ValidationFailed, which names a field of the other form as too many."""
     if document.keys() & {"old_amount", "new_amount"}:
         return convert(document, FundingUpdateRequest)
     return convert(document, GrantRequest)

@@ -20,6 +20,7 @@ from tests.builders import NOW_MS
 
 URL = "http://127.0.0.1:9"
 TOKEN = "token-of-a-test"
+MAX_PAGE = 100
 
 Fault = Callable[[httpx.Request, Callable[[], httpx.Response]], httpx.Response]
 """Stands between a request and the service, which answers when it is called."""
@@ -153,6 +154,8 @@ class FakeService:
         if "kind" in params:
             newest_first = [row for row in newest_first if row.kind == params["kind"]]
         start, limit = int(params.get("after", 0)), int(params["limit"])
+        if limit > MAX_PAGE:
+            return problem(422, "validation_failed")
         page: dict[str, object] = {"items": [public_entry(row) for row in newest_first[start : start + limit]]}
         if start + limit < len(newest_first):
             page["next"] = str(start + limit)

@@ -1,6 +1,7 @@
 """The calls of the client and what they answer."""
 
 import json
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -19,7 +20,7 @@ from millicent import (
     WouldOverdraw,
     new_key,
 )
-from tests.unit.sdk.fake_service import FakeService, answer, instead, problem
+from tests.unit.sdk.fake_service import MAX_PAGE, FakeService, answer, instead, problem
 
 
 def sent(service: FakeService) -> dict[str, object]:
@@ -171,6 +172,13 @@ def test_a_key_used_for_other_content_is_an_error_of_its_own(client: Millicent, 
         client.charge("user:alice", 11, key="key-1")
 
 
+def test_a_decimal_in_metadata_is_sent_as_the_exact_number(client: Millicent, service: FakeService) -> None:
+    service.faults.append(instead(lambda: problem(422, "validation_failed")))
+    with pytest.raises(ValidationFailed):
+        client.charge("user:alice", 0, metadata={"share": Decimal("0.1")})
+    assert b'"share":0.1}' in service.seen[-1].content
+
+
 def test_a_validation_error_names_every_field(client: Millicent, service: FakeService) -> None:
     errors = [{"path": "$.cost", "detail": "must be 0 or more"}, {"path": "$.app", "detail": "must be an id"}]
     service.faults.append(instead(lambda: problem(422, "validation_failed", errors=errors)))
@@ -243,6 +251,13 @@ def test_an_audit_reads_no_more_rows_than_wanted(client: Millicent, service: Fak
     assert service.seen[-1].url.params["limit"] == "2"
 
 
+def test_an_audit_of_more_rows_than_a_page_holds_ends_within_a_page(client: Millicent, service: FakeService) -> None:
+    service.fund("user:alice", 1000)
+    for _ in range(MAX_PAGE + 30):
+        client.charge("user:alice", 1)
+    assert len(client.audit("user:alice", max_rows=MAX_PAGE + 10).items) == MAX_PAGE + 10
+
+
 def test_an_operation_tells_what_was_recorded_under_its_key(client: Millicent, service: FakeService) -> None:
     service.fund("user:alice", 1)
     client.charge("user:alice", 1, key="key-1")
@@ -283,8 +298,9 @@ def test_health_needs_no_token(service: FakeService) -> None:
 
 
 def test_keys_are_uuids_of_version_7_that_sort_by_age() -> None:
+    before_ms = time.time_ns() // 1_000_000
     keys = [new_key() for _ in range(100)]
+    assert before_ms <= UUID(keys[0]).int >> 80 <= UUID(keys[-1]).int >> 80 <= time.time_ns() // 1_000_000
     assert {UUID(key).version for key in keys} == {7}
     assert {UUID(key).variant for key in keys} == {"specified in RFC 4122"}
     assert len(set(keys)) == 100
-    assert [key[:13] for key in keys] == sorted(key[:13] for key in keys)

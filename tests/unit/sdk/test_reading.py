@@ -46,7 +46,8 @@ def test_the_azure_trace_is_recognised_with_its_time_and_given_actors() -> None:
 
 
 def test_a_spreadsheets_byte_order_mark_and_line_ends_do_no_harm() -> None:
-    assert read_usage(b"\xef\xbb\xbf" + CSV.replace(b"\n", b"\r\n"))[0].actor == "user:alice"
+    content = b"\xef\xbb\xbf" + CSV.replace(b"\n", b"\r\n")
+    assert read_usage(content, Reading(columns=Columns(actor="user")))[1].actor == "user:bob"
 
 
 def test_columns_can_be_named() -> None:

@@ -59,9 +59,12 @@ def test_the_environment_comes_before_the_endpoint_file(
     assert (service.seen[-1].url.port, token_sent(service)) == (9, TOKEN)
 
 
-def test_the_nearest_endpoint_file_upwards_is_found(service: FakeService, tmp_path: Path, below: Path) -> None:
+@pytest.mark.parametrize("levels_up", [0, 1])
+def test_the_nearest_endpoint_file_upwards_is_found(
+    service: FakeService, tmp_path: Path, below: Path, levels_up: int
+) -> None:
     write_endpoint(tmp_path, token="of-the-outer-file")
-    write_endpoint(below.parent)
+    write_endpoint([below, *below.parents][levels_up])
     with Millicent(transport=service.transport) as client:
         client.check("user:alice")
     assert token_sent(service) == TOKEN

@@ -171,7 +171,7 @@ class _Cells:
     def token_count(self, column: str | None) -> int:
         value = self._value(column)
         digits = str(value).strip()
-        if isinstance(value, bool) or not _WHOLE_NUMBER.fullmatch(digits):
+        if not _WHOLE_NUMBER.fullmatch(digits):
             raise self._bad(column, value, f"a whole number of tokens below {_MOST_TOKENS}")
         return int(digits)
 

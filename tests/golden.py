@@ -1,0 +1,39 @@
+"""The history behind the golden events in events/bus: what subscribers see must not change unnoticed."""
+
+from typing import Final
+
+from shared.ledger.events import Event, check_event, entry_event
+from shared.ledger.operations import Charge, FundingUpdate, GrantCredits
+from tests.builders import ALICE, NOW_MS, SECOND_MS, history
+
+CHECK_ID: Final = "5e0c2f1a-7f55-4c1b-9c58-1f0d6f6a9e01"
+DAY_MS: Final = 24 * 60 * 60 * SECOND_MS
+
+
+def golden_events() -> dict[str, Event]:
+    """By the name of the file."""
+    funded, paid_in = history(FundingUpdate(0, 1_000_000, note="invoice 17"))
+    granted, gift = history(
+        GrantCredits(50_000, category="promotional", priority=1, expires_at_ms=NOW_MS + DAY_MS, note="welcome"),
+        state=funded,
+    )
+    charged, spent = history(Charge(42_125, check_id=CHECK_ID), state=granted)
+    _, refusal = history(Charge(2_000_000), state=charged)
+    _, later = history(Charge(1_000), state=charged, now_ms=NOW_MS + DAY_MS)
+    answer = {
+        "allowed": True,
+        "actor": ALICE.actor,
+        "minimum": 100,
+        "available": 1050,
+        "held": 0,
+        "reason": None,
+        "check_id": CHECK_ID,
+    }
+    return {
+        "check-available": check_event(ALICE, CHECK_ID, answer, NOW_MS, "request-of-check"),
+        "funding-update": entry_event(paid_in[0]),
+        "funding-update-grant": entry_event(gift[0]),
+        "record-cost": entry_event(spent[0]),
+        "record-cost-refused": entry_event(refusal[0]),
+        "expire": entry_event(later[0]),
+    }

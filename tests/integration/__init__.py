@@ -1,0 +1,1 @@
+"""The functions as Lambda runs them, on moto."""

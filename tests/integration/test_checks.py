@@ -1,0 +1,94 @@
+import dataclasses
+from collections.abc import Sequence
+
+import pytest
+
+from shared.ledger.events import Event
+from shared.ledger.ports import Published
+from tests.integration.world import World
+
+ALICE = "user:alice"
+
+
+class BrokenBus:
+    def publish(self, events: Sequence[Event]) -> Published:
+        return Published(tuple(range(len(events))))
+
+
+def test_enough_credits_are_allowed(world: World) -> None:
+    world.fund({"actor": ALICE, "old_amount": 0, "new_amount": 100})
+    answer = world.check({"actor": ALICE, "app": "chat"})
+    check_id = answer.body["check_id"]
+    assert answer.status == 200
+    assert answer.body == {
+        "allowed": True,
+        "actor": ALICE,
+        "minimum": 100,
+        "available": 100,
+        "held": 0,
+        "reason": None,
+        "check_id": check_id,
+    }
+
+
+def test_too_few_credits_are_a_value_and_no_error(world: World) -> None:
+    world.fund({"actor": ALICE, "old_amount": 0, "new_amount": "99.999"})
+    answer = world.check({"actor": ALICE})
+    assert (answer.status, answer.body["allowed"], answer.body["reason"]) == (200, False, "insufficient_credits")
+
+
+def test_an_unknown_actor_has_nothing_and_is_no_error(world: World) -> None:
+    answer = world.check({"actor": "user:nobody", "minimum": "0.5"})
+    assert (answer.status, answer.body["allowed"], answer.body["available"]) == (200, False, 0)
+
+
+def test_a_minimum_of_nothing_is_allowed_to_anyone(world: World) -> None:
+    assert world.check({"actor": "user:nobody", "minimum": 0}).body["allowed"] is True
+
+
+def test_credits_that_have_expired_do_not_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.fund({"actor": ALICE, "amount": 500, "expires_at": "2099-01-01T00:00:00Z"})
+    at_expiry = dataclasses.replace(world.modules["check"].runtime, now_ms=lambda: 4_070_908_800_000)
+    monkeypatch.setattr(world.modules["check"], "runtime", at_expiry)
+    assert world.check({"actor": ALICE}).body["available"] == 0
+
+
+def test_a_check_changes_nothing(world: World) -> None:
+    before = world.contents()
+    world.check({"actor": ALICE})
+    assert world.contents() == before
+
+
+def test_a_check_is_published_with_the_answer_that_was_given(world: World) -> None:
+    answer = world.check({"actor": ALICE, "minimum": "12.5"})
+    [event] = world.bus_events()
+    assert (event["source"], event["detail-type"]) == ("millicent", "credit.check-available")
+    assert event["detail"]["data"] == answer.body
+    assert event["detail"]["correlation_id"] == answer.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize(("publishing", "published"), [("all", [True, False]), ("refused", [False]), ("none", [])])
+def test_which_checks_are_published_is_a_setting(
+    world: World, monkeypatch: pytest.MonkeyPatch, publishing: str, published: list[bool]
+) -> None:
+    runtime = dataclasses.replace(world.modules["check"].runtime, check_events=publishing)
+    monkeypatch.setattr(world.modules["check"], "runtime", runtime)
+    world.check({"actor": ALICE, "minimum": 0})
+    world.check({"actor": ALICE, "minimum": 1})
+    assert [event["detail"]["data"]["allowed"] for event in world.bus_events()] == published
+
+
+def test_a_bus_that_takes_nothing_never_fails_a_check(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime = dataclasses.replace(world.modules["check"].runtime, bus=BrokenBus())
+    monkeypatch.setattr(world.modules["check"], "runtime", runtime)
+    assert world.check({"actor": ALICE, "minimum": 0}).body["allowed"] is True
+    assert '"CheckEventsLost":[1.0]' in capsys.readouterr().out
+
+
+def test_a_published_check_ends_in_the_audit_table(world: World) -> None:
+    check_id = world.check({"actor": ALICE}).body["check_id"]
+    assert world.invoke("audit", world.queue_event()) == {"batchItemFailures": []}
+    [row] = world.contents()["audit"]
+    assert row["sk"]["S"].endswith(f"#{check_id}")

@@ -1,0 +1,265 @@
+"""The stack around the functions, in process: tables, bus and queues on moto, and a caller."""
+
+import base64
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from types import ModuleType
+from typing import Any, Final
+from uuid import uuid4
+
+import boto3
+
+REGION: Final = "eu-central-1"
+LEDGER_TABLE: Final = "ledger"
+AUDIT_TABLE: Final = "audit"
+BUS: Final = "millicent"
+TAP_QUEUE: Final = "tap"
+FAILURE_QUEUE: Final = "failures"
+FAILURE_QUEUE_URL: Final = f"https://sqs.{REGION}.amazonaws.com/123456789012/{FAILURE_QUEUE}"
+
+ENVIRONMENT: Final[Mapping[str, str]] = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "LEDGER_TABLE": LEDGER_TABLE,
+    "AUDIT_TABLE": AUDIT_TABLE,
+    "EVENT_BUS": BUS,
+    "FAILURE_QUEUE_URL": FAILURE_QUEUE_URL,
+    "CHECK_EVENTS": "all",
+    "LEDGER_DEADLINE_MS": "5000",
+    "TENANT_CLAIM": "custom:tenant",
+    "DEFAULT_TENANT": "main",
+    "STAGE": "test",
+    "POWERTOOLS_SERVICE_NAME": "millicent",
+    "POWERTOOLS_METRICS_NAMESPACE": "Millicent",
+    "POWERTOOLS_LOG_LEVEL": "INFO",
+}
+
+FUNCTIONS: Final = ("check", "cost", "funding", "accounts", "outbox", "audit")
+ALL_SCOPES: Final = "credits/read credits/charge credits/fund"
+SERVICE: Final[Mapping[str, Any]] = {"sub": "billing", "client_id": "billing", "scope": ALL_SCOPES}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda tells a handler about its invocation."""
+
+    function_name: str
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:millicent"
+    aws_request_id: str = "8a7f1d3e-0000-4000-8000-000000000000"
+
+
+@lru_cache
+def client(service: str) -> Any:
+    """One client each: making one takes longer than most tests."""
+    return boto3.Session(region_name=REGION).client(service)  # type: ignore[call-overload]
+
+
+def handlers() -> dict[str, ModuleType]:
+    return {name: importlib.import_module(f"functions.{name}.handler") for name in FUNCTIONS}
+
+
+def create_resources() -> None:
+    """The tables and the bus as template.yaml declares them, and a queue that receives all of the bus."""
+    _create_tables()
+    events, sqs = client("events"), client("sqs")
+    sqs.create_queue(QueueName=FAILURE_QUEUE)
+    tap_url = sqs.create_queue(QueueName=TAP_QUEUE)["QueueUrl"]
+    tap_arn = sqs.get_queue_attributes(QueueUrl=tap_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.create_event_bus(Name=BUS)
+    pattern = json.dumps({"source": ["millicent"], "detail-type": [{"prefix": "credit."}]})
+    events.put_rule(Name="audit", EventBusName=BUS, EventPattern=pattern)
+    events.put_targets(Rule="audit", EventBusName=BUS, Targets=[{"Id": "audit", "Arn": tap_arn}])
+
+
+def _create_tables() -> None:
+    dynamodb = client("dynamodb")
+    keys: Any = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+    texts: Any = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")]
+    dynamodb.create_table(
+        TableName=LEDGER_TABLE,
+        KeySchema=keys,
+        AttributeDefinitions=[*texts, {"AttributeName": "entry_seq", "AttributeType": "N"}],
+        BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "entries-by-seq",
+                "KeySchema": [
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "entry_seq", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )
+    dynamodb.create_table(
+        TableName=AUDIT_TABLE, KeySchema=keys, AttributeDefinitions=texts, BillingMode="PAY_PER_REQUEST"
+    )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer. Numbers of the body are int or Decimal, so that a test sees what was written."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(self.text, parse_float=Decimal)
+        return body
+
+    @property
+    def code(self) -> str:
+        return str(self.body["code"])
+
+    @property
+    def errors(self) -> dict[str, str]:
+        return {error["path"]: error["detail"] for error in self.body["errors"]}
+
+
+class World:
+    """Calls the functions the way the gateway, the stream and the queue do."""
+
+    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+        self.modules = modules
+
+    def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
+        return self.modules[function].lambda_handler(dict(event), Context(f"millicent-{function}"))
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        text: str | None = None,
+        key: str | None = None,
+        claims: Mapping[str, Any] | None = SERVICE,
+        query: Mapping[str, str] | None = None,
+        as_base64: bool = False,
+    ) -> Answer:
+        """One HTTP request. `text` is a body as it is, `body` one to be written as JSON."""
+        text = json.dumps(body) if text is None and body is not None else text
+        event = http_event(method, path, text, key=key, claims=claims, query=query, as_base64=as_base64)
+        answer = self.invoke(function_of(path), event)
+        return Answer(answer["statusCode"], answer["headers"], answer["body"])
+
+    def check(self, body: object, **how: Any) -> Answer:
+        return self.call("POST", "/v1/check", body, **how)
+
+    def cost(self, body: object, key: str | None = None, **how: Any) -> Answer:
+        return self.call("POST", "/v1/cost", body, key=key or new_key(), **how)
+
+    def fund(self, body: object, key: str | None = None, **how: Any) -> Answer:
+        return self.call("POST", "/v1/funding", body, key=key or new_key(), **how)
+
+    def get(self, path: str, **how: Any) -> Answer:
+        return self.call("GET", path, **how)
+
+    def contents(self) -> dict[str, list[Any]]:
+        """Every row of both tables, to show that nothing changed."""
+        dynamodb = client("dynamodb")
+        tables = {table: dynamodb.scan(TableName=table)["Items"] for table in (LEDGER_TABLE, AUDIT_TABLE)}
+        return {table: sorted(rows, key=repr) for table, rows in tables.items()}
+
+    def stream_event(self) -> dict[str, Any]:
+        """What the stream hands to the outbox for everything written so far: entries and, between them, states."""
+        rows = client("dynamodb").scan(TableName=LEDGER_TABLE)["Items"]
+        rows.sort(key=lambda row: int(row.get("entry_seq", {"N": "0"})["N"]))
+        return {"Records": [stream_record(number, _jsonable(row)) for number, row in enumerate(rows, start=100)]}
+
+    def queue_event(self, queue: str = TAP_QUEUE) -> dict[str, Any]:
+        """Takes everything from a queue, as the queue's function gets it."""
+        sqs = client("sqs")
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        records: list[dict[str, Any]] = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            records += [{"messageId": each["MessageId"], "body": each["Body"]} for each in messages]
+            for each in messages:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+        return {"Records": records}
+
+    def bus_events(self) -> list[dict[str, Any]]:
+        return [json.loads(record["body"], parse_float=Decimal) for record in self.queue_event()["Records"]]
+
+    def settle(self) -> None:
+        """Lets everything written reach the audit table."""
+        self.invoke("outbox", self.stream_event())
+        self.invoke("audit", self.queue_event())
+
+
+def stream_record(number: int, image: Mapping[str, Any], event_name: str = "INSERT") -> dict[str, Any]:
+    return {
+        "eventID": f"{number:032x}",
+        "eventName": event_name,
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": REGION,
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1763900000,
+            "Keys": {"pk": image["pk"], "sk": image["sk"]},
+            "NewImage": dict(image),
+            "SequenceNumber": str(number),
+            "SizeBytes": 1000,
+            "StreamViewType": "NEW_IMAGE",
+        },
+    }
+
+
+def _jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as Lambda shows it: binary attributes as base64."""
+    plain: dict[str, Any] = json.loads(json.dumps(row, default=lambda binary: base64.b64encode(binary).decode()))
+    return plain
+
+
+def function_of(path: str) -> str:
+    name = path.split("/")[2]
+    return name if name in FUNCTIONS else "accounts"
+
+
+def new_key() -> str:
+    return str(uuid4())
+
+
+def http_event(
+    method: str,
+    path: str,
+    text: str | None,
+    *,
+    key: str | None,
+    claims: Mapping[str, Any] | None,
+    query: Mapping[str, str] | None,
+    as_base64: bool,
+) -> dict[str, Any]:
+    """Payload format 2.0, as the gateway sends it once it has verified the token."""
+    headers = {"content-type": "application/json"} | ({} if key is None else {"idempotency-key": key})
+    authorizer = {} if claims is None else {"authorizer": {"jwt": {"claims": dict(claims), "scopes": None}}}
+    event = {
+        "version": "2.0",
+        "routeKey": f"{method} {path}",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": headers,
+        "requestContext": {
+            "requestId": f"request-{uuid4()}",
+            "stage": "$default",
+            "http": {"method": method, "path": path, "sourceIp": "127.0.0.1", "userAgent": "test"},
+            **authorizer,
+        },
+        "isBase64Encoded": as_base64,
+    }
+    if query is not None:
+        event["queryStringParameters"] = dict(query)
+    if text is not None:
+        event["body"] = base64.b64encode(text.encode()).decode() if as_base64 else text
+    return event
