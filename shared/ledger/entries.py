@@ -22,8 +22,9 @@ from shared.ledger.times import rfc3339
 class Entry:
     """One row. Amounts in microcents, `amount` signed (a charge is negative), times in epoch milliseconds.
 
-    `shortfall` is what was missing: to a refused charge, or of the cost of a partial one. `hash` covers every other
-    field, `prev_hash` included, which chains the entries of an account.
+    `shortfall` is what was missing: to a refused charge, or of the cost of a partial one. `hold` is what the entry made
+    of a hold (id, amount, captured, status, expires_at_ms), in the record only where there is one. `hash` covers every
+    other field, `prev_hash` included, which chains the entries of an account.
     """
 
     account: Account
@@ -47,6 +48,7 @@ class Entry:
     request_hash: str
     prev_hash: str
     hash: str
+    hold: Mapping[str, Any] | None = None
 
     @property
     def terms(self) -> Terms:
@@ -97,6 +99,7 @@ def record_of(entry: Entry) -> str:
             "correlation_id": entry.correlation_id,
             "request_hash": entry.request_hash,
             "prev_hash": entry.prev_hash,
+            **({} if entry.hold is None else {"hold": entry.hold}),
         }
     )
 

@@ -91,11 +91,12 @@ def is_due(grant: Grant, now_ms: int) -> bool:
 
 
 def in_draw_down_order(grants: Iterable[Grant]) -> Grants:
-    return tuple(sorted(grants, key=_draw_down_rank))
+    return tuple(sorted(grants, key=draw_down_rank))
 
 
-def _draw_down_rank(grant: Grant) -> tuple[int, int, int]:
-    return grant.priority, _NEVER_MS if grant.expires_at_ms is None else grant.expires_at_ms, grant.seq
+def draw_down_rank(of: "Grant | Draw") -> tuple[int, int, int]:
+    seq = of.seq if isinstance(of, Grant) else of.grant_seq
+    return of.priority, _NEVER_MS if of.expires_at_ms is None else of.expires_at_ms, seq
 
 
 def _mergeable(one: Grant, other: Grant) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from shared.ledger.grants import DEFAULT_PRIORITY, Draw, Grant, Grants, add_grant
+from shared.ledger.grants import DEFAULT_PRIORITY, Draw, Grant, Grants, add_grant, draw_down_rank
 
 HoldStatus: TypeAlias = Literal["open", "captured", "released", "expired"]
 
@@ -26,6 +26,17 @@ class Hold:
     expires_at_ms: int
     drawn: tuple[Draw, ...]
     seq: int
+
+    @property
+    def summary(self) -> dict[str, int | str]:
+        """What an entry says of it."""
+        return {
+            "id": self.id,
+            "amount": self.amount,
+            "captured": self.captured,
+            "status": self.status,
+            "expires_at_ms": self.expires_at_ms,
+        }
 
     def is_due(self, now_ms: int) -> bool:
         return self.status == "open" and self.expires_at_ms <= now_ms
@@ -67,11 +78,11 @@ def restore(grants: Grants, drawn: Sequence[Draw], undrawn: int, owed: int, at: 
     """Gives draws back to the grants that they came from.
 
     `undrawn` is the part that no grant had paid (an overdraft), `owed` what the account owes now, `at` the seq and time
-    of the entry. What comes back first pays what is owed; a grant that has expired stays so, and its part lapses; what
-    belongs to no grant any more opens a purchased one.
+    of the entry. What comes back first pays what is owed, in draw-down order; a grant that has expired stays so, and its
+    part lapses; what belongs to no grant any more opens a purchased one.
     """
     seq, now_ms = at
-    live = [draw for draw in drawn if draw.expires_at_ms is None or draw.expires_at_ms > now_ms]
+    live = sorted((draw for draw in drawn if not _has_lapsed(draw, now_ms)), key=draw_down_rank)
     lapsed = sum(draw.amount for draw in drawn) - sum(draw.amount for draw in live)
     owed_to_undrawn = max(owed - undrawn, 0)
     _, returned = split(live, owed_to_undrawn)
@@ -81,6 +92,10 @@ def restore(grants: Grants, drawn: Sequence[Draw], undrawn: int, owed: int, at: 
     if unclaimed:
         grants = add_grant(grants, Grant(seq, unclaimed, unclaimed, DEFAULT_PRIORITY, "purchased", None))
     return Restored(grants, returned, lapsed)
+
+
+def _has_lapsed(draw: Draw, now_ms: int) -> bool:
+    return draw.expires_at_ms is not None and draw.expires_at_ms <= now_ms
 
 
 def _give_back(grants: Grants, draw: Draw) -> Grants:

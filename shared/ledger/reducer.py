@@ -193,6 +193,7 @@ def _entry(state: AccountState, operation: Operation, effect: Effect, after: Bal
         request_hash=operation.request_hash,
         prev_hash=state.head_hash,
         hash="",
+        hold=None if effect.hold is None else effect.hold.summary,
     )
     return replace(unsealed, hash=hash_of(unsealed))
 

@@ -81,7 +81,16 @@ def _replay(account: Account, entries: Iterable[Entry]) -> tuple[AccountState, l
 
 
 def _effect(entry: Entry) -> tuple[object, ...]:
-    return entry.amount, entry.outcome, entry.reason, entry.shortfall, entry.before, entry.after, entry.drawn
+    return (
+        entry.amount,
+        entry.outcome,
+        entry.reason,
+        entry.shortfall,
+        entry.before,
+        entry.after,
+        entry.drawn,
+        entry.hold,
+    )
 
 
 def _compare_states(replayed: AccountState, stored: AccountState) -> list[Finding]:

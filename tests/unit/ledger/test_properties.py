@@ -113,7 +113,7 @@ class PlainAccount:
         self.debt -= repaid
         if paid.undrawn > repaid:
             self.lots.append(Lot(10, NEVER, paid.undrawn - repaid))
-        for lot, piece in paid.pieces:
+        for lot, piece in sorted(paid.pieces, key=lambda paid: (paid[0].priority, paid[0].expires_at_ms)):
             if lot.expires_at_ms > self.now_ms:
                 repaid = min(self.debt, piece)
                 self.debt -= repaid
@@ -306,4 +306,4 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestLedger.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
