@@ -49,6 +49,7 @@ artifacts-dir:
 	@[ -n "$(ARTIFACTS_DIR)" ] || { echo "build-* targets are for 'sam build', which sets ARTIFACTS_DIR" >&2; exit 1; }
 	@[ "$(LAMBDA_ARCHITECTURE)" = native ] || [ -n "$(MACHINE)" ] \
 	  || { echo "LAMBDA_ARCHITECTURE is '$(LAMBDA_ARCHITECTURE)': take x86_64, arm64 or native" >&2; exit 1; }
+	@mkdir -p "$(ARTIFACTS_DIR)"
 
 # $(1) is the directory, $(2) where Lambda will have it, $(3) more options, $(4) what to do afterwards. Tracebacks and
 # the bytes of a package then do not depend on where it was built. No date invalidates the bytecode, since a zip of SAM's

@@ -20,7 +20,7 @@ def closure(module: str) -> Iterator[Path]:
     """
     finder = ModuleFinder(path=[str(ROOT)])
     finder.import_hook(module)
-    files = (found.__file__ for found in finder.modules.values())
+    files: Iterator[str | None] = (vars(found)["__file__"] for found in finder.modules.values())
     yield from sorted(Path(file).resolve().relative_to(ROOT) for file in files if file)
 
 

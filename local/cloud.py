@@ -28,11 +28,13 @@ from local.ownership import owned, owner
 from local.paths import ROOT, STATE
 from local.processes import ProcessFailedError, free_port, is_port_free
 from local.signals import stop_on_signals
+from local.stream_recovery import forget_stream_positions, publish_what_was_not
 
 DEFAULT_PORT: Final = 4566
 UP_TIMEOUT_S: Final = 600
 DOWN_TIMEOUT_S: Final = 90
 POLL_INTERVAL_S: Final = 0.2
+FUNCTION_LOGS: Final = "/aws/lambda/"
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,10 @@ def running_cloud(state_dir: Path, port: int | None) -> Iterator[Cloud]:
 
     Raises ProcessFailedError with a message for the person at the terminal.
     """
-    with owned(state_dir), _announced(state_dir), running(state_dir, port or _port(state_dir)) as emulator:
-        (state_dir / "port").write_text(str(emulator.port))
+    with owned(state_dir), _announced(state_dir), _emulator(state_dir, port) as emulator:
         aws = as_deployer(emulator.url, state_dir)
         stack = deployed(aws, state_dir)
+        publish_what_was_not(aws, stack)
         keeper = _keeper(emulator, aws, stack, state_dir)
         with keeping(keeper):
             yield Cloud(emulator, aws, stack, keeper)
@@ -115,10 +117,19 @@ def _announced(state_dir: Path) -> Iterator[None]:
         remove_endpoint(state_dir)
 
 
+@contextmanager
+def _emulator(state_dir: Path, port: int | None) -> Iterator[Emulator]:
+    forget_stream_positions(state_dir / "state")
+    with running(state_dir, port or _port(state_dir)) as emulator:
+        (state_dir / "port").write_text(str(emulator.port))
+        yield emulator
+
+
 def _keeper(emulator: Emulator, aws: Aws, stack: Stack, state_dir: Path) -> Keeper:
     clients = tokens.clients_of(aws, stack.only("AWS::Cognito::UserPool"))
     base_url = f"{emulator.url}/_aws/execute-api/{stack.only('AWS::ApiGatewayV2::Api')}"
-    return Keeper(emulator.url, base_url, clients, FunctionErrors(aws), state_dir)
+    groups = [group for group in stack.all("AWS::Logs::LogGroup") if group.startswith(FUNCTION_LOGS)]
+    return Keeper(emulator.url, base_url, clients, FunctionErrors(aws, groups), state_dir)
 
 
 def _port(state_dir: Path) -> int:

@@ -44,8 +44,12 @@ class Stack:
 
     def only(self, resource_type: str) -> str:
         """The physical id of the one resource of this type."""
-        (found,) = (self.ids[name] for name, of_type in self.types.items() if of_type == resource_type)
+        (found,) = self.all(resource_type)
         return found
+
+    def all(self, resource_type: str) -> list[str]:
+        """The physical ids of all resources of this type."""
+        return [self.ids[name] for name, of_type in self.types.items() if of_type == resource_type]
 
 
 def deployed(aws: Aws, state_dir: Path) -> Stack:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mypy_boto3_logs import CloudWatchLogsClient
@@ -20,22 +20,20 @@ REMEMBERED: Final = 5_000
 
 
 class FunctionErrors:
-    """Follows every function's log group from the moment it is made."""
+    """Follows log groups from the moment it is made."""
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Aws, groups: Sequence[str]) -> None:
         self._logs: CloudWatchLogsClient = aws.session.client("logs", endpoint_url=aws.url)
+        self._groups = groups
         self._since_ms = int(time.time() * 1000)
         self._seen: OrderedDict[tuple[str, int, str], None] = OrderedDict()
 
     def new_lines(self) -> list[str]:
         """What came in since the last call, as `[function] message`."""
         now_ms = int(time.time() * 1000)
-        lines = [line for group in self._groups() for line in self._of(group)]
+        lines = [line for group in self._groups for line in self._of(group)]
         self._since_ms = now_ms - OVERLAP_MS
         return lines
-
-    def _groups(self) -> list[str]:
-        return [group["logGroupName"] for group in self._logs.describe_log_groups()["logGroups"]]
 
     def _of(self, group: str) -> Iterator[str]:
         name = group.rsplit("/", 1)[-1]

@@ -11,7 +11,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from local.aws import Aws
 from local.deploy import Stack
-from shared.adapters.tables import STATE_SK, AuditItem, EntryItem, StateItem, is_entry_sk
+from shared.adapters.tables import STATE_SK, AuditItem, EntryItem, StateItem, entry_sk, is_entry_sk
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.verification import Finding, compare_audit, drift_microcents, verify_account
@@ -20,6 +20,7 @@ CATCH_UP_TIMEOUT_S: Final = 120
 STANDSTILL_S: Final = 30
 """Without one new audit row in all that time, none will come."""
 POLL_INTERVAL_S: Final = 1
+SK_OF_ENTRY: Final = entry_sk("")
 SK_OF_AUDITED_ENTRY: Final = "SEQ#"
 PARTITION_KEY: Final = re.compile(r"TENANT#(?P<tenant>[^#]+)#ACTOR#(?P<actor>[^#]+)")
 
@@ -58,6 +59,14 @@ class Tables:
         self._dynamodb: DynamoDBClient = aws.session.client("dynamodb", endpoint_url=aws.url)
         self._ledger = stack.outputs["LedgerTableName"]
         self._audit = stack.outputs["AuditTableName"]
+
+    def outcomes(self) -> dict[tuple[str, str], str]:
+        """What is recorded: the outcome by actor and key."""
+        return {
+            (_account(item).actor, item["sk"]["S"].removeprefix(SK_OF_ENTRY)): item["outcome"]["S"]
+            for item in self.ledger_items()
+            if is_entry_sk(item["sk"]["S"])
+        }
 
     def ledger_items(self) -> Iterator[Item]:
         return self._scan(self._ledger)

@@ -21,6 +21,7 @@ from local.cloud import Cloud, port_of, running_cloud, up
 from local.demo import APP, Demo, demo, fund
 from local.deploy import Stack, describe
 from local.endpoint import FILE_NAME
+from local.fates import Fates, fates
 from local.ownership import owner
 from local.paths import STATE
 from local.processes import ProcessFailedError
@@ -50,20 +51,23 @@ class Site:
 
 @dataclass(frozen=True)
 class Result:
+    """`summary` is what the client was told, `fates` what the ledger says became of the same rows."""
+
     summary: Summary
+    fates: Fates
     books: Reconciliation
 
     @property
     def adds_up(self) -> bool:
-        return self.summary.is_complete and self.books.holds
+        return self.summary.is_complete and self.fates.unrecorded == 0 and self.books.holds
 
     def as_json(self) -> str:
         return json.dumps(
             {
                 "requests": self.summary.requests,
-                "charged": self.summary.charged,
-                "refused": self.summary.refused,
-                "replayed": self.summary.replayed,
+                "charged": self.fates.charged,
+                "refused": self.fates.refused,
+                "replayed": self.fates.replayed,
                 "ledger_rows": self.books.ledger_rows,
                 "audit_rows": self.books.audit_rows,
                 "drift_microcents": self.books.drift_microcents,
@@ -74,14 +78,16 @@ class Result:
 
 def run(site: Site, plan: Demo, concurrency: int) -> Result:
     """Raises millicent.errors.MillicentError when the service cannot be used at all."""
+    tables = Tables(site.aws, site.stack)
     with Millicent(site.base_url, EndpointFile(site.endpoint_file), max_connections=concurrency) as client:
         say(f"funding {len(plan.budgets_microcents)} actors")
         fund(client, plan, concurrency)
+        before = tables.outcomes()
         say(f"charging {len(plan.rows)} requests")
         with _progress_bar(len(plan.rows)) as advance:
             summary = replay(client, plan.rows, concurrency, advance, terms=Terms(app=APP))
     say("replaying the ledger and comparing it with the accounts and the audit table")
-    return Result(summary, reconcile_when_caught_up(Tables(site.aws, site.stack)))
+    return Result(summary, fates(plan.rows, before, tables.outcomes()), reconcile_when_caught_up(tables))
 
 
 @contextmanager
@@ -135,12 +141,12 @@ def show_how_to_call(site: Site, plan: Demo) -> None:
 
 
 def _facts(result: Result) -> Mapping[str, object]:
-    summary, books = result.summary, result.books
+    summary, ledger, books = result.summary, result.fates, result.books
     return {
         "requests": summary.requests,
-        "charged": summary.charged,
-        "refused": summary.refused,
-        "replayed": summary.replayed,
+        "charged": ledger.charged,
+        "refused": ledger.refused,
+        "replayed": ledger.replayed,
         "failed": summary.failed,
         "charged now (millicents)": readable(millicents(summary.charged_microcents)),
         "charged before (millicents)": readable(millicents(summary.replayed_microcents)),

@@ -1,4 +1,6 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
 from types import ModuleType
 
 import pytest
@@ -19,6 +21,29 @@ def modules() -> Iterator[dict[str, ModuleType]]:
 @pytest.fixture
 def world(modules: dict[str, ModuleType], socket_disabled: None) -> Iterator[World]:
     """An empty stack. No test reaches a network."""
+    with stack(modules) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def shared_world(modules: dict[str, ModuleType]) -> Iterator[World]:
+    """One stack for all the tests of a module that change nothing."""
+    with stack(modules) as world:
+        yield world
+
+
+@pytest.fixture
+def log(modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    """What the functions log while the test runs."""
+    lines = StringIO()
+    for module in modules.values():
+        for handler in module.runtime.observability.logger.handlers:
+            monkeypatch.setattr(handler, "stream", lines)
+    return lines
+
+
+@contextmanager
+def stack(modules: dict[str, ModuleType]) -> Iterator[World]:
     with mock_aws():
         create_resources()
         yield World(modules)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from millicent import Clock, Millicent
 from millicent.cli import main
-from millicent.cli.session import Session
+from millicent.cli.invocation import Invocation
 from tests.unit.sdk.fake_service import (
     TOKEN,
     URL,
@@ -31,8 +31,8 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(service: FakeService, clock: Clock) -> Run:
     def invoke(*arguments: str) -> Result:
-        session = Session(transport=service.transport, clock=clock)
-        return CliRunner().invoke(main, ["--url", URL, "--token", TOKEN, *arguments], obj=session)
+        invocation = Invocation(transport=service.transport, clock=clock)
+        return CliRunner().invoke(main, ["--url", URL, "--token", TOKEN, *arguments], obj=invocation)
 
     return invoke
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from millicent import Clock
 from millicent.cli import main
-from millicent.cli.session import Session
+from millicent.cli.invocation import Invocation
 from millicent.replay import actor_names
 from tests.unit.sdk.fake_service import TOKEN, URL, FakeService, always, instead, lost_answer, no_connection, problem
 
@@ -34,9 +34,9 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(service: FakeService, clock: Clock) -> Run:
     def invoke(*arguments: object, text: str | None = None, token: str = TOKEN) -> Result:
-        session = Session(transport=service.transport, clock=clock)
+        invocation = Invocation(transport=service.transport, clock=clock)
         words = ["--url", URL, "--token", token, "replay", *map(str, arguments)]
-        return CliRunner().invoke(main, words, obj=session, input=text)
+        return CliRunner().invoke(main, words, obj=invocation, input=text)
 
     return invoke
 

@@ -8,19 +8,19 @@ from typing import Any, Final, TypeVar, get_args
 
 import click
 
-from millicent.cli.output import print_facts, print_json, print_rows
-from millicent.cli.replay import replay
-from millicent.cli.session import (
+from millicent.cli.invocation import (
     EXIT_INTERRUPTED,
     EXIT_REFUSED,
-    Session,
+    Invocation,
     exit_code,
     json_option,
     key_option,
-    pass_session,
+    pass_invocation,
     report,
     report_interruption,
 )
+from millicent.cli.output import print_facts, print_json, print_rows
+from millicent.cli.replay import replay
 from millicent.cli.values import AMOUNT, INSTANT, JSON_OBJECT
 from millicent.client import Category, IfInsufficient, Millicent
 from millicent.errors import MillicentError
@@ -50,10 +50,10 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except MillicentError as error:
-            report(ctx.ensure_object(Session), error)
+            report(ctx.ensure_object(Invocation), error)
             ctx.exit(exit_code(error))
         except KeyboardInterrupt:
-            report_interruption(ctx.ensure_object(Session))
+            report_interruption(ctx.ensure_object(Invocation))
             ctx.exit(EXIT_INTERRUPTED)
 
 
@@ -68,8 +68,8 @@ class _Commands(click.Group):
     show_default=True,
     help="Seconds until a call without a certain answer is given up.",
 )
-@pass_session
-def main(session: Session, url: str | None, token: str | None, deadline: float) -> None:
+@pass_invocation
+def main(invocation: Invocation, url: str | None, token: str | None, deadline: float) -> None:
     """Prepaid credits and metering. Amounts are millicents (1/1000 cent).
 
     \b
@@ -82,7 +82,7 @@ def main(session: Session, url: str | None, token: str | None, deadline: float) 
       5    not found
       130  interrupted
     """
-    session.url, session.token, session.deadline_s = url, token, deadline
+    invocation.url, invocation.token, invocation.deadline_s = url, token, deadline
 
 
 @main.command()
@@ -90,12 +90,12 @@ def main(session: Session, url: str | None, token: str | None, deadline: float) 
 @click.option("--minimum", type=AMOUNT, help="Millicents that must be available; the service's default is 100.")
 @_app_option
 @json_option
-@pass_session
-def check(session: Session, actor: str, minimum: str | None, app: str | None) -> None:
+@pass_invocation
+def check(invocation: Invocation, actor: str, minimum: str | None, app: str | None) -> None:
     """Has ACTOR credits to go ahead? Exit code 1 if not."""
-    with session.client() as client:
+    with invocation.client() as client:
         result = client.check(actor, minimum, app=app)
-    _show(session, result, _show_check)
+    _show(invocation, result, _show_check)
     sys.exit(0 if result.allowed else EXIT_REFUSED)
 
 
@@ -109,12 +109,12 @@ def check(session: Session, actor: str, minimum: str | None, app: str | None) ->
 @click.option("--metadata", type=JSON_OBJECT, help="A JSON object to keep with the entry.")
 @key_option
 @json_option
-@pass_session
-def cost(session: Session, /, actor: str, amount: str, **options: Any) -> None:  # noqa: ANN401
+@pass_invocation
+def cost(invocation: Invocation, /, actor: str, amount: str, **options: Any) -> None:  # noqa: ANN401
     """Record that ACTOR used COST millicents."""
-    with session.client() as client:
+    with invocation.client() as client:
         receipt = client.charge(actor, amount, **options)
-    _show(session, receipt, _show_receipt)
+    _show(invocation, receipt, _show_receipt)
 
 
 @main.command()
@@ -129,23 +129,23 @@ def cost(session: Session, /, actor: str, amount: str, **options: Any) -> None: 
 @click.option("--reason", help="A note for the entry.")
 @key_option
 @json_option
-@pass_session
-def fund(session: Session, /, actor: str, **options: Any) -> None:  # noqa: ANN401
+@pass_invocation
+def fund(invocation: Invocation, /, actor: str, **options: Any) -> None:  # noqa: ANN401
     """Fund ACTOR: set the funded total (--old and --new), or add a grant (--amount)."""
     _insist_on_one_form(options)
-    with session.client() as client:
+    with invocation.client() as client:
         receipt = _grant(client, actor, options) if options["amount"] else _update_funding(client, actor, options)
-    _show(session, receipt, _show_receipt)
+    _show(invocation, receipt, _show_receipt)
 
 
 @main.command()
 @click.argument("actor")
 @json_option
-@pass_session
-def account(session: Session, actor: str) -> None:
+@pass_invocation
+def account(invocation: Invocation, actor: str) -> None:
     """Show what ACTOR has and where it came from."""
-    with session.client() as client:
-        _show(session, client.account(actor), _show_account)
+    with invocation.client() as client:
+        _show(invocation, client.account(actor), _show_account)
 
 
 @main.command()
@@ -155,15 +155,15 @@ def account(session: Session, actor: str) -> None:
 @click.option("--from", "since", type=INSTANT, help="Only entries at this time or later.")
 @click.option("--to", "until", type=INSTANT, help="Only entries before this time.")
 @json_option
-@pass_session
+@pass_invocation
 def entries(
-    session: Session, actor: str, limit: int, kind: str | None, since: datetime | None, until: datetime | None
+    invocation: Invocation, actor: str, limit: int, kind: str | None, since: datetime | None, until: datetime | None
 ) -> None:
     """List the ledger's entries of ACTOR, newest first."""
-    with session.client() as client:
+    with invocation.client() as client:
         pages = client.entries(actor, kind=kind, since=since, until=until, page_size=min(limit, 100))
         listed = list(islice(pages, limit))
-    if session.as_json:
+    if invocation.as_json:
         print_json({"items": listed})
     else:
         _show_entries(f"Entries of {actor}", listed)
@@ -173,12 +173,12 @@ def entries(
 @click.argument("actor")
 @_rows_option
 @json_option
-@pass_session
-def audit(session: Session, actor: str, limit: int) -> None:
+@pass_invocation
+def audit(invocation: Invocation, actor: str, limit: int) -> None:
     """List the audit rows of ACTOR, newest first. Exit code 1 if their sequence or chain is broken."""
-    with session.client() as client:
+    with invocation.client() as client:
         trail = client.audit(actor, max_rows=limit)
-    _show(session, trail, lambda shown: _show_trail(actor, shown))
+    _show(invocation, trail, lambda shown: _show_trail(actor, shown))
     sys.exit(0 if trail.verified else EXIT_REFUSED)
 
 
@@ -186,20 +186,20 @@ def audit(session: Session, actor: str, limit: int) -> None:
 @click.argument("key")
 @click.option("--actor", required=True, help="Whose key it is.")
 @json_option
-@pass_session
-def operation(session: Session, key: str, actor: str) -> None:
+@pass_invocation
+def operation(invocation: Invocation, key: str, actor: str) -> None:
     """Show what was recorded under KEY. Exit code 5 if nothing was."""
-    with session.client() as client:
-        _show(session, client.operation(key, actor), _show_operation)
+    with invocation.client() as client:
+        _show(invocation, client.operation(key, actor), _show_operation)
 
 
 @main.command()
 @json_option
-@pass_session
-def health(session: Session) -> None:
+@pass_invocation
+def health(invocation: Invocation) -> None:
     """Ask whether the service answers."""
-    with session.client() as client:
-        _show(session, client.health(), lambda shown: print_facts("Service", {"status": shown.status}))
+    with invocation.client() as client:
+        _show(invocation, client.health(), lambda shown: print_facts("Service", {"status": shown.status}))
 
 
 main.add_command(replay)
@@ -207,8 +207,8 @@ main.add_command(replay)
 _Answer = TypeVar("_Answer")
 
 
-def _show(session: Session, answer: _Answer, as_table: Callable[[_Answer], None]) -> None:
-    if session.as_json:
+def _show(invocation: Invocation, answer: _Answer, as_table: Callable[[_Answer], None]) -> None:
+    if invocation.as_json:
         print_json(answer)
     else:
         as_table(answer)

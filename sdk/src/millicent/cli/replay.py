@@ -13,15 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as ProgressBar
 
 from millicent.amounts import millicents
-from millicent.cli.output import print_facts, print_json
-from millicent.cli.session import (
+from millicent.cli.invocation import (
     EXIT_INTERRUPTED,
     EXIT_UNAVAILABLE,
-    Session,
+    Invocation,
     exit_code,
     json_option,
-    pass_session,
+    pass_invocation,
 )
+from millicent.cli.output import print_facts, print_json
 from millicent.cli.values import MULTIPLIER
 from millicent.client import IfInsufficient
 from millicent.replay import (
@@ -75,8 +75,8 @@ def _column_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--price-multiplier", type=MULTIPLIER, default="1", show_default=True, help="1.2 adds a fifth.")
 @click.option("--app", help="What the actors act through.")
 @json_option
-@pass_session
-def replay(session: Session, /, file: BinaryIO, **options: Any) -> None:  # noqa: ANN401
+@pass_invocation
+def replay(invocation: Invocation, /, file: BinaryIO, **options: Any) -> None:  # noqa: ANN401
     """Price every row of the usage FILE (CSV or JSON lines; - is standard input) by its model, and charge it.
 
     Columns with common names are found by themselves. Rows that are charged already are replays: run an interrupted
@@ -84,8 +84,8 @@ def replay(session: Session, /, file: BinaryIO, **options: Any) -> None:  # noqa
     is on the record.
     """
     rows = read_usage(file.read(), _reading(options))
-    summary = _charge(session, rows, options)
-    _show(session, summary)
+    summary = _charge(invocation, rows, options)
+    _show(invocation, summary)
     sys.exit(_exit_code(summary))
 
 
@@ -100,11 +100,11 @@ def _reading(options: dict[str, Any]) -> Reading:
     )
 
 
-def _charge(session: Session, rows: list[Usage], options: dict[str, Any]) -> Summary:
+def _charge(invocation: Invocation, rows: list[Usage], options: dict[str, Any]) -> Summary:
     multiplier: Decimal = options["price_multiplier"]
     concurrency: int = options["concurrency"]
     terms = Terms(if_insufficient=options["if_insufficient"], app=options["app"])
-    with session.client(max_connections=concurrency) as client, _progress_bar(len(rows)) as advance:
+    with invocation.client(max_connections=concurrency) as client, _progress_bar(len(rows)) as advance:
         return run_replay(client, rows, concurrency, advance, price=Pricer(multiplier), terms=terms)
 
 
@@ -130,7 +130,7 @@ def _progress_bar(total: int) -> Iterator[Callable[[Progress], None]]:
         yield advance
 
 
-def _show(session: Session, summary: Summary) -> None:
+def _show(invocation: Invocation, summary: Summary) -> None:
     for failure in summary.failures:
         usage = failure.priced.usage
         click.echo(f"millicent: {usage.key} of {usage.actor} failed: {failure.error}", err=True)
@@ -138,7 +138,7 @@ def _show(session: Session, summary: Summary) -> None:
         click.echo(f"millicent: stopped: {summary.stopped_by}", err=True)
     if summary.interrupted:
         click.echo("millicent: interrupted; run the same command again to go on", err=True)
-    if not session.as_json:
+    if not invocation.as_json:
         print_facts("Replay", _table(summary))
     print_json(_line(summary))
 

@@ -81,8 +81,9 @@ class Progress:
 class Summary:
     """What a run did. requests = charged + refused + replayed + failed; less than `rows` when it ended early.
 
-    `charged_microcents` was taken by this run, `replayed_microcents` by runs before it. `shortfall_microcents` is what
-    partial charges of this run could not take. `failures` are the first of the failed rows.
+    `charged_microcents` was taken by this run, `replayed_microcents` by runs before it or by an attempt of this run
+    whose answer was lost. `shortfall_microcents` is what partial charges of this run could not take. `failures` are the
+    first of the failed rows.
     """
 
     rows: int

@@ -49,7 +49,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @dataclass(slots=True)
-class Session:
+class Invocation:
     """What the options said; `key` is that of the mutation under way. `transport` and `clock` are a test's own."""
 
     url: str | None = None
@@ -71,14 +71,14 @@ class Session:
         )
 
 
-pass_session = click.make_pass_decorator(Session, ensure=True)
+pass_invocation = click.make_pass_decorator(Invocation, ensure=True)
 
 
 def json_option(command: _Command) -> _Command:
-    """`--json`, known to the session before anything can fail."""
+    """`--json`, known to the invocation before anything can fail."""
 
     def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-        ctx.ensure_object(Session).as_json = value
+        ctx.ensure_object(Invocation).as_json = value
 
     return click.option(
         "--json", is_flag=True, expose_value=False, is_eager=True, callback=remember, help="Print one JSON document."
@@ -86,12 +86,12 @@ def json_option(command: _Command) -> _Command:
 
 
 def key_option(command: _Command) -> _Command:
-    """`--key`; one is made if it is left out, and known to the session whatever happens to the call."""
+    """`--key`; one is made if it is left out, and known to the invocation whatever happens to the call."""
 
     def remember(ctx: click.Context, _: click.Parameter, value: str | None) -> str:
-        session = ctx.ensure_object(Session)
-        session.key = value or new_key()
-        return session.key
+        invocation = ctx.ensure_object(Invocation)
+        invocation.key = value or new_key()
+        return invocation.key
 
     return click.option("--key", callback=remember, help="The idempotency key; one is made if it is left out.")(command)
 
@@ -100,19 +100,19 @@ def exit_code(error: MillicentError) -> int:
     return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), EXIT_BAD_USAGE)
 
 
-def report(session: Session, error: MillicentError) -> None:
+def report(invocation: Invocation, error: MillicentError) -> None:
     """The error in a sentence on standard error; for scripts also as JSON on standard output."""
     click.echo(f"millicent: {_sentence(error)}", err=True)
-    if session.as_json:
+    if invocation.as_json:
         print_json({"error": _facts(error)})
 
 
-def report_interruption(session: Session) -> None:
+def report_interruption(invocation: Invocation) -> None:
     """What a person needs who pressed Ctrl-C: was something recorded?"""
     click.echo("millicent: interrupted", err=True)
-    if session.key is not None:
+    if invocation.key is not None:
         click.echo(
-            f"  whether this was recorded is unknown; to find out, send it again with --key {session.key}", err=True
+            f"  whether this was recorded is unknown; to find out, send it again with --key {invocation.key}", err=True
         )
 
 

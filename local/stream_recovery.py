@@ -1,0 +1,80 @@
+"""What the emulator does not keep of the ledger's stream over a restart, made good.
+
+AWS keeps a stream for a day and goes on where the outbox was. The emulator keeps the place in the stream but not the
+stream itself: after a restart it would pass over as many new entries as there were old ones, and entries that were not
+published yet would never be.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from local.aws import Aws
+from local.deploy import Stack
+from local.files import write_private
+from local.processes import ProcessFailedError
+from local.reconciliation import Item, Tables
+from shared.adapters.tables import is_entry_sk
+
+POSITIONS: Final = "dynamodb_stream_positions"
+BATCH_SIZE: Final = 100
+"""As the template's stream mapping has it."""
+
+
+def forget_stream_positions(emulator_state: Path) -> None:
+    """While the emulator does not run: it begins at the start of the new stream then."""
+    file = emulator_state / "lambda.json"
+    if not file.is_file():
+        return
+    saved = json.loads(file.read_text())
+    if saved["payload"].pop(POSITIONS, None) is not None:
+        write_private(file, json.dumps(saved))
+
+
+def publish_what_was_not(aws: Aws, stack: Stack) -> None:
+    """Hands every entry that the audit table lacks to the outbox, as the stream would have. An event that is on its
+    way already comes twice then, which the audit table tells apart.
+
+    Raises ProcessFailedError when the outbox fails.
+    """
+    entries = unaudited(Tables(aws, stack))
+    if entries:
+        print(f"publishing {len(entries)} entries that a restart cut off", file=sys.stderr, flush=True)
+    for start in range(0, len(entries), BATCH_SIZE):
+        _hand_over(aws, stack.ids["OutboxFunction"], entries[start : start + BATCH_SIZE])
+
+
+def unaudited(tables: Tables) -> list[Item]:
+    """The entries without an audit row, every account's in order of its sequence."""
+    audited = {(item["pk"]["S"], int(item["seq"]["N"])) for item in tables.audit_items()}
+    entries = {
+        (item["pk"]["S"], int(item["entry_seq"]["N"])): item
+        for item in tables.ledger_items()
+        if is_entry_sk(item["sk"]["S"])
+    }
+    return [entries[place] for place in sorted(entries.keys() - audited)]
+
+
+def _hand_over(aws: Aws, function: str, entries: Sequence[Item]) -> None:
+    event = {"Records": [_stream_record(number, entry) for number, entry in enumerate(entries, start=1)]}
+    functions = aws.session.client("lambda", endpoint_url=aws.url)
+    answer = functions.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    told = json.loads(answer["Payload"].read())
+    if answer.get("FunctionError") or told["batchItemFailures"]:
+        raise ProcessFailedError(f"entries that a restart cut off could not be published: {told}")
+
+
+def _stream_record(number: int, entry: Item) -> dict[str, Any]:
+    return {
+        "eventID": f"recovered-{number}",
+        "eventName": "INSERT",
+        "eventSource": "aws:dynamodb",
+        "dynamodb": {
+            "Keys": {"pk": entry["pk"], "sk": entry["sk"]},
+            "NewImage": dict(entry),
+            "SequenceNumber": str(number),
+            "StreamViewType": "NEW_IMAGE",
+        },
+    }

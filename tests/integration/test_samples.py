@@ -1,0 +1,61 @@
+"""Every file in events/ is an invocation that works, or an event of the bus that is kept."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.http import encoded
+from tests.golden import golden_events
+from tests.integration.world import FUNCTIONS, World
+
+EVENTS = Path(__file__).parents[2] / "events"
+SAMPLES = sorted(EVENTS.glob("*.json"))
+GOLDEN = sorted((EVENTS / "bus").glob("*.json"))
+
+
+def content(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(path.read_text(), parse_float=Decimal)
+    return loaded
+
+
+def function_of(path: Path) -> str:
+    return path.stem.split("-", maxsplit=1)[0]
+
+
+def test_every_file_is_one_that_is_run_and_every_function_has_one() -> None:
+    assert set(EVENTS.rglob("*")) - {EVENTS / "bus"} == {*SAMPLES, *GOLDEN}
+    assert {function_of(path) for path in SAMPLES} == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_a_sample_invocation_works(world: World, path: Path) -> None:
+    if path.stem.startswith(("cost", "accounts")):
+        world.invoke("funding", content(EVENTS / "funding-update.json"))
+    answer = world.invoke(function_of(path), content(path))
+    if function_of(path) in {"outbox", "audit"}:
+        assert answer == {"batchItemFailures": []}
+    else:
+        assert answer["statusCode"] == (201 if path.stem.startswith(("cost", "funding")) else 200)
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_an_event_of_the_bus_has_not_changed(path: Path) -> None:
+    event = golden_events()[path.stem]
+    golden = content(path)
+    assert (golden["source"], golden["detail-type"]) == ("millicent", event.detail_type)
+    assert golden["detail"] == json.loads(encoded(event.detail), parse_float=Decimal)
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_an_event_of_the_bus_is_kept(world: World, path: Path) -> None:
+    message = {"messageId": path.stem, "body": path.read_text()}
+    assert world.invoke("audit", {"Records": [message, message]}) == {"batchItemFailures": []}
+    assert len(world.contents()["audit"]) == 1
+
+
+def test_the_sample_stream_publishes_what_it_holds(world: World) -> None:
+    world.invoke("outbox", content(EVENTS / "outbox.json"))
+    assert [event["detail"]["seq"] for event in world.bus_events()] == [1, 2, 3]

@@ -1,0 +1,146 @@
+import importlib.util
+import json
+import marshal
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from types import CodeType
+from typing import Final
+
+import pytest
+
+from shared.settings import VARIABLES
+from tests.package.artefacts import FUNCTIONS, ROOT, Artefacts, make, walk, zipped
+
+LARGEST_ZIP_BYTES: Final = 100_000
+LARGEST_LAYER_BYTES: Final = 30_000_000
+PACKAGES: Final = ("aws_lambda_powertools", "boto3", "botocore", "msgspec", "pynamodb")
+TOOLS: Final = ("pip", "setuptools", "pytest", "moto", "mypy", "ruff", "hypothesis", "cfnlint", "samcli", "httpx")
+HASH_BASED_UNCHECKED: Final = 0b01
+VALUES: Final = {
+    "AUDIT_TABLE": "audit",
+    "CHECK_EVENTS": "all",
+    "DEFAULT_TENANT": "default",
+    "EVENT_BUS": "bus",
+    "FAILURE_QUEUE_URL": "http://127.0.0.1/failures",
+    "LEDGER_DEADLINE_MS": "5000",
+    "LEDGER_TABLE": "ledger",
+    "POWERTOOLS_LOG_LEVEL": "INFO",
+    "POWERTOOLS_METRICS_NAMESPACE": "Millicent",
+    "POWERTOOLS_SERVICE_NAME": "service",
+    "STAGE": "test",
+    "TENANT_CLAIM": "tenant",
+}
+SET_BY_LAMBDA: Final = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
+IMPORT_HANDLER: Final = """
+import importlib, json, sys
+sys.path[:0] = sys.argv[2:]
+handler = importlib.import_module(sys.argv[1])
+assert callable(handler.lambda_handler)
+print(json.dumps([file for module in sys.modules.values() if (file := getattr(module, "__file__", None))]))
+"""
+
+
+def _imported(module: str, function: str, *path: Path) -> list[str]:
+    """The files of all modules that a handler brings in, where nothing but `path` and the standard library is."""
+    command = [sys.executable, "-I", "-S", "-c", IMPORT_HANDLER, module, *map(str, path)]
+    environment = {name: VALUES[name] for name in VARIABLES[function]} | SET_BY_LAMBDA
+    done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    files: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return files
+
+
+def _header(bytecode: Path) -> tuple[bytes, int]:
+    head = bytecode.read_bytes()[:8]
+    return head[:4], int.from_bytes(head[4:], "little")
+
+
+def _bytecode(directory: Path) -> Iterator[Path]:
+    return (path for path in walk(directory) if path.suffix == ".pyc")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_handler_imports_from_its_zip_and_the_layer_alone(artefacts: Artefacts, name: str, tmp_path: Path) -> None:
+    task, layer = tmp_path / "task", tmp_path / "opt"
+    with zipfile.ZipFile(BytesIO(zipped(artefacts.function(name)))) as archive:
+        archive.extractall(task)
+    shutil.copytree(artefacts.layer, layer)
+    files = _imported(f"functions.{name.lower()}.handler", name.lower(), task, layer)
+    ours = {file for file in files if Path(file).is_relative_to(task)}
+    foreign = {file for file in files if Path(file).is_relative_to(ROOT)}
+    assert f"{task}/functions/{name.lower()}/handler.pyc" in ours
+    assert foreign == set()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_zip_stays_small(artefacts: Artefacts, name: str) -> None:
+    assert len(zipped(artefacts.function(name))) < LARGEST_ZIP_BYTES
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_zip_has_the_code_of_its_own_function_and_what_is_shared(artefacts: Artefacts, name: str) -> None:
+    files = artefacts.files(name)
+    own = f"functions/{name.lower()}/"
+    assert {f"{own}handler.pyc", "functions/__init__.pyc", "shared/bootstrap.pyc"} <= files
+    assert [file for file in files if not file.startswith((own, "shared/", "functions/__init__."))] == []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_zip_is_bytecode_of_this_runtime_that_no_date_invalidates(artefacts: Artefacts, name: str) -> None:
+    assert {Path(file).suffix for file in artefacts.files(name)} == {".pyc"}
+    headers = {_header(path) for path in _bytecode(artefacts.function(name))}
+    assert headers == {(importlib.util.MAGIC_NUMBER, HASH_BASED_UNCHECKED)}
+
+
+def test_a_traceback_names_the_place_where_lambda_has_the_code(artefacts: Artefacts) -> None:
+    code = marshal.loads((artefacts.function("Cost") / "shared" / "bootstrap.pyc").read_bytes()[16:])  # noqa: S302
+    assert isinstance(code, CodeType)
+    assert code.co_filename == "/var/task/shared/bootstrap.py"
+
+
+def test_the_layer_is_compiled_whole_and_no_date_invalidates_it(artefacts: Artefacts) -> None:
+    headers = {_header(path) for path in _bytecode(artefacts.layer)}
+    sources = {path for path in walk(artefacts.layer) if path.suffix == ".py"}
+    compiled = {Path(importlib.util.cache_from_source(str(path))) for path in sources}
+    assert headers == {(importlib.util.MAGIC_NUMBER, HASH_BASED_UNCHECKED)}
+    assert compiled == set(_bytecode(artefacts.layer))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_layer_has_what_the_functions_use_and_says_which_version(artefacts: Artefacts, package: str) -> None:
+    assert (artefacts.layer / package).is_dir()
+    assert list(artefacts.layer.glob(f"{package}-*.dist-info/METADATA")) != []
+
+
+def test_the_layer_has_neither_tools_nor_tests_nor_commands(artefacts: Artefacts) -> None:
+    present = {path.name for path in artefacts.layer.iterdir()}
+    assert present.isdisjoint(TOOLS)
+    assert "bin" not in present
+    assert [path for path in artefacts.layer.rglob("*") if path.is_dir() and path.name in {"test", "tests"}] == []
+
+
+def test_the_layer_has_nothing_of_ours(artefacts: Artefacts) -> None:
+    assert {path.name for path in artefacts.layer.iterdir()}.isdisjoint({"functions", "shared", "millicent", "local"})
+
+
+def test_of_the_descriptions_of_all_services_the_layer_has_those_that_are_called(artefacts: Artefacts) -> None:
+    data = artefacts.layer / "botocore" / "data"
+    assert {path.name for path in data.iterdir() if path.is_dir()} == {"dynamodb", "events", "sqs"}
+    assert {"_retry.json", "endpoints.json", "partitions.json"} <= {path.name for path in data.iterdir()}
+    assert sum(path.stat().st_size for path in walk(artefacts.layer)) < LARGEST_LAYER_BYTES
+
+
+def test_a_package_does_not_depend_on_where_and_when_it_was_built(artefacts: Artefacts, tmp_path: Path) -> None:
+    make("build-CostFunction", tmp_path / "again")
+    assert zipped(tmp_path / "again") == zipped(artefacts.function("Cost"))
+
+
+def test_a_package_has_no_path_of_the_machine_that_built_it(artefacts: Artefacts) -> None:
+    places = (str(ROOT).encode(), str(artefacts.directory).encode())
+    paths = [path for path in walk(artefacts.directory) if path.suffix == ".pyc"]
+    assert [path for path in paths if any(place in path.read_bytes() for place in places)] == []

@@ -1,0 +1,131 @@
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pytest
+
+from tests.template.loading import FUNCTIONS, ROOT, of_type, properties, references
+
+FAILURE_QUEUES: Final = ("OutboxFailureQueue", "RuleFailureQueue", "AuditFailureQueue")
+FOURTEEN_DAYS_S: Final = 14 * 24 * 3600
+STREAM_KEEPS_S: Final = 24 * 3600
+ALARMS: Final = of_type("AWS::CloudWatch::Alarm")
+
+
+def _alarms_on(metric: str, dimension: Mapping[str, Any]) -> list[str]:
+    return [
+        name
+        for name, alarm in ALARMS.items()
+        if alarm["MetricName"] == metric and [each["Value"] for each in alarm["Dimensions"]] == [dimension]
+    ]
+
+
+def test_what_the_stream_gives_up_goes_to_a_queue() -> None:
+    stream = properties("OutboxStream")
+    assert stream["DestinationConfig"] == {
+        "OnFailure": {"Destination": {"Fn::GetAtt": ["OutboxFailureQueue", "Arn"]}},
+    }
+
+
+def test_the_stream_is_read_from_the_first_entry_on_and_tells_a_bad_record_from_a_bad_batch() -> None:
+    stream = properties("OutboxStream")
+    assert stream["EventSourceArn"] == {"Fn::GetAtt": ["LedgerTable", "StreamArn"]}
+    assert stream["StartingPosition"] == "TRIM_HORIZON"
+    assert stream["BisectBatchOnFunctionError"] is True
+    assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_an_outage_is_tried_again_for_hours_but_given_up_before_the_stream_forgets() -> None:
+    stream = properties("OutboxStream")
+    assert STREAM_KEEPS_S / 2 < stream["MaximumRecordAgeInSeconds"] < STREAM_KEEPS_S
+    assert stream["MaximumRetryAttempts"] == 10_000
+
+
+def test_the_stream_hands_over_new_operations_alone() -> None:
+    (criterion,) = properties("OutboxStream")["FilterCriteria"]["Filters"]
+    assert json.loads(criterion["Pattern"]) == {
+        "eventName": ["INSERT"],
+        "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "OP#"}]}}},
+    }
+
+
+def test_the_outbox_sets_aside_into_the_queue_it_is_given() -> None:
+    environment = properties("OutboxFunction")["Environment"]["Variables"]
+    assert environment["FAILURE_QUEUE_URL"] == {"Ref": "OutboxFailureQueue"}
+
+
+def test_every_event_of_ours_goes_to_the_audit_queue_and_what_does_not_arrive_to_another() -> None:
+    rule = properties("AuditRule")
+    assert rule["EventBusName"] == {"Ref": "EventBus"}
+    assert rule["EventPattern"] == {"source": ["millicent"], "detail-type": [{"prefix": "credit."}]}
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": ["AuditQueue", "Arn"]}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["RuleFailureQueue", "Arn"]}}
+
+
+@pytest.mark.parametrize("queue", ["AuditQueue", "RuleFailureQueue"])
+def test_only_our_rule_may_send_to_the_queue(queue: str) -> None:
+    policy = properties(f"{queue}Policy")
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert policy["Queues"] == [{"Ref": queue}]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Resource"] == {"Fn::GetAtt": [queue, "Arn"]}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["AuditRule", "Arn"]}}}
+
+
+def test_what_cannot_be_audited_goes_to_a_queue_after_five_tries() -> None:
+    assert properties("AuditQueue")["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["AuditFailureQueue", "Arn"]},
+        "maxReceiveCount": 5,
+    }
+    assert properties("AuditQueueMapping")["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_message_stays_hidden_for_six_times_as_long_as_the_function_may_take() -> None:
+    assert properties("AuditQueue")["VisibilityTimeout"] == 6 * properties("AuditFunction")["Timeout"]
+
+
+def test_every_queue_but_the_working_one_is_a_failure_exit() -> None:
+    assert set(of_type("AWS::SQS::Queue")) == {*FAILURE_QUEUES, "AuditQueue"}
+
+
+@pytest.mark.parametrize("queue", FAILURE_QUEUES)
+def test_a_failure_exit_keeps_what_it_gets_for_fourteen_days_and_raises_an_alarm_at_the_first(queue: str) -> None:
+    assert properties(queue)["MessageRetentionPeriod"] == FOURTEEN_DAYS_S
+    (alarm,) = _alarms_on("ApproximateNumberOfMessagesVisible", {"Fn::GetAtt": [queue, "QueueName"]})
+    assert ALARMS[alarm]["Threshold"] == 1
+    assert ALARMS[alarm]["Statistic"] == "Maximum"
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_that_fails_or_is_throttled_raises_an_alarm(name: str, metric: str) -> None:
+    assert len(_alarms_on(metric, {"Ref": f"{name}Function"})) == 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "dimension"),
+    [
+        ("IteratorAge", {"Ref": "OutboxFunction"}),
+        ("ApproximateAgeOfOldestMessage", {"Fn::GetAtt": ["AuditQueue", "QueueName"]}),
+        ("5xx", {"Ref": "Api"}),
+    ],
+)
+def test_falling_behind_and_failing_callers_raise_an_alarm(metric: str, dimension: dict[str, Any]) -> None:
+    assert len(_alarms_on(metric, dimension)) == 1
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_an_alarm_reaches_somebody_and_is_quiet_while_nothing_happens(alarm: str) -> None:
+    assert set(references(ALARMS[alarm]["AlarmActions"])) == {"AlarmTopic", "AlarmTopicArn"}
+    assert ALARMS[alarm]["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert ALARMS[alarm]["TreatMissingData"] == "notBreaching"
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_the_runbook_says_what_to_do_about_an_alarm(alarm: str) -> None:
+    name = ALARMS[alarm]["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+    headings = [line for line in (ROOT / "docs" / "operations.md").read_text().splitlines() if line.startswith("### ")]
+    named = {word.strip("`,") for line in headings for word in line.split()}
+    assert name in named

@@ -1,0 +1,67 @@
+from typing import Final
+
+import pytest
+
+from tests.template.loading import of_type, properties, resource, template
+
+CLIENTS: Final = {
+    "ReadClient": ["credits/read"],
+    "ChargeClient": ["credits/charge"],
+    "FundClient": ["credits/fund"],
+    "AdminClient": ["credits/read", "credits/charge", "credits/fund", "credits/admin"],
+}
+OWN: Final = ("UserPool", "UserPoolDomain", "ResourceServer", *CLIENTS)
+
+
+def test_the_clients_are_four() -> None:
+    assert set(of_type("AWS::Cognito::UserPoolClient")) == set(CLIENTS)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_is_a_machine_with_a_secret_and_the_scopes_of_its_name(client: str) -> None:
+    given = properties(client)
+    assert given["GenerateSecret"] is True
+    assert given["AllowedOAuthFlows"] == ["client_credentials"]
+    assert given["AllowedOAuthScopes"] == CLIENTS[client]
+    assert given["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
+
+
+def test_the_resource_server_knows_every_scope_that_a_route_or_client_names() -> None:
+    server = properties("ResourceServer")
+    known = {f"{server['Identifier']}/{scope['ScopeName']}" for scope in server["Scopes"]}
+    on_routes = {
+        scope
+        for route in of_type("AWS::ApiGatewayV2::Route").values()
+        for scope in route.get("AuthorizationScopes", [])
+    }
+    assert known == on_routes == set(CLIENTS["AdminClient"])
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_user_pool_and_all_of_it_are_left_out_when_the_deployer_has_an_issuer(name: str) -> None:
+    assert resource(name)["Condition"] == "WithUserPool"
+    assert template()["Conditions"]["WithUserPool"] == {"Fn::Equals": [{"Ref": "JwtIssuer"}, ""]}
+
+
+def test_the_authorizer_takes_tokens_of_our_clients_or_of_the_deployers_issuer_and_audience() -> None:
+    configured = properties("Authorizer")["JwtConfiguration"]
+    assert configured["Issuer"] == {
+        "Fn::If": ["WithUserPool", {"Fn::Sub": "https://${UserPool.ProviderName}"}, {"Ref": "JwtIssuer"}],
+    }
+    condition, ours, theirs = configured["Audience"]["Fn::If"]
+    assert condition == "WithUserPool"
+    assert ours == [{"Ref": client} for client in CLIENTS]
+    assert theirs == {"Fn::Split": [",", {"Ref": "JwtAudience"}]}
+
+
+def test_an_issuer_without_an_audience_is_refused() -> None:
+    rule = template()["Rules"]["OwnIssuerNamesItsAudience"]
+    (assertion,) = rule["Assertions"]
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "JwtIssuer"}, ""]}]}
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "JwtAudience"}, ""]}]}
+
+
+def test_the_subjects_that_name_accounts_outlive_the_stack_and_nobody_signs_up_alone() -> None:
+    assert resource("UserPool")["DeletionPolicy"] == "Retain"
+    assert properties("UserPool")["DeletionProtection"] == "ACTIVE"
+    assert properties("UserPool")["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}

@@ -1,0 +1,107 @@
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any, Final
+
+import pytest
+
+from tests.template.loading import FUNCTIONS, actions, listed, of_type, properties, statements
+
+LOG: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
+MUTATE: Final = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"}
+MAY: Final = {
+    "Check": {"dynamodb:GetItem", "events:PutEvents"},
+    "Cost": MUTATE,
+    "Funding": MUTATE,
+    "Accounts": {"dynamodb:GetItem", "dynamodb:Query"},
+    "Outbox": {
+        "dynamodb:DescribeStream",
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+        "dynamodb:ListStreams",
+        "events:PutEvents",
+        "sqs:SendMessage",
+    },
+    "Audit": {
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+    },
+}
+LEDGER: Final = {"Fn::GetAtt": ["LedgerTable", "Arn"]}
+AUDIT: Final = {"Fn::GetAtt": ["AuditTable", "Arn"]}
+AUDIT_OVERWRITES: Final = {"UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLUpdate", "PartiQLDelete"}
+
+
+def _statements() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name in of_type("AWS::IAM::Role"):
+        yield from ((name, statement) for statement in statements(name))
+    for name, policy in of_type("AWS::IAM::ManagedPolicy").items():
+        yield from ((name, statement) for statement in policy["PolicyDocument"]["Statement"])
+
+
+def _granted() -> Iterator[tuple[str, Any, Any]]:
+    """Where, action and resource of everything that any role is allowed."""
+    for name, statement in _statements():
+        yield from ((name, *each) for each in product(listed(statement["Action"]), listed(statement["Resource"])))
+
+
+def test_every_function_has_a_role_of_its_own() -> None:
+    roles = [properties(f"{name}Function")["Role"] for name in FUNCTIONS]
+    assert roles == [{"Fn::GetAtt": [f"{name}Role", "Arn"]} for name in FUNCTIONS]
+    assert set(of_type("AWS::IAM::Role")) == {f"{name}Role" for name in FUNCTIONS}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_do_what_it_does_and_nothing_else(name: str) -> None:
+    assert actions(f"{name}Role") == MAY[name] | LOG
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_role_is_for_lambda_alone_and_brings_no_foreign_policy(name: str) -> None:
+    role = properties(f"{name}Role")
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert role["ManagedPolicyArns"] == [{"Ref": "TracingPolicy"}]
+
+
+def test_no_action_has_a_wildcard() -> None:
+    assert [each for each in _granted() if "*" in each[1]] == []
+
+
+def test_traces_alone_go_to_a_resource_without_a_name() -> None:
+    unnamed = {(where, action) for where, action, target in _granted() if "*" in str(target)}
+    assert unnamed == {
+        ("TracingPolicy", "xray:PutTraceSegments"),
+        ("TracingPolicy", "xray:PutTelemetryRecords"),
+    }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_logs_into_its_own_group(name: str) -> None:
+    (log,) = [each for each in statements(f"{name}Role") if set(each["Action"]) == LOG]
+    assert log["Resource"] == {"Fn::GetAtt": [f"{name}Logs", "Arn"]}
+
+
+def test_no_role_may_update_or_delete_a_row_of_the_audit_table() -> None:
+    on_audit = {(where, action) for where, action, target in _granted() if target == AUDIT}
+    assert {action.removeprefix("dynamodb:") for _, action in on_audit} & AUDIT_OVERWRITES == set()
+    assert {where for where, action in on_audit if action == "dynamodb:PutItem"} == {"AuditRole"}
+
+
+def test_no_role_may_delete_a_row_of_the_ledger() -> None:
+    on_ledger = {action for _, action, target in _granted() if target == LEDGER}
+    assert on_ledger == {*MUTATE, "dynamodb:Query"}
+
+
+def test_only_mutations_write_to_the_ledger() -> None:
+    writes = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+    assert {where for where, action, target in _granted() if target == LEDGER and action in writes} == {
+        "CostRole",
+        "FundingRole",
+    }
+
+
+def test_the_audit_function_cannot_reach_the_ledger() -> None:
+    assert [each for each in _granted() if each[0] == "AuditRole" and "LedgerTable" in str(each[2])] == []

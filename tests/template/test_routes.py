@@ -1,0 +1,76 @@
+import json
+from typing import Final
+
+import pytest
+
+from tests.template.loading import of_type, properties
+
+SCOPES: Final = {
+    "POST /v1/check": "credits/read",
+    "POST /v1/cost": "credits/charge",
+    "POST /v1/funding": "credits/fund",
+    "GET /v1/accounts/{actor}": "credits/read",
+    "GET /v1/accounts/{actor}/entries": "credits/read",
+    "GET /v1/accounts/{actor}/audit": "credits/read",
+    "GET /v1/operations/{key}": "credits/read",
+}
+HEALTH: Final = "GET /v1/health"
+FUNCTION: Final = {
+    "POST /v1/check": "Check",
+    "POST /v1/cost": "Cost",
+    "POST /v1/funding": "Funding",
+}
+
+ROUTES: Final = {route["RouteKey"]: route for route in of_type("AWS::ApiGatewayV2::Route").values()}
+
+
+def test_the_routes_are_those_of_the_api_and_no_others() -> None:
+    assert set(ROUTES) == {*SCOPES, HEALTH}
+    assert len(ROUTES) == len(of_type("AWS::ApiGatewayV2::Route"))
+
+
+@pytest.mark.parametrize("key", SCOPES)
+def test_a_route_needs_a_token_with_its_own_scope_or_the_one_of_an_administrator(key: str) -> None:
+    route = ROUTES[key]
+    assert route["AuthorizationType"] == "JWT"
+    assert route["AuthorizerId"] == {"Ref": "Authorizer"}
+    assert route["AuthorizationScopes"] == [SCOPES[key], "credits/admin"]
+
+
+def test_health_alone_is_open() -> None:
+    assert [key for key, route in ROUTES.items() if route["AuthorizationType"] != "JWT"] == [HEALTH]
+
+
+@pytest.mark.parametrize("key", [*SCOPES, HEALTH])
+def test_a_route_leads_to_the_function_that_answers_it(key: str) -> None:
+    name = FUNCTION.get(key, "Accounts")
+    assert ROUTES[key]["Target"] == {"Fn::Sub": f"integrations/${{{name}Integration}}"}
+    integration = properties(f"{name}Integration")
+    assert integration["IntegrationUri"] == {"Fn::GetAtt": [f"{name}Function", "Arn"]}
+    assert integration["IntegrationType"] == "AWS_PROXY"
+    assert integration["PayloadFormatVersion"] == "2.0"
+
+
+@pytest.mark.parametrize("key", [*SCOPES, HEALTH])
+def test_the_gateway_may_call_a_function_for_its_own_routes_alone(key: str) -> None:
+    name = FUNCTION.get(key, "Accounts")
+    permission = properties(f"{name}Permission")
+    path = key.replace(" ", "") if key in FUNCTION else "GET/v1/*"
+    assert permission["Action"] == "lambda:InvokeFunction"
+    assert permission["Principal"] == "apigateway.amazonaws.com"
+    assert permission["FunctionName"] == {"Ref": f"{name}Function"}
+    assert permission["SourceArn"]["Fn::Sub"].endswith(f":${{Api}}/*/{path}")
+
+
+def test_the_stage_throttles_and_writes_an_access_log() -> None:
+    stage = properties("ApiStage")
+    assert stage["StageName"] == "$default"
+    assert stage["AutoDeploy"] is True
+    assert set(stage["DefaultRouteSettings"]) == {"ThrottlingRateLimit", "ThrottlingBurstLimit"}
+    assert stage["AccessLogSettings"]["DestinationArn"] == {"Fn::GetAtt": ["ApiLogs", "Arn"]}
+    assert "$context.requestId" in stage["AccessLogSettings"]["Format"]
+
+
+def test_an_access_log_line_is_json() -> None:
+    line = json.loads(properties("ApiStage")["AccessLogSettings"]["Format"])
+    assert all(value.startswith("$context.") for value in line.values())
