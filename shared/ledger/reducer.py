@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shared.ledger.accounts import Account, AccountState, Balances
-from shared.ledger.entries import Entry, hash_of, operation_of
+from shared.ledger.entries import Entry, operation_of, sealed
 from shared.ledger.errors import InvalidOperation
 from shared.ledger.grants import (
     DEFAULT_PRIORITY,
@@ -221,7 +221,7 @@ def _entry(state: AccountState, operation: Operation, effect: Effect, after: Bal
         prev_hash=state.head_hash,
         hash="",
     )
-    return replace(unsealed, hash=hash_of(unsealed))
+    return sealed(unsealed)
 
 
 def _state_after(state: AccountState, effect: Effect, after: Balances, entry: Entry) -> AccountState:
