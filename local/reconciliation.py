@@ -16,9 +16,9 @@ from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.verification import Finding, compare_audit, drift_microcents, verify_account
 
-CATCH_UP_TIMEOUT_S: Final = 120
-STANDSTILL_S: Final = 30
-"""Without one new audit row in all that time, none will come."""
+CATCH_UP_TIMEOUT_S: Final = 420
+STANDSTILL_S: Final = 210
+"""Without one new audit row in all that time, none will come: an event that failed once comes again after 180 s."""
 POLL_INTERVAL_S: Final = 1
 SK_OF_ENTRY: Final = entry_sk("")
 SK_OF_AUDITED_ENTRY: Final = "SEQ#"

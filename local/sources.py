@@ -9,7 +9,7 @@ from typing import Final
 
 from local.paths import ROOT
 
-FILES: Final = ("template.yaml", "build.mk", "requirements.txt")
+FILES: Final = ("template.yaml", "build.mk", "local/closure.py", "requirements.txt")
 TREES: Final = ("functions", "shared")
 
 

@@ -8,6 +8,7 @@ for word and replayed through the reducer.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import Any
 
 from shared.ledger.accounts import SCHEMA_VERSION, Account, Balances
@@ -75,38 +76,31 @@ def operation_of(entry: Entry) -> Operation:
 
 def record_of(entry: Entry) -> str:
     """The canonical text that the entry's hash covers. `entry_from_record` is the way back."""
-    return canonical_json(
-        {
-            "schema": SCHEMA_VERSION,
-            "tenant": entry.account.tenant,
-            "actor": entry.account.actor,
-            "key": entry.key,
-            "seq": entry.seq,
-            "kind": entry.kind,
-            "parameters": entry.parameters,
-            "amount": entry.amount,
-            "outcome": entry.outcome,
-            "reason": entry.reason,
-            "shortfall": entry.shortfall,
-            "before": _balances(entry.before),
-            "after": _balances(entry.after),
-            "drawn": [_draw(draw) for draw in entry.drawn],
-            "by": entry.by,
-            "app": entry.app,
-            "meter": entry.meter,
-            "metadata": entry.metadata,
-            "at_ms": entry.at_ms,
-            "correlation_id": entry.correlation_id,
-            "request_hash": entry.request_hash,
-            "prev_hash": entry.prev_hash,
-            **({} if entry.hold is None else {"hold": entry.hold}),
-        }
+    # Spelled out in the order of the keys: a third of the time of an encoder, and whoever writes, publishes, audits or
+    # verifies an entry needs this text.
+    account = entry.account
+    return (
+        f'{{"actor":{_text(account.actor)},"after":{_balances_text(entry.after)},"amount":{entry.amount},'
+        f'"app":{_text(entry.app)},"at_ms":{entry.at_ms},"before":{_balances_text(entry.before)},'
+        f'"by":{_text(entry.by)},"correlation_id":{_text(entry.correlation_id)},'
+        f'"drawn":[{",".join(map(_draw_text, entry.drawn))}],{_hold_text(entry)}"key":{_text(entry.key)},'
+        f'"kind":{_text(entry.kind)},'
+        f'"metadata":{_text(entry.metadata)},"meter":{_text(entry.meter)},"outcome":{_text(entry.outcome)},'
+        f'"parameters":{canonical_json(entry.parameters)},"prev_hash":{_text(entry.prev_hash)},'
+        f'"reason":{_text(entry.reason)},"request_hash":{_text(entry.request_hash)},"schema":{SCHEMA_VERSION},'
+        f'"seq":{entry.seq},"shortfall":{entry.shortfall},"tenant":{_text(account.tenant)}}}'
     )
 
 
 def hash_of(entry: Entry) -> str:
     """What the entry's hash must be."""
     return sha256_hex(record_of(entry))
+
+
+def sealed(entry: Entry) -> Entry:
+    """Gives an entry its hash, in place: only for one that nobody else has seen. A copy would cost as much again."""
+    object.__setattr__(entry, "hash", hash_of(entry))
+    return entry
 
 
 def public_entry(entry: Entry) -> dict[str, Any]:
@@ -165,8 +159,25 @@ def _balances(balances: Balances) -> dict[str, int]:
     }
 
 
-def _draw(draw: Draw) -> dict[str, Any]:
-    return {name: getattr(draw, name) for name in draw.__slots__}
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return encode_basestring(value)
+    return "null" if value is None else canonical_json(value)
+
+
+def _balances_text(of: Balances) -> str:
+    return f'{{"available":{of.available},"funded":{of.funded},"held":{of.held},"spent":{of.spent}}}'
+
+
+def _hold_text(entry: Entry) -> str:
+    return "" if entry.hold is None else f'"hold":{canonical_json(entry.hold)},'
+
+
+def _draw_text(draw: Draw) -> str:
+    return (
+        f'{{"amount":{draw.amount},"category":{_text(draw.category)},"expires_at_ms":{_text(draw.expires_at_ms)},'
+        f'"grant_seq":{draw.grant_seq},"priority":{draw.priority}}}'
+    )
 
 
 def _public_draw(draw: Draw) -> dict[str, Any]:

@@ -78,8 +78,8 @@ def restore(grants: Grants, drawn: Sequence[Draw], undrawn: int, owed: int, at: 
     """Gives draws back to the grants that they came from.
 
     `undrawn` is the part that no grant had paid (an overdraft), `owed` what the account owes now, `at` the seq and time
-    of the entry. What comes back first pays what is owed, in draw-down order; a grant that has expired stays so, and its
-    part lapses; what belongs to no grant any more opens a purchased one.
+    of the entry. What comes back first pays what is owed, in draw-down order; a grant that has expired stays so, and
+    its part lapses; what belongs to no grant any more opens a purchased one.
     """
     seq, now_ms = at
     live = sorted((draw for draw in drawn if not _has_lapsed(draw, now_ms)), key=draw_down_rank)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from shared.ledger import effects
 from shared.ledger.accounts import Account, AccountState, Balances
 from shared.ledger.effects import Effect, References
-from shared.ledger.entries import Entry, hash_of, operation_of
+from shared.ledger.entries import Entry, operation_of, sealed
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import (
     SYSTEM_CALLER,
@@ -195,7 +195,7 @@ def _entry(state: AccountState, operation: Operation, effect: Effect, after: Bal
         hash="",
         hold=None if effect.hold is None else effect.hold.summary,
     )
-    return replace(unsealed, hash=hash_of(unsealed))
+    return sealed(unsealed)
 
 
 def _state_after(state: AccountState, effect: Effect, after: Balances, entry: Entry) -> AccountState:

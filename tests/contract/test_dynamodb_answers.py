@@ -182,6 +182,8 @@ LOST = [
     Answer(200, b"no json", {}),
     Answer(200, b"no json"),
     Answer(200, b"[]", {}),
+    Answer(200, b'{"Item\x9c": {}}', {}),
+    Answer(200, b'{"Item": {"pk": {"S": "\x9c"}}}', {}),
     Answer(200, b"", {}),
     Answer(200, b"{}", {"x-amz-crc32": "1"}),
     Answer(400, b'{"__type":"ValidationException"}', {"x-amz-crc32": "1"}),

@@ -1,0 +1,105 @@
+"""The bus and the failure queue, against a stubbed AWS."""
+
+import json
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger
+from botocore.exceptions import EndpointConnectionError
+from botocore.stub import ANY, Stubber
+
+from shared.adapters.eventbridge import EventBridgeBus, events_client, size_bytes
+from shared.adapters.failure_queue import MAX_RECORD_CHARACTERS, SqsFailureQueue, sqs_client
+from shared.ledger.ports import Published
+from tests.golden import golden_events
+
+EVENTS = list(golden_events().values())[:3]
+
+
+@pytest.fixture(autouse=True)
+def region(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> None:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def client() -> Any:
+    return events_client(connect_timeout_s=1, read_timeout_s=1)
+
+
+def bus(client: Any) -> EventBridgeBus:
+    return EventBridgeBus("millicent", client, Logger(service="test"))
+
+
+def test_what_the_bus_did_not_take_is_told_by_its_place(client: Any) -> None:
+    answer = {
+        "FailedEntryCount": 1,
+        "Entries": [{"EventId": "a"}, {"ErrorCode": "ThrottlingException"}, {"EventId": "c"}],
+    }
+    with Stubber(client) as stub:
+        stub.add_response("put_events", answer, {"Entries": ANY})
+        assert bus(client).publish(EVENTS) == Published((1,))
+
+
+def test_an_event_is_sent_with_exact_numbers(client: Any) -> None:
+    sent: list[dict[str, Any]] = []
+    client.meta.events.register("provide-client-params.events.PutEvents", lambda params, **_: sent.append(params))
+    with Stubber(client) as stub:
+        stub.add_response("put_events", {"FailedEntryCount": 0, "Entries": [{"EventId": "a"}]}, {"Entries": ANY})
+        assert bus(client).publish([golden_events()["record-cost"]]) == Published()
+    [entry] = sent[0]["Entries"]
+    assert (entry["EventBusName"], entry["Source"], entry["DetailType"]) == (
+        "millicent",
+        "millicent",
+        "credit.record-cost",
+    )
+    assert '"amount":-42.125' in entry["Detail"]
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalException", "AccessDeniedException"])
+def test_a_call_that_fails_takes_nothing_and_raises_nothing(client: Any, code: str) -> None:
+    with Stubber(client) as stub:
+        stub.add_client_error("put_events", code)
+        assert bus(client).publish(EVENTS) == Published((0, 1, 2))
+
+
+def test_a_network_that_fails_takes_nothing_and_is_tried_once(client: Any) -> None:
+    attempts: list[int] = []
+
+    def cut(**_: object) -> None:
+        attempts.append(1)
+        raise EndpointConnectionError(endpoint_url="https://events")
+
+    client.meta.events.register("before-send.events.PutEvents", cut)
+    assert bus(client).publish(EVENTS) == Published((0, 1, 2))
+    assert len(attempts) == 1
+
+
+def test_the_size_is_that_of_the_text_that_is_sent() -> None:
+    event = golden_events()["expire"]
+    assert size_bytes(event) > len(event.detail["data"]["record"].encode())
+
+
+def test_a_poison_record_is_sent_whole_with_the_reason() -> None:
+    client = sqs_client()
+    with Stubber(client) as stub:
+        body = '{"why":"no entry","record":"{\\"a\\":1}","is_cut":false}'
+        stub.add_response("send_message", {"MessageId": "m"}, {"QueueUrl": "https://queue", "MessageBody": body})
+        SqsFailureQueue("https://queue", client).send({"a": 1}, "no entry")
+        stub.assert_no_pending_responses()
+
+
+def test_a_record_that_no_message_could_hold_is_cut() -> None:
+    client = sqs_client()
+    sent: list[dict[str, Any]] = []
+    client.meta.events.register("provide-client-params.sqs.SendMessage", lambda params, **_: sent.append(params))
+    with Stubber(client) as stub:
+        stub.add_response("send_message", {"MessageId": "m"}, {"QueueUrl": ANY, "MessageBody": ANY})
+        SqsFailureQueue("https://queue", client).send({"a": "é" * 400_000}, "too large")
+    message = json.loads(sent[0]["MessageBody"])
+    assert (len(message["record"]), message["is_cut"]) == (MAX_RECORD_CHARACTERS, True)
+    assert len(sent[0]["MessageBody"].encode()) < 256 * 1024

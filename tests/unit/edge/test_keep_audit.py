@@ -1,0 +1,113 @@
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from shared.http import encoded
+from shared.ledger.entries import Entry, hash_of
+from shared.ledger.events import Event, entry_event
+from shared.ledger.operations import Charge
+from shared.usecases.keep_audit import Message, keep_audit, keep_message
+from tests.builders import ALICE, history
+from tests.fakes.memory_audit import MemoryAuditTrail
+from tests.golden import golden_events
+
+GOLDEN = golden_events()
+
+
+def envelope(event: Event, **changes: Any) -> dict[str, Any]:
+    return {"source": "millicent", "detail-type": event.detail_type, "detail": dict(event.detail), **changes}
+
+
+def fate(content: Mapping[str, Any], trail: MemoryAuditTrail) -> str:
+    return keep_message(encoded(content), trail)
+
+
+def entry() -> Entry:
+    return history(Charge(5, if_insufficient="overdraw"))[1][0]
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_an_event_is_kept_once_however_often_it_comes(name: str) -> None:
+    trail = MemoryAuditTrail()
+    assert [fate(envelope(GOLDEN[name]), trail) for _ in range(3)] == ["kept", "already_kept", "already_kept"]
+
+
+def test_an_entry_is_kept_word_for_word() -> None:
+    trail = MemoryAuditTrail()
+    fate(envelope(entry_event(entry())), trail)
+    assert trail.page(ALICE, 10, None).items == (entry(),)
+
+
+def test_another_story_about_a_kept_row_differs_and_is_reported() -> None:
+    trail = MemoryAuditTrail()
+    other = dataclasses.replace(entry(), amount=-6)
+    other = dataclasses.replace(other, hash=hash_of(other))
+    fate(envelope(entry_event(entry())), trail)
+    [audited] = keep_audit([Message("m", encoded(envelope(entry_event(other))))], trail)
+    assert (audited.message_id, audited.fate, audited.is_failed) == ("m", "differs", True)
+    assert trail.page(ALICE, 10, None).items == (entry(),)
+
+
+def detail_of(event: Event, **changes: Any) -> dict[str, Any]:
+    return envelope(event, detail={**event.detail, **changes})
+
+
+CHARGE = GOLDEN["record-cost"]
+CHECK = GOLDEN["check-available"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        envelope(CHARGE, source="other"),
+        envelope(CHARGE, detail="text"),
+        envelope(CHARGE, **{"detail-type": None}),
+        envelope(CHARGE, **{"detail-type": "credit.funding-update"}),
+        envelope(CHARGE, **{"detail-type": "credit.check-available"}),
+        envelope(CHECK, **{"detail-type": "credit.record-cost"}),
+        detail_of(CHARGE, event_id="another"),
+        detail_of(CHARGE, data={}),
+        detail_of(CHARGE, data=None),
+        detail_of(CHARGE, data={**CHARGE.detail["data"], "hash": "0" * 64}),
+        detail_of(CHARGE, data={**CHARGE.detail["data"], "record": "{}"}),
+        detail_of(CHARGE, data={**CHARGE.detail["data"], "record": 5}),
+        detail_of(CHECK, data={}),
+        detail_of(CHECK, tenant=None),
+        detail_of(CHECK, occurred_at=5),
+    ],
+    ids=lambda content: str(content)[:60],
+)
+def test_what_is_no_event_of_the_ledger_is_reported_and_not_kept(content: dict[str, Any]) -> None:
+    trail = MemoryAuditTrail()
+    [audited] = keep_audit([Message("m", encoded(content))], trail)
+    assert (audited.fate, audited.is_failed) == ("malformed", True)
+    assert (trail.page(ALICE, 10, None).items, trail.checks) == ((), {})
+
+
+@pytest.mark.parametrize("body", ["", "nonsense", "[]", "null", "[" * 100_000, '{"a": 1e99999999999999999999}'])
+def test_a_body_that_is_no_json_is_reported(body: str) -> None:
+    assert keep_message(body, MemoryAuditTrail()) == "malformed"
+
+
+def test_one_bad_message_does_not_hold_up_the_others() -> None:
+    trail = MemoryAuditTrail()
+    good = encoded(envelope(CHARGE))
+    audited = keep_audit([Message("a", good), Message("b", "junk"), Message("c", good)], trail)
+    assert [(each.message_id, each.fate) for each in audited] == [
+        ("a", "kept"),
+        ("b", "malformed"),
+        ("c", "already_kept"),
+    ]
+
+
+def test_what_the_trail_raises_escapes() -> None:
+    class BrokenTrail(MemoryAuditTrail):
+        def keep_entry(self, entry: Entry, event_id: str) -> Any:
+            raise ConnectionError("the table is away")
+
+    with pytest.raises(ConnectionError):
+        keep_audit([Message("m", json.dumps(json.loads(encoded(envelope(CHARGE)))))], BrokenTrail())

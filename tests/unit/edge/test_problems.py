@@ -1,0 +1,100 @@
+import dataclasses
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import get_args
+
+import pytest
+
+from shared.edge_errors import EdgeError, FieldError, ValidationFailed
+from shared.ledger.errors import InvalidOperation, LedgerError
+from shared.ledger.operations import Charge, FundingUpdate, Reason
+from shared.problems import MEANINGS, REFUSALS, internal_problem, problem_of, refusal_of
+from tests.builders import history
+
+STATUSES = {
+    "body_too_large": 413,
+    "invalid_json": 400,
+    "duplicate_json_key": 400,
+    "idempotency_key_required": 400,
+    "validation_failed": 422,
+    "route_not_found": 404,
+    "unauthenticated": 401,
+    "insufficient_scope": 403,
+    "actor_not_allowed": 403,
+    "tenant_missing": 403,
+    "invalid_amount": 422,
+    "invalid_operation": 422,
+    "idempotency_key_reused": 422,
+    "account_not_found": 404,
+    "operation_not_found": 404,
+    "throttled": 429,
+    "ledger_unavailable": 503,
+    "insufficient_credits": 402,
+    "funding_conflict": 409,
+    "would_overdraw": 409,
+    "too_many_grants": 409,
+}
+
+
+def below(error: type[Exception]) -> Iterator[type[Exception]]:
+    for each in error.__subclasses__():
+        yield each
+        yield from below(each)
+
+
+@pytest.mark.parametrize("base", [EdgeError, LedgerError])
+def test_every_error_has_a_meaning(base: type[Exception]) -> None:
+    errors = set(below(base))
+    assert errors
+    assert errors - MEANINGS.keys() == set()
+
+
+def test_every_reason_of_a_refusal_has_a_meaning() -> None:
+    assert set(get_args(Reason)) == REFUSALS.keys()
+
+
+def test_every_code_has_the_status_of_the_api() -> None:
+    errors = {error.code: int(meaning.status) for error, meaning in MEANINGS.items()}
+    refusals = {reason: int(meaning.status) for reason, meaning in REFUSALS.items()}
+    assert errors | refusals == STATUSES
+
+
+def test_no_two_errors_have_the_same_code() -> None:
+    assert len({error.code for error in MEANINGS}) == len(MEANINGS)
+
+
+def test_a_validation_error_lists_the_fields() -> None:
+    problem = problem_of(ValidationFailed([FieldError("$.cost", "must be 0 or more")]))
+    assert problem["errors"] == [{"path": "$.cost", "detail": "must be 0 or more"}]
+    assert problem["type"] == "urn:millicent:problem:validation_failed"
+
+
+def test_an_invalid_operation_names_its_field() -> None:
+    problem = problem_of(InvalidOperation("expires_at", "in the future"))
+    assert problem["errors"] == [{"path": "$.expires_at", "detail": "must be in the future"}]
+
+
+def test_a_refusal_for_funds_gives_the_figures_in_millicents() -> None:
+    entry = history(FundingUpdate(0, 1_000), Charge(2_500))[1][-1]
+    figures = {name: refusal_of(entry)[name] for name in ("required", "available", "held", "shortfall")}
+    assert {name: float(amount) for name, amount in figures.items()} == {
+        "required": 2.5,
+        "available": 1,
+        "held": 0,
+        "shortfall": 1.5,
+    }
+
+
+def test_every_refusal_has_a_detail() -> None:
+    refused = history(Charge(1))[1][0]
+    for reason in get_args(Reason):
+        assert refusal_of(dataclasses.replace(refused, reason=reason))["detail"]
+
+
+def test_an_entry_that_was_not_refused_is_no_problem() -> None:
+    with pytest.raises(ValueError, match="was not refused"):
+        refusal_of(history(FundingUpdate(0, 1))[1][0])
+
+
+def test_a_failure_of_ours_is_a_500() -> None:
+    assert internal_problem()["status"] == HTTPStatus.INTERNAL_SERVER_ERROR
