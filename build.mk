@@ -24,7 +24,7 @@ WHEELS = $(if $(filter native,$(LAMBDA_ARCHITECTURE)),$(WHEELS_native),$(WHEELS_
 # Of the descriptions of all AWS services only those that are called.
 AWS_SERVICES := dynamodb events sqs
 
-FUNCTIONS := Check Cost Funding Accounts Outbox Audit
+FUNCTIONS := Check Cost Funding Holds Accounts Outbox Audit
 lowered = $(shell echo $(1) | tr '[:upper:]' '[:lower:]')
 
 .PHONY: $(FUNCTIONS:%=build-%Function) build-ThirdPartyLayer

@@ -1,0 +1,1 @@
+"""Benchmarks: they print ratios, as figures of one machine say little on another."""

@@ -4,15 +4,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from local.usage_generator import generated_usage
 from millicent import Millicent
 from millicent.amounts import millicents
-from millicent.replay import PricedUsage, Pricer, Reading, Usage, price_all, read_usage, run_id_of
+from millicent.replay import HoldTerms, PricedUsage, Pricer, Reading, Usage, price_all, read_usage, run_id_of
 
 APP: Final = "demo"
+HOLDS: Final = HoldTerms(factor=Decimal(2))
+"""An actor with twice its cost can always pay: what it spent and what is held are never more than that."""
 SHORT_OF_FUNDS: Final = 12
 """Every so-manieth actor, by activity, gets half of what its usage will cost."""
 MILLICENT: Final = 1000

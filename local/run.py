@@ -1,4 +1,5 @@
-"""`make run`: the whole product on a laptop. Funds actors, charges them for usage, checks that all adds up, serves.
+"""`make run`: the whole product on a laptop. Funds actors, holds and captures what
+they use, checks that all adds up, serves.
 
 The last line on standard output is the result as JSON. The exit status is 0 only if everything adds up.
 """
@@ -18,7 +19,7 @@ from rich.table import Table
 
 from local.aws import Aws, as_deployer, forget_callers_aws
 from local.cloud import Cloud, port_of, running_cloud, up
-from local.demo import APP, Demo, demo, fund
+from local.demo import APP, HOLDS, Demo, demo, fund
 from local.deploy import Stack, describe
 from local.endpoint import FILE_NAME
 from local.fates import Fates, fates
@@ -68,6 +69,8 @@ class Result:
                 "charged": self.fates.charged,
                 "refused": self.fates.refused,
                 "replayed": self.fates.replayed,
+                "holds": self.fates.holds,
+                "captures": self.fates.captures,
                 "ledger_rows": self.books.ledger_rows,
                 "audit_rows": self.books.audit_rows,
                 "drift_microcents": self.books.drift_microcents,
@@ -83,9 +86,9 @@ def run(site: Site, plan: Demo, concurrency: int) -> Result:
         say(f"funding {len(plan.budgets_microcents)} actors")
         fund(client, plan, concurrency)
         before = tables.outcomes()
-        say(f"charging {len(plan.rows)} requests")
+        say(f"holding the most that each of {len(plan.rows)} requests may cost, then capturing what it did cost")
         with _progress_bar(len(plan.rows)) as advance:
-            summary = replay(client, plan.rows, concurrency, advance, terms=Terms(app=APP))
+            summary = replay(client, plan.rows, concurrency, advance, terms=Terms(app=APP, holds=HOLDS))
     say("replaying the ledger and comparing it with the accounts and the audit table")
     return Result(summary, fates(plan.rows, before, tables.outcomes()), reconcile_when_caught_up(tables))
 
@@ -144,7 +147,8 @@ def _facts(result: Result) -> Mapping[str, object]:
     summary, ledger, books = result.summary, result.fates, result.books
     return {
         "requests": summary.requests,
-        "charged": ledger.charged,
+        "holds": ledger.holds,
+        "captures": ledger.captures,
         "refused": ledger.refused,
         "replayed": ledger.replayed,
         "failed": summary.failed,

@@ -50,9 +50,12 @@ class CheckRuntime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MutationRuntime:
+    """`deadline_ms` is what the ledger has for one transaction."""
+
     observability: Observability
     tenants: TenantRule
     ledger: Ledger
+    deadline_ms: int
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
 
@@ -93,12 +96,13 @@ def check_runtime() -> CheckRuntime:
 
 
 def mutation_runtime(function: str) -> MutationRuntime:
-    """For "cost" and "funding"."""
+    """For "cost", "funding" and "holds"."""
     settings = _settings(function)
     return MutationRuntime(
         observability=observability(settings),
         tenants=_tenants(settings),
         ledger=_ledger(settings),
+        deadline_ms=settings.ledger_deadline_ms,
     )
 
 

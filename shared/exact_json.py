@@ -17,11 +17,11 @@ _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def body_bytes(body: str | None, *, is_base64: bool) -> bytes:
+def body_bytes(body: str | None, *, is_base64: bool, limit: int = MAX_BODY_BYTES) -> bytes:
     """The body as it was sent. Raises BodyTooLarge or InvalidJson."""
     if is_base64:
-        return _limited(_decoded_base64(body or ""))
-    return _limited((body or "").encode("utf-8", "surrogatepass"))
+        return _limited(_decoded_base64(body or ""), limit)
+    return _limited((body or "").encode("utf-8", "surrogatepass"), limit)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -37,9 +37,9 @@ def read_object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def _limited(body: bytes) -> bytes:
-    if len(body) > MAX_BODY_BYTES:
-        raise BodyTooLarge(f"the body must have at most {MAX_BODY_BYTES} bytes")
+def _limited(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise BodyTooLarge(f"the body must have at most {limit} bytes")
     return body
 
 

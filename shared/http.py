@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import validation
 from shared.edge_errors import EdgeError, RouteNotFound
-from shared.exact_json import body_bytes, read_object
+from shared.exact_json import MAX_BODY_BYTES, body_bytes, read_object
 from shared.identity import Caller, Scope, TenantRule, caller_of
 from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable
 from shared.ledger.protocol import Recorded
@@ -67,9 +67,9 @@ def request_id(event: APIGatewayProxyEventV2) -> str:
     return event.request_context.request_id
 
 
-def document(event: APIGatewayProxyEventV2) -> dict[str, Any]:
-    """The body, read exactly. Raises BodyTooLarge, InvalidJson or DuplicateJsonKey."""
-    return read_object(body_bytes(event.body, is_base64=bool(event.is_base64_encoded)))
+def document(event: APIGatewayProxyEventV2, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
+    """The body, of at most `limit` bytes, read exactly. Raises BodyTooLarge, InvalidJson or DuplicateJsonKey."""
+    return read_object(body_bytes(event.body, is_base64=bool(event.is_base64_encoded), limit=limit))
 
 
 def body(event: APIGatewayProxyEventV2, request_type: type[_Request]) -> _Request:

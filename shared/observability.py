@@ -11,7 +11,6 @@ from shared.ledger.entries import Entry
 from shared.ledger.protocol import Recorded
 from shared.settings import Settings
 
-_SUBJECTS: Final[Mapping[str, str]] = {"charge": "charge", "funding_update": "funding update", "grant": "grant"}
 _FATES: Final[Mapping[str, str]] = {"applied": "recorded", "partial": "recorded in part", "refused": "refused"}
 
 
@@ -29,7 +28,7 @@ class Observability:
         """One metric and one line for a mutation that was answered."""
         entry = recorded.entry
         fate = "replayed" if recorded.replayed else _FATES[entry.outcome]
-        message = f"{_SUBJECTS[entry.kind]} {fate}"
+        message = f"{entry.kind.replace('_', ' ')} {fate}"
         self.count(message.title().replace(" ", ""))
         self.logger.info(message, extra=_ids(entry))
 

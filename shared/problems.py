@@ -11,7 +11,7 @@ from shared.ledger import errors
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation, LedgerError
-from shared.ledger.operations import Charge, Reason
+from shared.ledger.operations import CaptureHold, Charge, PlaceHold, Reason, Refund, Terms
 
 RETRY_AFTER_S: Final = 1
 
@@ -47,13 +47,29 @@ REFUSALS: Final[Mapping[Reason, Meaning]] = {
     "funding_conflict": Meaning(HTTPStatus.CONFLICT, "The funded total is another one"),
     "would_overdraw": Meaning(HTTPStatus.CONFLICT, "The account would fall below its limit"),
     "too_many_grants": Meaning(HTTPStatus.CONFLICT, "The account has as many open grants as it can"),
+    "grant_not_found": Meaning(HTTPStatus.NOT_FOUND, "The account has no such open grant"),
+    "hold_not_found": Meaning(HTTPStatus.NOT_FOUND, "The account has no such hold"),
+    "hold_captured": Meaning(HTTPStatus.CONFLICT, "The hold was captured before"),
+    "hold_released": Meaning(HTTPStatus.CONFLICT, "The hold was released before"),
+    "hold_expired": Meaning(HTTPStatus.CONFLICT, "The hold has expired"),
+    "exceeds_hold": Meaning(HTTPStatus.CONFLICT, "The capture is more than the hold"),
+    "charge_not_found": Meaning(HTTPStatus.NOT_FOUND, "The account has no such charge"),
+    "exceeds_charge": Meaning(HTTPStatus.CONFLICT, "The refund is more than what is left of the charge"),
 }
 
 _DETAILS: Final[Mapping[Reason, str]] = {
-    "insufficient_credits": "the charge was refused and nothing was taken",
+    "insufficient_credits": "the {kind} was refused and nothing was taken",
     "funding_conflict": "old_amount must be the funded total; read it and send the update under a new key",
     "would_overdraw": "what was spent is more than the new total; force: true records it nevertheless",
     "too_many_grants": "grants that are alike in priority, expiry and category count as one",
+    "grant_not_found": "it was never made, is spent or expired, or has joined an older one that is alike",
+    "hold_not_found": "holds belong to the actor that they were placed for",
+    "hold_captured": "a hold ends once, and this one has paid",
+    "hold_released": "a hold ends once, and this one was returned whole",
+    "hold_expired": "what it held is available again; a charge can still take it",
+    "exceeds_hold": "the hold stands as it was; overrun: charge takes the excess as a charge",
+    "charge_not_found": "only a charge or capture that was taken from this actor can be refunded, by its key",
+    "exceeds_charge": "nothing was given back; refunds of a charge add up to what it took at most",
 }
 
 
@@ -66,7 +82,8 @@ def refusal_of(entry: Entry) -> dict[str, Any]:
     """The problem document of a refused operation. Made of the entry alone: a replay says the same word for word."""
     if entry.reason is None:
         raise ValueError(f"entry {entry.seq} was not refused")
-    return _problem(entry.reason, REFUSALS[entry.reason], _DETAILS[entry.reason]) | _circumstances(entry)
+    detail = _DETAILS[entry.reason].format(kind=entry.kind)
+    return _problem(entry.reason, REFUSALS[entry.reason], detail) | _circumstances(entry)
 
 
 def internal_problem() -> dict[str, Any]:
@@ -97,13 +114,33 @@ def _particulars(error: LedgerError | EdgeError) -> dict[str, Any]:
 
 def _circumstances(entry: Entry) -> dict[str, Any]:
     """What the account was like, in millicents, as far as it explains the refusal."""
+    before = entry.before
     if entry.reason == "funding_conflict":
-        return {"funded": to_millicents(entry.before.funded)}
-    if isinstance(entry.terms, Charge):
-        return {
-            "required": to_millicents(entry.terms.cost),
-            "available": to_millicents(entry.before.available),
-            "held": to_millicents(entry.before.held),
-            "shortfall": to_millicents(entry.shortfall),
-        }
-    return {}
+        return {"reason": entry.reason, "funded": to_millicents(before.funded)}
+    balances = {"available": to_millicents(before.available), "held": to_millicents(before.held)}
+    required = _required(entry.terms)
+    if required is None:
+        return {"reason": entry.reason, **balances}
+    explained = {"reason": entry.reason, "required": to_millicents(required), **balances}
+    return explained | (_what_is_missing(entry, required) if entry.reason == "insufficient_credits" else {})
+
+
+def _what_is_missing(entry: Entry, required: int) -> dict[str, Any]:
+    """`largest_affordable` is the most that the same operation could have asked for instead."""
+    return {
+        "shortfall": to_millicents(entry.shortfall),
+        "largest_affordable": to_millicents(max(required - entry.shortfall, 0)),
+    }
+
+
+def _required(terms: Terms) -> int | None:
+    """What the operation asked for, in microcents; of a hold that takes what is there, the least."""
+    match terms:
+        case Charge():
+            return terms.cost
+        case PlaceHold():
+            return terms.amount if terms.minimum_amount is None else terms.minimum_amount
+        case CaptureHold() | Refund():
+            return terms.amount
+        case _:
+            return None

@@ -16,6 +16,7 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "check": _COMMON | _IDENTITY | {"LEDGER_TABLE", "EVENT_BUS", "CHECK_EVENTS"},
     "cost": _MUTATION,
     "funding": _MUTATION,
+    "holds": _MUTATION,
     "accounts": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE"},
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE"},

@@ -22,6 +22,7 @@ MAX_METADATA_DEPTH: Final = 8
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 20
 MAX_PRIORITY: Final = 99
+MAX_TTL_S: Final = 86_400
 MAX_TIME: Final = datetime.fromisoformat("9999-12-31T23:59:59.999+00:00")
 
 _ID: Final = r"\A[A-Za-z0-9_.:@-]{1,128}\Z"
@@ -51,6 +52,9 @@ Identifier: TypeAlias = Annotated[
 Note: TypeAlias = Annotated[str, msgspec.Meta(max_length=256, description="a text of at most 256 characters")]
 Priority: TypeAlias = Annotated[
     int, msgspec.Meta(ge=0, le=MAX_PRIORITY, description=f"a whole number from 0 to {MAX_PRIORITY}")
+]
+TtlSeconds: TypeAlias = Annotated[
+    int, msgspec.Meta(ge=1, le=MAX_TTL_S, description=f"a whole number of seconds from 1 to {MAX_TTL_S}")
 ]
 Flag: TypeAlias = Annotated[bool, msgspec.Meta(description="true or false")]
 Time: TypeAlias = Annotated[

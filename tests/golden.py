@@ -3,8 +3,20 @@
 from typing import Final
 
 from shared.ledger.events import Event, check_event, entry_event
-from shared.ledger.operations import Charge, FundingUpdate, GrantCredits
-from tests.builders import ALICE, NOW_MS, SECOND_MS, history
+from shared.ledger.operations import (
+    CaptureHold,
+    Charge,
+    ExtendHold,
+    FundingUpdate,
+    GrantCredits,
+    PlaceHold,
+    Refund,
+    ReleaseHold,
+    Terms,
+    VoidGrant,
+)
+from tests.builders import ALICE, NOW_MS, SECOND_MS, history, operation
+from tests.fakes.memory_ledger import MemoryLedger
 
 CHECK_ID: Final = "5e0c2f1a-7f55-4c1b-9c58-1f0d6f6a9e01"
 DAY_MS: Final = 24 * 60 * 60 * SECOND_MS
@@ -36,4 +48,22 @@ def golden_events() -> dict[str, Event]:
         "record-cost": entry_event(spent[0]),
         "record-cost-refused": entry_event(refusal[0]),
         "expire": entry_event(later[0]),
+        **_hold_events(),
     }
+
+
+def _hold_events() -> dict[str, Event]:
+    """What holds, refunds and voids look like to subscribers."""
+    ledger = MemoryLedger()
+    story: dict[str, Terms] = {
+        "grant": GrantCredits(1_000_000),
+        "hold": PlaceHold(400_000, 600 * SECOND_MS),
+        "hold-extend": ExtendHold("h2", 900 * SECOND_MS),
+        "capture": CaptureHold("h2", 137_500),
+        "refund": Refund("capture", 37_500),
+        "hold-partial": PlaceHold(5_000_000, 600 * SECOND_MS, minimum_amount=100_000),
+        "release": ReleaseHold("h6"),
+        "funding-update-void": VoidGrant("g1", "charged back"),
+    }
+    events = {name: entry_event(ledger.record(operation(name, terms), NOW_MS).entry) for name, terms in story.items()}
+    return {name: event for name, event in events.items() if name != "grant"}

@@ -5,11 +5,12 @@ from typing import Any
 import msgspec
 
 from shared.edge_errors import FieldError, ValidationFailed
-from shared.ledger.entries import Entry, public_balance, public_entry
+from shared.ledger.entries import Entry, public_entry
 from shared.ledger.operations import Kind
 from shared.ledger.ports import EntryFilter, Page
 from shared.ledger.times import epoch_ms
 from shared.problems import refusal_of
+from shared.usecases.record_operation import effect_of
 from shared.validation import DEFAULT_PAGE, Identifier, Limit, Time
 
 _CURSOR_DIGITS_MAX = 12
@@ -69,7 +70,7 @@ def listing(page: Page[Entry]) -> dict[str, Any]:
 
 def recorded_outcome(entry: Entry) -> dict[str, Any]:
     """What the operation was first answered: its status, and the problem if it was refused."""
-    outcome = {"entry": public_entry(entry), "balance": public_balance(entry.after), "status": 201}
+    outcome = effect_of(entry) | {"status": 201}
     if not entry.is_refused:
         return outcome
     problem = refusal_of(entry)

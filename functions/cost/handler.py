@@ -1,12 +1,20 @@
-from typing import Any
+from collections import Counter
+from http import HTTPStatus
+from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.cost.schema import CostRequest, charge
+from functions.cost.schema import MAX_BATCH_BYTES, CostRequest, RefundRequest, batch, charge, results
 from shared import http
 from shared.bootstrap import mutation_runtime
+from shared.ledger.operations import Operation
+from shared.mutations import mutate
+from shared.usecases.record_batch import record_batch
 from shared.usecases.record_operation import record_operation
+
+LAST_TRY_MS: Final = 3_000
+"""A try that begins just before the deadline: 1 s to connect, 2 s to read."""
 
 runtime = mutation_runtime("cost")
 app = http.Resolver(runtime.observability)
@@ -23,6 +31,37 @@ def record_cost() -> Response[str]:
     recorded = record_operation(operation, runtime.ledger, runtime.now_ms())
     runtime.observability.recorded(recorded)
     return http.recorded(recorded)
+
+
+@app.post("/v1/cost/batch")
+def record_costs() -> Response[str]:
+    event = app.current_event
+    caller = http.caller(event, "credits/charge", runtime.tenants)
+    lines = batch(http.document(event, MAX_BATCH_BYTES), caller, http.request_id(event))
+    operations = [line.asked for line in lines if isinstance(line.asked, Operation)]
+    answers = record_batch(operations, runtime.ledger, runtime.now_ms(), may_begin_another)
+    shown = results(lines, answers)
+    observe(shown)
+    return http.answer({"results": shown})
+
+
+@app.post("/v1/refunds")
+def record_refund() -> Response[str]:
+    return mutate(app.current_event, runtime, "credits/charge", RefundRequest, lambda request: request.terms)
+
+
+def may_begin_another() -> bool:
+    """Whether one more transaction would end before this function does."""
+    remaining_ms: int = app.lambda_context.get_remaining_time_in_millis()
+    return remaining_ms > runtime.deadline_ms + LAST_TRY_MS
+
+
+def observe(results: list[dict[str, Any]]) -> None:
+    statuses = Counter(result["status"] for result in results)
+    recorded = statuses[HTTPStatus.CREATED]
+    runtime.observability.count("BatchChargesRecorded", recorded)
+    runtime.observability.count("BatchChargesNotRecorded", len(results) - recorded)
+    runtime.observability.logger.info("batch recorded", extra={"charges": len(results), "statuses": dict(statuses)})
 
 
 @runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)

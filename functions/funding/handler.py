@@ -1,12 +1,15 @@
 from typing import Any
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.funding.schema import funding, funding_request
+from functions.funding.schema import VoidRequest, funding, funding_request
 from shared import http
 from shared.bootstrap import mutation_runtime
+from shared.mutations import mutate
 from shared.usecases.record_operation import record_operation
+from shared.validation import identifier
 
 runtime = mutation_runtime("funding")
 app = http.Resolver(runtime.observability)
@@ -23,6 +26,18 @@ def record_funding() -> Response[str]:
     recorded = record_operation(operation, runtime.ledger, runtime.now_ms())
     runtime.observability.recorded(recorded)
     return http.recorded(recorded)
+
+
+@app.post("/v1/grants/<grant_id>/void")
+def void_grant(grant_id: str) -> Response[str]:
+    grant = unquote(grant_id)
+    return mutate(
+        app.current_event,
+        runtime,
+        "credits/fund",
+        VoidRequest,
+        lambda request: request.terms(identifier(grant, "path.id")),
+    )
 
 
 @runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)

@@ -5,8 +5,9 @@ import msgspec
 
 from shared.ledger.accounts import Account
 from shared.ledger.grants import DEFAULT_PRIORITY, Category
-from shared.ledger.operations import FundingUpdate, GrantCredits, Operation, Terms
+from shared.ledger.operations import FundingUpdate, GrantCredits, Operation, Terms, VoidGrant
 from shared.ledger.times import epoch_ms
+from shared.mutations import ActorRequest
 from shared.validation import Flag, Identifier, Microcents, Note, PositiveMicrocents, Priority, Time, convert
 
 
@@ -38,6 +39,13 @@ class GrantRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def terms(self) -> Terms:
         expires_at_ms = None if self.expires_at is None else epoch_ms(self.expires_at)
         return GrantCredits(int(self.amount), self.category, self.priority, expires_at_ms, self.reason)
+
+
+class VoidRequest(ActorRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    reason: Note | None = None
+
+    def terms(self, grant: str) -> VoidGrant:
+        return VoidGrant(grant, self.reason)
 
 
 FundingRequest: TypeAlias = FundingUpdateRequest | GrantRequest

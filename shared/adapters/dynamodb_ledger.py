@@ -184,14 +184,16 @@ class DynamoLedger:
         )
 
     def _find_due(self, account: Account, now_ms: int) -> FoundDue | Busy | Unknown:
-        found = self._open_holds(account, self._table.holds.open_until <= now_ms)
+        found = self._open_holds(account, self._table.holds.open_until <= now_ms, _DUE_MAX)
         return FoundDue(found) if isinstance(found, tuple) else found
 
-    def _open_holds(self, account: Account, expiring: Condition | None = None) -> tuple[Hold, ...] | Busy | Unknown:
+    def _open_holds(
+        self, account: Account, expiring: Condition | None = None, limit: int | None = None
+    ) -> tuple[Hold, ...] | Busy | Unknown:
         index = self._table.holds.open_holds
         try:
             return tuple(
-                item.hold for item in index.query(account_pk(account), range_key_condition=expiring, limit=_DUE_MAX)
+                item.hold for item in index.query(account_pk(account), range_key_condition=expiring, limit=limit)
             )
         except FAILURES as failure:
             return translated(failure)

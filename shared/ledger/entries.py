@@ -105,7 +105,7 @@ def sealed(entry: Entry) -> Entry:
 
 def public_entry(entry: Entry) -> dict[str, Any]:
     """The entry as the API and the events show it: amounts in millicents, times as RFC 3339."""
-    return {
+    shown: dict[str, Any] = {
         "key": entry.key,
         "seq": entry.seq,
         "kind": entry.kind,
@@ -124,6 +124,19 @@ def public_entry(entry: Entry) -> dict[str, Any]:
         "outcome": entry.outcome,
         "reason": entry.reason or entry.parameters.get("note"),
         "hash": entry.hash,
+    }
+    return shown if entry.hold is None else shown | {"hold": public_hold(entry.account, entry.hold)}
+
+
+def public_hold(account: Account, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """`hold` of an answer, of what an entry or a hold itself says of it."""
+    return {
+        "id": summary["id"],
+        "actor": account.actor,
+        "amount": to_millicents(summary["amount"]),
+        "captured": to_millicents(summary["captured"]),
+        "status": summary["status"],
+        "expires_at": rfc3339(summary["expires_at_ms"]),
     }
 
 

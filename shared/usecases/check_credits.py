@@ -7,7 +7,7 @@ from shared.ledger.accounts import Account, AccountState
 from shared.ledger.amounts import to_millicents
 from shared.ledger.events import check_event
 from shared.ledger.ports import EventBus, Ledger
-from shared.ledger.reducer import as_of
+from shared.usecases.present_state import present_state
 
 Publishing: TypeAlias = Literal["all", "refused", "none"]
 
@@ -36,7 +36,7 @@ def check_credits(
 ) -> CreditAnswer:
     """Answers, and tells the bus what it answered. That the bus cannot be told never fails a check."""
     account = question.account
-    state = as_of(ledger.state(account) or AccountState(account), now_ms)
+    state = present_state(account, ledger, now_ms) or AccountState(account)
     is_allowed = state.available >= question.minimum
     body = _body(question, state, is_allowed=is_allowed)
     if publishing == "none" or (publishing == "refused" and is_allowed):

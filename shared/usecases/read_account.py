@@ -4,23 +4,26 @@ from typing import Any
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.amounts import to_millicents
-from shared.ledger.entries import public_balance
+from shared.ledger.entries import public_balance, public_hold
 from shared.ledger.errors import AccountNotFound
 from shared.ledger.grants import Grant
 from shared.ledger.ports import Ledger
-from shared.ledger.reducer import as_of
 from shared.ledger.times import rfc3339
+from shared.usecases.present_state import present_account
 
 
 def read_account(account: Account, ledger: Ledger, now_ms: int) -> dict[str, Any]:
     """Raises AccountNotFound."""
-    state = as_of(known_state(account, ledger), now_ms)
+    present = present_account(account, ledger, now_ms)
+    if present is None:
+        raise _unknown(account)
+    state = present.state
     return {
         "actor": account.actor,
         **public_balance(state.balances),
         "overdraft_limit": to_millicents(state.overdraft_limit),
         "grants": [_public_grant(grant) for grant in state.grants],
-        "holds": [],
+        "holds": [public_hold(account, hold.summary) for hold in present.holds],
         "seq": state.seq,
     }
 
@@ -29,8 +32,12 @@ def known_state(account: Account, ledger: Ledger) -> AccountState:
     """The stored state. Raises AccountNotFound for an actor for whom nothing was ever recorded."""
     state = ledger.state(account)
     if state is None:
-        raise AccountNotFound(f"nothing was ever recorded for {account.actor}")
+        raise _unknown(account)
     return state
+
+
+def _unknown(account: Account) -> AccountNotFound:
+    return AccountNotFound(f"nothing was ever recorded for {account.actor}")
 
 
 def _public_grant(grant: Grant) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.ledger.amounts import to_millicents
-from shared.ledger.entries import Entry, public_balance, public_entry
+from shared.ledger.entries import Entry, public_balance, public_entry, public_hold
 from shared.ledger.operations import GrantCredits, Operation
 from shared.ledger.ports import Ledger
 from shared.ledger.protocol import Recorded
@@ -17,6 +17,8 @@ def record_operation(operation: Operation, ledger: Ledger, now_ms: int) -> Recor
 def effect_of(entry: Entry) -> dict[str, Any]:
     """What an entry did, as the API says it. Made of the entry alone: a replay says the same word for word."""
     effect: dict[str, Any] = {"entry": public_entry(entry), "balance": public_balance(entry.after)}
+    if entry.hold is not None:
+        effect["hold"] = public_hold(entry.account, entry.hold)
     if entry.outcome == "partial":
         effect["shortfall"] = to_millicents(entry.shortfall)
     if isinstance(entry.terms, GrantCredits) and not entry.is_refused:

@@ -92,10 +92,12 @@ def test_a_charge_above_what_is_there_is_refused_with_the_figures(funded: World)
         "status": 402,
         "detail": "the charge was refused and nothing was taken",
         "code": "insufficient_credits",
+        "reason": "insufficient_credits",
         "required": Decimal("1000.001"),
         "available": 1000,
         "held": 0,
         "shortfall": Decimal("0.001"),
+        "largest_affordable": 1000,
     }
     assert available(funded) == 1000
 

@@ -14,6 +14,10 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None, dict[str, str] | None]] 
     "check": ("POST", "/v1/check", {"actor": ALICE}, None),
     "cost": ("POST", "/v1/cost", {"actor": ALICE, "cost": 1}, None),
     "funding": ("POST", "/v1/funding", {"actor": ALICE, "amount": 1}, None),
+    "hold": ("POST", "/v1/holds", {"actor": ALICE, "amount": 1}, None),
+    "release": ("POST", "/v1/holds/h2/release", {"actor": ALICE}, None),
+    "refund": ("POST", "/v1/refunds", {"actor": ALICE, "charge": "k"}, None),
+    "batch": ("POST", "/v1/cost/batch", {"charges": [{"key": "k", "actor": ALICE, "cost": 1}]}, None),
     "account": ("GET", f"/v1/accounts/{ALICE}", None, None),
     "entries": ("GET", f"/v1/accounts/{ALICE}/entries", None, None),
     "operation": ("GET", "/v1/operations/k", None, {"actor": ALICE}),
@@ -34,7 +38,7 @@ class BrokenLedger:
 
 
 def send(world: World, monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> Any:
-    for function in ("check", "cost", "funding", "accounts"):
+    for function in ("check", "cost", "funding", "holds", "accounts"):
         runtime = dataclasses.replace(world.modules[function].runtime, ledger=BrokenLedger(error))
         monkeypatch.setattr(world.modules[function], "runtime", runtime)
     method, path, body, query = CALLS[name]

@@ -11,6 +11,12 @@ CALLS: dict[str, tuple[str, str, dict[str, Any] | None, dict[str, str] | None, s
     "cost": ("POST", "/v1/cost", {"actor": ALICE, "cost": 1}, None, "credits/charge"),
     "update": ("POST", "/v1/funding", {"actor": ALICE, "old_amount": 100, "new_amount": 200}, None, "credits/fund"),
     "grant": ("POST", "/v1/funding", {"actor": ALICE, "amount": 5}, None, "credits/fund"),
+    "hold": ("POST", "/v1/holds", {"actor": ALICE, "amount": 1}, None, "credits/charge"),
+    "capture": ("POST", "/v1/holds/h2/capture", {"actor": ALICE}, None, "credits/charge"),
+    "release": ("POST", "/v1/holds/h2/release", {"actor": ALICE}, None, "credits/charge"),
+    "extend": ("POST", "/v1/holds/h2/extend", {"actor": ALICE, "ttl_s": 60}, None, "credits/charge"),
+    "refund": ("POST", "/v1/refunds", {"actor": ALICE, "charge": "spent"}, None, "credits/charge"),
+    "void": ("POST", "/v1/grants/g1/void", {"actor": ALICE}, None, "credits/fund"),
     "account": ("GET", f"/v1/accounts/{ALICE}", None, None, "credits/read"),
     "entries": ("GET", f"/v1/accounts/{ALICE}/entries", None, None, "credits/read"),
     "audit": ("GET", f"/v1/accounts/{ALICE}/audit", None, None, "credits/read"),
@@ -21,7 +27,10 @@ OTHER_SCOPE = {"credits/read": "credits/charge", "credits/charge": "credits/fund
 
 @pytest.fixture
 def funded(world: World) -> World:
+    """Alice has 100 millicents, of which 10 are held as h2 and 5 were spent."""
     world.fund({"actor": ALICE, "old_amount": 0, "new_amount": 100}, key="paid-in")
+    world.hold({"actor": ALICE, "amount": 10})
+    world.cost({"actor": ALICE, "cost": 5}, key="spent")
     return world
 
 
@@ -78,6 +87,12 @@ def test_the_scope_of_the_call_suffices_and_so_does_admin(funded: World, name: s
         assert send(funded, name, claims).status == 200
 
 
+@pytest.mark.parametrize("claims", [None, service("credits/read"), service("credits/fund")])
+def test_a_batch_needs_the_scope_of_a_charge(funded: World, claims: dict[str, Any] | None) -> None:
+    answer = funded.batch([{"key": "k", "actor": ALICE, "cost": 1}], claims=claims)
+    assert answer.status == (401 if claims is None else 403)
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_an_end_user_is_its_own_actor(funded: World, name: str) -> None:
     assert send(funded, name, end_user()).status in {200, 201}
@@ -102,7 +117,7 @@ def test_tenants_do_not_see_each_other(funded: World) -> None:
     assert funded.get(f"/v1/accounts/{ALICE}", claims=other).status == 404
     funded.fund({"actor": ALICE, "old_amount": 0, "new_amount": 7}, claims=other)
     assert funded.get(f"/v1/accounts/{ALICE}", claims=other).body["available"] == 7
-    assert funded.get(f"/v1/accounts/{ALICE}").body["available"] == 100
+    assert funded.get(f"/v1/accounts/{ALICE}").body["available"] == 85
 
 
 @pytest.mark.parametrize("tenant", ["", "a#ACTOR#b", "a b", "a\n", None, 5])

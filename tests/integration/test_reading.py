@@ -166,7 +166,7 @@ def test_an_operation_that_was_never_recorded_is_not_found(busy: World) -> None:
         (f"/v1/accounts/{ALICE}/entries", {"limit": "1.0"}, {"query.limit"}),
         (f"/v1/accounts/{ALICE}/entries", {"limit": ""}, {"query.limit"}),
         (f"/v1/accounts/{ALICE}/entries", {"limit": "1,2"}, {"query.limit"}),
-        (f"/v1/accounts/{ALICE}/entries", {"kind": "refund", "page": "2"}, {"query.kind", "query.page"}),
+        (f"/v1/accounts/{ALICE}/entries", {"kind": "gift", "page": "2"}, {"query.kind", "query.page"}),
         (f"/v1/accounts/{ALICE}/entries", {"after": "5"}, {"query.after"}),
         (f"/v1/accounts/{ALICE}/entries", {"after": "!"}, {"query.after"}),
         (f"/v1/accounts/{ALICE}/entries", {"after": "MDU"}, {"query.after"}),

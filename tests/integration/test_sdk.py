@@ -1,28 +1,39 @@
 """The client against the functions themselves: each understands what the other writes."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from millicent import (
+    BatchCharge,
     Clock,
+    ExceedsCharge,
+    ExceedsHold,
     FundingConflict,
+    HoldEnded,
     InsufficientCredits,
     KeyReused,
     Millicent,
     NotFound,
+    OutcomeUnknown,
+    ReferenceNotFound,
+    RetryPolicy,
     ValidationFailed,
     WouldOverdraw,
 )
-from millicent.replay import Usage, replay
+from millicent.cli import main
+from millicent.cli.invocation import Invocation
+from millicent.replay import HoldTerms, Terms, Usage, replay
 from tests.integration.world import World
 
 
-@pytest.fixture
-def client(world: World) -> Iterator[Millicent]:
+def transport_to(world: World) -> httpx.MockTransport:
     def handle(request: httpx.Request) -> httpx.Response:
         answer = world.call(
             request.method,
@@ -33,11 +44,17 @@ def client(world: World) -> Iterator[Millicent]:
         )
         return httpx.Response(answer.status, headers=dict(answer.headers), text=answer.text)
 
-    def never_wait(_: float) -> None:
-        pytest.fail("the service gave no certain answer")
+    return httpx.MockTransport(handle)
 
-    transport, clock = httpx.MockTransport(handle), Clock(sleep=never_wait)
-    with Millicent("http://127.0.0.1:9", "token", transport=transport, clock=clock) as client:
+
+def never_wait(_: float) -> None:
+    pytest.fail("the service gave no certain answer")
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[Millicent]:
+    clock = Clock(sleep=never_wait)
+    with Millicent("http://127.0.0.1:9", "token", transport=transport_to(world), clock=clock) as client:
         yield client
 
 
@@ -114,3 +131,232 @@ def test_replayed_usage_is_on_the_record_once(client: Millicent) -> None:
     assert (first.charged, first.charged_microcents) == (3, 3 * 137_500)
     assert (second.charged, second.replayed) == (0, 3)
     assert client.account("user:alice").spent == Decimal("412.5")
+
+
+def test_a_hold_is_placed_extended_and_captured(client: Millicent) -> None:
+    client.grant("user:alice", 100)
+    placed = client.hold("user:alice", 40, ttl_s=60, meter="llm")
+    assert placed.hold is not None
+    assert (placed.hold.amount, placed.hold.status, placed.balance.held) == (Decimal(40), "open", Decimal(40))
+    assert client.account("user:alice").holds == (placed.hold,)
+    extended = client.extend("user:alice", placed.hold.id, 600)
+    assert extended.hold is not None
+    assert extended.hold.expires_at > placed.hold.expires_at
+    captured = client.capture("user:alice", placed.hold.id, "12.5", key="capture")
+    assert (captured.entry.amount, captured.balance.available) == (Decimal("-12.5"), Decimal("87.5"))
+    with pytest.raises(HoldEnded) as ended:
+        client.release("user:alice", placed.hold.id)
+    assert ended.value.code == "hold_captured"
+    assert client.refund("user:alice", "capture", 2).entry.amount == Decimal(2)
+    with pytest.raises(ExceedsCharge):
+        client.refund("user:alice", "capture", 11)
+    with pytest.raises(ReferenceNotFound):
+        client.refund("user:alice", "never")
+
+
+def test_a_hold_above_its_account_tells_the_most_that_could_be_held(client: Millicent) -> None:
+    client.grant("user:alice", 30)
+    with pytest.raises(InsufficientCredits) as short:
+        client.hold("user:alice", 40)
+    assert short.value.largest_affordable == Decimal(30)
+    receipt = client.hold("user:alice", 40, minimum_amount=10)
+    assert (receipt.entry.amount, receipt.shortfall) == (Decimal(-30), Decimal(10))
+
+
+def test_a_grant_is_voided(client: Millicent) -> None:
+    granted = client.grant("user:alice", 30).grant
+    assert granted is not None
+    assert client.void_grant("user:alice", granted.id, reason="mistake").balance.funded == 0
+    with pytest.raises(ReferenceNotFound):
+        client.void_grant("user:alice", granted.id)
+
+
+def test_what_a_block_captures_is_charged_and_the_rest_returned(client: Millicent) -> None:
+    client.grant("user:alice", 100)
+    with client.holding("user:alice", 40) as held:
+        assert client.account("user:alice").held == Decimal(40)
+        held.capture(15)
+    account = client.account("user:alice")
+    assert (account.available, account.held, account.spent) == (Decimal(85), Decimal(0), Decimal(15))
+
+
+def test_a_block_that_fails_or_captures_nothing_costs_nothing(client: Millicent) -> None:
+    client.grant("user:alice", 100)
+    with pytest.raises(ZeroDivisionError), client.holding("user:alice", 40):
+        raise ZeroDivisionError
+    with client.holding("user:alice", 40):
+        pass
+    with pytest.raises(ExceedsHold), client.holding("user:alice", 40) as held:
+        held.capture(41)
+    account = client.account("user:alice")
+    assert (account.available, account.held, account.spent) == (Decimal(100), Decimal(0), Decimal(0))
+
+
+def test_a_hold_that_is_over_before_its_block_does_not_fail_the_block(client: Millicent) -> None:
+    client.grant("user:alice", 100)
+    with client.holding("user:alice", 40) as held:
+        client.release("user:alice", held.hold.id)
+
+
+def test_the_same_block_again_with_its_key_is_applied_once(client: Millicent) -> None:
+    client.grant("user:alice", 100)
+    for _ in range(2):
+        with client.holding("user:alice", 40, key="work-1") as held:
+            held.capture(15)
+    assert client.account("user:alice").spent == Decimal(15)
+
+
+def test_a_batch_answers_for_each_charge(client: Millicent) -> None:
+    client.grant("user:alice", 100)
+    charges = [
+        BatchCharge(actor="user:alice", cost=10, key="a", meter="llm"),
+        BatchCharge(actor="user:alice", cost=1000, key="b"),
+        BatchCharge(actor="user:alice", cost="-1", key="c"),
+        BatchCharge(actor="user:alice", cost=1000, key="d", if_insufficient="partial"),
+    ]
+    applied, refused, wrong, partial = client.charge_batch(charges)
+    assert applied.entry is not None
+    assert (applied.key, applied.entry.amount, applied.replayed) == ("a", Decimal(-10), False)
+    assert refused.problem is not None
+    assert (refused.status, refused.problem.largest_affordable) == (402, Decimal(90))
+    assert wrong.problem is not None
+    assert [error.path for error in wrong.problem.errors] == ["$.charges[2].cost"]
+    assert partial.shortfall == Decimal(910)
+    assert [result.replayed for result in client.charge_batch(charges)] == [True, True, False, True]
+
+
+def test_more_charges_than_a_call_takes_go_in_several(client: Millicent) -> None:
+    client.grant("user:alice", 100)
+    charges = [
+        BatchCharge(actor="user:alice", cost="0.001", key=f"c{n}", metadata={"x": "y" * 1000}) for n in range(300)
+    ]
+    assert [result.status for result in client.charge_batch(charges)] == [201] * 300
+
+
+@pytest.fixture
+def flaky(world: World) -> Iterator[Callable[[list[Any]], Millicent]]:
+    """Makes a client whose batches are first answered by what is in the list."""
+    made: list[Millicent] = []
+
+    def make(instead: list[Any]) -> Millicent:
+        inner = transport_to(world)
+
+        def handle(request: httpx.Request) -> httpx.Response:
+            if request.url.path == "/v1/cost/batch" and instead:
+                answer = instead.pop(0)
+                return answer(inner.handle_request(request), request)  # type: ignore[no-any-return]
+            return inner.handle_request(request)
+
+        now = [0.0]
+
+        def sleep(seconds: float) -> None:
+            now[0] += seconds
+
+        clock = Clock(now_s=lambda: now[0], sleep=sleep, uniform=lambda _, longest: longest)
+        transport, policy = httpx.MockTransport(handle), RetryPolicy(deadline_s=5)
+        made.append(Millicent("http://127.0.0.1:9", "token", transport=transport, clock=clock, retry=policy))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+def no_time_for_the_last(answer: httpx.Response, _: httpx.Request) -> httpx.Response:
+    results = json.loads(answer.content)["results"]
+    late = {"key": results[-1]["key"], "status": 503, "problem": {"status": 503, "code": "ledger_unavailable"}}
+    return httpx.Response(200, json={"results": [*results[:-1], late]})
+
+
+def lost(_: httpx.Response, request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadError("connection reset", request=request)
+
+
+def test_what_a_batch_had_no_time_for_is_sent_again(flaky: Callable[[list[Any]], Millicent]) -> None:
+    client = flaky([no_time_for_the_last])
+    client.grant("user:alice", 100)
+    results = client.charge_batch([BatchCharge(actor="user:alice", cost=1, key=key) for key in ("a", "b")])
+    assert [(each.key, each.status) for each in results] == [("a", 201), ("b", 200)]
+    assert client.account("user:alice").spent == Decimal(2)
+
+
+def test_a_batch_whose_answer_is_lost_is_sent_again_and_else_unknown(flaky: Callable[[list[Any]], Millicent]) -> None:
+    client = flaky([lost])
+    client.grant("user:alice", 100)
+    charges = [BatchCharge(actor="user:alice", cost=1, key=key) for key in ("a", "b")]
+    assert [each.status for each in client.charge_batch(charges)] == [200, 200]
+    with pytest.raises(OutcomeUnknown):
+        flaky([lost] * 100).charge_batch(charges)
+    assert client.account("user:alice").spent == Decimal(2)
+
+
+AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def usage(rows: int) -> list[Usage]:
+    return [Usage(f"run-{n}", f"user:{n % 2}", "gpt-4o", 374, 44, AT) for n in range(rows)]
+
+
+@pytest.mark.parametrize("terms", [Terms(batch=2), Terms(holds=HoldTerms())], ids=["batch", "holds"])
+def test_usage_that_is_replayed_otherwise_costs_the_same_and_once(client: Millicent, terms: Terms) -> None:
+    client.grant("user:0", 10_000)
+    client.grant("user:1", 200)
+    first = replay(client, usage(6), concurrency=1, terms=terms)
+    second = replay(client, usage(6), concurrency=1, terms=terms)
+    assert (first.charged, first.refused, first.charged_microcents) == (4, 2, 4 * 137_500)
+    assert (second.charged, second.refused, second.replayed) == (0, 0, 6)
+    assert client.account("user:0").spent == Decimal("412.5")
+    assert client.account("user:1").held == 0
+    assert (first.holds, first.captures) == ((4, 4) if terms.holds else (0, 0))
+    assert (second.holds, second.captures) == (0, 0)
+
+
+def test_a_hold_is_for_the_most_that_a_row_may_cost(client: Millicent) -> None:
+    client.grant("user:0", 10_000)
+    replay(client, usage(1), concurrency=1, terms=Terms(holds=HoldTerms(max_output_tokens=100)))
+    # $2.50 and $10 a million: 93.5 millicents for the input, 1 for each token of output.
+    assert [entry.amount for entry in client.entries("user:0", kind="hold")] == [Decimal("-193.5")]
+
+
+def test_work_beyond_its_hold_is_charged_all_the_same(client: Millicent) -> None:
+    client.grant("user:0", 10_000)
+    summary = replay(client, usage(1), concurrency=1, terms=Terms(holds=HoldTerms(max_output_tokens=1)))
+    assert summary.charged_microcents == 137_500
+
+
+@pytest.fixture
+def run(world: World) -> Callable[..., Any]:
+    def invoke(*arguments: str) -> Any:
+        invocation = Invocation(transport=transport_to(world), clock=Clock(sleep=never_wait))
+        result = CliRunner().invoke(main, ["--url", "http://127.0.0.1:9", "--token", "t", *arguments], obj=invocation)
+        return result.exit_code, result.stdout
+
+    return invoke
+
+
+def test_the_command_line_holds_captures_releases_refunds_and_voids(run: Callable[..., Any]) -> None:
+    assert run("fund", "user:alice", "--amount", "100")[0] == 0
+    code, shown = run("hold", "user:alice", "40", "--ttl", "60", "--meter", "llm")
+    assert (code, "h2" in shown, "open" in shown) == (0, True, True)
+    assert "h2" in run("account", "user:alice")[1]
+    assert run("extend", "user:alice", "h2", "--ttl", "600")[0] == 0
+    assert run("capture", "user:alice", "h2", "--amount", "41")[0] == 1
+    code, shown = run("capture", "user:alice", "h2", "--amount", "15", "--key", "capture", "--json")
+    assert (code, json.loads(shown.splitlines()[-1])["hold"]["status"]) == (0, "captured")
+    assert run("release", "user:alice", "h2")[0] == 1
+    assert run("release", "user:alice", "h9")[0] == 5
+    assert run("refund", "user:alice", "capture", "--amount", "5")[0] == 0
+    assert run("refund", "user:alice", "capture", "--amount", "11")[0] == 1
+    code, shown = run("void", "user:alice", "g1", "--json")
+    assert (code, json.loads(shown.splitlines()[-1])["balance"]["available"]) == (0, 0)
+
+
+def test_the_command_line_replays_in_batches_or_with_holds_but_not_both(run: Callable[..., Any], tmp_path: Any) -> None:
+    file = tmp_path / "usage.csv"
+    file.write_text("actor,model,input_tokens,output_tokens\nuser:0,gpt-4o,374,44\n")
+    run("fund", "user:0", "--amount", "10000")
+    for options, holds in ((("--batch", "5"), 0), (("--holds", "--hold-factor", "3"), 1)):
+        code, shown = run("replay", str(file), "--run-id", options[0], *options)
+        summary = json.loads(shown.splitlines()[-1])
+        assert (code, summary["charged"], summary["holds"], summary["captures"]) == (0, 1, holds, holds)
+    assert run("replay", str(file), "--batch", "5", "--holds")[0] == 2

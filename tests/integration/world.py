@@ -41,7 +41,10 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "POWERTOOLS_LOG_LEVEL": "INFO",
 }
 
-FUNCTIONS: Final = ("check", "cost", "funding", "accounts", "outbox", "audit")
+INDEXES: Final = {"entries-by-seq": "entry_seq", "open-holds": "open_until"}
+FUNCTIONS: Final = ("check", "cost", "funding", "holds", "accounts", "outbox", "audit")
+FUNCTION_OF: Final = {"refunds": "cost", "grants": "funding"}
+"""Where the path does not name it."""
 ALL_SCOPES: Final = "credits/read credits/charge credits/fund"
 SERVICE: Final[Mapping[str, Any]] = {"sub": "billing", "client_id": "billing", "scope": ALL_SCOPES}
 
@@ -54,6 +57,10 @@ class Context:
     memory_limit_in_mb: int = 256
     invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:millicent"
     aws_request_id: str = "8a7f1d3e-0000-4000-8000-000000000000"
+    remaining_ms: int = 15_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
 
 
 @lru_cache
@@ -86,17 +93,18 @@ def _create_tables() -> None:
     dynamodb.create_table(
         TableName=LEDGER_TABLE,
         KeySchema=keys,
-        AttributeDefinitions=[*texts, {"AttributeName": "entry_seq", "AttributeType": "N"}],
+        AttributeDefinitions=[*texts, *({"AttributeName": name, "AttributeType": "N"} for name in INDEXES.values())],
         BillingMode="PAY_PER_REQUEST",
         GlobalSecondaryIndexes=[
             {
-                "IndexName": "entries-by-seq",
+                "IndexName": index,
                 "KeySchema": [
                     {"AttributeName": "pk", "KeyType": "HASH"},
-                    {"AttributeName": "entry_seq", "KeyType": "RANGE"},
+                    {"AttributeName": ordered_by, "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "ALL"},
             }
+            for index, ordered_by in INDEXES.items()
         ],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )
@@ -163,6 +171,22 @@ class World:
     def fund(self, body: object, key: str | None = None, **how: Any) -> Answer:
         return self.call("POST", "/v1/funding", body, key=key or new_key(), **how)
 
+    def hold(self, body: object, key: str | None = None, **how: Any) -> Answer:
+        return self.call("POST", "/v1/holds", body, key=key or new_key(), **how)
+
+    def change_hold(self, hold: str, how_it_changes: str, body: object, key: str | None = None, **how: Any) -> Answer:
+        """`how_it_changes` is capture, release or extend."""
+        return self.call("POST", f"/v1/holds/{hold}/{how_it_changes}", body, key=key or new_key(), **how)
+
+    def refund(self, body: object, key: str | None = None, **how: Any) -> Answer:
+        return self.call("POST", "/v1/refunds", body, key=key or new_key(), **how)
+
+    def void(self, grant: str, body: object, key: str | None = None, **how: Any) -> Answer:
+        return self.call("POST", f"/v1/grants/{grant}/void", body, key=key or new_key(), **how)
+
+    def batch(self, charges: object, **how: Any) -> Answer:
+        return self.call("POST", "/v1/cost/batch", {"charges": charges}, **how)
+
     def get(self, path: str, **how: Any) -> Answer:
         return self.call("GET", path, **how)
 
@@ -224,7 +248,7 @@ def _jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def function_of(path: str) -> str:
     name = path.split("/")[2]
-    return name if name in FUNCTIONS else "accounts"
+    return FUNCTION_OF.get(name, name if name in FUNCTIONS else "accounts")
 
 
 def new_key() -> str:

@@ -8,10 +8,12 @@ from tests.template.loading import FUNCTIONS, actions, listed, of_type, properti
 
 LOG: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
 MUTATE: Final = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"}
+FIND_HOLDS: Final = {"dynamodb:Query"}
 MAY: Final = {
-    "Check": {"dynamodb:GetItem", "events:PutEvents"},
-    "Cost": MUTATE,
-    "Funding": MUTATE,
+    "Check": {"dynamodb:GetItem", "events:PutEvents"} | FIND_HOLDS,
+    "Cost": MUTATE | FIND_HOLDS,
+    "Funding": MUTATE | FIND_HOLDS,
+    "Holds": MUTATE | FIND_HOLDS,
     "Accounts": {"dynamodb:GetItem", "dynamodb:Query"},
     "Outbox": {
         "dynamodb:DescribeStream",
@@ -100,7 +102,16 @@ def test_only_mutations_write_to_the_ledger() -> None:
     assert {where for where, action, target in _granted() if target == LEDGER and action in writes} == {
         "CostRole",
         "FundingRole",
+        "HoldsRole",
     }
+
+
+@pytest.mark.parametrize("name", ["Check", "Cost", "Funding", "Holds"])
+def test_of_all_there_is_in_the_ledger_those_that_spend_may_list_open_holds_alone(name: str) -> None:
+    listed_from = [
+        target for where, action, target in _granted() if (where, action) == (f"{name}Role", "dynamodb:Query")
+    ]
+    assert listed_from == [{"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"}]
 
 
 def test_the_audit_function_cannot_reach_the_ledger() -> None:

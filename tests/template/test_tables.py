@@ -45,11 +45,13 @@ def test_the_ledger_streams_what_was_written() -> None:
     assert properties("LedgerTable")["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
 
 
-def test_entries_are_indexed_whole_by_their_sequence() -> None:
-    (index,) = properties("LedgerTable")["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == "entries-by-seq"
-    assert _keys(index["KeySchema"]) == [("pk", "HASH"), ("entry_seq", "RANGE")]
-    assert index["Projection"] == {"ProjectionType": "ALL"}
+def test_entries_are_indexed_whole_by_their_sequence_and_open_holds_by_their_end() -> None:
+    indexes = properties("LedgerTable")["GlobalSecondaryIndexes"]
+    assert {index["IndexName"]: _keys(index["KeySchema"]) for index in indexes} == {
+        "entries-by-seq": [("pk", "HASH"), ("entry_seq", "RANGE")],
+        "open-holds": [("pk", "HASH"), ("open_until", "RANGE")],
+    }
+    assert [index["Projection"] for index in indexes] == [{"ProjectionType": "ALL"}] * 2
 
 
 def test_the_audit_table_itself_refuses_that_anyone_changes_or_removes_a_row() -> None:

@@ -1,8 +1,11 @@
 """The client: one method for each call of the API."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from importlib.metadata import version
+from itertools import count
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 from urllib.parse import quote
@@ -12,16 +15,19 @@ import msgspec
 
 from millicent.amounts import Amount, wire_text
 from millicent.endpoint import find_endpoint
-from millicent.errors import UnexpectedAnswer
+from millicent.errors import HoldEnded, UnexpectedAnswer
 from millicent.keys import new_key
 from millicent.models import (
     Account,
     AuditPage,
     AuditTrail,
+    BatchResult,
+    BatchResults,
     CheckResult,
     Entry,
     EntryPage,
     Health,
+    Hold,
     Operation,
     Receipt,
 )
@@ -30,12 +36,63 @@ from millicent.tokens import BearerAuth, Token
 from millicent.transport import Call, Params, Transport, is_replayed
 
 IfInsufficient: TypeAlias = Literal["refuse", "overdraw", "partial"]
+Overrun: TypeAlias = Literal["refuse", "charge"]
 Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
+
+Wire: TypeAlias = Mapping[str, object]
+"""A part of a request as it is sent."""
 
 _Answer = TypeVar("_Answer")
 _USER_AGENT: Final = f"millicent-python/{version('millicent')}"
 _MAX_PAGE: Final = 100
+_MAX_BATCH: Final = 1000
+_MAX_BATCH_BYTES: Final = 256 * 1024 - len('{"charges":[]}')
 _KEEP_ALIVE_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCharge:
+    """One cost of a batch, with its own idempotency key."""
+
+    actor: str
+    cost: Amount
+    if_insufficient: IfInsufficient = "refuse"
+    check_id: str | None = None
+    app: str | None = None
+    meter: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    key: str = field(default_factory=new_key)
+
+    @property
+    def wire(self) -> dict[str, object]:
+        """As the API takes it."""
+        members = {each.name: getattr(self, each.name) for each in fields(self)} | {"cost": wire_text(self.cost)}
+        return {name: value for name, value in members.items() if value is not None}
+
+
+class Holding:
+    """An open hold within a block. `hold` is what was set aside."""
+
+    def __init__(self, client: "Millicent", placed: Receipt, key: str) -> None:
+        if placed.hold is None:
+            raise UnexpectedAnswer("the service placed a hold and did not say which", key)
+        self.hold: Hold = placed.hold
+        self._client = client
+        self._key = key
+        self._is_captured = False
+
+    def capture(self, amount: Amount | None = None, **terms: Any) -> Receipt:  # noqa: ANN401 - those of Millicent.capture
+        """Charges what the work cost, as `Millicent.capture` does. A refusal leaves the hold to be released."""
+        receipt = self._client.capture(self.hold.actor, self.hold.id, amount, key=f"{self._key}.capture", **terms)
+        self._is_captured = True
+        return receipt
+
+    def release(self) -> None:
+        """Returns what is held, unless it was captured or is over."""
+        if self._is_captured:
+            return
+        with suppress(HoldEnded):
+            self._client.release(self.hold.actor, self.hold.id, key=f"{self._key}.release")
 
 
 class Millicent:
@@ -68,7 +125,8 @@ class Millicent:
             # A proxy of the environment's cannot reach this machine's own loopback.
             trust_env=not endpoint.is_on_this_machine,
         )
-        self._transport = Transport(self._http, retry or RetryPolicy(), clock or Clock())
+        self._policy, self._clock = retry or RetryPolicy(), clock or Clock()
+        self._transport = Transport(self._http, self._policy, self._clock)
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +172,118 @@ class Millicent:
             "metadata": metadata,
         }
         return self._mutate("/v1/cost", body, key)
+
+    def charge_batch(self, charges: Iterable[BatchCharge]) -> tuple[BatchResult, ...]:
+        """Records many costs in as few calls as the service takes; each result is as if its charge had come alone.
+
+        What the service had no time for is sent again, with its key, until the deadline. Raises OutcomeUnknown where an
+        answer is lost; the same charges again are safe.
+        """
+        return tuple(result for part in _parts(charges) for result in self._charge_part(part))
+
+    def _charge_part(self, part: Sequence[Wire]) -> list[BatchResult]:
+        results: dict[int, BatchResult] = {}
+        waiting = list(range(len(part)))
+        deadline_s = self._clock.now_s() + self._policy.deadline_s
+        for attempt in count():
+            call = Call("POST", "/v1/cost/batch", {"charges": [part[place] for place in waiting]}, is_batch=True)
+            results.update(zip(waiting, self._answer(call, BatchResults).results, strict=True))
+            waiting = [place for place in waiting if results[place].is_open]
+            pause_s = self._clock.uniform(0.0, self._policy.longest_pause_s(attempt))
+            if not waiting or self._clock.now_s() + pause_s >= deadline_s:
+                break
+            self._clock.sleep(pause_s)
+        return [results[place] for place in range(len(part))]
+
+    def hold(  # noqa: PLR0913 - one option for each field of the API
+        self,
+        actor: str,
+        amount: Amount,
+        *,
+        minimum_amount: Amount | None = None,
+        ttl_s: int | None = None,
+        app: str | None = None,
+        meter: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> Receipt:
+        """Sets credits aside until they are captured or released, or `ttl_s` is over (by default 600 seconds).
+
+        With a `minimum_amount` the hold takes what is there, at least that much. Raises InsufficientCredits.
+        """
+        body = {
+            "actor": actor,
+            "amount": wire_text(amount),
+            "minimum_amount": _optional_amount(minimum_amount),
+            "ttl_s": ttl_s,
+            "app": app,
+            "meter": meter,
+            "metadata": metadata,
+        }
+        return self._mutate("/v1/holds", body, key)
+
+    def capture(  # noqa: PLR0913 - one option for each field of the API
+        self,
+        actor: str,
+        hold: str,
+        amount: Amount | None = None,
+        *,
+        overrun: Overrun = "refuse",
+        app: str | None = None,
+        meter: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> Receipt:
+        """Charges `amount` of the hold (by default all of it) and returns the rest.
+
+        More than is held raises ExceedsHold, unless `overrun` is `charge`: then the excess is charged like any cost.
+        Raises HoldEnded for a hold that was captured, released or is over.
+        """
+        body = {
+            "actor": actor,
+            "amount": _optional_amount(amount),
+            "overrun": overrun,
+            "app": app,
+            "meter": meter,
+            "metadata": metadata,
+        }
+        return self._mutate(f"{_hold_path(hold)}/capture", body, key)
+
+    def release(self, actor: str, hold: str, *, key: str | None = None) -> Receipt:
+        """Returns all that is held. Raises HoldEnded."""
+        return self._mutate(f"{_hold_path(hold)}/release", {"actor": actor}, key)
+
+    def extend(self, actor: str, hold: str, ttl_s: int, *, key: str | None = None) -> Receipt:
+        """Lets the hold last `ttl_s` from now, if it would not last longer anyway. Raises HoldEnded."""
+        return self._mutate(f"{_hold_path(hold)}/extend", {"actor": actor, "ttl_s": ttl_s}, key)
+
+    @contextmanager
+    def holding(self, actor: str, amount: Amount, *, key: str | None = None, **terms: Any) -> Iterator[Holding]:  # noqa: ANN401 - those of hold()
+        """A hold for the length of a block: what the block does not capture is released when it ends, however it ends.
+
+        `terms` are those of `hold`. The keys of capture and release derive from `key`, so that the same block again,
+        with the same key, is applied once. Raises InsufficientCredits before the block is entered.
+        """
+        key = key or new_key()
+        placed = self.hold(actor, amount, key=key, **terms)
+        holding = Holding(self, placed, key)
+        try:
+            yield holding
+        finally:
+            holding.release()
+
+    def refund(self, actor: str, charge: str, amount: Amount | None = None, *, key: str | None = None) -> Receipt:
+        """Gives back `amount` (by default what is left) of the charge or capture that was recorded under a key.
+
+        Raises ExceedsCharge, or ReferenceNotFound where nothing was charged under that key.
+        """
+        body = {"actor": actor, "charge": charge, "amount": _optional_amount(amount)}
+        return self._mutate("/v1/refunds", body, key)
+
+    def void_grant(self, actor: str, grant: str, *, reason: str | None = None, key: str | None = None) -> Receipt:
+        """Takes back what is left of a grant. Raises ReferenceNotFound for one that is not open."""
+        body = {"actor": actor, "reason": reason}
+        return self._mutate(f"/v1/grants/{quote(grant, safe='')}/void", body, key)
 
     def update_funding(
         self,
@@ -236,6 +406,26 @@ def _limits(max_connections: int) -> httpx.Limits:
     return httpx.Limits(
         max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=_KEEP_ALIVE_S
     )
+
+
+def _parts(charges: Iterable[BatchCharge]) -> Iterator[list[Wire]]:
+    """The charges in order, in calls within the bounds of the service."""
+    part: list[Wire] = []
+    size_bytes = 0
+    for charge in charges:
+        wire = charge.wire
+        its_bytes = len(msgspec.json.encode(wire)) + 1
+        if part and (len(part) == _MAX_BATCH or size_bytes + its_bytes > _MAX_BATCH_BYTES):
+            yield part
+            part, size_bytes = [], 0
+        part.append(wire)
+        size_bytes += its_bytes
+    if part:
+        yield part
+
+
+def _hold_path(hold: str) -> str:
+    return f"/v1/holds/{quote(hold, safe='')}"
 
 
 def _account_path(actor: str) -> str:

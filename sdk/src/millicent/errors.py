@@ -114,6 +114,7 @@ class InsufficientCredits(Refused):
         self.available = _given(problem.available, "available")
         self.held = _given(problem.held, "held")
         self.shortfall = _given(problem.shortfall, "shortfall")
+        self.largest_affordable = problem.largest_affordable
 
 
 class Conflict(Refused):
@@ -130,6 +131,22 @@ class FundingConflict(Conflict):
 
 class WouldOverdraw(Conflict):
     """409: the funding update would push the account below its limit."""
+
+
+class HoldEnded(Conflict):
+    """409: the hold was captured, released or has expired; `code` says which."""
+
+
+class ExceedsHold(Conflict):
+    """409: the capture is more than the hold, which stands as it was."""
+
+
+class ExceedsCharge(Conflict):
+    """409: the refund is more than what is left of the charge."""
+
+
+class ReferenceNotFound(NotFound, Refused):
+    """404: the hold, charge or grant that the operation speaks of is not there; written down, so final for the key."""
 
 
 class ValidationFailed(ApiError):
@@ -157,6 +174,14 @@ _BY_CODE: Final[Mapping[str | None, type[ApiError]]] = MappingProxyType(
         "insufficient_credits": InsufficientCredits,
         "funding_conflict": FundingConflict,
         "would_overdraw": WouldOverdraw,
+        "hold_captured": HoldEnded,
+        "hold_released": HoldEnded,
+        "hold_expired": HoldEnded,
+        "exceeds_hold": ExceedsHold,
+        "exceeds_charge": ExceedsCharge,
+        "hold_not_found": ReferenceNotFound,
+        "charge_not_found": ReferenceNotFound,
+        "grant_not_found": ReferenceNotFound,
         "idempotency_key_reused": KeyReused,
     }
 )

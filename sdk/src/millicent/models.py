@@ -46,6 +46,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     meter: str | None = None
     metadata: Mapping[str, Any] | None = None
     reason: str | None = None
+    hold: "Hold | None" = None
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,12 +96,14 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """A recorded mutation: its entry and the balance after it.
 
     `replayed` says that it had been recorded before, under the same key, and that nothing was applied again.
-    `shortfall` is what a partial charge could not take.
+    `shortfall` is what a partial charge, or a hold with a minimum, could not take. `hold` is what the operation made of
+    a hold, `grant` the grant that it made.
     """
 
     entry: Entry
     balance: Balance
     grant: Grant | None = None
+    hold: Hold | None = None
     shortfall: Decimal = Decimal(0)
     replayed: bool = False
 
@@ -139,6 +142,34 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     held: Decimal | None = None
     shortfall: Decimal | None = None
     funded: Decimal | None = None
+    reason: str | None = None
+    largest_affordable: Decimal | None = None
+
+
+class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one charge of a batch: its `entry`, or the `problem` that kept it from being one.
+
+    `status` is what the charge would have been answered alone; 429 and 503 leave it open: send it again, with its key.
+    `key` is None where the service could not read it.
+    """
+
+    key: str | None
+    status: int
+    replayed: bool = False
+    entry: Entry | None = None
+    problem: Problem | None = None
+    shortfall: Decimal = Decimal(0)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing certain is known of it yet."""
+        return self.status in {429, 503}
+
+
+class BatchResults(msgspec.Struct, frozen=True, kw_only=True):
+    """In the order of the charges."""
+
+    results: tuple[BatchResult, ...]
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

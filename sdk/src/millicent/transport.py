@@ -38,13 +38,17 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A mutation carries its idempotency `key`; what has none changes nothing. Members that are None are not sent."""
+    """A mutation carries its idempotency `key`, or each of its parts does (`is_batch`); what has none changes nothing.
+
+    Members that are None are not sent.
+    """
 
     method: str
     path: str
     body: Mapping[str, object] | None = None
     params: Params = field(default_factory=dict)
     key: str | None = None
+    is_batch: bool = False
 
 
 class _Gateway(msgspec.Struct):
@@ -190,14 +194,15 @@ def _given_up(call: Call, failure: _Inconclusive, may_have_applied: bool) -> Mil
         return failure.cause
     if not may_have_applied:
         return Unreachable(f"the service cannot be reached: {_words(failure.cause)}", call.key)
-    if call.key is None:
+    if call.key is None and not call.is_batch:
         return Unavailable(f"the service did not answer in time: {_words(failure.cause)}")
     return _outcome_unknown(call, failure.cause)
 
 
 def _outcome_unknown(call: Call, cause: Exception) -> MillicentError:
     return OutcomeUnknown(
-        f"whether this was recorded is unknown ({_words(cause)}); sending it again with the same key is safe", call.key
+        f"whether this was recorded is unknown ({_words(cause)}); sending it again with the same key is safe",
+        call.key,
     )
 
 

@@ -68,6 +68,8 @@ def test_the_azure_trace_needs_no_options_and_ends_with_a_table_and_a_json_line(
         "refused": 0,
         "replayed": 0,
         "failed": 0,
+        "holds": 0,
+        "captures": 0,
         "charged_microcents": 620_250,
         "replayed_microcents": 0,
         "shortfall_microcents": 0,

@@ -4,12 +4,13 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from millicent import Amount, Clock, Millicent, OutcomeUnknown, Receipt, RetryPolicy, Unauthenticated, Unreachable
 from millicent.replay import Progress, RowOutcome, Summary, Terms, UnknownModel, Usage, replay
+from millicent.replay.engine import Charger
 from tests.unit.sdk.fake_service import (
     TOKEN,
     URL,
@@ -179,7 +180,7 @@ def test_as_many_rows_are_under_way_at_once_as_asked_for() -> None:
             barrier.wait()
             raise OutcomeUnknown(f"{actor} waits", "key")
 
-    assert replay(Slow(), ROWS[:8], concurrency=8).failed == 8
+    assert replay(cast("Charger", Slow()), ROWS[:8], concurrency=8).failed == 8
 
 
 def test_no_rows_are_no_work(client: Millicent) -> None:

@@ -22,9 +22,9 @@ from millicent.cli.invocation import (
 from millicent.cli.output import print_facts, print_json, print_rows
 from millicent.cli.replay import replay
 from millicent.cli.values import AMOUNT, INSTANT, JSON_OBJECT
-from millicent.client import Category, IfInsufficient, Millicent
+from millicent.client import Category, IfInsufficient, Millicent, Overrun
 from millicent.errors import MillicentError
-from millicent.models import Account, AuditTrail, CheckResult, Entry, Operation, Receipt
+from millicent.models import Account, AuditTrail, CheckResult, Entry, Hold, Operation, Receipt
 
 _ENTRY_COLUMNS: Final[Mapping[str, str]] = {
     "seq": "right",
@@ -114,6 +114,97 @@ def cost(invocation: Invocation, /, actor: str, amount: str, **options: Any) -> 
     """Record that ACTOR used COST millicents."""
     with invocation.client() as client:
         receipt = client.charge(actor, amount, **options)
+    _show(invocation, receipt, _show_receipt)
+
+
+@main.command()
+@click.argument("actor")
+@click.argument("amount", type=AMOUNT)
+@click.option("--minimum", "minimum_amount", type=AMOUNT, help="Take what is there, at least this much.")
+@click.option("--ttl", "ttl_s", type=int, help="Seconds until the hold is over; the service's default is 600.")
+@_app_option
+@click.option("--meter", help="What is to be metered.")
+@click.option("--metadata", type=JSON_OBJECT, help="A JSON object to keep with the entry.")
+@key_option
+@json_option
+@pass_invocation
+def hold(invocation: Invocation, /, actor: str, amount: str, **options: Any) -> None:  # noqa: ANN401
+    """Set AMOUNT millicents of ACTOR aside, to be captured or released."""
+    with invocation.client() as client:
+        receipt = client.hold(actor, amount, **options)
+    _show(invocation, receipt, _show_receipt)
+
+
+@main.command()
+@click.argument("actor")
+@click.argument("hold_id", metavar="HOLD")
+@click.option("--amount", type=AMOUNT, help="What to charge; all that is held if left out.")
+@click.option("--overrun", type=click.Choice(get_args(Overrun)), default="refuse", show_default=True)
+@_app_option
+@click.option("--meter", help="What was metered.")
+@click.option("--metadata", type=JSON_OBJECT, help="A JSON object to keep with the entry.")
+@key_option
+@json_option
+@pass_invocation
+def capture(invocation: Invocation, /, actor: str, hold_id: str, **options: Any) -> None:  # noqa: ANN401
+    """Charge what is held in HOLD, or a part of it, and return the rest."""
+    with invocation.client() as client:
+        receipt = client.capture(actor, hold_id, **options)
+    _show(invocation, receipt, _show_receipt)
+
+
+@main.command()
+@click.argument("actor")
+@click.argument("hold_id", metavar="HOLD")
+@key_option
+@json_option
+@pass_invocation
+def release(invocation: Invocation, actor: str, hold_id: str, key: str) -> None:
+    """Return all that is held in HOLD."""
+    with invocation.client() as client:
+        receipt = client.release(actor, hold_id, key=key)
+    _show(invocation, receipt, _show_receipt)
+
+
+@main.command()
+@click.argument("actor")
+@click.argument("hold_id", metavar="HOLD")
+@click.option("--ttl", "ttl_s", type=int, required=True, help="Seconds from now until the hold is over.")
+@key_option
+@json_option
+@pass_invocation
+def extend(invocation: Invocation, actor: str, hold_id: str, ttl_s: int, key: str) -> None:
+    """Let HOLD last longer."""
+    with invocation.client() as client:
+        receipt = client.extend(actor, hold_id, ttl_s, key=key)
+    _show(invocation, receipt, _show_receipt)
+
+
+@main.command()
+@click.argument("actor")
+@click.argument("charge", metavar="CHARGE")
+@click.option("--amount", type=AMOUNT, help="What to give back; all that is left if left out.")
+@key_option
+@json_option
+@pass_invocation
+def refund(invocation: Invocation, actor: str, charge: str, amount: str | None, key: str) -> None:
+    """Give back what was charged to ACTOR under the key CHARGE, or a part of it."""
+    with invocation.client() as client:
+        receipt = client.refund(actor, charge, amount, key=key)
+    _show(invocation, receipt, _show_receipt)
+
+
+@main.command()
+@click.argument("actor")
+@click.argument("grant")
+@click.option("--reason", help="A note for the entry.")
+@key_option
+@json_option
+@pass_invocation
+def void(invocation: Invocation, actor: str, grant: str, reason: str | None, key: str) -> None:
+    """Take back what is left of GRANT."""
+    with invocation.client() as client:
+        receipt = client.void_grant(actor, grant, reason=reason, key=key)
     _show(invocation, receipt, _show_receipt)
 
 
@@ -258,6 +349,7 @@ def _show_receipt(receipt: Receipt) -> None:
             "outcome": entry.outcome,
             "shortfall": receipt.shortfall or None,
             "replayed": receipt.replayed,
+            **_hold_facts(receipt.hold),
             "available": balance.available,
             "held": balance.held,
             "funded": balance.funded,
@@ -266,6 +358,12 @@ def _show_receipt(receipt: Receipt) -> None:
             "key": entry.key,
         },
     )
+
+
+def _hold_facts(shown: Hold | None) -> dict[str, object]:
+    if shown is None:
+        return {}
+    return {"hold": shown.id, "hold is": shown.status, "hold until": shown.expires_at}
 
 
 def _show_account(shown: Account) -> None:
@@ -284,6 +382,9 @@ def _show_account(shown: Account) -> None:
         sides = {"grant": "left", "remaining": "right", "amount": "right", "priority": "right"}
         rows = ((g.id, g.remaining, g.amount, g.priority, g.category, g.expires_at) for g in shown.grants)
         print_rows("Grants", {**sides, "category": "left", "expires": "left"}, rows)
+    if shown.holds:
+        held = ((each.id, each.amount, each.expires_at) for each in shown.holds)
+        print_rows("Open holds", {"hold": "left", "amount": "right", "until": "left"}, held)
 
 
 def _show_entries(title: str, listed: list[Entry]) -> None:

@@ -35,6 +35,7 @@ EXIT_NOT_FOUND: Final = 5
 EXIT_INTERRUPTED: Final = 130
 
 _EXIT_CODES: Final[tuple[tuple[type[MillicentError], int], ...]] = (
+    (NotFound, EXIT_NOT_FOUND),
     (Refused, EXIT_REFUSED),
     (Unavailable, EXIT_UNAVAILABLE),
     (UnexpectedAnswer, EXIT_UNAVAILABLE),
@@ -42,7 +43,6 @@ _EXIT_CODES: Final[tuple[tuple[type[MillicentError], int], ...]] = (
     (Unauthenticated, EXIT_NOT_PERMITTED),
     (Forbidden, EXIT_NOT_PERMITTED),
     (TokenError, EXIT_NOT_PERMITTED),
-    (NotFound, EXIT_NOT_FOUND),
 )
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

@@ -30,6 +30,7 @@ from millicent.replay import (
     DEFAULT_MODEL,
     DEFAULT_SEED,
     Columns,
+    HoldTerms,
     Pricer,
     Progress,
     Reading,
@@ -72,6 +73,12 @@ def _column_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--limit", type=click.IntRange(1), help="Only the first rows.")
 @click.option("--concurrency", type=click.IntRange(1, 256), default=DEFAULT_CONCURRENCY, show_default=True)
 @click.option("--if-insufficient", type=click.Choice(get_args(IfInsufficient)), default="refuse", show_default=True)
+@click.option("--batch", type=click.IntRange(1, 1000), help="Charge so many rows in one call.")
+@click.option("--holds", is_flag=True, help="Hold what a row may cost at most, then capture what it did cost.")
+@click.option(
+    "--hold-factor", type=MULTIPLIER, default="2", show_default=True, help="A hold is for so many times the output."
+)
+@click.option("--max-output-tokens", type=click.IntRange(0), help="A hold is for this output, whatever it was.")
 @click.option("--price-multiplier", type=MULTIPLIER, default="1", show_default=True, help="1.2 adds a fifth.")
 @click.option("--app", help="What the actors act through.")
 @json_option
@@ -83,6 +90,8 @@ def replay(invocation: Invocation, /, file: BinaryIO, **options: Any) -> None:  
     replay again and it goes on. The last line on standard output is the summary as JSON. Exit code 3 if not every row
     is on the record.
     """
+    if options["batch"] and options["holds"]:
+        raise click.UsageError("a row is charged in a batch or held before: give --batch or --holds, not both")
     rows = read_usage(file.read(), _reading(options))
     summary = _charge(invocation, rows, options)
     _show(invocation, summary)
@@ -103,7 +112,8 @@ def _reading(options: dict[str, Any]) -> Reading:
 def _charge(invocation: Invocation, rows: list[Usage], options: dict[str, Any]) -> Summary:
     multiplier: Decimal = options["price_multiplier"]
     concurrency: int = options["concurrency"]
-    terms = Terms(if_insufficient=options["if_insufficient"], app=options["app"])
+    holds = HoldTerms(options["hold_factor"], options["max_output_tokens"]) if options["holds"] else None
+    terms = Terms(options["if_insufficient"], options["app"], options["batch"], holds)
     with invocation.client(max_connections=concurrency) as client, _progress_bar(len(rows)) as advance:
         return run_replay(client, rows, concurrency, advance, price=Pricer(multiplier), terms=terms)
 
@@ -151,6 +161,8 @@ def _table(summary: Summary) -> dict[str, object]:
         "refused": summary.refused,
         "replayed": summary.replayed,
         "failed": summary.failed,
+        "holds": summary.holds or None,
+        "captures": summary.captures or None,
         "input tokens": summary.input_tokens,
         "output tokens": summary.output_tokens,
         "charged now (millicents)": millicents(summary.charged_microcents),
@@ -169,6 +181,8 @@ def _line(summary: Summary) -> dict[str, object]:
         "refused": summary.refused,
         "replayed": summary.replayed,
         "failed": summary.failed,
+        "holds": summary.holds,
+        "captures": summary.captures,
         "charged_microcents": summary.charged_microcents,
         "replayed_microcents": summary.replayed_microcents,
         "shortfall_microcents": summary.shortfall_microcents,

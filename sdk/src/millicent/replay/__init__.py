@@ -6,7 +6,16 @@ summary = replay(Millicent(max_connections=8), rows, concurrency=8)
 
 from millicent.replay.actors import DEFAULT_ACTORS, DEFAULT_SEED, actor_names, zipf_actors
 from millicent.replay.columns import Columns
-from millicent.replay.engine import DEFAULT_CONCURRENCY, Progress, RowOutcome, Summary, Terms, replay
+from millicent.replay.engine import (
+    DEFAULT_CONCURRENCY,
+    HOLD_SUFFIX,
+    HoldTerms,
+    Progress,
+    RowOutcome,
+    Summary,
+    Terms,
+    replay,
+)
 from millicent.replay.errors import BadUsage, ReplayError, UnknownModel
 from millicent.replay.pricing import Price, PricedUsage, Pricer, price_all
 from millicent.replay.reading import DEFAULT_MODEL, Reading, read_usage
@@ -17,8 +26,10 @@ __all__ = [
     "DEFAULT_CONCURRENCY",
     "DEFAULT_MODEL",
     "DEFAULT_SEED",
+    "HOLD_SUFFIX",
     "BadUsage",
     "Columns",
+    "HoldTerms",
     "Price",
     "PricedUsage",
     "Pricer",

@@ -1,16 +1,22 @@
-"""Charging usage, many rows at once, each exactly once."""
+"""Charging usage, many rows at once, each exactly once: alone, in batches, or held before and captured after.
 
+A row has one key. Its charge, or the capture of its hold, is recorded under it; its hold under the key and `.hold`.
+"""
+
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
-from millicent.amounts import Amount, microcents
-from millicent.client import IfInsufficient
+from millicent.amounts import Amount, microcents, millicents
+from millicent.client import BatchCharge, IfInsufficient, Overrun
 from millicent.errors import (
+    Circumstances,
     ConfigurationError,
     Forbidden,
     MillicentError,
@@ -18,8 +24,9 @@ from millicent.errors import (
     TokenError,
     Unauthenticated,
     Unreachable,
+    error_from,
 )
-from millicent.models import Receipt
+from millicent.models import BatchResult, Problem, Receipt
 from millicent.replay.pricing import Price, PricedUsage, Pricer, price_all
 from millicent.replay.usage import Usage
 
@@ -27,6 +34,7 @@ Fate: TypeAlias = Literal["charged", "refused", "replayed", "failed"]
 
 DEFAULT_CONCURRENCY: Final = 8
 METER: Final = "llm"
+HOLD_SUFFIX: Final = ".hold"
 _FAILURES_KEPT: Final = 5
 
 _HOPELESS: Final = (Unauthenticated, Forbidden, Unreachable, TokenError, ConfigurationError)
@@ -34,7 +42,7 @@ _HOPELESS: Final = (Unauthenticated, Forbidden, Unreachable, TokenError, Configu
 
 
 class Charger(Protocol):
-    """The one method of the client that a replay needs."""
+    """The methods of the client that a replay needs."""
 
     def charge(  # noqa: PLR0913 - the client's own signature
         self,
@@ -48,24 +56,81 @@ class Charger(Protocol):
         key: str | None = ...,
     ) -> Receipt: ...
 
+    def charge_batch(self, charges: Iterable[BatchCharge]) -> tuple[BatchResult, ...]: ...
+
+    def hold(  # noqa: PLR0913 - the client's own signature
+        self,
+        actor: str,
+        amount: Amount,
+        *,
+        ttl_s: int | None = ...,
+        app: str | None = ...,
+        meter: str | None = ...,
+        metadata: dict[str, Any] | None = ...,
+        key: str | None = ...,
+    ) -> Receipt: ...
+
+    def capture(  # noqa: PLR0913 - the client's own signature
+        self,
+        actor: str,
+        hold: str,
+        amount: Amount | None = ...,
+        *,
+        overrun: Overrun = ...,
+        app: str | None = ...,
+        meter: str | None = ...,
+        metadata: dict[str, Any] | None = ...,
+        key: str | None = ...,
+    ) -> Receipt: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTerms:
+    """How much is held for a row before its work: the price of its input and of the most output that it may have.
+
+    That is `max_output_tokens`, as a caller limits a request; where it is None, `factor` times what the output was.
+    Work that goes beyond is charged all the same. A run that was cut off between hold and capture goes on within
+    `ttl_s`.
+    """
+
+    factor: Decimal = Decimal(2)
+    max_output_tokens: int | None = None
+    ttl_s: int = 86_400
+
+    def most(self, usage: Usage) -> Usage:
+        """The usage that the hold is for."""
+        if self.max_output_tokens is not None:
+            return replace(usage, output_tokens=self.max_output_tokens)
+        return replace(usage, output_tokens=math.ceil(usage.output_tokens * self.factor))
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How every row of a run is charged."""
+    """How every row of a run is charged: alone, `batch` rows in a call, or with a hold of these `holds`."""
 
     if_insufficient: IfInsufficient = "refuse"
     app: str | None = None
+    batch: int | None = None
+    holds: HoldTerms | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch is not None and self.holds is not None:
+            raise ValueError("a row is charged in a batch or held before, not both")
 
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """What became of one row. `amount_microcents` is what its charge took, now or, replayed, the first time."""
+    """What became of one row. `amount_microcents` is what its charge took, now or, replayed, the first time.
+
+    `is_held_now`: this run placed a hold for it.
+    """
 
     priced: PricedUsage
     fate: Fate
     amount_microcents: int = 0
     shortfall_microcents: int = 0
     error: MillicentError | None = None
+    is_held_now: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +148,7 @@ class Summary:
 
     `charged_microcents` was taken by this run, `replayed_microcents` by runs before it or by an attempt of this run
     whose answer was lost. `shortfall_microcents` is what partial charges of this run could not take. `failures` are the
-    first of the failed rows.
+    first of the failed rows. `holds` were placed and `captures` made by this run.
     """
 
     rows: int
@@ -98,6 +163,8 @@ class Summary:
     input_tokens: int
     output_tokens: int
     seconds: float
+    holds: int = 0
+    captures: int = 0
     interrupted: bool = False
     stopped_by: MillicentError | None = None
     failures: tuple[RowOutcome, ...] = ()
@@ -127,10 +194,27 @@ def replay(
     requests under way are finished and the summary tells what was done until then; a second Ctrl-C does not wait.
     `on_progress` is called in the calling thread. Raises UnknownModel before anything is sent.
     """
-    priced = price_all(rows, price or Pricer())
+    terms, price = terms or Terms(), price or Pricer()
+    priced = price_all(rows, price)
     started_s = time.monotonic()
-    ending = _charge_all(partial(_charge, client, terms or Terms()), priced, concurrency, on_progress or _ignore)
-    return _summary(len(priced), ending, time.monotonic() - started_s)
+    run = _Run(partial(_charge_part, client, terms, price), _parts(priced, terms), concurrency)
+    return _summary(len(priced), _charge_all(run, on_progress or _ignore), terms, time.monotonic() - started_s)
+
+
+_Part: TypeAlias = Sequence[PricedUsage]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """`parts` are rows that are charged by one thread in one go."""
+
+    charge: Callable[[_Part], list[RowOutcome]]
+    parts: Sequence[_Part]
+    concurrency: int
+
+    @property
+    def rows(self) -> int:
+        return sum(map(len, self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +228,25 @@ def _ignore(_: Progress) -> None:
     """Nobody wants to know."""
 
 
-def _charge_all(
-    charge: Callable[[PricedUsage], RowOutcome],
-    priced: Sequence[PricedUsage],
-    concurrency: int,
-    on_progress: Callable[[Progress], None],
-) -> _Ending:
+def _parts(priced: Sequence[PricedUsage], terms: Terms) -> list[_Part]:
+    if terms.batch is None:
+        return [[each] for each in priced]
+    # All of an actor together: the service records what one account has in a batch at once, and two batches with the
+    # same account would wait for each other.
+    by_actor = sorted(priced, key=lambda each: each.usage.actor)
+    return [by_actor[start : start + terms.batch] for start in range(0, len(by_actor), terms.batch)]
+
+
+def _charge_all(run: _Run, on_progress: Callable[[Progress], None]) -> _Ending:
     interrupted = False
     stopped_by: MillicentError | None = None
-    futures: list[Future[RowOutcome]] = []
-    with ThreadPoolExecutor(concurrency, thread_name_prefix="replay") as pool:
+    futures: list[Future[list[RowOutcome]]] = []
+    with ThreadPoolExecutor(run.concurrency, thread_name_prefix="replay") as pool:
         try:
-            futures.extend(pool.submit(charge, row) for row in priced)
-            for done, future in enumerate(as_completed(futures), start=1):
-                on_progress(Progress(done, len(priced), future.result()))
+            futures.extend(pool.submit(run.charge, part) for part in run.parts)
+            outcomes = (outcome for future in as_completed(futures) for outcome in future.result())
+            for done, outcome in enumerate(outcomes, start=1):
+                on_progress(Progress(done, run.rows, outcome))
         except KeyboardInterrupt:
             interrupted = True
         except _HOPELESS as error:
@@ -167,16 +256,25 @@ def _charge_all(
     return _Ending(list(_finished(futures)), interrupted, stopped_by)
 
 
-def _finished(futures: Iterable[Future[RowOutcome]]) -> Iterator[RowOutcome]:
+def _finished(futures: Iterable[Future[list[RowOutcome]]]) -> Iterator[RowOutcome]:
     for future in futures:
         if future.done() and not future.cancelled() and future.exception() is None:
-            yield future.result()
+            yield from future.result()
+
+
+def _charge_part(client: Charger, terms: Terms, price: Price, part: _Part) -> list[RowOutcome]:
+    if terms.batch is not None:
+        return _charge_batch(client, terms, part)
+    if terms.holds is not None:
+        return [_charge_held(client, terms, terms.holds, price, each) for each in part]
+    return [_charge(client, terms, each) for each in part]
 
 
 def _charge(client: Charger, terms: Terms, priced: PricedUsage) -> RowOutcome:
     usage = priced.usage
-    try:
-        receipt = client.charge(
+    answer = _attempt(
+        priced,
+        lambda: client.charge(
             usage.actor,
             priced.cost,
             if_insufficient=terms.if_insufficient,
@@ -184,14 +282,80 @@ def _charge(client: Charger, terms: Terms, priced: PricedUsage) -> RowOutcome:
             meter=METER,
             metadata=_metadata(usage),
             key=usage.key,
-        )
-    except Refused as refusal:
-        return RowOutcome(priced, "replayed" if refusal.replayed else "refused", error=refusal)
-    except _HOPELESS:
-        raise
+        ),
+    )
+    return answer if isinstance(answer, RowOutcome) else _recorded(priced, answer)
+
+
+def _charge_held(client: Charger, terms: Terms, holds: HoldTerms, price: Price, priced: PricedUsage) -> RowOutcome:
+    usage, most = priced.usage, holds.most(priced.usage)
+    about: dict[str, Any] = {"app": terms.app, "meter": METER}
+    # Work that costs nothing is held with the least there is, as nothing cannot be held.
+    amount = millicents(max(price(most), 1))
+    key = f"{usage.key}{HOLD_SUFFIX}"
+    placed = _attempt(
+        priced,
+        lambda: client.hold(usage.actor, amount, ttl_s=holds.ttl_s, metadata=_metadata(most), key=key, **about),
+    )
+    if isinstance(placed, RowOutcome):
+        return placed
+    hold = placed.hold.id if placed.hold else ""
+    captured = _attempt(
+        priced,
+        lambda: client.capture(
+            usage.actor, hold, priced.cost, overrun="charge", metadata=_metadata(usage), key=usage.key, **about
+        ),
+    )
+    outcome = captured if isinstance(captured, RowOutcome) else _recorded(priced, captured)
+    return replace(outcome, is_held_now=not placed.replayed)
+
+
+def _charge_batch(client: Charger, terms: Terms, part: _Part) -> list[RowOutcome]:
+    try:
+        results = client.charge_batch([_batched(terms, priced) for priced in part])
     except MillicentError as failure:
-        return RowOutcome(priced, "failed", error=failure)
-    return _recorded(priced, receipt)
+        return [_not_recorded(priced, failure) for priced in part]
+    return [_in_batch(priced, result) for priced, result in zip(part, results, strict=True)]
+
+
+def _batched(terms: Terms, priced: PricedUsage) -> BatchCharge:
+    return BatchCharge(
+        actor=priced.usage.actor,
+        cost=priced.cost,
+        if_insufficient=terms.if_insufficient,
+        app=terms.app,
+        meter=METER,
+        metadata=_metadata(priced.usage),
+        key=priced.usage.key,
+    )
+
+
+def _in_batch(priced: PricedUsage, result: BatchResult) -> RowOutcome:
+    if result.entry is None:
+        problem = result.problem or Problem(status=result.status)
+        return _not_recorded(priced, error_from(problem, Circumstances(priced.usage.key, replayed=result.replayed)))
+    return RowOutcome(
+        priced,
+        "replayed" if result.replayed else "charged",
+        amount_microcents=microcents(-result.entry.amount),
+        shortfall_microcents=microcents(result.shortfall),
+    )
+
+
+def _attempt(priced: PricedUsage, call: Callable[[], Receipt]) -> Receipt | RowOutcome:
+    try:
+        return call()
+    except MillicentError as error:
+        return _not_recorded(priced, error)
+
+
+def _not_recorded(priced: PricedUsage, error: MillicentError) -> RowOutcome:
+    """Raises the error where it will befall every row."""
+    if isinstance(error, _HOPELESS):
+        raise error
+    if isinstance(error, Refused):
+        return RowOutcome(priced, "replayed" if error.replayed else "refused", error=error)
+    return RowOutcome(priced, "failed", error=error)
 
 
 def _recorded(priced: PricedUsage, receipt: Receipt) -> RowOutcome:
@@ -212,7 +376,7 @@ def _metadata(usage: Usage) -> dict[str, Any]:
     return metadata | ({"used_at": usage.at.isoformat()} if usage.at else {})
 
 
-def _summary(rows: int, ending: _Ending, seconds: float) -> Summary:
+def _summary(rows: int, ending: _Ending, terms: Terms, seconds: float) -> Summary:
     outcomes = ending.outcomes
     fates = Counter(outcome.fate for outcome in outcomes)
     charged = [outcome for outcome in outcomes if outcome.fate == "charged"]
@@ -229,6 +393,8 @@ def _summary(rows: int, ending: _Ending, seconds: float) -> Summary:
         input_tokens=sum(outcome.priced.usage.input_tokens for outcome in outcomes),
         output_tokens=sum(outcome.priced.usage.output_tokens for outcome in outcomes),
         seconds=round(seconds, 3),
+        holds=sum(outcome.is_held_now for outcome in outcomes),
+        captures=fates["charged"] if terms.holds else 0,
         interrupted=ending.interrupted,
         stopped_by=ending.stopped_by,
         failures=tuple(outcome for outcome in outcomes if outcome.fate == "failed")[:_FAILURES_KEPT],

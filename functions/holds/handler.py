@@ -1,0 +1,54 @@
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+from urllib.parse import unquote
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldRequest, ReleaseRequest
+from shared import http
+from shared.bootstrap import mutation_runtime
+from shared.identity import Scope
+from shared.ledger.operations import Terms
+from shared.mutations import ActorRequest, mutate
+from shared.validation import identifier
+
+SCOPE: Final[Scope] = "credits/charge"
+
+runtime = mutation_runtime("holds")
+app = http.Resolver(runtime.observability)
+
+_Request = TypeVar("_Request", bound=ActorRequest)
+
+
+@app.post("/v1/holds")
+def place_hold() -> Response[str]:
+    return mutate(app.current_event, runtime, SCOPE, PlaceHoldRequest, lambda request: request.terms)
+
+
+@app.post("/v1/holds/<hold_id>/capture")
+def capture_hold(hold_id: str) -> Response[str]:
+    return change_hold(hold_id, CaptureRequest, CaptureRequest.terms)
+
+
+@app.post("/v1/holds/<hold_id>/release")
+def release_hold(hold_id: str) -> Response[str]:
+    return change_hold(hold_id, ReleaseRequest, ReleaseRequest.terms)
+
+
+@app.post("/v1/holds/<hold_id>/extend")
+def extend_hold(hold_id: str) -> Response[str]:
+    return change_hold(hold_id, ExtendRequest, ExtendRequest.terms)
+
+
+def change_hold(hold_id: str, request_type: type[_Request], terms: Callable[[_Request, str], Terms]) -> Response[str]:
+    hold = unquote(hold_id)
+    return mutate(
+        app.current_event, runtime, SCOPE, request_type, lambda request: terms(request, identifier(hold, "path.id"))
+    )
+
+
+@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
+@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,65 @@
+"""What every call that changes one account does, from the request to the answer."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+
+from shared import http
+from shared.bootstrap import MutationRuntime
+from shared.identity import Scope
+from shared.ledger.operations import Operation, Terms
+from shared.usecases.record_operation import record_operation
+from shared.validation import Identifier, Metadata
+
+
+class ActorRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A mutation names whom it is for."""
+
+    actor: Identifier
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What goes on the record beside the terms."""
+        return {}
+
+
+class MeteredRequest(ActorRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A mutation that says what was used, and through what."""
+
+    app: Identifier | None = None
+    meter: Identifier | None = None
+    metadata: Metadata | None = None
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return {"app": self.app, "meter": self.meter, "metadata": self.metadata}
+
+
+_Request = TypeVar("_Request", bound=ActorRequest)
+
+
+def mutate(
+    event: APIGatewayProxyEventV2,
+    runtime: MutationRuntime,
+    scope: Scope,
+    request_type: type[_Request],
+    terms: Callable[[_Request], Terms],
+) -> Response[str]:
+    """Records the operation that the body asks for. Raises what the request's identity, key and content call for."""
+    caller = http.caller(event, scope, runtime.tenants)
+    key = http.idempotency_key(event)
+    request = http.body(event, request_type)
+    operation = Operation(
+        account=caller.account_of(request.actor),
+        key=key,
+        terms=terms(request),
+        by=caller.subject,
+        correlation_id=http.request_id(event),
+        **request.about,
+    )
+    recorded = record_operation(operation, runtime.ledger, runtime.now_ms())
+    runtime.observability.recorded(recorded)
+    return http.recorded(recorded)
