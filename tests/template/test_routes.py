@@ -12,6 +12,7 @@ SCOPES: Final = {
     "GET /v1/accounts/{actor}": "credits/read",
     "GET /v1/accounts/{actor}/entries": "credits/read",
     "GET /v1/accounts/{actor}/audit": "credits/read",
+    "GET /v1/accounts/{actor}/proof": "credits/read",
     "GET /v1/operations/{key}": "credits/read",
 }
 HEALTH: Final = "GET /v1/health"
@@ -19,6 +20,7 @@ FUNCTION: Final = {
     "POST /v1/check": "Check",
     "POST /v1/cost": "Cost",
     "POST /v1/funding": "Funding",
+    "GET /v1/accounts/{actor}/proof": "Proof",
 }
 
 ROUTES: Final = {route["RouteKey"]: route for route in of_type("AWS::ApiGatewayV2::Route").values()}
