@@ -22,9 +22,9 @@ WHEELS_lambda = --only-binary=:all: --implementation cp --python-version $(LAMBD
 WHEELS = $(if $(filter native,$(LAMBDA_ARCHITECTURE)),$(WHEELS_native),$(WHEELS_lambda))
 
 # Of the descriptions of all AWS services only those that are called.
-AWS_SERVICES := dynamodb events sqs
+AWS_SERVICES := dynamodb events kms lambda s3 sqs
 
-FUNCTIONS := Check Cost Funding Holds Accounts Outbox Audit
+FUNCTIONS := Check Cost Funding Holds Accounts Outbox Audit Reconcile Digest Proof
 lowered = $(shell echo $(1) | tr '[:upper:]' '[:lower:]')
 
 .PHONY: $(FUNCTIONS:%=build-%Function) build-ThirdPartyLayer

@@ -11,7 +11,8 @@ that one runs on. What is only named in a string, or imported for type checkers 
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,7 +45,7 @@ class Source:
     def functions(self) -> dict[str, Function]:
         return {node.name: node for node in self._body if isinstance(node, Function)}
 
-    def running(self, named: Set[str]) -> list[ast.AST]:
+    def running(self, named: AbstractSet[str]) -> list[ast.AST]:
         """The code that runs when the functions `named` are used, those that they name in turn included."""
         code = [part for node in self._body for part in _run_by_import(node)]
         called: set[str] = set()
@@ -58,7 +59,7 @@ class Source:
 
 
 def closure(module: str, root: Path = ROOT) -> list[Path]:
-    """Paths from the root of the checkout, sorted. Raises ImportError when there is no such module."""
+    """Paths from the root of the checkout, sorted. Raises ImportError for no such module and for a relative import."""
     if _file(module, root) is None:
         raise ImportError(f"there is no module {module}")
     used: dict[str, set[str]] = {}
@@ -119,7 +120,11 @@ def _imports(code: Iterable[ast.AST], root: Path) -> Iterator[Use]:
     for node in _walk(code):
         if isinstance(node, ast.Import):
             yield from (Use(alias.name, None) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            if node.level or not node.module:
+                raise ImportError(
+                    f"line {node.lineno}: name a module of ours from the top, relative imports are not followed"
+                )
             yield from (_imported(node.module, alias.name, root) for alias in node.names)
 
 

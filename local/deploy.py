@@ -31,6 +31,8 @@ PARAMETERS: Final = {
     "OutboxConcurrency": "2",
     "AuditConcurrency": "2",
 }
+DIGEST_RETENTION_DAYS: Final = 365
+ACCESS_FILE: Final = "aws.json"
 COMPLETE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 
 
@@ -58,7 +60,9 @@ def deployed(aws: Aws, state_dir: Path) -> Stack:
     wanted = {"sources": sources.fingerprint(), "parameters": PARAMETERS}
     if not (_recorded(stamp) == wanted and _is_complete(aws)):
         _deploy(aws, built())
+        make_up_for_gaps(aws, describe(aws))
         write_private(stamp, json.dumps(wanted))
+    write_access(aws, state_dir)
     return describe(aws)
 
 
@@ -71,6 +75,33 @@ def describe(aws: Aws) -> Stack:
         types={each["LogicalResourceId"]: each["ResourceType"] for each in resources},
         outputs={each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])},
     )
+
+
+def make_up_for_gaps(aws: Aws, stack: Stack) -> None:
+    """What the template says of the bucket of digests and the emulator does not do, or cannot: it has no TLS."""
+    s3 = aws.session.client("s3", endpoint_url=aws.url)
+    bucket = stack.outputs["DigestBucketName"]
+    s3.put_object_lock_configuration(
+        Bucket=bucket,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": DIGEST_RETENTION_DAYS}},
+        },
+    )
+    s3.delete_bucket_policy(Bucket=bucket)
+
+
+def write_access(aws: Aws, state_dir: Path) -> None:
+    """For the commands that operate the stack itself, such as `millicent verify`: where it is, and as whom."""
+    environment = aws.environment()
+    content = {
+        "endpoint_url": environment["AWS_ENDPOINT_URL"],
+        "region": environment["AWS_REGION"],
+        "stack": STACK,
+        "access_key_id": environment["AWS_ACCESS_KEY_ID"],
+        "secret_access_key": environment["AWS_SECRET_ACCESS_KEY"],
+    }
+    write_private(state_dir / ACCESS_FILE, json.dumps(content, indent=2) + "\n")
 
 
 def _recorded(stamp: Path) -> object:

@@ -14,7 +14,17 @@ from uuid import uuid4
 
 from shared.identity import TenantRule
 from shared.ledger.events import Event
-from shared.ledger.ports import AuditTrail, EventBus, FailureQueue, Ledger
+from shared.ledger.ports import (
+    AuditTrail,
+    Books,
+    Continuation,
+    DigestStore,
+    EventBus,
+    FailureQueue,
+    Heads,
+    Ledger,
+    Signer,
+)
 from shared.observability import Observability, observability
 from shared.settings import CheckEvents, Settings
 
@@ -27,6 +37,10 @@ _OUTBOX_READ_TIMEOUT_S: Final = 5.0
 
 def epoch_now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def monotonic_now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 def wait_ms(duration_ms: int) -> None:
@@ -83,6 +97,34 @@ class AuditRuntime:
     trail: AuditTrail
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileRuntime:
+    observability: Observability
+    books: Books
+    trail: AuditTrail
+    continuation: Continuation
+    grace_s: int
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
+    monotonic_ms: Callable[[], int] = field(default=monotonic_now_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestRuntime:
+    observability: Observability
+    accounts: Heads
+    store: DigestStore
+    signer: Signer
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofRuntime:
+    observability: Observability
+    tenants: TenantRule
+    store: DigestStore
+    trail: AuditTrail
+
+
 def check_runtime() -> CheckRuntime:
     settings = _settings("check")
     seen = observability(settings)
@@ -135,6 +177,42 @@ def audit_runtime() -> AuditRuntime:
     return AuditRuntime(observability=observability(settings), trail=_trail(settings))
 
 
+def reconcile_runtime() -> ReconcileRuntime:
+    from shared.adapters.lambda_continuation import LambdaContinuation, lambda_client
+
+    settings = _settings("reconcile")
+    return ReconcileRuntime(
+        observability=observability(settings),
+        books=_books(settings),
+        trail=_trail(settings),
+        continuation=LambdaContinuation(lambda_client()),
+        grace_s=settings.audit_grace_s,
+    )
+
+
+def digest_runtime() -> DigestRuntime:
+    from shared.adapters.dynamodb_books import DynamoHeads
+    from shared.adapters.kms_signer import KmsSigner, kms_client
+
+    settings = _settings("digest")
+    return DigestRuntime(
+        observability=observability(settings),
+        accounts=DynamoHeads(settings.ledger_table),
+        store=_digests(settings),
+        signer=KmsSigner(settings.signing_key, kms_client()),
+    )
+
+
+def proof_runtime() -> ProofRuntime:
+    settings = _settings("proof")
+    return ProofRuntime(
+        observability=observability(settings),
+        tenants=_tenants(settings),
+        store=_digests(settings),
+        trail=_trail(settings),
+    )
+
+
 def _settings(function: str) -> Settings:
     return Settings.from_env(os.environ, function)
 
@@ -153,6 +231,18 @@ def _trail(settings: Settings) -> AuditTrail:
     from shared.adapters.dynamodb_audit import DynamoAuditTrail
 
     return DynamoAuditTrail(settings.audit_table)
+
+
+def _books(settings: Settings) -> Books:
+    from shared.adapters.dynamodb_books import DynamoBooks
+
+    return DynamoBooks(settings.ledger_table, settings.audit_table)
+
+
+def _digests(settings: Settings) -> DigestStore:
+    from shared.adapters.s3_digests import S3DigestStore
+
+    return S3DigestStore(settings.digest_bucket)
 
 
 def _bus(settings: Settings, seen: Observability, connect_timeout_s: float, read_timeout_s: float) -> EventBus:

@@ -38,6 +38,9 @@ MEANINGS: Final[Mapping[type[LedgerError | EdgeError], Meaning]] = {
     errors.IdempotencyKeyReused: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used before"),
     errors.AccountNotFound: Meaning(HTTPStatus.NOT_FOUND, "The account does not exist"),
     errors.OperationNotFound: Meaning(HTTPStatus.NOT_FOUND, "The operation does not exist"),
+    errors.DigestNotFound: Meaning(HTTPStatus.NOT_FOUND, "There is no such digest"),
+    errors.DigestExists: Meaning(HTTPStatus.CONFLICT, "The digest has been made already"),
+    errors.NotInDigest: Meaning(HTTPStatus.NOT_FOUND, "The account is not in the digest"),
     errors.LedgerThrottled: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "The ledger is over its capacity"),
     errors.LedgerUnavailable: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "The ledger did not answer in time"),
 }

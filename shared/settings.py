@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 CheckEvents: TypeAlias = Literal["all", "refused", "none"]
 
 DEFAULT_LEDGER_DEADLINE_MS: Final = 5000
+DEFAULT_AUDIT_GRACE_S: Final = 900
 
 _COMMON: Final = frozenset({"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"})
 _IDENTITY: Final = frozenset({"TENANT_CLAIM", "DEFAULT_TENANT"})
@@ -20,6 +21,9 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "accounts": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE"},
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE"},
+    "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "AUDIT_GRACE_S"},
+    "digest": _COMMON | {"LEDGER_TABLE", "DIGEST_BUCKET", "SIGNING_KEY"},
+    "proof": _COMMON | _IDENTITY | {"AUDIT_TABLE", "DIGEST_BUCKET"},
 }
 """The variables that each function reads; template.yaml gives it these and no others."""
 
@@ -48,6 +52,9 @@ class Settings:
     check_events: CheckEvents = "all"
     tenant_claim: str = ""
     default_tenant: str = ""
+    audit_grace_s: int = DEFAULT_AUDIT_GRACE_S
+    digest_bucket: str = ""
+    signing_key: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], function: str) -> "Settings":
@@ -69,6 +76,9 @@ class Settings:
             check_events=cast("CheckEvents", values.get("CHECK_EVENTS", "all")),
             tenant_claim=values.get("TENANT_CLAIM", ""),
             default_tenant=values.get("DEFAULT_TENANT", ""),
+            audit_grace_s=int(values.get("AUDIT_GRACE_S", DEFAULT_AUDIT_GRACE_S)),
+            digest_bucket=values.get("DIGEST_BUCKET", ""),
+            signing_key=values.get("SIGNING_KEY", ""),
         )
 
 
@@ -85,7 +95,8 @@ def _wrong_values(values: Mapping[str, str]) -> list[str]:
     problems = []
     if values.get("CHECK_EVENTS", "all") not in {"", *get_args(CheckEvents)}:
         problems.append("CHECK_EVENTS must be all, refused or none")
-    deadline = values.get("LEDGER_DEADLINE_MS", str(DEFAULT_LEDGER_DEADLINE_MS))
-    if deadline and not (deadline.isascii() and deadline.isdigit() and int(deadline) > 0):
-        problems.append("LEDGER_DEADLINE_MS must be a whole number above 0")
+    for name in ("LEDGER_DEADLINE_MS", "AUDIT_GRACE_S"):
+        number = values.get(name, "1")
+        if number and not (number.isascii() and number.isdigit() and int(number) > 0):
+            problems.append(f"{name} must be a whole number above 0")
     return problems

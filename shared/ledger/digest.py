@@ -2,9 +2,14 @@
 
 A Merkle tree after RFC 6962: leaves and nodes are hashed with different prefixes, so that neither can pass for the
 other; n leaves split at the largest power of two below n. A head covers its account's whole history by the hash chain.
+
+The tree is kept in chunks of CHUNK_SIZE leaves. As that is a power of two, every chunk but the last is a whole subtree:
+a proof needs one chunk and the roots of the others.
 """
 
 import hashlib
+import json
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -15,6 +20,9 @@ from shared.ledger.canonical import canonical_json
 Side: TypeAlias = Literal["left", "right"]
 ProofStep: TypeAlias = tuple[Side, str]
 """The hash to put at that side of what has been computed so far."""
+
+VERSION: Final = 1
+CHUNK_SIZE: Final = 4096
 
 _LEAF_PREFIX: Final = b"\x00"
 _NODE_PREFIX: Final = b"\x01"
@@ -32,6 +40,76 @@ class Head:
     @property
     def account(self) -> Account:
         return Account(self.tenant, self.actor)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """CHUNK_SIZE heads in a row (the last chunk has what is left): the first of them, and the root over them."""
+
+    first: Head
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeadTree:
+    """All heads in digest order, in chunks. `summary` has as many members as `chunks`."""
+
+    chunks: tuple[tuple[Head, ...], ...]
+    summary: tuple[Chunk, ...]
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.chunks))
+
+    @property
+    def root(self) -> str:
+        return _root([bytes.fromhex(chunk.root) for chunk in self.summary]).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What is signed. `previous` is the SHA-256 of the text of the digest before it, `key` that of the public key."""
+
+    number: int
+    made_at: str
+    count: int
+    root: str
+    previous: str
+    key: str
+
+    @property
+    def text(self) -> str:
+        """The canonical text: what the signature covers."""
+        return canonical_json({"version": VERSION, **{name: getattr(self, name) for name in self.__slots__}})
+
+
+def digest_from_text(text: str) -> Digest:
+    """Raises ValueError, KeyError or TypeError where the text is no digest of this version."""
+    fields = json.loads(text)
+    if fields.pop("version") != VERSION:
+        raise ValueError("a digest of another version")
+    return Digest(**fields)
+
+
+def head_tree(heads: Iterable[Head], chunk_size: int = CHUNK_SIZE) -> HeadTree:
+    """`chunk_size` must be a power of two."""
+    ordered = in_digest_order(heads)
+    chunks = tuple(tuple(ordered[at : at + chunk_size]) for at in range(0, len(ordered), chunk_size))
+    return HeadTree(chunks, tuple(Chunk(chunk[0], merkle_root(chunk)) for chunk in chunks))
+
+
+def chunk_of(account: Account, summary: Sequence[Chunk]) -> int | None:
+    """Which chunk has the account's head, if any has; None where it would come before all others."""
+    firsts = [(chunk.first.tenant, chunk.first.actor) for chunk in summary]
+    index = bisect_right(firsts, (account.tenant, account.actor)) - 1
+    return index if index >= 0 else None
+
+
+def proof_in_chunks(heads: Sequence[Head], index: int, chunk: int, summary: Sequence[Chunk]) -> list[ProofStep]:
+    """As `inclusion_proof`, from the one chunk that has the head and the summary of all."""
+    roots = [bytes.fromhex(each.root) for each in summary]
+    beyond = [(side, sibling.hex()) for side, sibling in _path(roots, chunk)]
+    return [*inclusion_proof(heads, index), *beyond]
 
 
 def head_of(state: AccountState) -> Head:

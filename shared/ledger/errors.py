@@ -48,6 +48,24 @@ class OperationNotFound(LedgerError):
     code = "operation_not_found"
 
 
+class DigestNotFound(LedgerError):
+    """No digest has been made that answers the question."""
+
+    code = "digest_not_found"
+
+
+class DigestExists(LedgerError):
+    """There is a digest of this number already; nothing was replaced."""
+
+    code = "digest_exists"
+
+
+class NotInDigest(LedgerError):
+    """The account had no entry yet when the digest was made."""
+
+    code = "not_in_digest"
+
+
 class LedgerThrottled(LedgerError):
     """The store turned every attempt away before the deadline; nothing was written."""
 

@@ -44,7 +44,7 @@ def entry_event(entry: Entry) -> Event:
         detail_type=DETAIL_TYPES[entry.kind],
         detail={
             "version": VERSION,
-            "event_id": _event_id(account, f"entry/{entry.seq}"),
+            "event_id": entry_event_id(entry),
             "tenant": account.tenant,
             "actor": account.actor,
             "seq": entry.seq,
@@ -53,6 +53,11 @@ def entry_event(entry: Entry) -> Event:
             "data": {**public_entry(entry), "record": record_of(entry)},
         },
     )
+
+
+def entry_event_id(entry: Entry) -> str:
+    """The id of the entry's event, without making the event."""
+    return _event_id(entry.account, f"entry/{entry.seq}")
 
 
 def check_event(account: Account, check_id: str, answer: Mapping[str, Any], at_ms: int, correlation_id: str) -> Event:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 from shared.ledger.entries import Entry, entry_from_record, hash_of
-from shared.ledger.events import CHECK_DETAIL_TYPE, SOURCE, Event, entry_event
+from shared.ledger.events import CHECK_DETAIL_TYPE, DETAIL_TYPES, SOURCE, Event, entry_event_id
 from shared.ledger.ports import AuditTrail, Kept
 
 Fate: TypeAlias = Kept | Literal["malformed"]
@@ -74,9 +74,9 @@ def _entry_of(detail_type: str, detail: Mapping[str, Any]) -> Entry | None:
     """The entry in the event, if the event is the one that this entry makes."""
     try:
         entry = entry_from_record(detail["data"]["record"], detail["data"]["hash"])
-        expected = entry_event(entry)
+        expected = DETAIL_TYPES[entry.kind], entry_event_id(entry)
         is_as_recorded = hash_of(entry) == entry.hash
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
-    is_its_event = (expected.detail_type, expected.detail["event_id"]) == (detail_type, detail.get("event_id"))
+    is_its_event = expected == (detail_type, detail.get("event_id"))
     return entry if is_as_recorded and is_its_event else None

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from shared.ledger.entries import entry_from_record, hash_of
+from shared.ledger.canonical import sha256_hex
+from shared.ledger.entries import entry_from_record
 from shared.ledger.events import Event, entry_event
 from shared.ledger.ports import EventBus, FailureQueue
 
@@ -110,7 +111,7 @@ def _examine(position: int, record: StreamRecord, size_bytes: Callable[[Event], 
     try:
         entry = entry_from_record(record.record, record.digest)
         event = entry_event(entry)
-        is_as_recorded = hash_of(entry) == record.digest
+        is_as_recorded = sha256_hex(event.detail["data"]["record"]) == record.digest
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as malformed:
         return _Poison(position, f"the record is no entry: {type(malformed).__name__}")
     if not is_as_recorded:

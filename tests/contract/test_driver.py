@@ -46,7 +46,9 @@ def asking(*commands: Command) -> Steps[list[Reply]]:
 
 def test_steps_get_each_outcome_with_the_time_that_is_left() -> None:
     clock = Clock()
-    replies = drive(asking(Read(ALICE, Charge(1)), Read(ALICE, Charge(1))), clock.taking(30, FOUND), clock.pace(), deadline_ms=50)
+    replies = drive(
+        asking(Read(ALICE, Charge(1)), Read(ALICE, Charge(1))), clock.taking(30, FOUND), clock.pace(), deadline_ms=50
+    )
     assert replies == [Reply(FOUND, 20), Reply(FOUND, -10)]
 
 

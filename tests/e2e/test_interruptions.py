@@ -14,7 +14,7 @@ from local.reconciliation import Tables
 from millicent import Millicent
 from tests.e2e.laptop import Laptop, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 CHARGES_AT_MOST = 500
 

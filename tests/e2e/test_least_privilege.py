@@ -12,7 +12,7 @@ from millicent import Millicent
 from millicent.errors import NotFound
 from tests.e2e.laptop import Laptop
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 WRITING = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
 

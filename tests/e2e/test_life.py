@@ -9,7 +9,7 @@ from millicent import Millicent
 from millicent.errors import FundingConflict, InsufficientCredits
 from tests.e2e.laptop import Laptop, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 ROUTES = (
     ("POST", "/v1/check", "charge"),

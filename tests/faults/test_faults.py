@@ -160,9 +160,10 @@ def test_a_listing_that_failed_is_asked_again(scene: Scene, fault: Fault) -> Non
 
 def test_an_answer_that_comes_too_late_is_not_waited_for(scene: Scene) -> None:
     fund(scene)
-    scene.proxy.fail(on(WRITE, {"latency": 2500}, times=1))
+    scene.proxy.fail(on(WRITE, {"latency": 2500}, times=1), on(WRITE, {"latency": 1}))
     recorded = scene.ledger.record(operation("k", Charge(30)), NOW_MS)
     assert recorded.replayed is False
+    assert len(scene.proxy.struck()) > 1
     assert history_of(scene)[0].available == 70
 
 

@@ -120,11 +120,31 @@ def test_an_account_whose_audit_rows_are_under_way_is_verified_and_empty(world: 
     assert world.get(f"/v1/accounts/{ALICE}/audit").body == {"items": [], "next": None, "verified": True}
 
 
+def remove_audit_row(seq: int) -> None:
+    client("dynamodb").delete_item(TableName=AUDIT_TABLE, Key={"pk": {"S": PK}, "sk": {"S": f"SEQ#{seq:012d}"}})
+
+
 @pytest.mark.parametrize("missing", [1, 2, 3, 4, 5, 6])
 @pytest.mark.parametrize("limit", ["2", "3", "100"])
 def test_a_missing_audit_row_is_seen_on_some_page(busy: World, missing: int, limit: str) -> None:
-    client("dynamodb").delete_item(TableName=AUDIT_TABLE, Key={"pk": {"S": PK}, "sk": {"S": f"SEQ#{missing:012d}"}})
+    remove_audit_row(missing)
     assert not all(page["verified"] for page in pages(busy, f"/v1/accounts/{ALICE}/audit", limit=limit))
+
+
+@pytest.mark.parametrize(("removed", "items"), [((4,), [3, 2]), ((1, 2, 3, 4), [])])
+def test_a_page_must_begin_where_the_one_before_it_ended(
+    world: World, removed: tuple[int, ...], items: list[int]
+) -> None:
+    for number in range(6):
+        world.fund({"actor": ALICE, "amount": 1}, key=f"grant-{number}")
+    world.settle()
+    path = f"/v1/accounts/{ALICE}/audit"
+    after_five = world.get(path, query={"limit": "2"}).body["next"]
+    for seq in removed:
+        remove_audit_row(seq)
+    page = world.get(path, query={"limit": "2", "after": after_five}).body
+    assert [item["seq"] for item in page["items"]] == items
+    assert page["verified"] is False
 
 
 def test_an_altered_audit_row_is_seen(busy: World) -> None:

@@ -19,6 +19,8 @@ AUDIT_TABLE: Final = "audit"
 BUS: Final = "millicent"
 TAP_QUEUE: Final = "tap"
 FAILURE_QUEUE: Final = "failures"
+DIGEST_BUCKET: Final = "digests"
+SIGNING_KEY: Final = "alias/digests"
 FAILURE_QUEUE_URL: Final = f"https://sqs.{REGION}.amazonaws.com/123456789012/{FAILURE_QUEUE}"
 
 ENVIRONMENT: Final[Mapping[str, str]] = {
@@ -32,6 +34,9 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "EVENT_BUS": BUS,
     "FAILURE_QUEUE_URL": FAILURE_QUEUE_URL,
     "CHECK_EVENTS": "all",
+    "AUDIT_GRACE_S": "900",
+    "DIGEST_BUCKET": DIGEST_BUCKET,
+    "SIGNING_KEY": SIGNING_KEY,
     "LEDGER_DEADLINE_MS": "5000",
     "TENANT_CLAIM": "custom:tenant",
     "DEFAULT_TENANT": "main",
@@ -42,7 +47,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 }
 
 INDEXES: Final = {"entries-by-seq": "entry_seq", "open-holds": "open_until"}
-FUNCTIONS: Final = ("check", "cost", "funding", "holds", "accounts", "outbox", "audit")
+FUNCTIONS: Final = ("check", "cost", "funding", "holds", "accounts", "outbox", "audit", "reconcile", "digest", "proof")
 FUNCTION_OF: Final = {"refunds": "cost", "grants": "funding"}
 """Where the path does not name it."""
 ALL_SCOPES: Final = "credits/read credits/charge credits/fund"
@@ -57,7 +62,7 @@ class Context:
     memory_limit_in_mb: int = 256
     invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:millicent"
     aws_request_id: str = "8a7f1d3e-0000-4000-8000-000000000000"
-    remaining_ms: int = 15_000
+    remaining_ms: int = 900_000
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining_ms
@@ -84,6 +89,15 @@ def create_resources() -> None:
     pattern = json.dumps({"source": ["millicent"], "detail-type": [{"prefix": "credit."}]})
     events.put_rule(Name="audit", EventBusName=BUS, EventPattern=pattern)
     events.put_targets(Rule="audit", EventBusName=BUS, Targets=[{"Id": "audit", "Arn": tap_arn}])
+
+
+def create_digests() -> None:
+    """The bucket and the key of the digests. The key is shorter than ours: making one takes longer than most tests."""
+    s3, kms = client("s3"), client("kms")
+    where = {"LocationConstraint": REGION}
+    s3.create_bucket(Bucket=DIGEST_BUCKET, CreateBucketConfiguration=where, ObjectLockEnabledForBucket=True)
+    key = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName=SIGNING_KEY, TargetKeyId=key)
 
 
 def _create_tables() -> None:
@@ -248,6 +262,8 @@ def _jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def function_of(path: str) -> str:
     name = path.split("/")[2]
+    if path.endswith("/proof"):
+        return "proof"
     return FUNCTION_OF.get(name, name if name in FUNCTIONS else "accounts")
 
 

@@ -1,26 +1,155 @@
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from local.closure import closure
 
 
+def _tree(root: Path, **modules: str) -> Path:
+    """A checkout with these modules; two underscores stand for a dot. Every package has its __init__."""
+    for name, code in modules.items():
+        file = root.joinpath(*name.split("__")).with_suffix(".py")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        (file.parent / "__init__.py").touch()
+        file.write_text(dedent(code))
+    return root
+
+
+def _names(root: Path, module: str = "app.handler") -> set[str]:
+    return {file.as_posix() for file in closure(module, root)}
+
+
 def test_a_handler_brings_its_own_function_and_what_it_uses_of_the_shared_code() -> None:
     files = {file.as_posix() for file in closure("functions.cost.handler")}
     assert {"functions/cost/handler.py", "functions/cost/schema.py", "shared/ledger/reducer.py"} <= files
-    assert "functions/check/handler.py" not in files
-    assert "shared/usecases/keep_audit.py" not in files
+    assert {"shared/adapters/dynamodb_ledger.py", "shared/__init__.py", "functions/__init__.py"} <= files
 
 
-def test_an_import_inside_of_a_function_counts() -> None:
-    assert Path("shared/adapters/dynamodb_ledger.py") in closure("functions.cost.handler")
+def test_a_handler_brings_nothing_of_other_functions() -> None:
+    files = {file.as_posix() for file in closure("functions.cost.handler")}
+    assert files.isdisjoint(
+        {
+            "functions/check/handler.py",
+            "shared/adapters/dynamodb_audit.py",
+            "shared/adapters/eventbridge.py",
+            "shared/usecases/keep_audit.py",
+        }
+    )
 
 
-def test_the_packages_above_a_module_come_with_it() -> None:
-    files = set(closure("functions.audit.handler"))
-    assert {Path("functions/__init__.py"), Path("functions/audit/__init__.py"), Path("shared/__init__.py")} <= files
+def test_an_import_inside_of_a_function_counts_when_the_function_is_imported(tmp_path: Path) -> None:
+    root = _tree(
+        tmp_path,
+        app__handler="from app.compose import cost_runtime\n",
+        app__compose="""
+            def cost_runtime():
+                from app import ledger
+            def audit_runtime():
+                from app import trail
+        """,
+        app__ledger="",
+        app__trail="",
+    )
+    assert _names(root) == {"app/__init__.py", "app/handler.py", "app/compose.py", "app/ledger.py"}
+
+
+def test_a_function_that_an_imported_function_names_counts_too(tmp_path: Path) -> None:
+    root = _tree(
+        tmp_path,
+        app__handler="from app.compose import runtime\n",
+        app__compose="""
+            def runtime():
+                return _ledger()
+            def _ledger():
+                from app.ledger import Ledger
+        """,
+        app__ledger="",
+    )
+    assert "app/ledger.py" in _names(root)
+
+
+def test_a_function_that_a_class_or_a_decorator_names_counts_too(tmp_path: Path) -> None:
+    root = _tree(
+        tmp_path,
+        app__handler="from app.compose import Runtime\n",
+        app__compose="""
+            def clock():
+                from app import time
+            def traced(function):
+                from app import tracing
+            class Runtime:
+                now = clock
+            @traced
+            def unused():
+                from app import nothing
+        """,
+        app__time="",
+        app__tracing="",
+        app__nothing="",
+    )
+    files = _names(root)
+    assert {"app/time.py", "app/tracing.py"} <= files
+    assert "app/nothing.py" not in files
+
+
+def test_all_functions_of_a_module_count_when_the_module_itself_is_imported(tmp_path: Path) -> None:
+    root = _tree(
+        tmp_path,
+        app__handler="from app import http\n",
+        app__http="""
+            def body():
+                from app import exact_json
+        """,
+        app__exact_json="",
+    )
+    assert "app/exact_json.py" in _names(root)
+
+
+def test_every_importer_of_a_module_adds_the_functions_that_it_names(tmp_path: Path) -> None:
+    root = _tree(
+        tmp_path,
+        app__handler="from app.compose import first\nfrom app.other import anything\n",
+        app__other="from app.compose import second\n",
+        app__compose="""
+            def first():
+                from app import ledger
+            def second():
+                from app import trail
+        """,
+        app__ledger="",
+        app__trail="",
+    )
+    assert {"app/ledger.py", "app/trail.py"} <= _names(root)
+
+
+def test_modules_that_import_each_other_are_each_taken_once(tmp_path: Path) -> None:
+    root = _tree(tmp_path, app__handler="import app.other\n", app__other="import app.handler\n")
+    assert _names(root) == {"app/__init__.py", "app/handler.py", "app/other.py"}
+
+
+def test_an_import_for_type_checkers_alone_does_not_count(tmp_path: Path) -> None:
+    root = _tree(
+        tmp_path,
+        app__handler="""
+            from typing import TYPE_CHECKING
+            if TYPE_CHECKING:
+                from app import stubs
+            else:
+                from app import real
+        """,
+        app__stubs="",
+        app__real="",
+    )
+    assert _names(root) == {"app/__init__.py", "app/handler.py", "app/real.py"}
 
 
 def test_a_handler_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(ImportError):
-        list(closure("functions.nothing.handler"))
+    with pytest.raises(ImportError, match=r"functions\.nothing\.handler"):
+        closure("functions.nothing.handler")
+
+
+def test_a_relative_import_is_an_error_rather_than_a_file_that_is_missing(tmp_path: Path) -> None:
+    root = _tree(tmp_path, app__handler="from . import other\n", app__other="")
+    with pytest.raises(ImportError, match="relative"):
+        closure("app.handler", root)

@@ -22,9 +22,11 @@ PACKAGES: Final = ("aws_lambda_powertools", "boto3", "botocore", "msgspec", "pyn
 TOOLS: Final = ("pip", "setuptools", "pytest", "moto", "mypy", "ruff", "hypothesis", "cfnlint", "samcli", "httpx")
 HASH_BASED_UNCHECKED: Final = 0b01
 VALUES: Final = {
+    "AUDIT_GRACE_S": "900",
     "AUDIT_TABLE": "audit",
     "CHECK_EVENTS": "all",
     "DEFAULT_TENANT": "default",
+    "DIGEST_BUCKET": "digests",
     "EVENT_BUS": "bus",
     "FAILURE_QUEUE_URL": "http://127.0.0.1/failures",
     "LEDGER_DEADLINE_MS": "5000",
@@ -32,6 +34,7 @@ VALUES: Final = {
     "POWERTOOLS_LOG_LEVEL": "INFO",
     "POWERTOOLS_METRICS_NAMESPACE": "Millicent",
     "POWERTOOLS_SERVICE_NAME": "service",
+    "SIGNING_KEY": "arn:aws:kms:eu-west-1:123456789012:key/1",
     "STAGE": "test",
     "TENANT_CLAIM": "tenant",
 }

@@ -6,7 +6,9 @@ import pytest
 
 from tests.template.loading import FUNCTIONS, ROOT, of_type, properties, references
 
-FAILURE_QUEUES: Final = ("OutboxFailureQueue", "RuleFailureQueue", "AuditFailureQueue")
+FAILURE_QUEUES: Final = ("OutboxFailureQueue", "RuleFailureQueue", "AuditFailureQueue", "ScheduleFailureQueue")
+SCHEDULED: Final = ("Reconcile", "Digest")
+SCHEDULE_FAILURES: Final = {"Fn::GetAtt": ["ScheduleFailureQueue", "Arn"]}
 FOURTEEN_DAYS_S: Final = 14 * 24 * 3600
 STREAM_KEEPS_S: Final = 24 * 3600
 ALARMS: Final = of_type("AWS::CloudWatch::Alarm")
@@ -84,6 +86,33 @@ def test_what_cannot_be_audited_goes_to_a_queue_after_five_tries() -> None:
 
 def test_a_message_stays_hidden_for_six_times_as_long_as_the_function_may_take() -> None:
     assert properties("AuditQueue")["VisibilityTimeout"] == 6 * properties("AuditFunction")["Timeout"]
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_a_schedule_that_cannot_call_its_function_and_a_call_that_fails_both_end_in_a_queue(name: str) -> None:
+    (target,) = properties(f"{name}Rule")["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": [f"{name}Function", "Arn"]}
+    assert target["DeadLetterConfig"] == {"Arn": SCHEDULE_FAILURES}
+    asynchronous = properties(f"{name}Failures")
+    assert asynchronous["FunctionName"] == {"Ref": f"{name}Function"}
+    assert asynchronous["DestinationConfig"] == {"OnFailure": {"Destination": SCHEDULE_FAILURES}}
+
+
+def test_only_our_schedules_may_send_to_their_queue() -> None:
+    (statement,) = properties("ScheduleFailureQueuePolicy")["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Resource"] == SCHEDULE_FAILURES
+    assert statement["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": [{"Fn::GetAtt": [f"{name}Rule", "Arn"]} for name in SCHEDULED]},
+    }
+
+
+@pytest.mark.parametrize("metric", ["DriftMicrocents", "Findings", "AccountsUnverified"])
+def test_what_the_reconciler_finds_raises_an_alarm(metric: str) -> None:
+    (alarm,) = [each for each in ALARMS.values() if each["MetricName"] == metric]
+    dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+    assert dimensions == {"service": "reconcile", "stage": {"Ref": "Stage"}}
+    assert (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"]) == ("Millicent", "Maximum", 1)
 
 
 def test_every_queue_but_the_working_one_is_a_failure_exit() -> None:

@@ -30,9 +30,28 @@ MAY: Final = {
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
     },
+    "Reconcile": {
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "dynamodb:Scan",
+        "dynamodb:PutItem",
+        "lambda:InvokeFunction",
+        "sqs:SendMessage",
+    },
+    "Digest": {
+        "dynamodb:Scan",
+        "s3:ListBucket",
+        "s3:GetObject",
+        "s3:PutObject",
+        "kms:Sign",
+        "kms:GetPublicKey",
+        "sqs:SendMessage",
+    },
+    "Proof": {"dynamodb:Query", "s3:ListBucket", "s3:GetObject"},
 }
 LEDGER: Final = {"Fn::GetAtt": ["LedgerTable", "Arn"]}
 AUDIT: Final = {"Fn::GetAtt": ["AuditTable", "Arn"]}
+DIGESTS: Final = {"Fn::Sub": "${DigestBucket.Arn}/*"}
 AUDIT_OVERWRITES: Final = {"UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLUpdate", "PartiQLDelete"}
 
 
@@ -73,7 +92,7 @@ def test_no_action_has_a_wildcard() -> None:
 
 
 def test_traces_alone_go_to_a_resource_without_a_name() -> None:
-    unnamed = {(where, action) for where, action, target in _granted() if "*" in str(target)}
+    unnamed = {(where, action) for where, action, target in _granted() if "*" in str(target) and target != DIGESTS}
     assert unnamed == {
         ("TracingPolicy", "xray:PutTraceSegments"),
         ("TracingPolicy", "xray:PutTelemetryRecords"),
@@ -89,12 +108,12 @@ def test_a_function_logs_into_its_own_group(name: str) -> None:
 def test_no_role_may_update_or_delete_a_row_of_the_audit_table() -> None:
     on_audit = {(where, action) for where, action, target in _granted() if target == AUDIT}
     assert {action.removeprefix("dynamodb:") for _, action in on_audit} & AUDIT_OVERWRITES == set()
-    assert {where for where, action in on_audit if action == "dynamodb:PutItem"} == {"AuditRole"}
+    assert {where for where, action in on_audit if action == "dynamodb:PutItem"} == {"AuditRole", "ReconcileRole"}
 
 
 def test_no_role_may_delete_a_row_of_the_ledger() -> None:
     on_ledger = {action for _, action, target in _granted() if target == LEDGER}
-    assert on_ledger == {*MUTATE, "dynamodb:Query"}
+    assert on_ledger == {*MUTATE, "dynamodb:Query", "dynamodb:Scan"}
 
 
 def test_only_mutations_write_to_the_ledger() -> None:
@@ -112,6 +131,20 @@ def test_of_all_there_is_in_the_ledger_those_that_spend_may_list_open_holds_alon
         target for where, action, target in _granted() if (where, action) == (f"{name}Role", "dynamodb:Query")
     ]
     assert listed_from == [{"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"}]
+
+
+def test_the_reconciler_only_reads_the_ledger() -> None:
+    on_ledger = {action for where, action, target in _granted() if where == "ReconcileRole" and target == LEDGER}
+    assert on_ledger == {"dynamodb:Query", "dynamodb:Scan"}
+
+
+def test_a_digest_is_put_by_its_function_alone_and_removed_by_none() -> None:
+    on_digests = {(where, action) for where, action, target in _granted() if target == DIGESTS}
+    assert on_digests == {
+        ("DigestRole", "s3:GetObject"),
+        ("DigestRole", "s3:PutObject"),
+        ("ProofRole", "s3:GetObject"),
+    }
 
 
 def test_the_audit_function_cannot_reach_the_ledger() -> None:

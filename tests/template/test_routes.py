@@ -20,6 +20,7 @@ SCOPES: Final = {
     "GET /v1/accounts/{actor}": "credits/read",
     "GET /v1/accounts/{actor}/entries": "credits/read",
     "GET /v1/accounts/{actor}/audit": "credits/read",
+    "GET /v1/accounts/{actor}/proof": "credits/read",
     "GET /v1/operations/{key}": "credits/read",
 }
 HEALTH: Final = "GET /v1/health"
@@ -34,6 +35,7 @@ FUNCTION: Final = {
     "POST /v1/holds/{id}/capture": "Holds",
     "POST /v1/holds/{id}/release": "Holds",
     "POST /v1/holds/{id}/extend": "Holds",
+    "GET /v1/accounts/{actor}/proof": "Proof",
 }
 CALLED_BY: Final = {
     "Check": {"POST/v1/check"},
@@ -41,6 +43,7 @@ CALLED_BY: Final = {
     "Funding": {"POST/v1/funding", "POST/v1/grants/*"},
     "Holds": {"POST/v1/holds", "POST/v1/holds/*"},
     "Accounts": {"GET/v1/*"},
+    "Proof": {"GET/v1/accounts/{actor}/proof"},
 }
 
 ROUTES: Final = {route["RouteKey"]: route for route in of_type("AWS::ApiGatewayV2::Route").values()}

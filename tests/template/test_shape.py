@@ -15,6 +15,8 @@ TAGGED_BY: Final = {
     "AWS::IAM::Role": "Tags",
     "AWS::Lambda::EventSourceMapping": "Tags",
     "AWS::Logs::LogGroup": "Tags",
+    "AWS::KMS::Key": "Tags",
+    "AWS::S3::Bucket": "Tags",
     "AWS::SNS::Topic": "Tags",
     "AWS::SQS::Queue": "Tags",
 }

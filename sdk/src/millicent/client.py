@@ -370,6 +370,14 @@ class Millicent:
         path = f"/v1/operations/{quote(key, safe='')}"
         return self._answer(Call("GET", path, params={"actor": actor}), Operation)
 
+    def proof(self, actor: str, *, digest: str = "latest", records: int | None = None) -> Mapping[str, Any]:
+        """The proof that the account's history is in a digest: `latest`, a number or a date. See verify_proof.
+
+        With the newest `records` entries (at most 100) up to the head. Raises NotFound where there is nothing to prove.
+        """
+        params: Params = {"digest": digest, "records": records}
+        return self._answer(Call("GET", f"{_account_path(actor)}/proof", params=params), dict[str, Any])
+
     def health(self) -> Health:
         """Needs no token."""
         return self._answer(Call("GET", "/v1/health"), Health)

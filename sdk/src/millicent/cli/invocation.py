@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 import click
 import httpx
 
+from millicent.aws import Stack
 from millicent.cli.output import print_json
 from millicent.client import Millicent
 from millicent.errors import (
@@ -50,7 +51,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 @dataclass(slots=True)
 class Invocation:
-    """What the options said; `key` is that of the mutation under way. `transport` and `clock` are a test's own."""
+    """What the options said; `key` is that of the mutation under way. `transport`, `clock` and `stack` are a
+    test's own."""
 
     url: str | None = None
     token: str | None = None
@@ -59,6 +61,7 @@ class Invocation:
     key: str | None = None
     transport: httpx.BaseTransport | None = None
     clock: Clock = field(default_factory=Clock)
+    stack: Stack | None = None
 
     def client(self, max_connections: int = 1) -> Millicent:
         return Millicent(

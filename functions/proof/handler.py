@@ -1,0 +1,37 @@
+from typing import Any
+from urllib.parse import unquote
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.proof.schema import ProofQuery
+from shared import http
+from shared.bootstrap import proof_runtime
+from shared.ledger.accounts import Account
+from shared.usecases.prove_account import prove_account
+from shared.validation import identifier
+
+runtime = proof_runtime()
+app = http.Resolver(runtime.observability)
+
+
+@app.get("/v1/accounts/<actor>/proof")
+def show_proof(actor: str) -> Response[str]:
+    event = app.current_event
+    caller = http.caller(event, "credits/read", runtime.tenants)
+    account = caller.account_of(identifier(unquote(actor), "path.actor"))
+    query = http.query(event, ProofQuery)
+    proof = prove_account(account, query.wanted, int(query.records or 0), runtime.store, runtime.trail)
+    observe(account)
+    return http.answer(proof)
+
+
+def observe(account: Account) -> None:
+    runtime.observability.count("Proofs")
+    runtime.observability.logger.info("account proved", extra={"tenant": account.tenant, "actor": account.actor})
+
+
+@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
+@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,35 @@
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+
+from shared.edge_errors import FieldError, ValidationFailed
+from shared.ledger.times import epoch_ms
+from shared.usecases.prove_account import AsOf, Numbered, Wanted
+from shared.validation import Limit
+
+NUMBER_DIGITS_MAX = 8
+
+
+class ProofQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`records`: how many of the account's newest entries up to the head come with the proof."""
+
+    digest: str = "latest"
+    records: Limit | None = None
+
+    @property
+    def wanted(self) -> Wanted:
+        """`latest`, a digest's number, or a date: the newest of that day or before it. Raises ValidationFailed."""
+        if self.digest == "latest":
+            return "latest"
+        if self.digest.isascii() and self.digest.isdigit() and len(self.digest) <= NUMBER_DIGITS_MAX:
+            return Numbered(int(self.digest))
+        return AsOf(epoch_ms(self._end_of_day))
+
+    @property
+    def _end_of_day(self) -> datetime:
+        try:
+            day = date.fromisoformat(self.digest)
+            return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+        except (ValueError, OverflowError) as malformed:
+            detail = 'must be "latest", the number of a digest, or a date such as 2026-01-31'
+            raise ValidationFailed([FieldError("query.digest", detail)]) from malformed

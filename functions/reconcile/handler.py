@@ -1,0 +1,54 @@
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.reconcile.schema import ReconcileRequest, answer, continued, reconcile_request
+from shared.bootstrap import reconcile_runtime
+from shared.usecases.reconcile_accounts import Policy, Run, reconcile_accounts, reconcile_one
+
+runtime = reconcile_runtime()
+
+RESERVE_MS: Final = 30_000
+"""Left for the last account's repairs and for handing on."""
+
+
+def policy_for(request: ReconcileRequest, context: LambdaContext) -> Policy:
+    allowed_ms = context.get_remaining_time_in_millis() - RESERVE_MS
+    budget_ms = allowed_ms if request.budget_s is None else min(request.budget_s * 1000, allowed_ms)
+    ends_at_ms = runtime.monotonic_ms() + budget_ms
+    return Policy(
+        now_ms=runtime.now_ms(),
+        grace_ms=1000 * (runtime.grace_s if request.grace_s is None else request.grace_s),
+        repair=request.repair,
+        is_time_up=lambda: runtime.monotonic_ms() >= ends_at_ms,
+    )
+
+
+def observe(run: Run) -> None:
+    seen = runtime.observability
+    seen.count("AccountsVerified", run.accounts)
+    seen.count("AccountsUnverified", len(run.unverified))
+    seen.count("DriftMicrocents", run.drift_microcents)
+    seen.count("Findings", len(run.findings))
+    seen.count("AuditRowsLate", run.late)
+    seen.count("AuditRowsRepaired", run.repaired)
+    seen.logger.info("accounts reconciled", extra={"accounts": run.accounts, "is_finished": run.next is None})
+    for found in run.findings:
+        ids = {"tenant": found.account.tenant, "actor": found.account.actor, "seq": found.seq}
+        seen.logger.error("account does not hold", extra={**ids, "place": found.place, "problem": found.problem})
+
+
+@runtime.observability.logger.inject_lambda_context(clear_state=True)
+@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    runtime.observability.count("ReconciliationsAsked")
+    request = reconcile_request(event)
+    policy = policy_for(request, context)
+    if request.account:
+        run = reconcile_one(request.account, runtime.books, runtime.trail, policy)
+    else:
+        run = reconcile_accounts(request.after, runtime.books, runtime.trail, policy)
+    observe(run)
+    if request.scheduled and run.next is not None:
+        runtime.continuation.go_on(context.function_name, continued(request, run))
+    return answer(run)

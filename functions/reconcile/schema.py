@@ -1,0 +1,70 @@
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+
+from shared.ledger.accounts import Account
+from shared.ledger.verification import Finding
+from shared.usecases.reconcile_accounts import Run
+from shared.validation import Identifier
+
+Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
+
+
+class ReconcileRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """All accounts from `after` on, or one (`tenant` and `actor`).
+
+    `scheduled`: nobody waits for the answer, so what is left over is gone on with by the function itself. `grace_s` is
+    how old an entry must be to be missed in the audit table, `budget_s` how long this invocation may take at most.
+    """
+
+    scheduled: bool = False
+    repair: bool = False
+    tenant: Identifier | None = None
+    actor: Identifier | None = None
+    after: str | None = None
+    grace_s: Seconds | None = None
+    budget_s: Seconds | None = None
+
+    @property
+    def account(self) -> Account | None:
+        return Account(self.tenant, self.actor) if self.tenant and self.actor else None
+
+
+def reconcile_request(event: Mapping[str, Any]) -> ReconcileRequest:
+    """Raises msgspec.ValidationError, which names what is wrong with the event."""
+    request = msgspec.convert(event, ReconcileRequest)
+    if (request.tenant is None) != (request.actor is None):
+        raise msgspec.ValidationError("an account is a tenant and an actor: give both or none")
+    return request
+
+
+def continued(request: ReconcileRequest, run: Run) -> dict[str, Any]:
+    """The request that goes on where the run ended."""
+    following: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(request, after=run.next))
+    return following
+
+
+def answer(run: Run) -> dict[str, Any]:
+    """The run as JSON. `next` is the `after` of the request that goes on, null at the end."""
+    return {
+        "accounts": run.accounts,
+        "entries": run.entries,
+        "audited": run.audited,
+        "late": run.late,
+        "drift_microcents": run.drift_microcents,
+        "repaired": run.repaired,
+        "findings": [_finding(each) for each in run.findings],
+        "unverified": [{"tenant": each.tenant, "actor": each.actor} for each in run.unverified],
+        "next": run.next,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "tenant": finding.account.tenant,
+        "actor": finding.account.actor,
+        "place": finding.place,
+        "seq": finding.seq,
+        "problem": finding.problem,
+    }

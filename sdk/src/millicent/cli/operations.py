@@ -1,0 +1,209 @@
+"""The commands of those who run the service: `verify`, `digest` and `dlq`. All but the proofs need AWS credentials."""
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from millicent import failures, operations, verify_proof
+from millicent.aws import Stack, find_stack
+from millicent.cli.invocation import EXIT_REFUSED, Invocation, json_option, pass_invocation
+from millicent.cli.output import print_facts, print_json, print_rows
+from millicent.operations import Reconciliation
+
+_FINDING_COLUMNS: Final = {"tenant": "left", "actor": "left", "place": "left", "seq": "right", "problem": "left"}
+_MESSAGE_COLUMNS: Final = {"sent": "left", "kind": "left", "what": "left", "why": "left", "message": "left"}
+
+_stack_option = click.option("--stack", help="The deployed stack. Default: MILLICENT_STACK, else the laptop cloud's.")
+
+
+@click.command()
+@click.option("--repair", is_flag=True, help="Write audit rows that are missing, from the ledger.")
+@click.option("--actor", help="One account instead of all.")
+@click.option("--tenant", default="default", show_default=True, help="Whose account --actor is.")
+@click.option(
+    "--grace",
+    "grace_s",
+    type=click.IntRange(0, 86_400),
+    help="Seconds that an entry has to reach the audit table; the stack's parameter by default.",
+)
+@_stack_option
+@json_option
+@pass_invocation
+def verify(
+    invocation: Invocation, repair: bool, actor: str | None, tenant: str, grace_s: int | None, stack: str | None
+) -> None:
+    """Check that the ledger adds up and the audit table says the same. Exit code 1 if not."""
+    found = Reconciliation()
+    runs = operations.reconcile(_stack(invocation, stack), repair=repair, grace_s=grace_s, tenant=tenant, actor=actor)
+    for found in runs:
+        if found.next is not None:
+            click.echo(f"{found.accounts:,} accounts, {len(found.findings):,} findings so far", err=True)
+    if invocation.as_json:
+        print_json({"holds": found.holds, **msgspec.structs.asdict(found)})
+    else:
+        _show_reconciliation(found)
+    sys.exit(0 if found.holds else EXIT_REFUSED)
+
+
+@click.group()
+def digest() -> None:
+    """Signed digests over all accounts, and proofs that an account is in one."""
+
+
+@digest.command("make")
+@_stack_option
+@json_option
+@pass_invocation
+def make(invocation: Invocation, stack: str | None) -> None:
+    """Make a digest now, beside the daily ones."""
+    _show(invocation, f"Digest of {stack or 'all accounts'}", operations.make_digest(_stack(invocation, stack)))
+
+
+@digest.command("key")
+@_stack_option
+@json_option
+@pass_invocation
+def key(invocation: Invocation, stack: str | None) -> None:
+    """Show the key that signs digests, and its fingerprint, as KMS has it."""
+    shown = operations.signing_key(_stack(invocation, stack))
+    if invocation.as_json:
+        print_json(shown)
+    else:
+        click.echo(f"fingerprint {shown.fingerprint}\n{shown.pem}", nl=False)
+
+
+@digest.command("proof")
+@click.argument("actor")
+@click.option("--digest", "wanted", default="latest", show_default=True, help="latest, a number, or a date.")
+@click.option("--records", type=click.IntRange(1, 100), help="Newest entries to bring along, up to the head.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it here instead of printing it.")
+@pass_invocation
+def proof(invocation: Invocation, actor: str, wanted: str, records: int | None, out: Path | None) -> None:
+    """Fetch the proof that ACTOR's history is in a digest."""
+    with invocation.client() as client:
+        document = client.proof(actor, digest=wanted, records=records)
+    if out is None:
+        print_json(document)
+    else:
+        out.write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+        click.echo(f"written to {out}")
+
+
+@digest.command("verify")
+@click.argument("proof_file", metavar="PROOF", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", "trusted", required=True, help="The key that you trust: its fingerprint, or a file.")
+@click.option("--records", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Records of your own.")
+@click.pass_context
+def verify_digest(ctx: click.Context, proof_file: Path, trusted: str, records: Path | None) -> None:
+    """Verify a proof. Asks nobody. Exit code 1 if it proves nothing."""
+    arguments = [str(proof_file), "--key", trusted, *(["--records", str(records)] if records else [])]
+    ctx.exit(verify_proof.main(arguments))
+
+
+@click.group()
+def dlq() -> None:
+    """The failure queues: what could not be done, and having it done after all."""
+
+
+@dlq.command("list")
+@_stack_option
+@json_option
+@pass_invocation
+def list_queues(invocation: Invocation, stack: str | None) -> None:
+    """How many messages wait in every failure queue. Exit code 1 if any does."""
+    found = _stack(invocation, stack)
+    counted = [failures.waiting(found, queue) for queue in failures.queues(found)]
+    if invocation.as_json:
+        rows = [{"name": each.queue.name, "waiting": each.waiting, "in_hand": each.in_hand} for each in counted]
+        print_json({"items": rows})
+    else:
+        columns = {"queue": "left", "waiting": "right", "in hand": "right"}
+        print_rows("Failure queues", columns, ((each.queue.name, each.waiting, each.in_hand) for each in counted))
+    sys.exit(EXIT_REFUSED if any(each.waiting or each.in_hand for each in counted) else 0)
+
+
+@dlq.command("show")
+@click.argument("queue")
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="Messages.")
+@_stack_option
+@json_option
+@pass_invocation
+def show(invocation: Invocation, queue: str, limit: int, stack: str | None) -> None:
+    """Show messages of QUEUE (outbox, rule, audit, schedule) and leave them there."""
+    found = _stack(invocation, stack)
+    shown = failures.show(found, failures.queue_named(found, queue), limit)
+    if invocation.as_json:
+        print_json({"items": [_facts(each) for each in shown]})
+    else:
+        rows = ((each.sent_at, each.kind, each.subject, each.why, each.id) for each in shown)
+        print_rows(f"Failure queue {queue}", _MESSAGE_COLUMNS, rows)
+
+
+@dlq.command("redrive")
+@click.argument("queue")
+@click.option("--limit", type=click.IntRange(1), help="At most so many messages; all that wait by default.")
+@_stack_option
+@json_option
+@pass_invocation
+def redrive(invocation: Invocation, queue: str, limit: int | None, stack: str | None) -> None:
+    """Hand over what waits in QUEUE again. Doing so twice does no harm. Exit code 1 if anything stays."""
+    found = _stack(invocation, stack)
+    done = list(failures.redrive(found, failures.queue_named(found, queue), limit))
+    taken = sum(each.is_taken for each in done)
+    if invocation.as_json:
+        items = [_facts(each.failure) | {"taken": each.is_taken, "done": each.done} for each in done]
+        print_json({"taken": taken, "left": len(done) - taken, "items": items})
+    else:
+        columns = {"taken": "left", "kind": "left", "what": "left", "done": "left"}
+        rows = ((each.is_taken, each.failure.kind, each.failure.subject, each.done) for each in done)
+        print_rows(f"Failure queue {queue}: {taken} taken, {len(done) - taken} left", columns, rows)
+    sys.exit(0 if taken == len(done) else EXIT_REFUSED)
+
+
+def _stack(invocation: Invocation, name: str | None) -> Stack:
+    return invocation.stack or find_stack(name)
+
+
+def _show(invocation: Invocation, title: str, answer: msgspec.Struct) -> None:
+    if invocation.as_json:
+        print_json(answer)
+    else:
+        print_facts(title, msgspec.structs.asdict(answer))
+
+
+def _show_reconciliation(found: Reconciliation) -> None:
+    facts = {
+        "accounts": found.accounts,
+        "entries": found.entries,
+        "audit rows": found.audited,
+        "late": found.late,
+        "repaired": found.repaired,
+        "drift (microcents)": found.drift_microcents,
+        "findings": len(found.findings),
+        "not verified": len(found.unverified),
+        "everything holds": found.holds,
+    }
+    print_facts("Reconciliation", facts)
+    if found.findings:
+        rows = ((each.tenant, each.actor, each.place, each.seq, each.problem) for each in found.findings)
+        print_rows("Findings", _FINDING_COLUMNS, rows)
+    if found.unverified:
+        print_rows("Not verified: too large", {"tenant": "left", "actor": "left"}, map(_row, found.unverified))
+
+
+def _row(account: operations.TenantActor) -> tuple[str, str]:
+    return account.tenant, account.actor
+
+
+def _facts(failure: failures.Failure) -> dict[str, Any]:
+    return {
+        "id": failure.id,
+        "sent_at": failure.sent_at,
+        "kind": failure.kind,
+        "what": failure.subject,
+        "why": failure.why,
+        "body": failure.body,
+    }

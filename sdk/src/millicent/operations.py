@@ -1,0 +1,114 @@
+"""What those who run the service ask of it: reconcile the accounts, make a digest."""
+
+import base64
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from millicent.aws import Stack
+from millicent.errors import UnexpectedAnswer
+from millicent.verify_proof import fingerprint_of
+
+_BUDGET_S: Final = 60
+"""Of one call, so that there is something to tell while it goes on."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is not as it must be. `seq` is None where no single entry is at fault."""
+
+    tenant: str
+    actor: str
+    place: str
+    seq: int | None
+    problem: str
+
+
+class TenantActor(msgspec.Struct, frozen=True, kw_only=True):
+    tenant: str
+    actor: str
+
+
+class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
+    """What was checked and found. `late` entries are on their way to the audit table, `repaired` rows are in it again.
+
+    `unverified` accounts are too large for one run of the function. `next` continues, None at the end.
+    """
+
+    accounts: int = 0
+    entries: int = 0
+    audited: int = 0
+    late: int = 0
+    drift_microcents: int = 0
+    repaired: int = 0
+    findings: tuple[Finding, ...] = ()
+    unverified: tuple[TenantActor, ...] = ()
+    next: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        return not self.findings and not self.unverified and self.drift_microcents == 0
+
+    def plus(self, other: "Reconciliation") -> "Reconciliation":
+        """Both together; `other` came after."""
+        added = (getattr(self, name) + getattr(other, name) for name in _ADDED)
+        return Reconciliation(**dict(zip(_ADDED, added, strict=True)), next=other.next)
+
+
+_Answer = TypeVar("_Answer")
+_ADDED: Final = tuple(name for name in Reconciliation.__struct_fields__ if name != "next")
+
+
+class Digest(msgspec.Struct, frozen=True, kw_only=True):
+    """`root` stands for the heads of `count` accounts; `previous` is the hash of the digest before it."""
+
+    number: int
+    made_at: str
+    count: int
+    root: str
+    previous: str
+    key: str
+
+
+class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
+    """`fingerprint` is what a verifier has to know, by a way of its own."""
+
+    fingerprint: str
+    pem: str
+    key_id: str
+
+
+def reconcile(
+    stack: Stack, *, repair: bool, grace_s: int | None = None, tenant: str | None = None, actor: str | None = None
+) -> Iterator[Reconciliation]:
+    """What was seen so far, after each call of the function; the last is the whole."""
+    request: dict[str, Any] = {"repair": repair, "grace_s": grace_s, "budget_s": _BUDGET_S}
+    if actor is not None:
+        request = {"repair": repair, "grace_s": grace_s, "tenant": tenant, "actor": actor}
+    seen = Reconciliation()
+    while True:
+        answer = stack.invoke(stack.output("ReconcileFunctionName"), request | {"after": seen.next})
+        seen = seen.plus(_as(answer, Reconciliation))
+        yield seen
+        if seen.next is None:
+            return
+
+
+def make_digest(stack: Stack) -> Digest:
+    return _as(stack.invoke(stack.output("DigestFunctionName"), {}), Digest)
+
+
+def signing_key(stack: Stack) -> SigningKey:
+    """The public key, from KMS itself."""
+    told = stack.call("kms", "get_public_key", KeyId=stack.output("SigningKeyArn"))
+    der = told["PublicKey"]
+    body = base64.encodebytes(der).decode()
+    pem = f"-----BEGIN PUBLIC KEY-----\n{body}-----END PUBLIC KEY-----\n"
+    return SigningKey(fingerprint=fingerprint_of(der), pem=pem, key_id=told["KeyId"])
+
+
+def _as(answer: object, kind: type[_Answer]) -> _Answer:
+    try:
+        return msgspec.convert(answer, kind)
+    except msgspec.ValidationError as malformed:
+        raise UnexpectedAnswer(f"the function did not answer as Millicent's does: {malformed}") from malformed

@@ -1,0 +1,229 @@
+"""Verifies a proof that an account's history is in a signed digest. One file, the standard library, nothing else.
+
+    python verify_proof.py proof.json --key 3f1c…            the fingerprint of the key that you trust
+    python verify_proof.py proof.json --key key.pem          or the key itself, PEM or DER
+    python verify_proof.py proof.json --key … --records FILE
+
+Says what is proved and ends with 0, or says what is wrong and ends with 1. Proved is: the holder of the key signed, at
+the time that the digest names, that the account's newest entry was the one with this number and hash. The hash of an
+entry covers the one before it, so whoever has entries that lead to that hash has them as they were then.
+
+The key to trust comes from you, never from the proof: ask for it once, by another way, and keep it.
+
+Records are the texts of entries in order of their number, up to the head: those that come with the proof, or those of
+`--records`: a JSON array or JSON lines of texts, of objects with a member `record`, or of items of a table's export.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+VERSION: Final = 1
+GENESIS: Final = "0" * 64
+_SHA256_PREFIX: Final = bytes.fromhex("3031300d060960864801650304020105000420")
+"""DER of the algorithm and the length, which PKCS #1 v1.5 puts before a SHA-256 hash (RFC 8017, 9.2)."""
+_RSA: Final = bytes.fromhex("06092a864886f70d010101")
+_SMALLEST_KEY_BITS: Final = 2048
+_SEQUENCE, _INTEGER, _BIT_STRING = 0x30, 0x02, 0x03
+
+
+class NotProved(Exception):
+    """The message says which step failed."""
+
+
+@dataclass(frozen=True)
+class Proved:
+    """`records` lead to the head, from entry `first_record` on."""
+
+    tenant: str
+    actor: str
+    seq: int
+    head_hash: str
+    number: int
+    made_at: str
+    accounts: int
+    records: int
+    first_record: int | None
+
+
+def verify(proof: Mapping[str, Any], fingerprint: str, records: Iterable[str] | None = None) -> Proved:
+    """`fingerprint`: SHA-256 of the trusted key (SubjectPublicKeyInfo in DER), in hex. Raises NotProved."""
+    try:
+        return _verified(proof, fingerprint.strip().lower().replace(":", ""), records)
+    except (KeyError, TypeError, ValueError, AttributeError) as malformed:
+        raise NotProved(f"the proof is malformed: {type(malformed).__name__}: {malformed}") from malformed
+
+
+def fingerprint_of(key: bytes) -> str:
+    """Of a public key in PEM or DER. Raises ValueError where it is neither."""
+    text = key.strip()
+    if text.startswith(b"-----BEGIN PUBLIC KEY-----"):
+        key = base64.b64decode(b"".join(text.splitlines()[1:-1]), validate=True)
+    _rsa_key(key)
+    return hashlib.sha256(key).hexdigest()
+
+
+def records_from(text: str) -> list[str]:
+    """The texts of entries in a JSON array or in JSON lines. Raises ValueError, KeyError or TypeError."""
+    stripped = text.strip()
+    rows = json.loads(stripped) if stripped.startswith("[") else [json.loads(line) for line in stripped.splitlines()]
+    return sorted(map(_record, rows), key=lambda record: json.loads(record)["seq"])
+
+
+def _verified(proof: Mapping[str, Any], fingerprint: str, records: Iterable[str] | None) -> Proved:
+    _require(proof["version"] == VERSION, "the proof is of a version that this verifier does not know")
+    shown, head = proof["digest"], proof["head"]
+    key = base64.b64decode(shown["public_key"], validate=True)
+    _require(
+        hashlib.sha256(key).hexdigest() == fingerprint, "the digest is signed with another key than the one trusted"
+    )
+    signature = base64.b64decode(shown["signature"], validate=True)
+    _require(_is_signed(shown["text"].encode(), signature, key), "the signature does not fit the digest")
+    digest = json.loads(shown["text"])
+    _require(digest["version"] == VERSION, "the digest is of a version that this verifier does not know")
+    _require(_root(head, proof["path"]) == digest["root"], "the path does not lead from the head to the digest")
+    texts = list(proof.get("records", []) if records is None else records)
+    _follow(texts, head)
+    return Proved(
+        tenant=head["tenant"],
+        actor=head["actor"],
+        seq=head["seq"],
+        head_hash=head["hash"],
+        number=digest["number"],
+        made_at=digest["made_at"],
+        accounts=digest["count"],
+        records=len(texts),
+        first_record=json.loads(texts[0])["seq"] if texts else None,
+    )
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise NotProved(otherwise)
+
+
+def _is_signed(text: bytes, signature: bytes, key: bytes) -> bool:
+    """RSASSA-PKCS1-v1_5 with SHA-256: what the signature opens to must be the padded hash, byte for byte."""
+    modulus, exponent = _rsa_key(key)
+    size = (modulus.bit_length() + 7) // 8
+    opened = pow(int.from_bytes(signature, "big"), exponent, modulus).to_bytes(size, "big")
+    hashed = _SHA256_PREFIX + hashlib.sha256(text).digest()
+    return len(signature) == size and opened == b"\x00\x01" + b"\xff" * (size - len(hashed) - 3) + b"\x00" + hashed
+
+
+def _root(head: Mapping[str, Any], path: Iterable[tuple[str, str]]) -> str:
+    leaf = {name: head[name] for name in ("tenant", "actor", "seq", "hash")}
+    computed = hashlib.sha256(b"\x00" + _canonical(leaf)).digest()
+    for side, sibling in path:
+        _require(side in {"left", "right"}, "the path turns neither left nor right")
+        other = bytes.fromhex(sibling)
+        computed = hashlib.sha256(b"\x01" + (other + computed if side == "left" else computed + other)).digest()
+    return computed.hex()
+
+
+def _follow(records: list[str], head: Mapping[str, Any]) -> None:
+    """Each record must be of the account and link to the one before; the last one must be the head."""
+    before: tuple[int, str] | None = None
+    for text in records:
+        entry = json.loads(text)
+        seq, link = entry["seq"], entry["prev_hash"]
+        account = (entry["tenant"], entry["actor"])
+        _require(account == (head["tenant"], head["actor"]), f"record {seq} is of another account")
+        expected = before or (seq - 1, GENESIS if seq == 1 else link)
+        _require((seq - 1, link) == expected, f"record {seq} does not link to the one before it")
+        before = (seq, hashlib.sha256(text.encode()).hexdigest())
+    _require(before in (None, (head["seq"], head["hash"])), "the records do not lead to the head")
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _rsa_key(der: bytes) -> tuple[int, int]:
+    """Modulus and exponent of a SubjectPublicKeyInfo. Raises ValueError where it is none of RSA."""
+    outer, rest = _der(der, _SEQUENCE)
+    algorithm, bits = _der(outer, _SEQUENCE)
+    packed, beyond = _der(bits, _BIT_STRING)
+    if rest or beyond or not algorithm.startswith(_RSA) or packed[:1] != b"\x00":
+        raise ValueError("this is no public RSA key")
+    numbers, _ = _der(packed[1:], _SEQUENCE)
+    modulus, exponents = _der(numbers, _INTEGER)
+    exponent, _ = _der(exponents, _INTEGER)
+    found = int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big")
+    if found[0].bit_length() < _SMALLEST_KEY_BITS:
+        raise ValueError("the key is too short to be trusted")
+    return found
+
+
+def _der(data: bytes, tag: int) -> tuple[bytes, bytes]:
+    """The content of the first element, which must have this tag, and what follows it."""
+    if len(data) < 2 or data[0] != tag:  # noqa: PLR2004 - a tag and a length
+        raise ValueError("this is no public key in DER")
+    start, length = 2, data[1]
+    if length & 0x80:
+        start += length & 0x7F
+        length = int.from_bytes(data[2:start], "big")
+    if start + length > len(data):
+        raise ValueError("the key is cut off")
+    return data[start : start + length], data[start + length :]
+
+
+def _record(row: Any) -> str:  # noqa: ANN401 - whatever JSON holds
+    row = row["Item"] if isinstance(row, dict) and "Item" in row else row
+    record = row["record"] if isinstance(row, dict) else row
+    text = record["S"] if isinstance(record, dict) else record
+    if not isinstance(text, str):
+        raise TypeError("a record is a text")
+    return text
+
+
+def _trusted(given: str) -> str:
+    """The fingerprint of a key file, or the one that was given."""
+    path = Path(given)
+    if path.is_file():
+        return fingerprint_of(path.read_bytes())
+    if len(given.replace(":", "")) != hashlib.sha256().digest_size * 2:
+        raise ValueError(f"{given} is neither a file nor a fingerprint (64 hexadecimal digits)")
+    return given
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("proof", type=Path)
+    parser.add_argument("--key", required=True, help="the trusted key: its SHA-256 fingerprint, or a file")
+    parser.add_argument("--records", type=Path, help="records to check instead of those in the proof")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`arguments` are those of the command line."""
+    wanted = _parsed(arguments)
+    try:
+        records = records_from(wanted.records.read_text()) if wanted.records else None
+        proved = verify(json.loads(wanted.proof.read_text()), _trusted(wanted.key), records)
+    except (NotProved, OSError, ValueError, KeyError, TypeError) as failure:
+        print(f"NOT PROVED: {failure}", file=sys.stderr)  # noqa: T201
+        return 1
+    print(sentence(proved))  # noqa: T201
+    return 0
+
+
+def sentence(proved: Proved) -> str:
+    """What a person may now rely on."""
+    said = (
+        f"proved: digest {proved.number} of {proved.made_at}, over {proved.accounts} accounts, has {proved.actor} "
+        f"(tenant {proved.tenant}) at entry {proved.seq}, hash {proved.head_hash}"
+    )
+    if not proved.records:
+        return said
+    return f"{said}; {proved.records} records, from entry {proved.first_record} on, lead to it unaltered"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""Both tables as they lie, for whoever checks them: strong reads, and nothing that is read is trusted."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from pynamodb.exceptions import AttributeDeserializationError
+from pynamodb.models import Model
+from pynamodb.pagination import ResultIterator
+
+from shared.adapters.driver import REAL_PACE, Pace, insist
+from shared.adapters.dynamodb_answers import FAILURES, translated
+from shared.adapters.tables import (
+    STATE_SK,
+    AuditItem,
+    EntryItem,
+    StateItem,
+    account_pk,
+    audit_entry_sk,
+    audit_table,
+    entry_sk,
+    ledger_table,
+)
+from shared.ledger.accounts import Account, AccountState
+from shared.ledger.digest import Head, head_of
+from shared.ledger.entries import Entry
+from shared.ledger.events import entry_event
+from shared.ledger.ports import AccountPlace, AccountPlaces, Row, StoredState
+from shared.ledger.protocol import Busy, Unknown
+
+DEADLINE_MS: Final = 20_000
+"""For one page: nobody waits for these reads, and a reconciliation must not give in to a busy moment."""
+
+_MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, AttributeDeserializationError)
+_AN_ACCOUNT: Final = re.compile(r"TENANT#(?P<tenant>[A-Za-z0-9_.:@-]{1,128})#ACTOR#(?P<actor>[A-Za-z0-9_.:@-]{1,128})")
+_FIRST_SK: Final = audit_entry_sk(1)
+_AUDITED: Final = audit_entry_sk(0).rstrip("0")
+
+_Raw = dict[str, Any]
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Asks for one page after the other, each until it comes or the deadline passes."""
+
+    pace: Pace
+    deadline_ms: int
+
+    def query(self, model: type[Model], account: Account, where: Any) -> Iterator[_Raw]:  # noqa: ANN401
+        def ask(key: _Raw | None) -> ResultIterator[Any]:
+            return model.query(
+                account_pk(account), range_key_condition=where, consistent_read=True, last_evaluated_key=key
+            )
+
+        key = None
+        while True:
+            page = self.page(partial(ask, key))
+            yield from page["Items"]
+            key = page.get("LastEvaluatedKey")
+            if key is None:
+                return
+
+    def scan(self, model: Any, sk: str, key: _Raw | None) -> _Raw:  # noqa: ANN401
+        """The rows with this sort key on one page of a scan."""
+
+        def ask() -> ResultIterator[Any]:
+            found: ResultIterator[Any] = model.scan(
+                filter_condition=model.sk == sk, consistent_read=True, last_evaluated_key=key
+            )
+            return found
+
+        return self.page(ask)
+
+    def page(self, ask: Callable[[], ResultIterator[Any]]) -> _Raw:
+        return insist(lambda: _answered(ask), self.pace, self.deadline_ms)
+
+
+class DynamoHeads:
+    """Implements ports.Heads."""
+
+    def __init__(
+        self,
+        ledger_table_name: str,
+        deadline_ms: int = DEADLINE_MS,
+        *,
+        pace: Pace = REAL_PACE,
+        region: str | None = None,
+        host: str | None = None,
+    ) -> None:
+        self._states = ledger_table(ledger_table_name, region=region, host=host).states
+        self._reader = _Reader(pace, deadline_ms)
+
+    def heads(self) -> Iterator[Head]:
+        key = None
+        while True:
+            page = self._reader.scan(self._states, STATE_SK, key)
+            yield from filter(None, map(_head, page["Items"]))
+            key = page.get("LastEvaluatedKey")
+            if key is None:
+                return
+
+
+class DynamoBooks:
+    """Implements ports.Books. Every call may be repeated; past the deadline it raises as the ledger does."""
+
+    def __init__(
+        self,
+        ledger_table_name: str,
+        audit_table_name: str,
+        deadline_ms: int = DEADLINE_MS,
+        *,
+        pace: Pace = REAL_PACE,
+        region: str | None = None,
+        host: str | None = None,
+    ) -> None:
+        self._ledger = ledger_table(ledger_table_name, region=region, host=host)
+        self._audit = audit_table(audit_table_name, region=region, host=host)
+        self._reader = _Reader(pace, deadline_ms)
+
+    def accounts(self, after: str | None) -> AccountPlaces:
+        """The cursor is the table that is being listed and the key that was evaluated last."""
+        cursor: _Raw = json.loads(after) if after else {"table": "ledger", "key": None}
+        if cursor["table"] == "ledger":
+            page = self._reader.scan(self._ledger.states, STATE_SK, cursor["key"])
+            return _places("ledger", page, page["Items"], otherwise={"table": "audit", "key": None})
+        page = self._reader.scan(self._audit, _FIRST_SK, cursor["key"])
+        return _places("audit", page, [item for item in page["Items"] if not self._has_state(item)], otherwise=None)
+
+    def state(self, account: Account) -> StoredState:
+        is_it = self._ledger.states.sk == STATE_SK
+        items = list(self._reader.query(self._ledger.states, account, is_it))
+        state = _made(lambda: _state(account, items[0])) if items else None
+        return StoredState(state, is_as_written=not items or state is not None)
+
+    def entries(self, account: Account) -> Iterator[Row]:
+        is_entry = self._ledger.entries.sk.startswith(entry_sk(""))
+        for item in self._reader.query(self._ledger.entries, account, is_entry):
+            yield _row(account, item, EntryItem, EntryItem.of)
+
+    def audited(self, account: Account) -> Iterator[Row]:
+        is_copy = self._audit.sk.startswith(_AUDITED)
+        for item in self._reader.query(self._audit, account, is_copy):
+            yield _row(account, item, AuditItem, _audit_item)
+
+    def _has_state(self, item: _Raw) -> bool:
+        account = _account(item)
+        return account is not None and self.state(account).state is not None
+
+
+def _answered(ask: Callable[[], ResultIterator[Any]]) -> _Raw | Busy | Unknown:
+    try:
+        page: _Raw = next(ask().page_iter)
+    except FAILURES as failure:
+        return translated(failure)
+    return page
+
+
+def _places(table: str, page: _Raw, items: list[_Raw], otherwise: _Raw | None) -> AccountPlaces:
+    last = page.get("LastEvaluatedKey")
+    found = [(item, _account(item)) for item in items]
+    after = {"table": table, "key": last} if last else otherwise
+    return AccountPlaces(
+        items=tuple(AccountPlace(account, _cursor(table, item)) for item, account in found if account),
+        strangers=tuple(item["pk"]["S"] for item, account in found if not account),
+        next=json.dumps(after) if after else None,
+    )
+
+
+def _cursor(table: str, item: _Raw) -> str:
+    return json.dumps({"table": table, "key": {"pk": item["pk"], "sk": item["sk"]}})
+
+
+def _account(item: _Raw) -> Account | None:
+    named = _AN_ACCOUNT.fullmatch(item["pk"]["S"])
+    return Account(named["tenant"], named["actor"]) if named else None
+
+
+def _head(item: _Raw) -> Head | None:
+    account = _account(item)
+    state = _made(lambda: _state(account, item)) if account else None
+    return head_of(state) if state else None
+
+
+def _state(account: Account, raw: _Raw) -> AccountState:
+    state = StateItem.from_raw_data(raw).state_of(account)
+    if StateItem.of(state).serialize() != raw:
+        raise ValueError("not laid down as the ledger does")
+    return state
+
+
+def _row(account: Account, raw: _Raw, model: Any, item_of: Callable[[Entry], Model]) -> Row:  # noqa: ANN401
+    entry: Entry | None = _made(lambda: model.from_raw_data(raw).entry)
+    expected = _made(lambda: item_of(entry).serialize()) if entry else None
+    name: str = raw["sk"]["S"]
+    # What cannot be laid down again has members of types that no entry has, and none to compare with others.
+    known = entry if expected is not None else None
+    return Row(name, known, is_as_written=expected == raw and entry is not None and entry.account == account)
+
+
+def _audit_item(entry: Entry) -> AuditItem:
+    return AuditItem.of(entry, entry_event(entry).detail["event_id"])
+
+
+def _made(make: Callable[[], _Made]) -> _Made | None:
+    """What `make` gives, None where what it reads is malformed."""
+    try:
+        return make()
+    except _MALFORMED:
+        return None

@@ -1,0 +1,74 @@
+"""Proves that an account's head is in a digest. Whoever checks the proof needs neither the service nor its word."""
+
+import base64
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from shared.ledger.accounts import Account
+from shared.ledger.digest import chunk_of, digest_from_text, proof_in_chunks
+from shared.ledger.entries import record_of
+from shared.ledger.errors import DigestNotFound, NotInDigest
+from shared.ledger.ports import AuditTrail, DigestStore, SignedDigest
+
+PROOF_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """The digest of this number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """The newest digest that was kept before this instant."""
+
+    before_ms: int
+
+
+Wanted: TypeAlias = Numbered | AsOf | Literal["latest"]
+
+
+def prove_account(
+    account: Account, wanted: Wanted, records: int, store: DigestStore, trail: AuditTrail
+) -> dict[str, Any]:
+    """The proof, with the account's newest `records` up to the head. Raises DigestNotFound or NotInDigest."""
+    signed = _found(wanted, store)
+    if signed is None:
+        raise DigestNotFound("no such digest has been made yet")
+    root = digest_from_text(signed.text).root
+    summary = store.summary(root)
+    chunk = chunk_of(account, summary)
+    heads = store.chunk(root, chunk) if chunk is not None else ()
+    index = next((at for at, head in enumerate(heads) if head.account == account), None)
+    if chunk is None or index is None:
+        raise NotInDigest(f"{account.actor} had no entry when the digest was made")
+    head = heads[index]
+    rows = trail.page(account, records, head.seq + 1).items if records else ()
+    return {
+        "version": PROOF_VERSION,
+        "digest": _public(signed),
+        "head": {"tenant": head.tenant, "actor": head.actor, "seq": head.seq, "hash": head.hash},
+        "path": [list(step) for step in proof_in_chunks(heads, index, chunk, summary)],
+        "records": [record_of(entry) for entry in reversed(rows)],
+    }
+
+
+def _found(wanted: Wanted, store: DigestStore) -> SignedDigest | None:
+    match wanted:
+        case Numbered(number):
+            return store.numbered(number)
+        case AsOf(before_ms):
+            return store.newest(before_ms)
+        case _:
+            return store.newest()
+
+
+def _public(signed: SignedDigest) -> dict[str, str]:
+    return {
+        "text": signed.text,
+        "signature": base64.b64encode(signed.signature.value).decode(),
+        "public_key": base64.b64encode(signed.signature.public_key).decode(),
+        "key_id": signed.signature.key_id,
+    }

@@ -1,0 +1,247 @@
+"""The reconciler: does what is stored add up, and does the audit table tell the same story?
+
+Accounts are in use while they are read, so the order of reading matters. The audit rows come first: each was on the
+ledger before. Then STATE, the entries, and STATE again: where it moved meanwhile, the entries up to the first reading
+are compared with that reading, and only what lies beyond the second is an entry too many. And whatever is found counts
+only if a second look finds it too.
+
+The ledger is never written to. An audit row that is missing is written again from the ledger, where that is asked for
+and the ledger's own record of the account is whole; a row that is there is never touched.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from shared.ledger.accounts import Account
+from shared.ledger.entries import Entry
+from shared.ledger.events import entry_event
+from shared.ledger.ports import AuditTrail, Books, Row, StoredState
+from shared.ledger.verification import Finding, Place, compare_audit, drift_microcents, verify_account
+
+FINDINGS_MAX: Final = 1000
+"""Of one run: it ends there, and the next one goes on. An account is never cut in two."""
+
+_ROWS_BETWEEN_LOOKS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """An entry younger than `grace_ms` that is not audited yet is late, not missing. `repair` writes what is missing.
+
+    `is_time_up` is asked between accounts, and between some rows of one.
+    """
+
+    now_ms: int
+    grace_ms: int
+    repair: bool
+    is_time_up: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReport:
+    """`missing` are entries without an audit row, `repaired` those of them that have one again."""
+
+    entries: int
+    audited: int
+    late: int
+    drift_microcents: int
+    missing: tuple[Entry, ...]
+    repaired: tuple[Entry, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run saw. `next` continues it, None at the end. `unverified` are too large for the time of one run."""
+
+    next: str | None
+    accounts: int = 0
+    entries: int = 0
+    audited: int = 0
+    late: int = 0
+    drift_microcents: int = 0
+    repaired: int = 0
+    findings: tuple[Finding, ...] = ()
+    unverified: tuple[Account, ...] = ()
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.findings) >= FINDINGS_MAX
+
+    def add(self, report: AccountReport) -> None:
+        self.accounts += 1
+        self.entries += report.entries
+        self.audited += report.audited
+        self.late += report.late
+        self.drift_microcents += report.drift_microcents
+        self.repaired += len(report.repaired)
+        self.findings += report.findings
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One reading of an account, in the order in which it was read."""
+
+    audited: list[Row]
+    before: StoredState
+    rows: list[Row]
+    entries: list[Entry]
+    after: StoredState
+
+    @property
+    def settled(self) -> list[Entry]:
+        """The entries that the first reading of STATE answers for: all, unless it moved while they were read."""
+        if self.before == self.after:
+            return self.entries
+        return [entry for entry in self.entries if entry.seq <= _seq(self.before)]
+
+
+class OutOfTime(Exception):
+    """The account could not be read whole before the run's time was up."""
+
+
+def reconcile_accounts(after: str | None, books: Books, trail: AuditTrail, policy: Policy) -> Run:
+    """All accounts from `after` on (None: from the first), as far as time allows."""
+    run = Run(after)
+    while True:
+        places = books.accounts(run.next)
+        for place in places.items:
+            if not _is_added(run, place.account, books, trail, policy):
+                return run
+            run.next = place.cursor
+        run.findings += tuple(_stranger(name) for name in places.strangers)
+        run.next = places.next
+        if run.next is None or policy.is_time_up() or run.is_full:
+            return run
+
+
+def reconcile_one(account: Account, books: Books, trail: AuditTrail, policy: Policy) -> Run:
+    """One account alone."""
+    run = Run(None)
+    _is_added(run, account, books, trail, policy)
+    return run
+
+
+def reconcile_account(account: Account, books: Books, trail: AuditTrail, policy: Policy) -> AccountReport:
+    """Raises OutOfTime."""
+    report = _examine(account, books, policy)
+    if report.findings:
+        report = _confirmed(report, _examine(account, books, policy))
+    return _repaired(report, trail) if policy.repair else report
+
+
+def _is_added(run: Run, account: Account, books: Books, trail: AuditTrail, policy: Policy) -> bool:
+    """False where the run ends before this account, and the next one begins with it."""
+    is_first = not run.accounts and not run.unverified
+    if not is_first and (policy.is_time_up() or run.is_full):
+        return False
+    try:
+        run.add(reconcile_account(account, books, trail, policy))
+    except OutOfTime:
+        if is_first:
+            run.unverified = (account,)
+        return is_first
+    return True
+
+
+def _examine(account: Account, books: Books, policy: Policy) -> AccountReport:
+    look = _look(account, books, policy)
+    comparison = compare_audit(account, look.entries, _entries_of(look.audited))
+    missing = tuple(entry for entry in comparison.missing if policy.now_ms - entry.at_ms >= policy.grace_ms)
+    late = {entry.seq for entry in comparison.missing} - {entry.seq for entry in missing}
+    wrong = verify_account(account, look.settled, look.before.state)
+    drift = drift_microcents(account, look.settled, look.before.state) if wrong else 0
+    return AccountReport(
+        entries=len(look.rows),
+        audited=len(look.audited),
+        late=len(late),
+        drift_microcents=drift + len(missing),
+        missing=missing,
+        repaired=(),
+        findings=(
+            *_state_findings(account, look.before),
+            *_row_findings(account, "ledger", look.rows),
+            *_entries_too_many(account, look),
+            *wrong,
+            *_row_findings(account, "audit", look.audited),
+            *(found for found in comparison.findings if found.seq not in late),
+        ),
+    )
+
+
+def _look(account: Account, books: Books, policy: Policy) -> _Look:
+    audited = list(_in_time(books.audited(account), policy))
+    before = books.state(account)
+    rows = list(_in_time(books.entries(account), policy))
+    return _Look(audited, before, rows, _in_order(rows), books.state(account))
+
+
+def _confirmed(first: AccountReport, second: AccountReport) -> AccountReport:
+    still_found = set(first.findings)
+    drift = second.drift_microcents if first.drift_microcents else 0
+    missing = tuple(entry for entry in second.missing if entry in first.missing)
+    findings = tuple(found for found in second.findings if found in still_found)
+    return replace(second, findings=findings, missing=missing, drift_microcents=drift if findings else 0)
+
+
+def _repaired(report: AccountReport, trail: AuditTrail) -> AccountReport:
+    """What the ledger itself is in doubt about is evidence: it is not copied."""
+    if any(found.place != "audit" for found in report.findings):
+        return report
+    repaired = tuple(entry for entry in report.missing if trail.keep_entry(entry, _event_id(entry)) != "differs")
+    seqs = {entry.seq for entry in repaired}
+    return replace(
+        report,
+        repaired=repaired,
+        missing=tuple(entry for entry in report.missing if entry.seq not in seqs),
+        drift_microcents=report.drift_microcents - len(repaired),
+        findings=tuple(found for found in report.findings if found.seq not in seqs),
+    )
+
+
+def _event_id(entry: Entry) -> str:
+    event_id: str = entry_event(entry).detail["event_id"]
+    return event_id
+
+
+def _in_time(rows: Iterable[Row], policy: Policy) -> Iterator[Row]:
+    for number, row in enumerate(rows, start=1):
+        if number % _ROWS_BETWEEN_LOOKS == 0 and policy.is_time_up():
+            raise OutOfTime
+        yield row
+
+
+def _in_order(rows: Iterable[Row]) -> list[Entry]:
+    return sorted(_entries_of(rows), key=lambda entry: entry.seq)
+
+
+def _entries_of(rows: Iterable[Row]) -> Iterator[Entry]:
+    return (row.entry for row in rows if row.entry is not None)
+
+
+def _state_findings(account: Account, stored: StoredState) -> list[Finding]:
+    return [] if stored.is_as_written else [Finding(account, "state", None, "is no state that the ledger writes")]
+
+
+def _row_findings(account: Account, where: Place, rows: Iterable[Row]) -> Iterator[Finding]:
+    for row in rows:
+        if row.entry is None:
+            yield Finding(account, where, None, f"{row.name} holds no entry")
+        elif not row.is_as_written:
+            yield Finding(account, where, row.entry.seq, f"{row.name} is not laid down as the ledger does")
+
+
+def _entries_too_many(account: Account, look: _Look) -> Iterator[Finding]:
+    newest_seq = _seq(look.after)
+    for entry in look.entries:
+        if entry.seq > newest_seq:
+            yield Finding(account, "ledger", entry.seq, "is beyond the state")
+
+
+def _seq(stored: StoredState) -> int:
+    return stored.state.seq if stored.state else 0
+
+
+def _stranger(name: str) -> Finding:
+    return Finding(Account("", name), "state", None, "belongs to no account")

@@ -1,0 +1,301 @@
+"""The torture: the real functions on real protocols, over a failing network, in processes that are killed.
+
+    python -m tests.torture [--operations 50000] [--seed 1]
+
+Clients call the cost and funding functions; these reach DynamoDB Local through a fault proxy. Its stream goes through
+the real outbox, a loopback bus that fails and repeats, and the real audit function, into the audit table. Functions
+and clients are killed with SIGKILL all the while. In the end a judge that shares nothing with the product reads both
+tables.
+
+The last line is the verdict as JSON; the exit status is 0 only if it is clean and every fault and every scene happened.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from local.dynamodb_local import CREDENTIALS, running
+from local.paths import ROOT
+from local.processes import ProcessFailedError, stop
+from shared.bootstrap import epoch_now_ms
+from tests.torture.books import AUDIT_TABLE, LEDGER_TABLE, TENANT, books_of, create_tables, entry_count
+from tests.torture.bus import BUS_FAULTS
+from tests.torture.downstream import DOWNSTREAM_FAULTS, Report
+from tests.torture.journal import Line, Progress, journal_file, lines
+from tests.torture.oracle import SCENES, Answer, Evidence, Verdict, judge, scenes
+from tests.torture.plan import CLIENTS, Asked, Plan, client_of, plan, write
+from tests.torture.proxy import NETWORK_DOWN, FaultProxy, audit_rules, ledger_rules
+
+FULL_RUN: Final = 50_000
+"""Operations of the run that the faults' frequencies are made for."""
+CLIENT_KILLS: Final = 10
+PROXY_RESTARTS: Final = 2
+REPORT_EVERY_S: Final = 15.0
+POLL_S: Final = 0.1
+TIME_LIMIT_S: Final = 3600.0
+STORIES_TOLD: Final = 20
+
+KILLED_CLIENT: Final = "a client killed"
+KILLED_FUNCTION: Final = "a function killed at work"
+TURNED_AWAY: Final = "a request turned away and sent again"
+
+
+@dataclass(frozen=True)
+class Result:
+    verdict: Verdict
+    faults: Counter[str]
+    scenes: Counter[str]
+    wrong: list[str]
+
+    @property
+    def is_clean(self) -> bool:
+        return self.verdict.is_clean and not self.wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__.splitlines()[0])
+    parser.add_argument("--operations", type=int, default=FULL_RUN)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    result = torture(asked.operations, asked.seed)
+    tell(result)
+    return 0 if result.is_clean else 1
+
+
+def torture(operations: int, seed: int) -> Result:
+    started_s = time.monotonic()
+    made = plan(operations, seed, epoch_now_ms())
+    with tempfile.TemporaryDirectory() as scratch, running() as database:
+        directory = Path(scratch)
+        write(made.sends, directory)
+        run = Run(made, directory, database.url, create_tables(database.url), seed)
+        report = run.through()
+        evidence = Evidence(*heard(made, directory), books_of(database.url))
+        faults = counted(run, report, directory)
+    verdict = judge(evidence, faults.total())
+    verdict.seconds = round(time.monotonic() - started_s, 1)
+    seen = scenes(evidence)
+    return Result(verdict, faults, seen, list(complaints(run, report, faults, seen)))
+
+
+class Run:
+    """The processes of one run, and what is done to them on the way."""
+
+    def __init__(self, made: Plan, directory: Path, database_url: str, stream_arn: str, seed: int) -> None:
+        self.scale = max(FULL_RUN / made.operations, 1.0)
+        self.ledger_proxy = FaultProxy(database_url, ledger_rules(self.scale), directory / "ledger-faults.yml")
+        self.audit_proxy = FaultProxy(database_url, audit_rules(self.scale), directory / "audit-faults.yml")
+        self.kills = 0
+        self._made = made
+        self._directory = directory
+        self._database_url = database_url
+        self._stream_arn = stream_arn
+        self._seed = seed
+        self._chance = random.Random(f"run {seed}")
+        self._clients: dict[int, subprocess.Popen[bytes]] = {}
+
+    def through(self) -> Report:
+        """Until every request has its answer and every entry has reached the audit table."""
+        with started(self.ledger_proxy), started(self.audit_proxy), self._downstream() as downstream:
+            try:
+                self._send_all()
+            finally:
+                for client in self._clients.values():
+                    stop(client)
+            say(f"all answered; {downstream.pid} brings the rest to the audit table")
+            told, _ = downstream.communicate(f"{entry_count(self._database_url)}\n".encode(), TIME_LIMIT_S)
+        if downstream.returncode:
+            raise ProcessFailedError(f"the consumers ended with status {downstream.returncode}")
+        return Report(**json.loads(told))
+
+    def _send_all(self) -> None:
+        for client in range(CLIENTS):
+            self._start_client(client)
+        progress = Progress(journal_file(self._directory, client) for client in range(CLIENTS))
+        events = self._events()
+        next_report_s = time.monotonic() + REPORT_EVERY_S
+        while self._is_at_work():
+            time.sleep(POLL_S)
+            share = progress.update() / len(self._made.sends)
+            while events and share >= events[0][0]:
+                events.pop(0)[1]()
+            if time.monotonic() >= next_report_s:
+                next_report_s += REPORT_EVERY_S
+                say(f"{progress.answered} of {len(self._made.sends)} requests answered")
+
+    def _events(self) -> list[tuple[float, Callable[[], None]]]:
+        """What is done when a share of all requests has been answered."""
+        kills = [(self._chance.uniform(0.02, 0.95), self._kill_a_client) for _ in range(CLIENT_KILLS)]
+        restarts = [((number + 1) / (PROXY_RESTARTS + 1), self._restart_proxies) for number in range(PROXY_RESTARTS)]
+        return sorted([*kills, *restarts], key=lambda event: event[0])
+
+    def _is_at_work(self) -> bool:
+        for client, process in self._clients.items():
+            if process.poll():
+                raise ProcessFailedError(f"client {client} ended with status {process.returncode}")
+        return any(process.poll() is None for process in self._clients.values())
+
+    def _kill_a_client(self) -> None:
+        at_work = [client for client, process in self._clients.items() if process.poll() is None]
+        if not at_work:
+            return
+        client = self._chance.choice(at_work)
+        self._clients[client].kill()
+        self._clients[client].wait()
+        self.kills += 1
+        self._start_client(client)
+
+    def _restart_proxies(self) -> None:
+        self.ledger_proxy.restart()
+        self.audit_proxy.restart()
+
+    def _start_client(self, client: int) -> None:
+        command = [sys.executable, "-m", "tests.torture.client", str(self._directory), str(client)]
+        variables = environment(self.ledger_proxy.url)
+        with self._log() as log:
+            self._clients[client] = subprocess.Popen(command, cwd=ROOT, env=variables, stderr=log)
+
+    def _log(self) -> BinaryIO:
+        """What the functions write to their standard error: mostly the deadlines that faults made them miss."""
+        return log_file(self._directory).open("ab")
+
+    @contextmanager
+    def _downstream(self) -> Iterator[subprocess.Popen[bytes]]:
+        arguments = [self._stream_arn, self._database_url, self.audit_proxy.url, str(self._seed), str(self.scale)]
+        command = [sys.executable, "-m", "tests.torture.downstream", *arguments]
+        variables = environment(self.audit_proxy.url)
+        with self._log() as log:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+            )
+        try:
+            yield process
+        finally:
+            stop(process)
+
+
+@contextmanager
+def started(proxy: FaultProxy) -> Iterator[None]:
+    proxy.start()
+    try:
+        yield
+    finally:
+        proxy.stop()
+
+
+def environment(dynamodb_url: str) -> dict[str, str]:
+    """What a function finds in its environment, and the way to the database."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        "PYTHONPATH": str(ROOT),
+        "AWS_DEFAULT_REGION": CREDENTIALS["region_name"],
+        "AWS_REGION": CREDENTIALS["region_name"],
+        "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
+        "LEDGER_TABLE": LEDGER_TABLE,
+        "AUDIT_TABLE": AUDIT_TABLE,
+        "EVENT_BUS": "millicent",
+        "TENANT_CLAIM": "custom:tenant",
+        "DEFAULT_TENANT": TENANT,
+        "STAGE": "torture",
+        "POWERTOOLS_SERVICE_NAME": "millicent",
+        "POWERTOOLS_METRICS_NAMESPACE": "Millicent",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+
+
+def heard(made: Plan, directory: Path) -> tuple[dict[str, list[Asked]], list[Answer], dict[str, int]]:
+    """What was asked under each key, every answer, and when each key was first sent."""
+    sends = {send.number: send for send in made.sends}
+    asked: dict[str, list[Asked]] = defaultdict(list)
+    for send in sorted(made.sends, key=lambda each: each.number):
+        if send.asked not in asked[send.asked.key]:
+            asked[send.asked.key].append(send.asked)
+    answers: list[Answer] = []
+    first_sent_ns: dict[str, int] = {}
+    last_sent_ns: dict[int, int] = {}
+    for line in all_lines(directory):
+        send = sends[line.send]
+        if line.happening == "sent":
+            last_sent_ns[line.send] = line.at_ns
+            first_sent_ns[send.asked.key] = min(first_sent_ns.get(send.asked.key, line.at_ns), line.at_ns)
+        if line.happening == "answered":
+            answers.append(answer_of(line, send.asked, client_of(send.lane), last_sent_ns[line.send]))
+    return asked, answers, first_sent_ns
+
+
+def answer_of(line: Line, asked: Asked, client: int, sent_ns: int) -> Answer:
+    return Answer(asked, client, sent_ns, line.at_ns, line.status or 0, line.is_replayed, json.loads(line.body))
+
+
+def log_file(directory: Path) -> Path:
+    return directory / "functions.log"
+
+
+def all_lines(directory: Path) -> Iterator[Line]:
+    for client in range(CLIENTS):
+        yield from lines(journal_file(directory, client))
+
+
+def counted(run: Run, report: Report, directory: Path) -> Counter[str]:
+    happenings = Counter(line.happening for line in all_lines(directory))
+    faults = Counter(report.faults)
+    faults.update({f"ledger {name}": number for name, number in run.ledger_proxy.struck.items()})
+    faults.update({f"audit {name}": number for name, number in run.audit_proxy.struck.items()})
+    faults[KILLED_CLIENT] = run.kills
+    faults[KILLED_FUNCTION] = happenings["killed"]
+    return faults
+
+
+def every_fault(run: Run) -> list[str]:
+    return [
+        *(f"ledger {name}" for name in (*run.ledger_proxy.rules, NETWORK_DOWN)),
+        *(f"audit {name}" for name in (*run.audit_proxy.rules, NETWORK_DOWN)),
+        KILLED_CLIENT,
+        KILLED_FUNCTION,
+        *DOWNSTREAM_FAULTS,
+        *BUS_FAULTS,
+    ]
+
+
+def complaints(run: Run, report: Report, faults: Mapping[str, int], seen: Mapping[str, int]) -> Iterator[str]:
+    """What makes a run worth nothing, however clean its verdict."""
+    yield from (f"never happened: {name}" for name in every_fault(run) if not faults.get(name))
+    yield from (f"never came about: {name}" for name in SCENES if not seen.get(name))
+    if report.poisoned:
+        yield f"{report.poisoned} messages ended in a failure queue"
+    if not report.is_drained:
+        yield f"the consumers stood still after {report.entries} entries"
+
+
+def tell(result: Result) -> None:
+    for title, counts in (("faults", result.faults), ("scenes", result.scenes)):
+        say(f"\n{title}")
+        for name, number in sorted(counts.items()):
+            say(f"  {number:7d}  {name}")
+    say("")
+    for complaint in [*result.wrong, *result.verdict.stories[:STORIES_TOLD]]:
+        say(complaint)
+    say(result.verdict.line())
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - for the person at the terminal
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Fault proxies in front of the database, each at an address of its own that stays while the proxy is replaced."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import urlopen
+
+from local.processes import free_port, wait_until
+from tests.faults.proxy import START_TIMEOUT_S, Proxy
+from tests.faults.test_faults import (
+    CANCEL_FOR_A_CONFLICT,
+    CANCEL_FOR_A_THROTTLE,
+    CONFLICT,
+    CUT_THE_ANSWER_SHORT,
+    GARBLE_THE_ANSWER,
+    LOSE_THE_ANSWER,
+    RESET,
+    SERVER_ERROR,
+    THROTTLE,
+    Fault,
+)
+
+STALL: Final[Fault] = {"latency": 2300}
+"""Longer than the client waits: it gives up, and the write comes late."""
+SLOW: Final[Fault] = {"latency": {"min": 20, "max": 300}}
+
+ANY_CALL: Final = {
+    "answer lost": LOSE_THE_ANSWER,
+    "answer cut short": CUT_THE_ANSWER_SHORT,
+    "answer garbled": GARBLE_THE_ANSWER,
+    "connection reset": RESET,
+    "server error": SERVER_ERROR,
+    "throttled": THROTTLE,
+    "slow": SLOW,
+}
+TRANSACTIONS: Final = {
+    "conflict": CONFLICT,
+    "canceled for a conflict": CANCEL_FOR_A_CONFLICT,
+    "canceled for a throttle": CANCEL_FOR_A_THROTTLE,
+}
+RARE: Final = {"stalled, then written": STALL}
+LEDGER_CALLS: Final = {"GetItem": ANY_CALL, "TransactWriteItems": {**ANY_CALL, **TRANSACTIONS}}
+AUDIT_CALLS: Final = {"PutItem": ANY_CALL}
+NETWORK_DOWN: Final = "no connection for a moment"
+
+SHARE: Final = 0.004
+"""Of the calls, for each fault."""
+RARE_SHARE: Final = 0.0004
+
+
+@dataclass
+class FaultProxy:
+    """`rules` by name. Its configuration is written to `file`."""
+
+    upstream: str
+    rules: dict[str, Fault]
+    file: Path
+    port: int = field(default_factory=free_port)
+    struck: Counter[str] = field(default_factory=Counter)
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self.file.write_text(json.dumps({"rules": list(self.rules.values())}))
+        where = ["--upstream", self.upstream, "--port", str(self.port), "--config", str(self.file)]
+        command = [sys.executable, "-m", "microburst", *where]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = process
+        wait_until(Proxy(self.url).is_up, process, "the fault proxy", START_TIMEOUT_S)
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._count()
+        # Asked to end it would wait for those who are connected.
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def restart(self) -> None:
+        """Nobody can connect for a moment, and it is slow at first: one more fault. It also frees its memory."""
+        self.stop()
+        self.struck[NETWORK_DOWN] += 1
+        self.start()
+
+    def _count(self) -> None:
+        rules = self._told("rules")
+        names = {rule["id"]: name for rule, name in zip(rules, self.rules, strict=True)}
+        for rule in self._told("stats")["by_rule"]:
+            self.struck[names[rule["id"]]] += rule["fired"]
+
+    def _told(self, path: str) -> Any:
+        with urlopen(f"{self.url}/_microburst/{path}", timeout=START_TIMEOUT_S) as answer:
+            return json.load(answer)
+
+
+def ledger_rules(scale: float) -> dict[str, Fault]:
+    """By name, most of them alike in frequency; `scale` makes them more frequent in a short run."""
+    common = rules_of(LEDGER_CALLS, min(SHARE * scale, 0.02))
+    rare = rules_of({"TransactWriteItems": RARE}, min(RARE_SHARE * scale, 0.01))
+    return common | rare
+
+
+def audit_rules(scale: float) -> dict[str, Fault]:
+    return rules_of(AUDIT_CALLS, min(SHARE * scale, 0.02))
+
+
+def rules_of(calls: dict[str, dict[str, Fault]], share: float) -> dict[str, Fault]:
+    return {
+        f"{operation}: {name}": {"service": "dynamodb", "operation": operation, "probability": share, **fault}
+        for operation, faults in calls.items()
+        for name, fault in faults.items()
+    }

@@ -1,0 +1,69 @@
+"""Reads the stream of a table as an event source mapping does: every shard, parents before their children."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+
+READ_AT_ONCE: Final = 1000
+
+
+class Stream:
+    def __init__(self, client: "DynamoDBStreamsClient", stream_arn: str) -> None:
+        self._client = client
+        self._arn = stream_arn
+        self._iterators: dict[str, str] = {}
+        self._finished: set[str] = set()
+
+    def poll(self) -> list[dict[str, Any]]:
+        """New entries of the ledger, in order, as Lambda shows them; empty where there is nothing new."""
+        self._discover()
+        return [record for shard in list(self._iterators) for record in self._read(shard)]
+
+    def _discover(self) -> None:
+        for shard in self._shards():
+            shard_id, parent = shard["ShardId"], shard.get("ParentShardId")
+            is_known = shard_id in self._iterators or shard_id in self._finished
+            if not is_known and parent not in self._iterators:
+                self._iterators[shard_id] = self._client.get_shard_iterator(
+                    StreamArn=self._arn, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON"
+                )["ShardIterator"]
+
+    def _shards(self) -> list[Any]:
+        description = self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]
+        shards = description["Shards"]
+        while last := description.get("LastEvaluatedShardId"):
+            description = self._client.describe_stream(StreamArn=self._arn, ExclusiveStartShardId=last)[
+                "StreamDescription"
+            ]
+            shards += description["Shards"]
+        return shards
+
+    def _read(self, shard_id: str) -> Iterator[dict[str, Any]]:
+        answer = self._client.get_records(ShardIterator=self._iterators[shard_id], Limit=READ_AT_ONCE)
+        if following := answer.get("NextShardIterator"):
+            self._iterators[shard_id] = following
+        else:
+            del self._iterators[shard_id]
+            self._finished.add(shard_id)
+        return (_as_lambda_shows_it(record) for record in answer["Records"] if _is_new_entry(record))
+
+
+def _is_new_entry(record: Any) -> bool:
+    """The filter of the template's event source mapping."""
+    sk: str = record["dynamodb"]["Keys"]["sk"]["S"]
+    return record["eventName"] == "INSERT" and sk.startswith("OP#")
+
+
+def _as_lambda_shows_it(record: Any) -> dict[str, Any]:
+    shown = dict(record["dynamodb"])
+    shown["ApproximateCreationDateTime"] = shown["ApproximateCreationDateTime"].timestamp()
+    plain: dict[str, Any] = json.loads(json.dumps({**record, "dynamodb": shown}, default=_base64))
+    return plain
+
+
+def _base64(binary: bytes) -> str:
+    return base64.b64encode(binary).decode()

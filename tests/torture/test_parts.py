@@ -1,0 +1,140 @@
+"""The parts of the harness that decide what a run means: plan, journal, bus, queue and what makes a run worthless."""
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.cost.schema import CostRequest
+from functions.funding.schema import funding_request
+from shared.validation import convert
+from tests.torture.bus import LATE, LOST_ANSWER, REFUSED_CALL, REFUSED_ENTRY, REPEATED, Bus, Message, Queue, Shares
+from tests.torture.journal import Journal, Line, Progress, journal_file, lines
+from tests.torture.plan import CLIENTS, HOT, LANES, SCARCE, Plan, client_of, plan, read, write
+
+NOW_MS = 1_763_900_000_000
+NEVER = Shares(0, 0, 0, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def made() -> Plan:
+    return plan(3000, 1, NOW_MS)
+
+
+def entry(number: int) -> dict[str, Any]:
+    return {"Source": "millicent", "DetailType": "credit.record-cost", "Detail": f'{{"amount":0.{number:03d}}}'}
+
+
+def delivered(queue: Queue, now_s: float = 0.0) -> list[Message]:
+    return queue.receive(now_s, at_most=100, wait_s=0)
+
+
+def test_the_same_seed_makes_the_same_plan_and_another_seed_another(made: Plan) -> None:
+    assert plan(3000, 1, NOW_MS) == made
+    assert plan(3000, 2, NOW_MS) != made
+
+
+def test_a_plan_has_every_operation_and_duplicates_from_other_clients(made: Plan) -> None:
+    clients: dict[str, set[int]] = {}
+    for send in made.sends:
+        clients.setdefault(send.asked.key, set()).add(client_of(send.lane))
+    assert len(clients) == made.operations == 3000
+    assert sum(len(each) > 1 for each in clients.values()) > 400
+    assert {send.lane for send in made.sends} == set(range(LANES))
+
+
+def test_a_plan_has_a_scarce_a_hot_and_two_hundred_other_accounts(made: Plan) -> None:
+    keys = Counter(send.asked.actor for send in made.sends)
+    assert len(keys) == 202
+    assert min(keys[SCARCE], keys[HOT]) > 5 * max(
+        number for actor, number in keys.items() if actor not in {SCARCE, HOT}
+    )
+
+
+def test_every_request_of_a_plan_is_one_that_the_functions_take(made: Plan) -> None:
+    for send in made.sends:
+        body = json.loads(json.dumps(send.asked.body))
+        taken = convert(body, CostRequest) if send.asked.function == "cost" else funding_request(body)
+        assert taken.actor == send.asked.actor
+
+
+def test_a_client_reads_its_own_part_of_the_plan_and_no_other(made: Plan, tmp_path: Path) -> None:
+    write(made.sends, tmp_path)
+    parts = [list(read(tmp_path, client)) for client in range(CLIENTS)]
+    assert all(client_of(send.lane) == client for client, part in enumerate(parts) for send in part)
+    assert sorted((send for part in parts for send in part), key=lambda send: send.number) == list(made.sends)
+
+
+def test_a_successor_goes_on_in_the_journal_of_the_client_that_was_killed(tmp_path: Path) -> None:
+    file = journal_file(tmp_path, 0)
+    Journal(file).sent(1)
+    Journal(file).answered(1, 201, '{"a":1}', is_replayed=False)
+    first, second = lines(file)
+    assert (first.happening, second) == ("sent", Line(1, "answered", second.at_ns, 201, False, '{"a":1}'))
+
+
+def test_progress_counts_every_answer_once_and_no_half_written_line(tmp_path: Path) -> None:
+    files = [journal_file(tmp_path, client) for client in range(2)]
+    progress = Progress(files)
+    assert progress.update() == 0
+    Journal(files[0]).answered(1, 201, "{}", is_replayed=False)
+    Journal(files[1]).sent(2)
+    assert (progress.update(), progress.update()) == (1, 1)
+    with files[1].open("a") as half:
+        half.write('{"send": 2, "happening": "answered"')
+    assert progress.update() == 1
+
+
+def test_a_bus_without_faults_delivers_each_event_once_word_for_word() -> None:
+    queue = Queue()
+    status, content = Bus(queue, random.Random(1), NEVER).put_events([entry(1), entry(2)], 0.0) or (0, {})
+    assert (status, content["FailedEntryCount"]) == (200, 0)
+    assert ['"detail": {"amount":0.001}}' in each.body for each in delivered(queue)] == [True, False]
+
+
+def test_an_entry_that_the_bus_refused_is_not_delivered() -> None:
+    queue = Queue()
+    bus = Bus(queue, random.Random(1), Shares(1, 0, 0, 0, 0))
+    _, content = bus.put_events([entry(1)], 0.0) or (0, {})
+    assert (content["FailedEntryCount"], delivered(queue), bus.struck[REFUSED_ENTRY]) == (1, [], 1)
+
+
+def test_a_call_that_the_bus_refused_delivers_nothing() -> None:
+    queue = Queue()
+    bus = Bus(queue, random.Random(1), Shares(0, 1, 0, 0, 0))
+    assert (bus.put_events([entry(1)], 0.0) or (0, {}))[0] == 500
+    assert (delivered(queue), bus.struck[REFUSED_CALL]) == ([], 1)
+
+
+def test_events_whose_answer_was_lost_are_delivered() -> None:
+    queue = Queue()
+    bus = Bus(queue, random.Random(1), Shares(0, 0, 1, 0, 0))
+    assert bus.put_events([entry(1)], 0.0) is None
+    assert (len(delivered(queue)), bus.struck[LOST_ANSWER]) == (1, 1)
+
+
+def test_events_are_delivered_twice_late_and_out_of_order() -> None:
+    queue = Queue()
+    bus = Bus(queue, random.Random(1), Shares(0, 0, 0, 1, 1))
+    bus.put_events([entry(number) for number in range(9)], 0.0)
+    assert delivered(queue) == []
+    bodies = [each.body for each in delivered(queue, now_s=10.0)]
+    assert len(bodies) == 18
+    assert bodies != sorted(bodies)
+    assert (bus.struck[REPEATED], bus.struck[LATE]) == (9, 18)
+
+
+def test_a_message_stays_until_it_is_deleted() -> None:
+    queue = Queue()
+    queue.send("one", 0.0)
+    received = delivered(queue)
+    assert not queue.is_empty
+    queue.give_back(received, 5.0)
+    assert delivered(queue) == []
+    again = delivered(queue, now_s=5.0)
+    assert [each.body for each in again] == ["one"]
+    queue.delete(again)
+    assert queue.is_empty

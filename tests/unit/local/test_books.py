@@ -1,0 +1,97 @@
+"""The reconciliation over tables that a test fills by hand."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from local.reconciliation import Item, Tables, reconcile, reconcile_when_caught_up
+from local.stream_recovery import unaudited
+from shared.adapters.tables import AuditItem, EntryItem, StateItem
+from shared.ledger.accounts import AccountState
+from shared.ledger.entries import Entry
+from shared.ledger.operations import Charge, GrantCredits
+from tests.builders import history
+
+
+class FakeTables:
+    """Rows come into the audit table one at each look, from `arriving`."""
+
+    def __init__(self, state: AccountState, entries: list[Entry], audited: list[Entry]) -> None:
+        self.state = state
+        self.entries = entries
+        self.audited = audited
+        self.arriving: list[Entry] = []
+
+    def ledger_items(self) -> Iterator[Item]:
+        yield StateItem.of(self.state).serialize()
+        yield from (EntryItem.of(entry).serialize() for entry in self.entries)
+
+    def audit_items(self) -> Iterator[Item]:
+        if self.arriving:
+            self.audited.append(self.arriving.pop(0))
+        yield from [AuditItem.of(entry, f"event-{entry.seq}").serialize() for entry in self.audited]
+
+
+@pytest.fixture
+def tables() -> FakeTables:
+    state, entries = history(GrantCredits(100_000), Charge(60_000), Charge(60_000))
+    return FakeTables(state, entries, list(entries))
+
+
+def test_tables_that_tell_the_same_story_hold(tables: FakeTables) -> None:
+    books = reconcile(_as_tables(tables))
+    assert (books.accounts, books.ledger_rows, books.audit_rows, books.drift_microcents) == (1, 3, 3, 0)
+    assert books.holds
+
+
+def test_a_state_that_moved_without_an_entry_is_drift(tables: FakeTables) -> None:
+    tables.state = replace(tables.state, available=tables.state.available + 7)
+    books = reconcile(_as_tables(tables))
+    assert (books.drift_microcents, books.holds) == (7, False)
+
+
+def test_every_audit_row_that_is_missing_counts(tables: FakeTables) -> None:
+    del tables.audited[1:]
+    books = reconcile(_as_tables(tables))
+    assert (books.audit_rows, books.drift_microcents, books.holds) == (1, 2, False)
+
+
+def test_an_altered_audit_row_is_found(tables: FakeTables) -> None:
+    tables.audited[1] = replace(tables.audited[1], amount=-1)
+    assert not reconcile(_as_tables(tables)).holds
+
+
+def test_an_audit_row_that_is_under_way_is_waited_for(tables: FakeTables) -> None:
+    tables.arriving = tables.audited[1:]
+    del tables.audited[1:]
+    clock = _Clock()
+    assert reconcile_when_caught_up(_as_tables(tables), clock.now_s, clock.sleep).holds
+
+
+def test_an_audit_row_that_never_comes_is_waited_for_no_longer_than_stated(tables: FakeTables) -> None:
+    del tables.audited[1:]
+    clock = _Clock()
+    assert not reconcile_when_caught_up(_as_tables(tables), clock.now_s, clock.sleep).holds
+    assert clock.now < 1000
+
+
+def test_entries_that_the_audit_table_lacks_are_published_in_order(tables: FakeTables) -> None:
+    del tables.audited[1:]
+    assert [item["entry_seq"]["N"] for item in unaudited(_as_tables(tables))] == ["2", "3"]
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def now_s(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def _as_tables(fake: Any) -> Tables:
+    return cast("Tables", fake)

@@ -1,0 +1,227 @@
+"""What the laptop cloud stands on: environments, files, ports, locks, logs."""
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from local import cloud, dynamodb_local, emulator
+from local.aws import Aws
+from local.environments import Environment
+from local.files import write_private
+from local.function_logs import FunctionErrors, is_error
+from local.ownership import owned, owner
+from local.paths import ROOT
+from local.processes import ProcessFailedError, free_port, is_port_free, stop, wait_until
+from local.stream_recovery import forget_stream_positions
+from local.tokens import ALL_SCOPES, clients_of
+
+
+def test_an_environment_is_current_until_its_lock_changes(tmp_path: Path) -> None:
+    environment = _environment(tmp_path)
+    assert not environment.is_current()
+    environment.mark_current()
+    assert environment.is_current()
+    environment.lock.write_text("two==2\n")
+    assert not environment.is_current()
+
+
+def test_an_environment_is_not_current_once_the_package_in_it_says_otherwise(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "pyproject.toml").write_text("[project]\n")
+    environment = _environment(tmp_path, package)
+    environment.mark_current()
+    (package / "pyproject.toml").write_text("[project]\nname = 'other'\n")
+    assert not environment.is_current()
+
+
+def test_too_old_a_python_is_told_of() -> None:
+    done = subprocess.run(
+        ["make", "python", "PYTHON=/bin/false"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "3.11 or newer is needed" in done.stderr
+
+
+def test_a_private_file_is_replaced_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    file.write_text("old")
+    file.chmod(0o644)
+    write_private(file, "new")
+    assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("new", 0o600)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_state_directory_has_one_owner(tmp_path: Path) -> None:
+    assert owner(tmp_path) is None
+    with owned(tmp_path):
+        assert owner(tmp_path) == os.getpid()
+        with pytest.raises(ProcessFailedError, match="already runs"), owned(tmp_path):
+            pytest.fail("two owners")
+    assert owner(tmp_path) is None
+
+
+def test_what_a_dead_owner_left_behind_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "supervisor").write_text(str(os.getpid()))
+    assert owner(tmp_path) is None
+
+
+def test_a_taken_port_is_told_of_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(ProcessFailedError, match=f"port {port} is taken"), emulator.running(tmp_path, port):
+            pytest.fail("two servers on one port")
+
+
+def test_a_cloud_keeps_its_port_unless_another_took_it(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "port").write_text(str(port))
+    assert cloud._port(tmp_path) == port
+    with socket.create_server(("127.0.0.1", port)):
+        assert cloud._port(tmp_path) != port
+
+
+def test_a_free_port_is_free() -> None:
+    assert is_port_free(free_port())
+
+
+def test_a_process_that_ends_is_not_waited_for() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    with pytest.raises(ProcessFailedError, match="ended with status 3"):
+        wait_until(lambda: False, process, "it", timeout_s=60)
+
+
+def test_a_process_that_does_not_listen_is_ended_all_the_same() -> None:
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        stop(process, grace_s=0.1)
+        assert process.returncode == -9
+
+
+@pytest.mark.parametrize(
+    ("told", "major"),
+    [
+        ('openjdk version "17.0.15" 2025-04-15', 17),
+        ('java version "1.8.0_392"', 8),
+        ('openjdk version "25"', 25),
+        ("", 0),
+    ],
+)
+def test_the_version_of_java_is_read(tmp_path: Path, told: str, major: int) -> None:
+    executable = tmp_path / "java"
+    executable.write_text(f"#!/bin/sh\necho '{told}' >&2\n")
+    executable.chmod(0o755)
+    assert dynamodb_local.java_major(str(executable)) == major
+
+
+def test_no_java_is_version_0(tmp_path: Path) -> None:
+    assert dynamodb_local.java_major(str(tmp_path / "java")) == 0
+
+
+def test_another_package_than_the_known_one_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "package.tgz"
+    archive.write_bytes(b"something else")
+    with pytest.raises(ProcessFailedError, match="SHA-512"):
+        dynamodb_local._verify(archive)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ('{"level":"ERROR","message":"charge failed"}', True),
+        ('{"level":"CRITICAL"}', True),
+        ('{"level":"WARNING"}', False),
+        ('{"_aws":{}}', False),
+        ("Traceback (most recent call last):", True),
+        ('  File "/var/task/handler.py", line 1', True),
+    ],
+)
+def test_errors_are_told_from_routine(message: str, expected: bool) -> None:
+    assert is_error(message) is expected
+
+
+def test_an_error_is_shown_once() -> None:
+    event = {"logStreamName": "s", "timestamp": 1, "message": '{"level":"ERROR"}'}
+    errors = FunctionErrors(_aws_with(_Logs(event)), ["/aws/lambda/millicent-cost"])
+    assert errors.new_lines() == ['[millicent-cost] {"level":"ERROR"}']
+    assert errors.new_lines() == []
+
+
+def test_the_saved_place_in_the_stream_is_forgotten_and_nothing_else(tmp_path: Path) -> None:
+    saved = {"__ministack_format__": 2, "payload": {"esms": {"a": 1}, "dynamodb_stream_positions": {"b": 7}}}
+    file = tmp_path / "lambda.json"
+    file.write_text(json.dumps(saved))
+    forget_stream_positions(tmp_path)
+    assert json.loads(file.read_text()) == {"__ministack_format__": 2, "payload": {"esms": {"a": 1}}}
+
+
+def test_a_first_start_has_no_place_in_the_stream(tmp_path: Path) -> None:
+    forget_stream_positions(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_client_is_called_after_its_scope() -> None:
+    scopes = [{f"credits/{name}"} for name in ("read", "charge", "fund")] + [set(ALL_SCOPES)]
+    found = clients_of(_aws_with(_Pool(scopes)), "pool")
+    assert [client.name for client in found] == ["read", "charge", "fund", "admin"]
+
+
+def test_a_missing_client_is_named() -> None:
+    with pytest.raises(ProcessFailedError, match="no client for admin, fund"):
+        clients_of(_aws_with(_Pool([{"credits/read"}, {"credits/charge"}])), "pool")
+
+
+class _Logs:
+    def __init__(self, event: dict[str, Any]) -> None:
+        self._event = event
+
+    def filter_log_events(self, **_: Any) -> dict[str, Any]:
+        return {"events": [self._event]}
+
+
+class _Pool:
+    def __init__(self, scopes: list[set[str]]) -> None:
+        self._scopes = scopes
+
+    def list_user_pool_clients(self, **_: Any) -> dict[str, Any]:
+        return {"UserPoolClients": [{"ClientId": str(number)} for number in range(len(self._scopes))]}
+
+    def describe_user_pool_client(self, *, ClientId: str, **_: Any) -> dict[str, Any]:  # noqa: N803 - AWS's name
+        client = {
+            "ClientId": ClientId,
+            "ClientSecret": "secret",
+            "AllowedOAuthScopes": sorted(self._scopes[int(ClientId)]),
+            "AllowedOAuthFlows": ["client_credentials"],
+        }
+        return {"UserPoolClient": client}
+
+
+class _Session:
+    def __init__(self, client: object) -> None:
+        self._client = client
+
+    def client(self, _service: str, **_: Any) -> object:
+        return self._client
+
+
+def _aws_with(client: object) -> Aws:
+    return Aws("http://127.0.0.1:1", cast("Any", _Session(client)))
+
+
+def _environment(tmp_path: Path, editable: Path | None = None) -> Environment:
+    lock = tmp_path / "lock.txt"
+    lock.write_text("one==1\n")
+    directory = tmp_path / "environment"
+    directory.mkdir()
+    return Environment(directory, lock, editable)
