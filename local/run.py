@@ -1,5 +1,6 @@
-"""`make run`: the whole product on a laptop. Funds actors, holds and captures what
-they use, checks that all adds up, serves.
+"""`make run`: the whole product on a laptop. Funds actors, charges them for usage, checks that all adds up, serves.
+
+Each request is held before its work, at the most that it may cost, and captured after it, at what it did cost.
 
 The last line on standard output is the result as JSON. The exit status is 0 only if everything adds up.
 """

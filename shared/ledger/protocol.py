@@ -235,8 +235,10 @@ def _read(operation: Operation, patience: "_Patience") -> Steps[tuple[AccountSta
 
 
 def _moved_on(state: AccountState, references: References, turned_down: TurnedDown) -> tuple[AccountState, References]:
-    # What did not come back is as it was seen: it was under a condition of its own.
-    moved = References(turned_down.hold or references.hold, references.charge, turned_down.tally or references.tally)
+    # What did not come back is as it was seen: it was under a condition of its own. A hold that came back to one who
+    # places a new one is another's, which took the id; the next attempt makes one of another id.
+    hold = None if references.hold is None else turned_down.hold or references.hold
+    moved = References(hold, references.charge, turned_down.tally or references.tally)
     return turned_down.state or state, moved
 
 

@@ -181,6 +181,15 @@ def test_of_captures_releases_and_expiries_at_once_one_wins(ledger: Ledger) -> N
     balances(ledger)
 
 
+@pytest.mark.parametrize("ledger", ["memory", "dynamodb-local"], indirect=True)
+def test_holds_that_are_placed_at_once_are_each_placed(ledger: Ledger) -> None:
+    send(ledger, "fund", GrantCredits(100))
+    with ThreadPoolExecutor(6) as threads:
+        entries = list(threads.map(lambda number: send(ledger, f"h-{number}", PlaceHold(10, TTL_MS)), range(6)))
+    assert [entry.outcome for entry in entries] == ["applied"] * 6
+    assert balances(ledger) == (40, 60, 0)
+
+
 def test_a_batch_records_each_charge_on_what_the_ones_before_it_left(ledger: Ledger) -> None:
     send(ledger, "fund", GrantCredits(25))
     answers = ledger.record_batch([operation(f"c{number}", Charge(10)) for number in range(4)], NOW_MS)

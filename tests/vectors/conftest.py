@@ -1,0 +1,3 @@
+from tests.integration.conftest import modules, shared_world
+
+__all__ = ["modules", "shared_world"]
