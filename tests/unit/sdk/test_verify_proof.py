@@ -96,6 +96,10 @@ def shorten_signature(proof: Proof) -> None:
     proof["digest"]["signature"] = encoded(base64.b64decode(proof["digest"]["signature"])[:-1])
 
 
+def lengthen_signature(proof: Proof) -> None:
+    proof["digest"]["signature"] = encoded(b"\x00" + base64.b64decode(proof["digest"]["signature"]))
+
+
 def sign_by_another(proof: Proof) -> None:
     proof["digest"]["signature"] = signed(proof["digest"]["text"], OTHER)
 
@@ -171,6 +175,7 @@ def change_digests_version(proof: Proof) -> None:
         (alter_text, "signature does not fit"),
         (alter_signature, "signature does not fit"),
         (shorten_signature, "signature does not fit"),
+        (lengthen_signature, "signature does not fit"),
         (sign_by_another, "signature does not fit"),
         (bring_another_key, "another key"),
         (sign_another_root, "path does not lead"),
