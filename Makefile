@@ -11,6 +11,7 @@ VENV := .venv/bin
 ENVIRONMENT = $(PYTHON) local/environments.py
 
 -include build.mk
+-include proof.mk
 
 .PHONY: help
 help: ## List the commands

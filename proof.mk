@@ -1,7 +1,10 @@
-# The long proofs. Each ends with its verdict as one line of JSON and fails unless that is clean.
+# The proof: the ledger under faults, and whether that would notice if the ledger were wrong.
+
+.PHONY: simulate
+simulate: dev ## The ledger under faults, seeded and judged by an oracle (OPS=200000 SEED= FAULTS=0.02 WORLD= KEY=)
+	@exec $(VENV)/python -m tests.simulation $(if $(OPS),--operations "$(OPS)") $(if $(SEED),--seed "$(SEED)") \
+	  $(if $(FAULTS),--faults "$(FAULTS)") $(if $(WORLD),--world "$(WORLD)") $(if $(KEY),--key "$(KEY)")
 
 .PHONY: torture
-torture: OPS := $(or $(OPS),50000)
-torture: SEED := $(or $(SEED),1)
-torture: dev ## The real functions over real protocols, with faults and kills (OPS=50000 SEED=1)
-	@exec $(VENV)/python -m tests.torture --operations $(OPS) --seed $(SEED)
+torture: dev ## The functions over real protocols, with faults and kills, judged alike (OPS=50000 SEED=1)
+	@exec $(VENV)/python -m tests.torture $(if $(OPS),--operations "$(OPS)") $(if $(SEED),--seed "$(SEED)")

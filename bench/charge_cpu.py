@@ -49,7 +49,7 @@ def _measured(ledger: DynamoLedger, charges: int) -> dict[str, float]:
     client: Any = ledger._table.connection.client  # noqa: SLF001 - a bench looks inside
     return {
         "a whole charge": _cpu_ms(charges, lambda n: ledger.record(_charge(f"whole-{n}"), NOW_MS)),
-        "  the protocol's read": _cpu_ms(charges, lambda _: ledger.execute(Read(ACCOUNT))),
+        "  the protocol's read": _cpu_ms(charges, lambda _: ledger.execute(Read(ACCOUNT, Charge(1)))),
         "  the protocol's commit": _cpu_ms(charges, lambda n: ledger.execute(Commit(_first_change(n)))),
         "  the reducer": _cpu_ms(charges, _first_change),
         "the SDK alone, read": _cpu_ms(charges, lambda _: _bare_read(client)),

@@ -62,9 +62,14 @@ def as_deployer(url: str, state_dir: Path) -> Aws:
     file = state_dir / "deployer.json"
     if file.is_file() and _is_known(aws := _aws(url, Credentials(**json.loads(file.read_text())))):
         return aws
-    credentials = _new_deployer(_aws(url, Credentials(ROOT_KEY, ROOT_KEY)))
+    credentials = _new_deployer(as_root(url))
     write_private(file, json.dumps(asdict(credentials)))
     return _aws(url, credentials)
+
+
+def as_root(url: str) -> Aws:
+    """The account's root user: for what its own policies keep an administrator from."""
+    return _aws(url, Credentials(ROOT_KEY, ROOT_KEY))
 
 
 def _aws(url: str, credentials: Credentials) -> Aws:

@@ -11,7 +11,7 @@ from typing import Final
 from botocore.exceptions import ClientError
 
 from local import sources
-from local.aws import Aws
+from local.aws import Aws, as_root
 from local.build import built, sam
 from local.emulator import REGION
 from local.files import write_private
@@ -79,8 +79,11 @@ def describe(aws: Aws) -> Stack:
 
 def make_up_for_gaps(aws: Aws, stack: Stack) -> None:
     """What the template says of the bucket of digests and the emulator does not do, or cannot: it has no TLS."""
-    s3 = aws.session.client("s3", endpoint_url=aws.url)
     bucket = stack.outputs["DigestBucketName"]
+    # The policy lets nobody in without TLS, nor change it; as on AWS, the account's root user may still take it away.
+    root = as_root(aws.url)
+    root.session.client("s3", endpoint_url=root.url).delete_bucket_policy(Bucket=bucket)
+    s3 = aws.session.client("s3", endpoint_url=aws.url)
     s3.put_object_lock_configuration(
         Bucket=bucket,
         ObjectLockConfiguration={
@@ -88,7 +91,6 @@ def make_up_for_gaps(aws: Aws, stack: Stack) -> None:
             "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": DIGEST_RETENTION_DAYS}},
         },
     )
-    s3.delete_bucket_policy(Bucket=bucket)
 
 
 def write_access(aws: Aws, state_dir: Path) -> None:

@@ -33,11 +33,14 @@ from millicent import Millicent
 from millicent.amounts import millicents, readable
 from millicent.errors import MillicentError
 from millicent.replay import Progress, Summary, Terms, replay
+from millicent.retry import RetryPolicy
 from millicent.tokens import EndpointFile
 
 DEFAULT_LIMIT: Final = 1000
 DEFAULT_CONCURRENCY: Final = 4
 FINDINGS_SHOWN: Final = 20
+PATIENT: Final = RetryPolicy(deadline_s=300, attempt_timeout_s=30)
+"""All functions start cold, and at once; on a busy machine that takes a while and says nothing about the ledger."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ class Result:
 def run(site: Site, plan: Demo, concurrency: int) -> Result:
     """Raises millicent.errors.MillicentError when the service cannot be used at all."""
     tables = Tables(site.aws, site.stack)
-    with Millicent(site.base_url, EndpointFile(site.endpoint_file), max_connections=concurrency) as client:
+    token = EndpointFile(site.endpoint_file)
+    with Millicent(site.base_url, token, retry=PATIENT, max_connections=concurrency) as client:
         say(f"funding {len(plan.budgets_microcents)} actors")
         fund(client, plan, concurrency)
         before = tables.outcomes()

@@ -142,15 +142,30 @@ def entry_from_record(record: str, digest: str) -> Entry:
     Raises ValueError, KeyError or TypeError where the text is no record.
     """
     fields = json.loads(record)
-    if fields.pop("schema") != SCHEMA_VERSION:
+    if fields["schema"] != SCHEMA_VERSION:
         raise ValueError("a record of another schema")
     return Entry(
-        account=Account(fields.pop("tenant"), fields.pop("actor")),
-        before=Balances(**fields.pop("before")),
-        after=Balances(**fields.pop("after")),
-        drawn=tuple(Draw(**draw) for draw in fields.pop("drawn")),
+        account=Account(fields["tenant"], fields["actor"]),
+        key=fields["key"],
+        seq=fields["seq"],
+        kind=fields["kind"],
+        parameters=fields["parameters"],
+        amount=fields["amount"],
+        outcome=fields["outcome"],
+        reason=fields["reason"],
+        shortfall=fields["shortfall"],
+        before=Balances(**fields["before"]),
+        after=Balances(**fields["after"]),
+        drawn=tuple([Draw(**draw) for draw in fields["drawn"]]),
+        by=fields["by"],
+        app=fields["app"],
+        meter=fields["meter"],
+        metadata=fields["metadata"],
+        at_ms=fields["at_ms"],
+        correlation_id=fields["correlation_id"],
+        request_hash=fields["request_hash"],
+        prev_hash=fields["prev_hash"],
         hash=digest,
-        **fields,
     )
 
 

@@ -39,7 +39,7 @@ class Event:
 
 def entry_event(entry: Entry) -> Event:
     """The event of an entry. `data` is the public entry, with `record`: the exact text that the entry's hash covers."""
-    account = entry.account
+    account, data = entry.account, public_entry(entry)
     return Event(
         detail_type=DETAIL_TYPES[entry.kind],
         detail={
@@ -48,9 +48,9 @@ def entry_event(entry: Entry) -> Event:
             "tenant": account.tenant,
             "actor": account.actor,
             "seq": entry.seq,
-            "occurred_at": rfc3339(entry.at_ms),
+            "occurred_at": data["at"],
             "correlation_id": entry.correlation_id,
-            "data": {**public_entry(entry), "record": record_of(entry)},
+            "data": {**data, "record": record_of(entry)},
         },
     )
 

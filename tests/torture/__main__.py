@@ -24,36 +24,43 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from local.dynamodb_local import CREDENTIALS, running
 from local.paths import ROOT
 from local.processes import ProcessFailedError, stop
 from shared.bootstrap import epoch_now_ms
-from tests.torture.books import AUDIT_TABLE, LEDGER_TABLE, TENANT, books_of, create_tables, entry_count
+from tests.simulation.table import LedgerTable
+from tests.simulation.verdict import FIGURES, Verdict
+from tests.torture.books import AUDIT_TABLE, LEDGER_TABLE, audit_of, create_tables, ledger_of
 from tests.torture.bus import BUS_FAULTS
 from tests.torture.downstream import DOWNSTREAM_FAULTS, Report
 from tests.torture.journal import Line, Progress, journal_file, lines
-from tests.torture.oracle import SCENES, Answer, Evidence, Verdict, judge, scenes
-from tests.torture.plan import CLIENTS, Asked, Plan, client_of, plan, write
+from tests.torture.oracle import SCENES, TENANT, THROTTLED, Answer, Books, Evidence, judge, scenes
+from tests.torture.plan import CLIENTS, Asked, Plan, Send, client_of, plan, write
 from tests.torture.proxy import NETWORK_DOWN, FaultProxy, audit_rules, ledger_rules
 
 FULL_RUN: Final = 50_000
 """Operations of the run that the faults' frequencies are made for."""
-CLIENT_KILLS: Final = 10
-PROXY_RESTARTS: Final = 2
+CLIENT_KILLS: Final = (3, 10)
+"""In a short run and in a full one."""
+PROXY_RESTARTS: Final = (1, 2)
 REPORT_EVERY_S: Final = 15.0
 POLL_S: Final = 0.1
+SETTLING_S: Final = 4.0
+"""A write whose client gave up may still come, after as long as the longest stall."""
 TIME_LIMIT_S: Final = 3600.0
-STORIES_TOLD: Final = 20
 
 KILLED_CLIENT: Final = "a client killed"
 KILLED_FUNCTION: Final = "a function killed at work"
-TURNED_AWAY: Final = "a request turned away and sent again"
 
 
 @dataclass(frozen=True)
 class Result:
+    """`wrong` is what makes the run worth nothing, however clean its verdict."""
+
+    operations: int
+    seconds: float
     verdict: Verdict
     faults: Counter[str]
     scenes: Counter[str]
@@ -70,6 +77,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    say(f"{asked.operations} operations, seed {asked.seed}")
     result = torture(asked.operations, asked.seed)
     tell(result)
     return 0 if result.is_clean else 1
@@ -82,13 +90,12 @@ def torture(operations: int, seed: int) -> Result:
         directory = Path(scratch)
         write(made.sends, directory)
         run = Run(made, directory, database.url, create_tables(database.url), seed)
-        report = run.through()
-        evidence = Evidence(*heard(made, directory), books_of(database.url))
+        ledger, report = run.through()
+        evidence = heard(made, directory, Books(ledger, audit_of(database.url, made.actors)))
         faults = counted(run, report, directory)
-    verdict = judge(evidence, faults.total())
-    verdict.seconds = round(time.monotonic() - started_s, 1)
-    seen = scenes(evidence)
-    return Result(verdict, faults, seen, list(complaints(run, report, faults, seen)))
+    verdict, seen = judge(evidence), scenes(evidence)
+    seconds = round(time.monotonic() - started_s, 1)
+    return Result(operations, seconds, verdict, faults, seen, list(complaints(run, report, faults, seen)))
 
 
 class Run:
@@ -107,7 +114,7 @@ class Run:
         self._chance = random.Random(f"run {seed}")
         self._clients: dict[int, subprocess.Popen[bytes]] = {}
 
-    def through(self) -> Report:
+    def through(self) -> tuple[LedgerTable, Report]:
         """Until every request has its answer and every entry has reached the audit table."""
         with started(self.ledger_proxy), started(self.audit_proxy), self._downstream() as downstream:
             try:
@@ -115,11 +122,13 @@ class Run:
             finally:
                 for client in self._clients.values():
                     stop(client)
-            say(f"all answered; {downstream.pid} brings the rest to the audit table")
-            told, _ = downstream.communicate(f"{entry_count(self._database_url)}\n".encode(), TIME_LIMIT_S)
+            say("all answered; the rest is on its way to the audit table")
+            time.sleep(SETTLING_S)
+            ledger = ledger_of(self._database_url, self._made.actors)
+            told, _ = downstream.communicate(b"%d\n" % sum(map(len, ledger.journal.values())), TIME_LIMIT_S)
         if downstream.returncode:
             raise ProcessFailedError(f"the consumers ended with status {downstream.returncode}")
-        return Report(**json.loads(told))
+        return ledger, Report(**json.loads(told))
 
     def _send_all(self) -> None:
         for client in range(CLIENTS):
@@ -138,9 +147,13 @@ class Run:
 
     def _events(self) -> list[tuple[float, Callable[[], None]]]:
         """What is done when a share of all requests has been answered."""
-        kills = [(self._chance.uniform(0.02, 0.95), self._kill_a_client) for _ in range(CLIENT_KILLS)]
-        restarts = [((number + 1) / (PROXY_RESTARTS + 1), self._restart_proxies) for number in range(PROXY_RESTARTS)]
-        return sorted([*kills, *restarts], key=lambda event: event[0])
+        is_full = self._made.operations >= FULL_RUN
+        kills, restarts = CLIENT_KILLS[is_full], PROXY_RESTARTS[is_full]
+        events = [
+            *((self._chance.uniform(0.02, 0.95), self._kill_a_client) for _ in range(kills)),
+            *(((number + 1) / (restarts + 1), self._restart_proxies) for number in range(restarts)),
+        ]
+        return sorted(events, key=lambda event: event[0])
 
     def _is_at_work(self) -> bool:
         for client, process in self._clients.items():
@@ -218,28 +231,37 @@ def environment(dynamodb_url: str) -> dict[str, str]:
     }
 
 
-def heard(made: Plan, directory: Path) -> tuple[dict[str, list[Asked]], list[Answer], dict[str, int]]:
-    """What was asked under each key, every answer, and when each key was first sent."""
+def heard(made: Plan, directory: Path, books: Books) -> Evidence:
+    """All that the clients wrote down, beside what lies in the tables."""
     sends = {send.number: send for send in made.sends}
+    answers: list[Answer] = []
+    first_sent_ns: dict[str, int] = {}
+    throttled: dict[str, str] = {}
+    sent_ns: dict[int, int] = {}
+    for line in all_lines(directory):
+        send = sends[line.send]
+        if line.happening == "sent":
+            sent_ns[line.send] = line.at_ns
+            first_sent_ns[send.asked.key] = min(first_sent_ns.get(send.asked.key, line.at_ns), line.at_ns)
+        elif line.happening == "answered":
+            answers.append(answer_of(line, send, sent_ns[line.send]))
+        elif line.status == THROTTLED:
+            throttled[line.request] = send.asked.key
+    return Evidence(asked_by_key(made), answers, first_sent_ns, throttled, books)
+
+
+def asked_by_key(made: Plan) -> dict[str, list[Asked]]:
+    """Every content that a key is sent with, each once, the operation's own first."""
     asked: dict[str, list[Asked]] = defaultdict(list)
     for send in sorted(made.sends, key=lambda each: each.number):
         if send.asked not in asked[send.asked.key]:
             asked[send.asked.key].append(send.asked)
-    answers: list[Answer] = []
-    first_sent_ns: dict[str, int] = {}
-    last_sent_ns: dict[int, int] = {}
-    for line in all_lines(directory):
-        send = sends[line.send]
-        if line.happening == "sent":
-            last_sent_ns[line.send] = line.at_ns
-            first_sent_ns[send.asked.key] = min(first_sent_ns.get(send.asked.key, line.at_ns), line.at_ns)
-        if line.happening == "answered":
-            answers.append(answer_of(line, send.asked, client_of(send.lane), last_sent_ns[line.send]))
-    return asked, answers, first_sent_ns
+    return asked
 
 
-def answer_of(line: Line, asked: Asked, client: int, sent_ns: int) -> Answer:
-    return Answer(asked, client, sent_ns, line.at_ns, line.status or 0, line.is_replayed, json.loads(line.body))
+def answer_of(line: Line, send: Send, sent_ns: int) -> Answer:
+    body, client = json.loads(line.body), client_of(send.lane)
+    return Answer(send.asked, client, sent_ns, line.at_ns, line.status, line.is_replayed, body)
 
 
 def log_file(directory: Path) -> Path:
@@ -288,9 +310,17 @@ def tell(result: Result) -> None:
         for name, number in sorted(counts.items()):
             say(f"  {number:7d}  {name}")
     say("")
-    for complaint in [*result.wrong, *result.verdict.stories[:STORIES_TOLD]]:
+    for complaint in result.wrong:
         say(complaint)
-    say(result.verdict.line())
+    for wrong in result.verdict.examples:
+        say(f"{wrong.figure}: {wrong.account.actor} {wrong.key or ''} {wrong.what}")
+    say(json.dumps(figures(result)))
+
+
+def figures(result: Result) -> dict[str, Any]:
+    """What a run is judged by; all that the verdict counts must be zero."""
+    counts: dict[str, int] = {figure: result.verdict.figures[figure] for figure in FIGURES}
+    return {"operations": result.operations, "faults": result.faults.total(), **counts, "seconds": result.seconds}
 
 
 def say(text: str) -> None:

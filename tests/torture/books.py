@@ -1,22 +1,20 @@
 """The tables: made with a stream, and read back as they lie, past every proxy."""
 
-import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 import boto3
 
 from local.dynamodb_local import CREDENTIALS
-from shared.adapters.tables import ENTRIES_BY_SEQ
-from tests.torture.oracle import Books, Row
+from shared.adapters.tables import ENTRIES_BY_SEQ, STATE_SK, StateItem, account_pk
+from shared.ledger.accounts import Account
+from tests.simulation.downstream import AuditRow
+from tests.simulation.table import LedgerTable, Row
+from tests.torture.oracle import TENANT
 
 LEDGER_TABLE: Final = "ledger"
 AUDIT_TABLE: Final = "audit"
-TENANT: Final = "main"
-
-_PK: Final = re.compile(f"TENANT#{TENANT}#ACTOR#(.*)")
-_NUMBERS: Final = ("available", "held", "funded", "spent", "seq")
 
 
 def create_tables(url: str) -> str:
@@ -33,24 +31,36 @@ def create_tables(url: str) -> str:
     return arn
 
 
-def entry_count(url: str) -> int:
-    return sum(item["sk"]["S"].startswith("OP#") for item in _items(url, LEDGER_TABLE))
+def ledger_of(url: str, actors: Iterable[str]) -> LedgerTable:
+    """As if the simulation had written it."""
+    ledger = LedgerTable(lambda _account, _row: None)
+    for account in map(_account, actors):
+        entries: list[tuple[int, Row]] = []
+        for item in _items(url, LEDGER_TABLE, account):
+            if item["sk"]["S"] == STATE_SK:
+                ledger.states[account] = StateItem.from_raw_data(item).state_of(account)
+                continue
+            row = Row(item["record"]["S"], item["hash"]["S"])
+            entries.append((int(item["entry_seq"]["N"]), row))
+            ledger.rows.setdefault(account, {})[item["sk"]["S"].removeprefix("OP#")] = row
+        ledger.journal[account] = [row for _, row in sorted(entries)]
+    return ledger
 
 
-def books_of(url: str) -> dict[str, Books]:
-    """By actor."""
-    rows: dict[str, list[Row]] = defaultdict(list)
-    states: dict[str, Mapping[str, Any]] = {}
-    audited: dict[str, list[Row]] = defaultdict(list)
-    for item in _items(url, LEDGER_TABLE):
-        if item["sk"]["S"] == "STATE":
-            states[_actor(item)] = _state(item)
-        else:
-            rows[_actor(item)].append(_row(item))
-    for item in _items(url, AUDIT_TABLE):
-        audited[_actor(item)].append(_row(item))
-    actors = rows.keys() | states.keys() | audited.keys()
-    return {actor: Books(rows[actor], states.get(actor, {}), audited[actor]) for actor in sorted(actors)}
+def audit_of(url: str, actors: Iterable[str]) -> dict[Account, dict[int, AuditRow]]:
+    return {
+        account: {
+            int(item["sk"]["S"].removeprefix("SEQ#")): AuditRow(
+                item["record"]["S"], item["hash"]["S"], item["event_id"]["S"]
+            )
+            for item in _items(url, AUDIT_TABLE, account)
+        }
+        for account in map(_account, actors)
+    }
+
+
+def _account(actor: str) -> Account:
+    return Account(TENANT, actor)
 
 
 def _definition(*attributes: str) -> dict[str, Any]:
@@ -66,24 +76,23 @@ def _keys(partition: str, order: str) -> list[dict[str, str]]:
     return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": order, "KeyType": "RANGE"}]
 
 
-def _items(url: str, table: str) -> Iterator[Mapping[str, Any]]:
-    for page in _client(url).get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+def _items(url: str, table: str, account: Account) -> Iterator[Any]:
+    # By account, as DynamoDB Local looks through the whole table for every page of a scan.
+    pages = (
+        _client(url)
+        .get_paginator("query")
+        .paginate(
+            TableName=table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": account_pk(account)}},
+            ConsistentRead=True,
+        )
+    )
+    for page in pages:
         yield from page["Items"]
 
 
+@lru_cache
 def _client(url: str) -> Any:
     options: Any = {"endpoint_url": url, **CREDENTIALS}
     return boto3.client("dynamodb", **options)
-
-
-def _actor(item: Mapping[str, Any]) -> str:
-    found = _PK.fullmatch(item["pk"]["S"])
-    return found.group(1) if found else item["pk"]["S"]
-
-
-def _row(item: Mapping[str, Any]) -> Row:
-    return Row(item["sk"]["S"], item["record"]["S"], item["hash"]["S"])
-
-
-def _state(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: int(item[name]["N"]) for name in _NUMBERS} | {"head_hash": item["head_hash"]["S"]}

@@ -70,10 +70,10 @@ class Queue:
                 heapq.heappush(self._waiting, message)
 
     @property
-    def is_empty(self) -> bool:
-        """Nothing waits and nothing is in hand."""
+    def unfinished(self) -> int:
+        """Messages that wait, and those in hand."""
         with self._changed:
-            return self._unfinished == 0
+            return self._unfinished
 
     def _is_due(self, now_s: float) -> bool:
         return bool(self._waiting) and self._waiting[0].due_s <= now_s

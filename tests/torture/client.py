@@ -57,18 +57,19 @@ def until_answered(send: Send, environment: Environment, journal: Journal, *, is
 
 
 def _ask(send: Send, environment: Environment, journal: Journal, kill_after_ms: int | None) -> Any:
+    request = f"request-{uuid4()}"
     journal.sent(send.number)
     try:
-        answer = environment.invoke(send.asked.function, http_event(send.asked), kill_after_ms)
+        answer = environment.invoke(send.asked.function, http_event(send.asked, request), kill_after_ms)
     except EnvironmentEndedError:
         journal.killed(send.number)
         return None
     if answer["statusCode"] in TURNED_AWAY:
-        journal.turned_away(send.number, answer["statusCode"])
+        journal.turned_away(send.number, request, answer["statusCode"])
     return answer
 
 
-def http_event(asked: Asked) -> dict[str, Any]:
+def http_event(asked: Asked, request: str) -> dict[str, Any]:
     """Payload format 2.0, as the gateway sends it once it has verified the token."""
     path = PATHS[asked.function]
     return {
@@ -78,7 +79,7 @@ def http_event(asked: Asked) -> dict[str, Any]:
         "rawQueryString": "",
         "headers": {"content-type": "application/json", "idempotency-key": asked.key},
         "requestContext": {
-            "requestId": f"request-{uuid4()}",
+            "requestId": request,
             "stage": "$default",
             "http": {"method": "POST", "path": path, "sourceIp": "127.0.0.1", "userAgent": "torture"},
             "authorizer": {"jwt": {"claims": CALLER, "scopes": None}},

@@ -30,6 +30,7 @@ AUDIT_CONCURRENCY: Final = 3
 RECEIVES_MAX: Final = 100
 """A message that came so often goes to the failure queue."""
 IDLE_LIMIT_S: Final = 60.0
+POLL_S: Final = 0.1
 
 KILLED_OUTBOX: Final = "the outbox killed in mid-batch"
 KILLED_AUDIT: Final = "the audit killed in mid-batch"
@@ -39,6 +40,7 @@ DOWNSTREAM_FAULTS: Final = (KILLED_OUTBOX, KILLED_AUDIT, REPEATED_BATCH)
 KILL_SHARE: Final = 0.02
 LONGEST_KILL_DELAY_MS: Final = 30
 REPEAT_SHARE: Final = 0.02
+HIGHEST_SHARE: Final = 0.1
 
 
 @dataclass
@@ -165,16 +167,16 @@ class Pipeline:
         return self._report(is_drained)
 
     def _wait(self, expected_entries: Callable[[], int | None]) -> bool:
-        idle_since_s, seen = time.monotonic(), -1
-        while True:
-            time.sleep(0.2)
-            expected, entries = expected_entries(), self.stream_mapping.entries
-            if expected is not None and entries >= expected and self.queue.is_empty:
+        """Until all is through, or nothing has moved for long. Returns whether all is."""
+        moved_s, last = time.monotonic(), (-1, -1)
+        while time.monotonic() - moved_s < IDLE_LIMIT_S:
+            time.sleep(POLL_S)
+            expected, now = expected_entries(), (self.stream_mapping.entries, self.queue.unfinished)
+            if expected is not None and self.stream_mapping.entries >= expected and not self.queue.unfinished:
                 return True
-            if expected is None or entries != seen:
-                idle_since_s, seen = time.monotonic(), entries
-            if time.monotonic() - idle_since_s > IDLE_LIMIT_S:
-                return False
+            if expected is None or now != last:
+                moved_s, last = time.monotonic(), now
+        return False
 
     def _report(self, is_drained: bool) -> Report:
         faults = sum((each.struck for each in self.consumers), Counter(self.bus.struck))
@@ -190,15 +192,16 @@ class Pipeline:
 
 
 def pipeline(stream: Stream, bus: Bus, queue: Queue, seed: int, scale: float) -> Pipeline:
-    outbox = Consumer("outbox", KILLED_OUTBOX, random.Random(f"outbox {seed}"), min(KILL_SHARE * scale, 0.2))
+    kill_share, repeat_share = (min(share * scale, HIGHEST_SHARE) for share in (KILL_SHARE, REPEAT_SHARE))
+    outbox = Consumer("outbox", KILLED_OUTBOX, random.Random(f"outbox {seed}"), kill_share)
     audits = [
-        Consumer("audit", KILLED_AUDIT, random.Random(f"audit {number} {seed}"), min(KILL_SHARE * scale, 0.2))
+        Consumer("audit", KILLED_AUDIT, random.Random(f"audit {number} {seed}"), kill_share)
         for number in range(AUDIT_CONCURRENCY)
     ]
     return Pipeline(
         bus=bus,
         queue=queue,
-        stream_mapping=StreamMapping(stream, outbox, random.Random(f"stream {seed}"), min(REPEAT_SHARE * scale, 0.2)),
+        stream_mapping=StreamMapping(stream, outbox, random.Random(f"stream {seed}"), repeat_share),
         queue_mappings=[QueueMapping(queue, audit) for audit in audits],
         consumers=[outbox, *audits],
     )

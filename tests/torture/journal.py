@@ -16,12 +16,16 @@ Happening: TypeAlias = Literal["sent", "killed", "turned away", "answered"]
 
 @dataclass(frozen=True)
 class Line:
-    """`at_ns` is read from the machine's monotonic clock, which all its processes share."""
+    """`at_ns` is read from the machine's monotonic clock, which all its processes share; `request` is the request's id.
+
+    `status` is that of an answer, 0 where there was none.
+    """
 
     send: int
     happening: Happening
     at_ns: int
-    status: int | None = None
+    request: str = ""
+    status: int = 0
     is_replayed: bool = False
     body: str = ""
 
@@ -36,11 +40,11 @@ class Journal:
     def killed(self, send: int) -> None:
         self._write(Line(send, "killed", time.monotonic_ns()))
 
-    def turned_away(self, send: int, status: int) -> None:
-        self._write(Line(send, "turned away", time.monotonic_ns(), status))
+    def turned_away(self, send: int, request: str, status: int) -> None:
+        self._write(Line(send, "turned away", time.monotonic_ns(), request, status))
 
     def answered(self, send: int, status: int, body: str, *, is_replayed: bool) -> None:
-        self._write(Line(send, "answered", time.monotonic_ns(), status, is_replayed, body))
+        self._write(Line(send, "answered", time.monotonic_ns(), "", status, is_replayed, body))
 
     def _write(self, line: Line) -> None:
         os.write(self._descriptor, (json.dumps(asdict(line)) + "\n").encode())

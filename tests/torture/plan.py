@@ -83,6 +83,10 @@ class Plan:
     operations: int
     sends: tuple[Send, ...]
 
+    @property
+    def actors(self) -> list[str]:
+        return sorted({send.asked.actor for send in self.sends})
+
 
 @dataclass(frozen=True)
 class _Clock:

@@ -49,7 +49,9 @@ NETWORK_DOWN: Final = "no connection for a moment"
 
 SHARE: Final = 0.004
 """Of the calls, for each fault."""
+HIGHEST_SHARE: Final = 0.008
 RARE_SHARE: Final = 0.0004
+HIGHEST_RARE_SHARE: Final = 0.004
 
 
 @dataclass
@@ -104,13 +106,13 @@ class FaultProxy:
 
 def ledger_rules(scale: float) -> dict[str, Fault]:
     """By name, most of them alike in frequency; `scale` makes them more frequent in a short run."""
-    common = rules_of(LEDGER_CALLS, min(SHARE * scale, 0.02))
-    rare = rules_of({"TransactWriteItems": RARE}, min(RARE_SHARE * scale, 0.01))
+    common = rules_of(LEDGER_CALLS, min(SHARE * scale, HIGHEST_SHARE))
+    rare = rules_of({"TransactWriteItems": RARE}, min(RARE_SHARE * scale, HIGHEST_RARE_SHARE))
     return common | rare
 
 
 def audit_rules(scale: float) -> dict[str, Fault]:
-    return rules_of(AUDIT_CALLS, min(SHARE * scale, 0.02))
+    return rules_of(AUDIT_CALLS, min(SHARE * scale, HIGHEST_SHARE))
 
 
 def rules_of(calls: dict[str, dict[str, Fault]], share: float) -> dict[str, Fault]:

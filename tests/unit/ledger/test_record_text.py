@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.ledger.accounts import Account, Balances
-from shared.ledger.canonical import canonical_json
+from shared.ledger.canonical import canonical_json, sha256_hex
 from shared.ledger.entries import Entry, entry_from_record, hash_of, record_of
 from shared.ledger.grants import Draw
+from shared.ledger.operations import Charge, Operation
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 AMOUNT = st.integers(-(10**15), 10**15)
@@ -62,3 +63,13 @@ def test_the_record_names_every_field_but_the_hash(entry: Entry, name: str) -> N
 def test_values_of_a_foreign_type_make_another_hash_and_no_error(entry: Entry, foreign: str) -> None:
     record = json.loads(record_of(entry)) | {"amount": [foreign], "tenant": 7, "app": {"a": foreign}, "seq": None}
     assert hash_of(entry_from_record(json.dumps(record), entry.hash)) != hash_of(entry)
+
+
+@given(st.none() | TEXT, st.none() | TEXT, st.none() | PLAIN)
+def test_the_request_hash_is_that_of_the_content_as_canonical_json(
+    app: str | None, meter: str | None, metadata: dict[str, Any] | None
+) -> None:
+    asked = Operation(Account("main", "a"), "k", Charge(5), "by", "request", app, meter, metadata)
+    parameters = {"cost": 5, "if_insufficient": "refuse"}
+    content = {"kind": "charge", "parameters": parameters, "app": app, "meter": meter, "metadata": metadata}
+    assert asked.request_hash == sha256_hex(canonical_json(content))

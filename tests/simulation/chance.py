@@ -1,0 +1,82 @@
+"""Chance and time of a simulated world. The same seed gives the same world."""
+
+from collections import Counter
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+from typing import Any, Final
+
+from tests.simulation.matrix import Cell, Fault, Place
+
+_HIGHEST_RATE: Final = 0.4
+
+
+class Livelock(Exception):
+    """The world does not come to rest: something is tried again for ever."""
+
+
+class Clock:
+    """A queue of what will happen. What is due at the same time happens in the order in which it was put there."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+        self._due: list[tuple[int, int, Callable[[Any], None], Any]] = []
+        self._number = count()
+
+    def later(self, delay_ms: int, action: Callable[[Any], None], argument: Any) -> None:
+        heappush(self._due, (self.now_ms + delay_ms, next(self._number), action, argument))
+
+    def run(self, happenings_max: int) -> None:
+        """Until nothing is left to happen. Raises Livelock where that is not in sight."""
+        due = self._due
+        for _ in range(happenings_max):
+            if not due:
+                return
+            self.now_ms, _, action, argument = heappop(due)
+            action(argument)
+        raise Livelock(f"after {happenings_max} happenings {len(due)} are still due")
+
+
+class Spot:
+    """A place of the matrix in one world: decides whether a fault strikes, and counts those that do."""
+
+    def __init__(self, place: Place, rng: Random, rate: float, fired: Counter[Cell]) -> None:
+        self._name = place.name
+        self._faults = place.faults
+        self._random = rng.random
+        self._rng = rng
+        self._rate = min(rate * place.weight, _HIGHEST_RATE)
+        self._fired = fired
+
+    def draw(self) -> Fault | None:
+        return None if self._random() >= self._rate else self.strike()
+
+    def strike(self) -> Fault:
+        """A fault for certain. Half of the time the one that was seldom seen, so that no cell is left to luck."""
+        choose_any = self._random() < 0.5
+        fault = self._rng.choice(self._faults) if choose_any else min(self._faults, key=self._count)
+        return self.fired(fault)
+
+    def fired(self, fault: Fault) -> Fault:
+        self._fired[self._name, fault] += 1
+        return fault
+
+    def _count(self, fault: Fault) -> int:
+        return self._fired[self._name, fault]
+
+
+class Chance:
+    """All randomness of a world, and how often each cell of the matrix has fired."""
+
+    def __init__(self, seed: str, fault_rate: float) -> None:
+        self.rng = Random(seed)
+        self.fault_rate = fault_rate
+        self.fired: Counter[Cell] = Counter()
+
+    def spot(self, place: Place, rate: float | None = None) -> Spot:
+        return Spot(place, self.rng, self.fault_rate if rate is None else rate, self.fired)
+
+    def below(self, limit: int) -> int:
+        """A whole number from 0 up to but not including the limit; cheaper than randrange."""
+        return int(self.rng.random() * limit)

@@ -1,0 +1,159 @@
+"""One world: accounts, clients, the service, everything downstream, some ten days of time, and a verdict."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+
+from shared.ledger.events import entry_event
+from tests.simulation.calls import Calls, Request
+from tests.simulation.chance import Chance, Clock, Livelock
+from tests.simulation.clients import Clients
+from tests.simulation.downstream import Bus, Outbox, Queue, Trail, Window, audit_consumer
+from tests.simulation.matrix import Cell
+from tests.simulation.oracle import Oracle
+from tests.simulation.service import LedgerService
+from tests.simulation.table import LedgerTable
+from tests.simulation.verdict import Verdict
+from tests.simulation.workload import HOUR_MS, START_MS
+
+OPERATIONS_MAX: Final = 50_000
+"""A larger run is several worlds, each with accounts of its own."""
+
+OUTBOX_DOWN: Final = Window(START_MS + 48 * HOUR_MS, START_MS + 96 * HOUR_MS)
+AUDIT_DOWN: Final = Window(START_MS + 120 * HOUR_MS, START_MS + 168 * HOUR_MS)
+BURST_HOURS: Final = (
+    1,
+    5,
+    9,
+    14,
+    19,
+    23,
+    28,
+    33,
+    37,
+    41,
+    46,
+    60,
+    90,
+    97,
+    102,
+    107,
+    112,
+    117,
+    130,
+    150,
+    169,
+    175,
+    182,
+    190,
+)
+BURST_LASTS_MS: Final = 150
+HAPPENINGS_MAX: Final = 60
+"""For each operation, and as many for ten thousand more; a world that is well needs about ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which world: the same plan gives the same history. `watched` is the key of an operation to tell the story of."""
+
+    seed: str
+    operations: int
+    fault_rate: float
+    watched: str | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a world. `history_hash` covers every row, answer and audit row in it."""
+
+    operations: int
+    verdict: Verdict
+    fired: Counter[Cell]
+    concurrent_max: int
+    repaired: int
+    history_hash: str
+    story: list[str] = field(default_factory=list)
+
+
+class World:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.verdict = Verdict()
+        self.clock = Clock(START_MS)
+        self.chance = Chance(plan.seed, plan.fault_rate)
+        self.trail = Trail(self.chance)
+        self.queue = Queue(self.clock, self.chance, audit_consumer(self.trail), AUDIT_DOWN)
+        self.queue.handled_in_batch = lambda: self.trail.kept
+        self.outbox = Outbox(self.clock, self.chance, Bus(self.clock, self.chance, self.queue), OUTBOX_DOWN)
+        self.table = LedgerTable(self.outbox.on_row)
+        self.calls = Calls(self.clock, self.chance, LedgerService(self.chance, self.table))
+        self.clients = Clients(self.clock, self.chance, self.calls, self.verdict)
+        self.repaired = 0
+        self.story: list[str] = []
+
+    def run(self) -> Outcome:
+        if self.plan.watched is not None:
+            self.calls.tell = self._tell
+        schedule(self.clock, self.clients, self.plan.operations)
+        try:
+            self._come_to_rest()
+        except Livelock as livelock:
+            self.verdict.add("lost", self.clients.customers[0].account, None, str(livelock))
+        self._repair()
+        Oracle(self.verdict).judge(self.table, self.clients, self.trail.rows)
+        return self._outcome()
+
+    def _come_to_rest(self) -> None:
+        happenings_max = HAPPENINGS_MAX * (self.plan.operations + 10_000)
+        self.clock.run(happenings_max)
+        while any(not delivery.is_spoilt for delivery in self.queue.dead):
+            self.queue.redrive()
+            self.clock.run(happenings_max)
+
+    def _repair(self) -> None:
+        """What an operator does after failures that were reported: missing audit rows come from the ledger again.
+
+        Only rows that ended in a failure queue have that excuse; any other that is missing is for the oracle to find.
+        """
+        self.chance.fault_rate = 0
+        excused = self.outbox.excused | {delivery.position for delivery in self.queue.dead}
+        trail = Trail(self.chance)
+        trail.rows = self.trail.rows
+        for account, seq in sorted(excused, key=lambda position: (position[0].actor, position[1])):
+            entry = self.table.journal[account][seq - 1].entry
+            self.repaired += trail.keep_entry(entry, entry_event(entry).detail["event_id"]) == "kept"
+
+    def _tell(self, request: Request, what: str) -> None:
+        if request.operation.key == self.plan.watched:
+            self.story.append(f"{self.clock.now_ms - START_MS:>10} ms  {request.operation.correlation_id:>8}  {what}")
+
+    def _outcome(self) -> Outcome:
+        return Outcome(
+            operations=self.plan.operations,
+            verdict=self.verdict,
+            fired=self.chance.fired,
+            concurrent_max=self.calls.under_way_max,
+            repaired=self.repaired,
+            history_hash=sha256("\n".join(self._history()).encode()).hexdigest(),
+            story=self.story,
+        )
+
+    def _history(self) -> Iterator[str]:
+        yield from (row.digest for journal in self.table.journal.values() for row in journal)
+        yield from (row.digest for rows in self.trail.rows.values() for row in rows.values())
+        yield from map(str, self.clients.history)
+
+
+def schedule(clock: Clock, clients: Clients, operations: int) -> None:
+    """Bursts, so that thousands of requests are under way together, spread over days."""
+    share, rest = divmod(operations, len(BURST_HOURS))
+
+    def burst(number: int) -> None:
+        size = share + (number < rest)
+        for index in range(size):
+            clock.later(index * BURST_LASTS_MS // size, clients.ask, None)
+
+    for number, hour in enumerate(BURST_HOURS):
+        clock.later(hour * HOUR_MS, burst, number)
