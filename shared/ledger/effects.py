@@ -95,9 +95,10 @@ def refund(state: AccountState, terms: Refund, references: References, now_ms: i
     charge_entry = references.charge
     if charge_entry is None or charge_entry.kind not in ("charge", "capture") or charge_entry.is_refused:
         return _refused("charge_not_found")
-    paid, refunded = -charge_entry.amount, references.tally.refunded if references.tally else 0
-    amount = paid - refunded if terms.amount is None else terms.amount
-    if amount > paid - refunded:
+    refunded = references.tally.refunded if references.tally else 0
+    left = -charge_entry.amount - refunded
+    amount = left if terms.amount is None else terms.amount
+    if not left or amount > left:
         return _refused("exceeds_charge")
     given_back, undrawn = _last_paid(charge_entry, refunded, amount)
     restored = _restore(state, given_back, undrawn, now_ms)

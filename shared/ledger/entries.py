@@ -166,6 +166,7 @@ def entry_from_record(record: str, digest: str) -> Entry:
         request_hash=fields["request_hash"],
         prev_hash=fields["prev_hash"],
         hash=digest,
+        hold=fields.get("hold"),
     )
 
 

@@ -144,6 +144,7 @@ def test_refunds_never_exceed_the_charge(ledger: Ledger) -> None:
     assert ending(send(ledger, "b", Refund("charge", 50))) == ("refused", "exceeds_charge")
     assert send(ledger, "c", Refund("charge")).amount == 20
     assert ending(send(ledger, "d", Refund("charge", 1))) == ("refused", "exceeds_charge")
+    assert ending(send(ledger, "e", Refund("charge"))) == ("refused", "exceeds_charge")
     assert balances(ledger) == (100, 0, 0)
 
 

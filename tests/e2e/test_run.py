@@ -22,6 +22,8 @@ KEYS = {
     "charged",
     "refused",
     "replayed",
+    "holds",
+    "captures",
     "ledger_rows",
     "audit_rows",
     "drift_microcents",
