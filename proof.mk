@@ -5,6 +5,10 @@ simulate: dev ## The ledger under faults, seeded and judged by an oracle (OPS=20
 	@exec $(VENV)/python -m tests.simulation $(if $(OPS),--operations "$(OPS)") $(if $(SEED),--seed "$(SEED)") \
 	  $(if $(FAULTS),--faults "$(FAULTS)") $(if $(WORLD),--world "$(WORLD)") $(if $(KEY),--key "$(KEY)")
 
+.PHONY: mutants
+mutants: dev ## Mistakes made on purpose, one at a time: each must be noticed
+	@exec $(VENV)/python -m tests.mutants
+
 .PHONY: torture
 torture: dev ## The functions over real protocols, with faults and kills, judged alike (OPS=50000 SEED=1)
 	@exec $(VENV)/python -m tests.torture $(if $(OPS),--operations "$(OPS)") $(if $(SEED),--seed "$(SEED)")

@@ -24,13 +24,15 @@ from local.emulator import Emulator, running
 from local.endpoint import Endpoint, read_endpoint, remove_endpoint
 from local.function_logs import FunctionErrors
 from local.keeper import Keeper, keeping
+from local.options import port_number
 from local.ownership import owned, owner
 from local.paths import ROOT, STATE
-from local.processes import ProcessFailedError, free_port, is_port_free
+from local.processes import ProcessFailedError, claimed_port, free_port
 from local.signals import stop_on_signals
 from local.stream_recovery import forget_stream_positions, publish_what_was_not
 
 DEFAULT_PORT: Final = 4566
+FREE_PORTS_TRIED: Final = 5
 UP_TIMEOUT_S: Final = 600
 DOWN_TIMEOUT_S: Final = 90
 POLL_INTERVAL_S: Final = 0.2
@@ -120,7 +122,7 @@ def _announced(state_dir: Path) -> Iterator[None]:
 @contextmanager
 def _emulator(state_dir: Path, port: int | None) -> Iterator[Emulator]:
     forget_stream_positions(state_dir / "state")
-    with running(state_dir, port or _port(state_dir)) as emulator:
+    with claimed_port(_ports(state_dir, port)) as claimed, running(state_dir, claimed) as emulator:
         (state_dir / "port").write_text(str(emulator.port))
         yield emulator
 
@@ -132,10 +134,15 @@ def _keeper(emulator: Emulator, aws: Aws, stack: Stack, state_dir: Path) -> Keep
     return Keeper(emulator.url, base_url, clients, FunctionErrors(aws, groups), state_dir)
 
 
-def _port(state_dir: Path) -> int:
-    """The one of last time, so that URLs stay valid; else the usual one; else whichever is free."""
-    preferred = [port_of(state_dir)] if (state_dir / "port").is_file() else []
-    return next((port for port in (*preferred, DEFAULT_PORT) if is_port_free(port)), None) or free_port()
+def _ports(state_dir: Path, wanted: int | None) -> Iterator[int]:
+    """`wanted` or none; else the one of last time, so that URLs stay valid, the usual one, whichever are free."""
+    if wanted is not None:
+        yield wanted
+        return
+    if (state_dir / "port").is_file():
+        yield port_of(state_dir)
+    yield DEFAULT_PORT
+    yield from (free_port() for _ in range(FREE_PORTS_TRIED))
 
 
 def _spawned(state_dir: Path, port: int | None) -> subprocess.Popen[bytes]:
@@ -175,7 +182,7 @@ def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["serve", "up", "down"])
     parser.add_argument("--state", type=Path, default=STATE)
-    parser.add_argument("--port", type=int)
+    parser.add_argument("--port", type=port_number)
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
 """The demo: who is charged for what, and funded with how much. A few get too little, so that charges are refused."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,14 +11,28 @@ from typing import Final
 from local.usage_generator import generated_usage
 from millicent import Millicent
 from millicent.amounts import millicents
-from millicent.replay import HoldTerms, PricedUsage, Pricer, Reading, Usage, price_all, read_usage, run_id_of
+from millicent.replay import (
+    HoldTerms,
+    PricedUsage,
+    Pricer,
+    Progress,
+    Reading,
+    Summary,
+    Terms,
+    Usage,
+    price_all,
+    read_usage,
+    replay,
+    run_id_of,
+)
 
-APP: Final = "demo"
 HOLDS: Final = HoldTerms(factor=Decimal(2))
 """An actor with twice its cost can always pay: what it spent and what is held are never more than that."""
+
 SHORT_OF_FUNDS: Final = 12
 """Every so-manieth actor, by activity, gets half of what its usage will cost."""
 MILLICENT: Final = 1000
+ANYBODY: Final = "user:alice"
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,8 @@ class Demo:
 
     @property
     def busiest_actor(self) -> str:
-        return next(iter(self.budgets_microcents))
+        """Anybody where nobody is charged: somebody to show calls with."""
+        return next(iter(self.budgets_microcents), ANYBODY)
 
 
 def demo(usage_file: Path | None, limit: int) -> Demo:
@@ -45,6 +60,14 @@ def fund(client: Millicent, plan: Demo, concurrency: int) -> None:
     with ThreadPoolExecutor(concurrency) as pool:
         # The list is what raises an error of a thread's.
         list(pool.map(lambda budget: _grant(client, plan.run_id, *budget), plan.budgets_microcents.items()))
+
+
+def charge(
+    client: Millicent, plan: Demo, concurrency: int, on_progress: Callable[[Progress], None] | None = None
+) -> Summary:
+    """Every row held and captured, as `millicent replay --holds --hold-factor 2` does: to either, what the other has
+    charged is on the record."""
+    return replay(client, plan.rows, concurrency, on_progress, terms=Terms(holds=HOLDS))
 
 
 def _run_id(rows: Iterable[Usage]) -> str:

@@ -5,7 +5,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 POLL_INTERVAL_S = 0.05
 
@@ -30,6 +31,32 @@ def is_port_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+@contextmanager
+def claimed_port(candidates: Iterable[int]) -> Iterator[int]:
+    """The first candidate that nothing listens on and no other supervisor of ours has claimed, until the block ends.
+
+    What is started on a port listens only a moment later, and would until then share it with whoever chose it at the
+    same time: he would take our server for his own. So whoever starts one holds the UDP port of the same number: none
+    of ours uses it, and the kernel frees it however its holder ends. Raises ProcessFailedError when all are taken.
+    """
+    tried = []
+    for port in candidates:
+        with socket.socket(type=socket.SOCK_DGRAM) as claim:
+            if _is_bound(claim, port) and is_port_free(port):
+                yield port
+                return
+        tried.append(str(port))
+    raise ProcessFailedError(f"port {', '.join(tried)} is taken: choose another one with PORT=...")
+
+
+def _is_bound(claim: socket.socket, port: int) -> bool:
+    try:
+        claim.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], name: str, timeout_s: float) -> None:

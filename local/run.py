@@ -20,10 +20,11 @@ from rich.table import Table
 
 from local.aws import Aws, as_deployer, forget_callers_aws
 from local.cloud import Cloud, port_of, running_cloud, up
-from local.demo import APP, HOLDS, Demo, demo, fund
+from local.demo import Demo, charge, demo, fund
 from local.deploy import Stack, describe
 from local.endpoint import FILE_NAME
 from local.fates import Fates, fates
+from local.options import port_number, row_count, thread_count
 from local.ownership import owner
 from local.paths import STATE
 from local.processes import ProcessFailedError
@@ -32,7 +33,7 @@ from local.signals import stop_on_signals
 from millicent import Millicent
 from millicent.amounts import millicents, readable
 from millicent.errors import MillicentError
-from millicent.replay import Progress, Summary, Terms, replay
+from millicent.replay import Progress, Summary
 from millicent.retry import RetryPolicy
 from millicent.tokens import EndpointFile
 
@@ -93,7 +94,7 @@ def run(site: Site, plan: Demo, concurrency: int) -> Result:
         before = tables.outcomes()
         say(f"holding the most that each of {len(plan.rows)} requests may cost, then capturing what it did cost")
         with _progress_bar(len(plan.rows)) as advance:
-            summary = replay(client, plan.rows, concurrency, advance, terms=Terms(app=APP, holds=HOLDS))
+            summary = charge(client, plan, concurrency, advance)
     say("replaying the ledger and comparing it with the accounts and the audit table")
     return Result(summary, fates(plan.rows, before, tables.outcomes()), reconcile_when_caught_up(tables))
 
@@ -178,11 +179,11 @@ def _progress_bar(total: int) -> Iterator[Callable[[Progress], None]]:
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--usage", type=Path, help="CSV or JSON lines; made up when left out")
-    parser.add_argument("--limit", type=int, default=DEFAULT_LIMIT, help="rows to charge")
-    parser.add_argument("--concurrency", type=int, default=DEFAULT_CONCURRENCY, help="requests at once")
+    parser.add_argument("--limit", type=row_count, default=DEFAULT_LIMIT, help="rows to charge")
+    parser.add_argument("--concurrency", type=thread_count, default=DEFAULT_CONCURRENCY, help="requests at once")
     parser.add_argument("--once", action="store_true", help="stop everything after the summary")
     parser.add_argument("--state", type=Path, default=STATE)
-    parser.add_argument("--port", type=int)
+    parser.add_argument("--port", type=port_number)
     return parser.parse_args()
 
 

@@ -14,7 +14,7 @@ from tests.simulation.workload import Customer, Work, choose_customer, choose_wo
 
 _SKEW_MAX_MS: Final = 600_000
 _SKEWED: Final = 0.05
-_SENT_AGAIN: Final = 0.06
+_SENT_AGAIN: Final = 0.05
 _DOUBLED: Final = 0.01
 _KEY_REUSED: Final = 0.005
 _QUITS: Final = 0.03

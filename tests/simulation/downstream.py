@@ -46,7 +46,7 @@ _POLL_MS: Final = 200
 _RETRY_MS: Final = 2000
 _VISIBILITY_MS: Final = 60_000
 _WHILE_DOWN_MS: Final = HOUR_MS
-_AS_TEXT_EVERY: Final = 8
+_AS_TEXT_EVERY: Final = 16
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
@@ -71,7 +71,7 @@ class Window(NamedTuple):
 
 @dataclass(slots=True)
 class Delivery:
-    """A message in the queue: one of eight as the text that it is on AWS, the others as what that text says.
+    """A message in the queue: one of sixteen as the text that it is on AWS, the others as what that text says.
 
     `is_spoilt`: what is in it is no longer what was sent.
     """

@@ -98,7 +98,7 @@ PUBLISH: Final = Place("publish", (*_CALL, Fault.PARTLY_TAKEN), weight=3)
 SET_ASIDE: Final = Place("set aside", _CALL, weight=20)
 KEEP: Final = Place("audit put", _CALL)
 COMPARE: Final = Place("audit get", _CALL, weight=5)
-STREAM: Final = Place("stream delivery", (Fault.DUPLICATE, Fault.LATE, Fault.REORDERED, Fault.CORRUPTED), weight=4)
+STREAM: Final = Place("stream delivery", (Fault.DUPLICATE, Fault.LATE, Fault.REORDERED, Fault.CORRUPTED), weight=10)
 STREAM_KILLED: Final = Place("stream batch", (Fault.KILLED_IN_BATCH,))
 BUS: Final = Place("bus delivery", (Fault.DUPLICATE, Fault.LATE, Fault.REORDERED))
 QUEUE: Final = Place("queue delivery", (Fault.DUPLICATE, Fault.LATE, Fault.REORDERED, Fault.CORRUPTED))
@@ -155,8 +155,9 @@ def page() -> str:
         [
             "# The fault matrix",
             "",
-            "What `make simulate` does to the ledger. Every cell marked is counted, and a run of 100,000 operations or",
-            "more fails unless each of them has fired. `tests/simulation/matrix.py` is the source of this page.",
+            "What `make simulate` does to the ledger: every fault at every place that can have it. Each cell is",
+            "counted, and a run of 100,000 operations or more fails unless each has fired. The source of this page is",
+            "`tests/simulation/matrix.py`.",
             "",
             "## Where",
             "",

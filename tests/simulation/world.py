@@ -51,7 +51,8 @@ BURST_HOURS: Final = (
 )
 BURST_LASTS_MS: Final = 150
 HAPPENINGS_MAX: Final = 60
-"""For each operation, and as many for ten thousand more; a world that is well needs about ten."""
+"""For each operation, and for a thousand more; a world that is well needs about ten."""
+_REDRIVES_MAX: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,9 @@ class World:
         return self._outcome()
 
     def _come_to_rest(self) -> None:
-        happenings_max = HAPPENINGS_MAX * (self.plan.operations + 10_000)
+        happenings_max = HAPPENINGS_MAX * (self.plan.operations + 1000)
         self.clock.run(happenings_max)
-        while any(not delivery.is_spoilt for delivery in self.queue.dead):
+        for _ in range(_REDRIVES_MAX):
             self.queue.redrive()
             self.clock.run(happenings_max)
 
@@ -118,7 +119,8 @@ class World:
         Only rows that ended in a failure queue have that excuse; any other that is missing is for the oracle to find.
         """
         self.chance.fault_rate = 0
-        excused = self.outbox.excused | {delivery.position for delivery in self.queue.dead}
+        spoilt = {delivery.position for delivery in self.queue.dead if delivery.is_spoilt}
+        excused = self.outbox.excused | spoilt
         trail = Trail(self.chance)
         trail.rows = self.trail.rows
         for account, seq in sorted(excused, key=lambda position: (position[0].actor, position[1])):

@@ -7,7 +7,7 @@ import pytest
 from tests.template.loading import FUNCTIONS, actions, listed, of_type, properties, statements
 
 LOG: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
-MUTATE: Final = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"}
+MUTATE: Final = {"dynamodb:GetItem", "dynamodb:PutItem"}
 FIND_HOLDS: Final = {"dynamodb:Query"}
 MAY: Final = {
     "Check": {"dynamodb:GetItem", "events:PutEvents"} | FIND_HOLDS,

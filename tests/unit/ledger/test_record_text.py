@@ -1,5 +1,6 @@
 """The text that an entry's hash covers, which is spelled out by hand for speed."""
 
+import hashlib
 import json
 from dataclasses import fields
 from typing import Any
@@ -73,3 +74,8 @@ def test_the_request_hash_is_that_of_the_content_as_canonical_json(
     parameters = {"cost": 5, "if_insufficient": "refuse"}
     content = {"kind": "charge", "parameters": parameters, "app": app, "meter": meter, "metadata": metadata}
     assert asked.request_hash == sha256_hex(canonical_json(content))
+
+
+@given(ENTRY)
+def test_the_hash_is_that_of_the_whole_record(entry: Entry) -> None:
+    assert hash_of(entry) == hashlib.sha256(record_of(entry).encode()).hexdigest()

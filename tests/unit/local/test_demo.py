@@ -5,11 +5,12 @@ from typing import Any, cast
 
 import pytest
 
-from local.demo import Demo, demo, fund
+from local.demo import Demo, charge, demo, fund
 from local.fates import Fates, fates
 from local.usage_generator import TRAFFIC, generated_usage
 from millicent import Millicent
-from millicent.replay import HOLD_SUFFIX, BadUsage, Pricer, Usage, price_all
+from millicent.replay import HOLD_SUFFIX, BadUsage, HoldTerms, Pricer, Terms, Usage, price_all, read_usage, replay
+from tests.unit.sdk.fake_service import TOKEN, URL, FakeService
 
 AZURE = (
     "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,374,44\n2023-11-16 18:15:50.9951690,396,109\n"
@@ -96,6 +97,21 @@ def test_the_ledger_says_what_became_of_a_row() -> None:
         ("user:a", "declined" + HOLD_SUFFIX): "refused",
     }
     assert fates(rows, before, after) == Fates(charged=1, refused=1, replayed=1, unrecorded=1, holds=1, captures=1)
+
+
+def test_what_a_run_charged_is_a_replay_to_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "usage.csv"
+    file.write_text(AZURE)
+    service = FakeService()
+    plan = demo(file, 2)
+    with Millicent(URL, TOKEN, transport=service.transport) as client:
+        fund(client, plan, 1)
+        assert charge(client, plan, 1).charged == 2
+        again = replay(client, read_usage(file.read_bytes()), 1, terms=Terms(holds=HoldTerms(factor=Decimal(2))))
+    assert (again.replayed, again.failed) == (2, 0)
+    # To the service, the same key with other content would be no replay but a mistake.
+    charges = [request.content for request in service.seen if request.url.path == "/v1/cost"]
+    assert charges[:2] == charges[2:]
 
 
 class _Grants:

@@ -18,7 +18,7 @@ from local.files import write_private
 from local.function_logs import FunctionErrors, is_error
 from local.ownership import owned, owner
 from local.paths import ROOT
-from local.processes import ProcessFailedError, free_port, is_port_free, stop, wait_until
+from local.processes import ProcessFailedError, claimed_port, free_port, is_port_free, stop, wait_until
 from local.stream_recovery import forget_stream_positions
 from local.tokens import ALL_SCOPES, clients_of
 
@@ -83,9 +83,23 @@ def test_a_taken_port_is_told_of_before_anything_starts(tmp_path: Path) -> None:
 def test_a_cloud_keeps_its_port_unless_another_took_it(tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / "port").write_text(str(port))
-    assert cloud._port(tmp_path) == port
-    with socket.create_server(("127.0.0.1", port)):
-        assert cloud._port(tmp_path) != port
+    with claimed_port(cloud._ports(tmp_path, None)) as claimed:
+        assert claimed == port
+    with socket.create_server(("127.0.0.1", port)), claimed_port(cloud._ports(tmp_path, None)) as claimed:
+        assert claimed != port
+    assert list(cloud._ports(tmp_path, 4711)) == [4711]
+
+
+def test_a_port_is_claimed_by_one_supervisor_until_it_ends() -> None:
+    port = free_port()
+    with claimed_port([port]) as claimed:
+        assert claimed == port
+        # Nothing listens yet, as while an emulator starts: the claim alone keeps others off.
+        assert is_port_free(port)
+        with pytest.raises(ProcessFailedError, match=f"port {port} is taken"), claimed_port([port]):
+            pass
+    with claimed_port([port]) as claimed:
+        assert claimed == port
 
 
 def test_a_free_port_is_free() -> None:

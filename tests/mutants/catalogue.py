@@ -1,0 +1,224 @@
+"""The mutants: each a mistake that somebody could make, as a change of one passage of one module."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+SIMULATOR: Final = "simulator"
+"""A short run of the simulator; every other killer is a file of tests."""
+
+_PROTOCOL: Final = "tests/unit/ledger/test_protocol.py"
+_CHARGES: Final = "tests/unit/ledger/test_charges.py"
+_PUBLISH: Final = "tests/unit/edge/test_publish_entries.py"
+_KEEP: Final = "tests/unit/edge/test_keep_audit.py"
+_ADAPTERS: Final = "tests/unit/edge/test_adapters.py"
+_ANSWERS: Final = "tests/contract/test_dynamodb_answers.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """In `module`, `right` becomes `wrong`; what is in `killers` is tried in that order until one notices."""
+
+    name: str
+    module: str
+    right: str
+    wrong: str
+    killers: tuple[str, ...]
+
+
+def _of(module: str, *changes: tuple[str, str, str], killers: tuple[str, ...] = (SIMULATOR,)) -> Iterator[Mutant]:
+    for name, right, wrong in changes:
+        yield Mutant(name, module, right, wrong, killers)
+
+
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    *_of(
+        "shared.ledger.protocol",
+        (
+            "acknowledge before write",
+            "        turned_down = yield from _commit(change, patience)\n",
+            (
+                "        return Recorded(change.entries[-1], replayed=False)\n"
+                "        turned_down = yield from _commit(change, patience)\n"
+            ),
+        ),
+        ("take no answer for a yes", "case Committed():", "case Committed() | Unknown():"),
+        ("take busy for a yes", "case Committed():", "case Committed() | Busy():"),
+        (
+            "skip the refusal row",
+            "        turned_down = yield from _commit(change, patience)\n",
+            (
+                "        if change.entries[-1].is_refused:\n"
+                "            return Recorded(change.entries[-1], replayed=False)\n"
+                "        turned_down = yield from _commit(change, patience)\n"
+            ),
+        ),
+        (
+            "answer with what would have been written",
+            "            return _answer_again(operation, entry, change)\n        state",
+            "            return Recorded(change.entries[-1], replayed=True)\n        state",
+        ),
+        ("answer with any entry in the way", " if entry.key == key)", ")"),
+        ("take any content under a used key", "if entry.request_hash != operation.request_hash:", "if False:"),
+        ("present a replay as a first answer", "replayed=not is_ours", "replayed=False"),
+        ("present a first answer as a replay", "replayed=not is_ours", "replayed=True"),
+        (
+            "refuse a late replay as invalid",
+            "            return (yield from _recorded_earlier(operation, invalid, patience))",
+            "            raise invalid",
+        ),
+    ),
+    *_of(
+        "shared.ledger.protocol",
+        (
+            "ignore ALL_OLD of the entry",
+            "return next((entry for entry in turned_down.entries if entry.key == key), None)",
+            "return None",
+        ),
+        ("ignore ALL_OLD of the state", "state = turned_down.state or state", "state = state"),
+        ("say that nothing was written while in doubt", "if self._throttled and not self._in_doubt:", "if True:"),
+        ("try for ever", "        if self._remaining_ms > 0:\n            return\n", "        return\n"),
+        (
+            "forget the doubt when turned away",
+            " or (self._in_doubt and isinstance(outcome, Busy))",
+            "",
+        ),
+        killers=(_PROTOCOL,),
+    ),
+    *_of(
+        "shared.ledger.reducer",
+        ("arrival time for key", "        key=operation.key,\n", '        key=f"{operation.key}@{now_ms}",\n'),
+        ("one microcent too much", "terms.cost > max(state.spendable, 0)", "terms.cost > max(state.spendable, 0) + 1"),
+        (
+            "the last microcent cannot be spent",
+            "terms.cost > max(state.spendable, 0)",
+            "terms.cost >= max(state.spendable, 0)",
+        ),
+        ("charge what was refused", 'if terms.if_insufficient == "refuse":', 'if terms.if_insufficient == "never":'),
+        ("a partial charge takes all", 'takes, outcome = max(state.spendable, 0), "partial"', 'outcome = "partial"'),
+        ("set the funding whatever it was", "if state.funded != terms.old_amount:", "if False:"),
+        ("withdraw what is spent", "if state.spendable + difference < 0 and not terms.force:", "if False:"),
+        ("forgive an overdraft", "owed = max(-state.available, 0)", "owed = 0"),
+        ("spend what has expired", "next_expiry_ms is not None and next_expiry_ms <= now_ms", "False"),
+        ("keep the sequence number", "        seq=state.seq + 1,\n", "        seq=max(state.seq, 1),\n"),
+        ("chain to nothing", "        prev_hash=state.head_hash,\n", '        prev_hash="0" * 64,\n'),
+        ("forget what was spent", "        spent=state.spent + effect.spent,\n", "        spent=state.spent,\n"),
+    ),
+    *_of(
+        "shared.ledger.grants",
+        (
+            "spend the last lot first",
+            "sorted(grants, key=_draw_down_rank)",
+            "sorted(grants, key=_draw_down_rank)[::-1]",
+        ),
+        ("merge lots that expire apart", "one.priority, one.expires_at_ms,", "one.priority, other.expires_at_ms,"),
+        ("spend from every lot at once", "        amount -= taken\n", ""),
+    ),
+    *_of(
+        "shared.ledger.grants",
+        ("usable at the instant of expiry", "grant.expires_at_ms <= now_ms", "grant.expires_at_ms < now_ms"),
+        killers=(SIMULATOR, "tests/unit/ledger/test_funding.py"),
+    ),
+    *_of(
+        "shared.ledger.entries",
+        ("a hash that leaves something out", "sha256_hex(record_of(entry))", "sha256_hex(record_of(entry)[:-70])"),
+        killers=("tests/unit/ledger/test_record_text.py",),
+    ),
+    *_of(
+        "shared.usecases.publish_entries",
+        ("skip FailedEntryCount", "waiting = [waiting[index] for index in published.failed]", "waiting = []"),
+        (
+            "report no failed record",
+            "failed=tuple(records[position].sequence_number for position in failed)",
+            "failed=()",
+        ),
+        (
+            "drop what cannot be published",
+            "        failure_queue.send(records[each.position].raw, each.why)\n",
+            "        pass\n",
+        ),
+        ("publish an altered record", "if not is_as_recorded:", "if False:"),
+        killers=(SIMULATOR, _PUBLISH),
+    ),
+    *_of(
+        "shared.usecases.publish_entries",
+        ("set aside what comes again", "and each.position < settled", ""),
+        killers=(_PUBLISH,),
+    ),
+    *_of(
+        "shared.usecases.keep_audit",
+        ("acknowledge what cannot be read", '{"differs", "malformed"}', '{"differs"}'),
+        killers=(SIMULATOR, _KEEP),
+    ),
+    *_of(
+        "shared.usecases.keep_audit",
+        ("acknowledge a row that differs", '{"differs", "malformed"}', '{"malformed"}'),
+        ("audit an altered entry", "if is_as_recorded and is_its_event else", "if is_its_event else"),
+        ("audit under another event's name", "if is_as_recorded and is_its_event else", "if is_as_recorded else"),
+        killers=(_KEEP,),
+    ),
+    *_of(
+        "shared.adapters.dynamodb_ledger",
+        ("drop the condition on the key", "condition=key_is_free, ", ""),
+        ("drop the condition on the state", "condition=unmoved, ", ""),
+        ("do not ask for what stood in the way", 'ALL_OLD: Final = "ALL_OLD"', 'ALL_OLD: Final = "NONE"'),
+        (
+            "reasons by call order",
+            '{item["sk"]["S"]: item for reason in reasons if (item := reason.raw_item)}',
+            (
+                '{("OP#" if place == 0 else STATE_SK): reason.raw_item'
+                " for place, reason in enumerate(reasons) if reason.raw_item}"
+            ),
+        ),
+        ("read without consistency", "STATE_SK, consistent_read=True", "STATE_SK, consistent_read=False"),
+        ("start again where the state is gone", "if not codes or _CONDITION_FAILED in codes:", "if not codes:"),
+        killers=(_ANSWERS,),
+    ),
+    *_of(
+        "shared.adapters.dynamodb_answers",
+        (
+            "take a lost answer for a clean no",
+            "    if isinstance(cause, _LOST):\n        return Unknown()\n",
+            "    if isinstance(cause, _LOST):\n        return Busy(throttled=True)\n",
+        ),
+        ("take a server's error for a clean no", "_http_status(error) >= _SERVER_ERROR or ", ""),
+        killers=(_ANSWERS,),
+    ),
+    *_of(
+        "shared.adapters.dynamodb_audit",
+        ("an audit row that can be replaced", "item.save(condition=self._items.pk.does_not_exist())", "item.save()"),
+        killers=("tests/contract/test_audit_trail.py",),
+    ),
+    *_of(
+        "shared.adapters.eventbridge",
+        ("believe that the bus took all", 'dict(_failures(answer["Entries"]))', "dict[int, str]()"),
+        killers=(_ADAPTERS,),
+    ),
+    *_of(
+        "tests.simulation.table",
+        ("a table without the condition on the key", "        if in_the_way or moved", "        if moved"),
+        (
+            "a table without the condition on the state",
+            "        if in_the_way or moved is not None:",
+            "        if in_the_way:",
+        ),
+        (
+            "ADD for SET",
+            "        if in_the_way or moved is not None:",
+            (
+                "        if state is not None and moved is not None and not in_the_way:\n"
+                "            from dataclasses import replace\n"
+                "            by = change.state.available - change.seen.available\n"
+                "            summed = replace(change.state, available=state.available + by)\n"
+                "            self._write(account, replace(change, state=summed))\n"
+                "            return Committed()\n"
+                "        if in_the_way:"
+            ),
+        ),
+        (
+            "entries and state apart",
+            "        self.states[account] = change.state\n",
+            "        self.states.setdefault(account, change.state)\n",
+        ),
+    ),
+)

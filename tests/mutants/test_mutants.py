@@ -1,0 +1,47 @@
+"""The catalogue fits the code, and a planted mistake is noticed. `make mutants` tries them all."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.mutants.catalogue import MUTANTS, SIMULATOR, Mutant
+from tests.mutants.patching import Stale, mutated, plant, source_path
+from tests.mutants.trial import KILLED, SURVIVED
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+def test_a_mutant_changes_one_passage_and_still_compiles(mutant: Mutant) -> None:
+    text = mutated(mutant)
+    assert text != source_path(mutant.module).read_text()
+    compile(text, mutant.name, "exec")
+
+
+def test_there_are_enough_mutants_and_no_name_twice() -> None:
+    names = {mutant.name for mutant in MUTANTS}
+    assert len(names) == len(MUTANTS) >= 25
+
+
+def test_a_passage_that_is_gone_makes_a_mutant_stale() -> None:
+    with pytest.raises(Stale):
+        mutated(Mutant("stale", "shared.ledger.chain", "no such passage", "", (SIMULATOR,)))
+
+
+def test_a_mistake_in_a_module_that_is_imported_already_is_refused() -> None:
+    with pytest.raises(ImportError):
+        plant(Mutant("too late", "tests.mutants.catalogue", "Final", "Any", (SIMULATOR,)))
+
+
+def test_a_planted_mistake_is_noticed_by_the_simulator() -> None:
+    ended = trial("take no answer for a yes", SIMULATOR)
+    assert (ended.returncode, "lost" in ended.stdout) == (KILLED, True)
+
+
+def test_a_mistake_that_a_killer_does_not_look_at_survives_it() -> None:
+    ended = trial("believe that the bus took all", "tests/unit/ledger/test_chain.py")
+    assert ended.returncode == SURVIVED
+
+
+def trial(name: str, killer: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.mutants.trial", name, killer]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
