@@ -155,9 +155,9 @@ def page() -> str:
         [
             "# The fault matrix",
             "",
-            "What `make simulate` does to the ledger: every fault at every place that can have it. Each cell is counted,",
-            "and a run of 100,000 operations or more fails unless each has fired. The source of this page is",
-            "`tests/simulation/matrix.py`.",
+            "What `make simulate` does to the ledger: every fault at every place that can have it. Each cell is",
+            "counted, and a run of 100,000 operations or more fails unless each has fired.",
+            "`tests/simulation/matrix.py` is the source of this page.",
             "",
             "## Where",
             "",
