@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 POLL_INTERVAL_S = 0.05
+REAPED_WITHIN_S = 5
 
 
 class ProcessFailedError(RuntimeError):
@@ -83,9 +84,20 @@ def stop(process: subprocess.Popen[bytes], grace_s: float = 10) -> None:
 
 
 def stop_group(process: subprocess.Popen[bytes], grace_s: float = 10) -> None:
-    """As `stop`, then ends whatever its children left behind. The process must lead a group of its own."""
+    """As `stop`, then ends whatever its children left behind. The process must lead a group of its own.
+
+    Returns when they are gone, or a little later when nobody reaps them.
+    """
     stop(process, grace_s)
+    deadline = time.monotonic() + REAPED_WITHIN_S
+    while _kill_group(process.pid) and time.monotonic() < deadline:
+        time.sleep(POLL_INTERVAL_S)
+
+
+def _kill_group(group: int) -> bool:
+    """False when nobody is left in it; macOS says "not permitted" of those that are dead already."""
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+        os.killpg(group, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

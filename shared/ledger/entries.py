@@ -7,7 +7,7 @@ for word and replayed through the reducer.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -50,6 +50,17 @@ class Entry:
     prev_hash: str
     hash: str
     hold: Mapping[str, Any] | None = None
+    _record: str | None = field(init=False, default=None, repr=False, compare=False)
+    """Remembered by `record`; a copy with other values starts without."""
+
+    @property
+    def record(self) -> str:
+        """See `record_of`."""
+        text = self._record
+        if text is None:
+            text = _record_text(self)
+            object.__setattr__(self, "_record", text)
+        return text
 
     @property
     def terms(self) -> Terms:
@@ -76,11 +87,7 @@ def operation_of(entry: Entry) -> Operation:
 
 def record_of(entry: Entry) -> str:
     """The canonical text that the entry's hash covers. `entry_from_record` is the way back."""
-    try:
-        return _spelled_out(entry, encode_basestring)
-    except TypeError:
-        # A text that somebody altered can hold anything; what it says then is for its hash to judge.
-        return _spelled_out(entry, _text)
+    return entry.record
 
 
 def hash_of(entry: Entry) -> str:
@@ -177,6 +184,14 @@ def _balances(balances: Balances) -> dict[str, int]:
         "funded": balances.funded,
         "spent": balances.spent,
     }
+
+
+def _record_text(entry: Entry) -> str:
+    try:
+        return _spelled_out(entry, encode_basestring)
+    except TypeError:
+        # A text that somebody altered can hold anything; what it says then is for its hash to judge.
+        return _spelled_out(entry, _text)
 
 
 def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:

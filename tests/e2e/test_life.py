@@ -54,12 +54,12 @@ def test_an_actor_is_funded_charged_refused_and_audited(client: Millicent) -> No
 
 
 def test_health_needs_no_token(laptop: Laptop) -> None:
-    assert httpx.get(f"{laptop.base_url}/v1/health").status_code == 200
+    assert httpx.get(f"{laptop.base_url}/v1/health", timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize(("method", "path", "_"), ROUTES)
 def test_a_route_without_a_token_is_unauthorized(laptop: Laptop, method: str, path: str, _: str) -> None:
-    assert httpx.request(method, f"{laptop.base_url}{path}").status_code == 401
+    assert httpx.request(method, f"{laptop.base_url}{path}", timeout=60).status_code == 401
 
 
 @pytest.mark.parametrize(("method", "path", "_"), ROUTES)
@@ -90,10 +90,10 @@ def test_a_role_may_do_its_own(
         f"{laptop.base_url}{path}",
         json=body,
         headers={"Authorization": f"Bearer {laptop.token(role)}", "Idempotency-Key": f"roles-{role}"},
-        timeout=30,
+        timeout=60,
     )
     assert answer.status_code == status, answer.text
 
 
 def _call(laptop: Laptop, method: str, path: str, token: str) -> httpx.Response:
-    return httpx.request(method, f"{laptop.base_url}{path}", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    return httpx.request(method, f"{laptop.base_url}{path}", headers={"Authorization": f"Bearer {token}"}, timeout=60)

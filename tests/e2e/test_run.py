@@ -62,7 +62,7 @@ def test_it_serves_until_it_is_interrupted_and_leaves_no_process_behind(laptop: 
         printed = list(takewhile(lambda line: not line.startswith("{"), running.stdout))
         curl_lines = [line for line in printed if line.startswith("curl ")]
         assert [_http_status(line) for line in curl_lines] == [200, 201, 200]
-        assert httpx.get(f"{laptop.base_url}/v1/health").status_code == 200
+        assert httpx.get(f"{laptop.base_url}/v1/health", timeout=60).status_code == 200
         running.send_signal(signal.SIGINT)
         rest, told = running.communicate(timeout=120)
     finally:

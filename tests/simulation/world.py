@@ -50,6 +50,8 @@ BURST_HOURS: Final = (
     190,
 )
 BURST_LASTS_MS: Final = 150
+STAMPEDE_HOURS: Final = (9, 107)
+"""When a burst comes all at once: thousands of requests are then under way together."""
 HAPPENINGS_MAX: Final = 60
 """For each operation, and for a thousand more; a world that is well needs about ten."""
 _REDRIVES_MAX: Final = 5
@@ -149,13 +151,14 @@ class World:
 
 
 def schedule(clock: Clock, clients: Clients, operations: int) -> None:
-    """Bursts, so that thousands of requests are under way together, spread over days."""
+    """Bursts, so that many requests are under way together, spread over days."""
     share, rest = divmod(operations, len(BURST_HOURS))
 
     def burst(number: int) -> None:
         size = share + (number < rest)
+        lasts_ms = 1 if BURST_HOURS[number] in STAMPEDE_HOURS else BURST_LASTS_MS
         for index in range(size):
-            clock.later(index * BURST_LASTS_MS // size, clients.ask, None)
+            clock.later(index * lasts_ms // size, clients.ask, None)
 
     for number, hour in enumerate(BURST_HOURS):
         clock.later(hour * HOUR_MS, burst, number)

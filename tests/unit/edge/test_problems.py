@@ -36,6 +36,14 @@ STATUSES = {
     "funding_conflict": 409,
     "would_overdraw": 409,
     "too_many_grants": 409,
+    "grant_not_found": 404,
+    "hold_not_found": 404,
+    "hold_captured": 409,
+    "hold_released": 409,
+    "hold_expired": 409,
+    "exceeds_hold": 409,
+    "charge_not_found": 404,
+    "exceeds_charge": 409,
 }
 
 

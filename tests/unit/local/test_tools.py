@@ -18,7 +18,7 @@ from local.files import write_private
 from local.function_logs import FunctionErrors, is_error
 from local.ownership import owned, owner
 from local.paths import ROOT
-from local.processes import ProcessFailedError, claimed_port, free_port, is_port_free, stop, wait_until
+from local.processes import ProcessFailedError, claimed_port, free_port, is_port_free, stop, stop_group, wait_until
 from local.stream_recovery import forget_stream_positions
 from local.tokens import ALL_SCOPES, clients_of
 
@@ -121,6 +121,20 @@ def test_a_process_that_does_not_listen_is_ended_all_the_same() -> None:
         process.stdout.readline()
         stop(process, grace_s=0.1)
         assert process.returncode == -9
+
+
+def test_what_a_process_left_behind_ends_with_its_group() -> None:
+    leave_behind = (
+        "import subprocess; print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid, flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", leave_behind], stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        left_behind = int(process.stdout.readline())
+        stop_group(process)
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(left_behind)], capture_output=True, text=True, check=False)
+    assert state.stdout.strip()[:1] in {"", "Z"}
 
 
 @pytest.mark.parametrize(
