@@ -79,4 +79,4 @@ check: dev sam ## Format, lint, layers, types and the template
 
 .PHONY: test
 test: setup ## Run all tests but the long ones, the laptop cloud included
-	$(VENV)/pytest -n auto --maxprocesses 4 --dist loadgroup -m "not long" $(ARGS)
+	$(VENV)/pytest -n auto --maxprocesses 4 -m "not long" $(ARGS)

@@ -1,9 +1,10 @@
 """Fixtures and arrangements of more than one suite."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.database import aws_credentials, database, new_ledger
 
@@ -20,11 +21,20 @@ SHARED_SETUP: Final = {
 """Suites whose tests share something that takes long to set up: they run in the same process."""
 
 
-@pytest.hookimpl(tryfirst=True)
+class _OneSetupEach(LoadScopeScheduling):  # type: ignore[misc]
+    """Every test on its own wherever there is room, but for those that share a set-up."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        _, suite, *_ = nodeid.split("/")
+        return SHARED_SETUP.get(suite, nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _OneSetupEach:
+    return _OneSetupEach(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        suite = item.path.relative_to(SUITES).parts[0]
-        if suite in SHARED_SETUP:
-            item.add_marker(pytest.mark.xdist_group(SHARED_SETUP[suite]))
-        if suite == "unit":
+        if item.path.is_relative_to(SUITES / "unit"):
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))

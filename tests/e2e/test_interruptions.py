@@ -51,7 +51,7 @@ def test_a_restart_keeps_the_accounts_and_loses_no_audit_row(laptop: Laptop) -> 
             before.charge(actor, 1, key=f"restart-charge-{number}")
     laptop.stop()
     assert not laptop.endpoint_file.exists()
-    assert laptop.processes() == []
+    eventually(lambda: laptop.processes() == [], "no process is left")
 
     laptop.start()
     with laptop.client() as after:

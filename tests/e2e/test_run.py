@@ -69,7 +69,7 @@ def test_it_serves_until_it_is_interrupted_and_leaves_no_process_behind(laptop: 
         running.kill()
         running.wait()
     assert (running.returncode, rest) == (0, ""), told
-    assert laptop.processes() == []
+    eventually(lambda: laptop.processes() == [], "no process is left")
     laptop.start()
 
 
