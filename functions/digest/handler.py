@@ -2,7 +2,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared.bootstrap import digest_runtime
+from shared.inspection_bootstrap import digest_runtime
 from shared.ledger.digest import Digest
 from shared.usecases.make_digest import make_digest
 

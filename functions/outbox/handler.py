@@ -3,7 +3,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.outbox.schema import new_entries
-from shared.bootstrap import outbox_runtime
+from shared.downstream_bootstrap import outbox_runtime
 from shared.usecases.publish_entries import Publication, publish_entries
 
 runtime = outbox_runtime()

@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.proof.schema import ProofQuery
 from shared import http
-from shared.bootstrap import proof_runtime
+from shared.inspection_bootstrap import proof_runtime
 from shared.ledger.accounts import Account
 from shared.usecases.prove_account import prove_account
 from shared.validation import identifier

@@ -3,7 +3,7 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.reconcile.schema import ReconcileRequest, answer, continued, reconcile_request
-from shared.bootstrap import reconcile_runtime
+from shared.inspection_bootstrap import reconcile_runtime
 from shared.usecases.reconcile_accounts import Policy, Run, reconcile_accounts, reconcile_one
 
 runtime = reconcile_runtime()

@@ -28,7 +28,7 @@ from shared.ledger.accounts import Account, AccountState
 from shared.ledger.digest import Head, head_of
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
-from shared.ledger.ports import AccountPlace, AccountPlaces, Row, StoredState
+from shared.ledger.inspection_ports import AccountPlace, AccountPlaces, Row, StoredState
 from shared.ledger.protocol import Busy, Unknown
 
 DEADLINE_MS: Final = 20_000

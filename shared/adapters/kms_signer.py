@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, cast
 from botocore.config import Config
 from botocore.session import get_session
 
-from shared.ledger.ports import Signature
+from shared.ledger.inspection_ports import Signature
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

@@ -5,7 +5,7 @@ from typing import Final
 
 from shared.ledger.canonical import sha256_hex
 from shared.ledger.digest import Digest, digest_from_text, head_tree
-from shared.ledger.ports import DigestStore, Heads, SignedDigest, Signer
+from shared.ledger.inspection_ports import DigestStore, Heads, SignedDigest, Signer
 from shared.ledger.times import rfc3339
 
 NO_PREVIOUS: Final = "0" * 64

@@ -16,7 +16,8 @@ from typing import Final
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
-from shared.ledger.ports import AuditTrail, Books, Row, StoredState
+from shared.ledger.inspection_ports import Books, Row, StoredState
+from shared.ledger.ports import AuditTrail
 from shared.ledger.verification import Finding, Place, compare_audit, drift_microcents, verify_account
 
 FINDINGS_MAX: Final = 1000

@@ -16,7 +16,7 @@ import pytest
 from shared.settings import VARIABLES
 from tests.package.artefacts import FUNCTIONS, ROOT, Artefacts, make, walk, zipped
 
-LARGEST_ZIP_BYTES: Final = 150_000
+LARGEST_ZIP_BYTES: Final = 100_000
 LARGEST_LAYER_BYTES: Final = 30_000_000
 PACKAGES: Final = ("aws_lambda_powertools", "boto3", "botocore", "msgspec", "pynamodb")
 TOOLS: Final = ("pip", "setuptools", "pytest", "moto", "mypy", "ruff", "hypothesis", "cfnlint", "samcli", "httpx")

@@ -1,0 +1,49 @@
+"""Composes what the functions run on that carry events: outbox and audit. As bootstrap.py does."""
+
+# ruff: noqa: PLC0415 - an adapter is imported by the function that uses it alone
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared.bootstrap import bus_of, settings_of, trail_of, wait_ms
+from shared.ledger.events import Event
+from shared.ledger.ports import AuditTrail, EventBus, FailureQueue
+from shared.observability import Observability, observability
+
+_OUTBOX_CONNECT_TIMEOUT_S: Final = 1.0
+_OUTBOX_READ_TIMEOUT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRuntime:
+    observability: Observability
+    bus: EventBus
+    failure_queue: FailureQueue
+    size_bytes: Callable[[Event], int]
+    pause: Callable[[int], None] = field(default=wait_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRuntime:
+    observability: Observability
+    trail: AuditTrail
+
+
+def outbox_runtime() -> OutboxRuntime:
+    from shared.adapters.eventbridge import size_bytes
+    from shared.adapters.failure_queue import SqsFailureQueue, sqs_client
+
+    settings = settings_of("outbox")
+    seen = observability(settings)
+    return OutboxRuntime(
+        observability=seen,
+        bus=bus_of(settings, seen, _OUTBOX_CONNECT_TIMEOUT_S, _OUTBOX_READ_TIMEOUT_S),
+        failure_queue=SqsFailureQueue(settings.failure_queue_url, sqs_client()),
+        size_bytes=size_bytes,
+    )
+
+
+def audit_runtime() -> AuditRuntime:
+    settings = settings_of("audit")
+    return AuditRuntime(observability=observability(settings), trail=trail_of(settings))

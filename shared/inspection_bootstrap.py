@@ -1,0 +1,89 @@
+"""Composes what the functions run on that inspect the record: reconciler, digest and proof. As bootstrap.py does."""
+
+# ruff: noqa: PLC0415 - an adapter is imported by the function that uses it alone
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shared.bootstrap import epoch_now_ms, monotonic_now_ms, settings_of, tenants_of, trail_of
+from shared.identity import TenantRule
+from shared.ledger.inspection_ports import Books, Continuation, DigestStore, Heads, Signer
+from shared.ledger.ports import AuditTrail
+from shared.observability import Observability, observability
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileRuntime:
+    observability: Observability
+    books: Books
+    trail: AuditTrail
+    continuation: Continuation
+    grace_s: int
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
+    monotonic_ms: Callable[[], int] = field(default=monotonic_now_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestRuntime:
+    observability: Observability
+    accounts: Heads
+    store: DigestStore
+    signer: Signer
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofRuntime:
+    observability: Observability
+    tenants: TenantRule
+    store: DigestStore
+    trail: AuditTrail
+
+
+def reconcile_runtime() -> ReconcileRuntime:
+    from shared.adapters.lambda_continuation import LambdaContinuation, lambda_client
+
+    settings = settings_of("reconcile")
+    return ReconcileRuntime(
+        observability=observability(settings),
+        books=_books(settings),
+        trail=trail_of(settings),
+        continuation=LambdaContinuation(lambda_client()),
+        grace_s=settings.audit_grace_s,
+    )
+
+
+def digest_runtime() -> DigestRuntime:
+    from shared.adapters.dynamodb_books import DynamoHeads
+    from shared.adapters.kms_signer import KmsSigner, kms_client
+
+    settings = settings_of("digest")
+    return DigestRuntime(
+        observability=observability(settings),
+        accounts=DynamoHeads(settings.ledger_table),
+        store=_digests(settings),
+        signer=KmsSigner(settings.signing_key, kms_client()),
+    )
+
+
+def proof_runtime() -> ProofRuntime:
+    settings = settings_of("proof")
+    return ProofRuntime(
+        observability=observability(settings),
+        tenants=tenants_of(settings),
+        store=_digests(settings),
+        trail=trail_of(settings),
+    )
+
+
+def _books(settings: Settings) -> Books:
+    from shared.adapters.dynamodb_books import DynamoBooks
+
+    return DynamoBooks(settings.ledger_table, settings.audit_table)
+
+
+def _digests(settings: Settings) -> DigestStore:
+    from shared.adapters.s3_digests import S3DigestStore
+
+    return S3DigestStore(settings.digest_bucket)

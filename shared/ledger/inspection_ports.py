@@ -1,0 +1,124 @@
+"""Ports of those who inspect the record: the reconciler, and the makers of digests and proofs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shared.ledger.accounts import Account, AccountState
+from shared.ledger.digest import Chunk, Head, HeadTree
+from shared.ledger.entries import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it lies in a table. `name` is its sort key.
+
+    `entry` is what its text says, None where the text is no entry. `is_as_written`: its place and every attribute are
+    those that the ledger gives to that entry.
+    """
+
+    name: str
+    entry: Entry | None
+    is_as_written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """`state` is None where there is none, or none that the ledger could have written (`is_as_written` is False)."""
+
+    state: AccountState | None
+    is_as_written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlace:
+    """An account in the listing of all; `cursor` continues the listing after it."""
+
+    account: Account
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlaces:
+    """`strangers` are keys of states that belong to no account. `next` continues the listing, None at its end."""
+
+    items: tuple[AccountPlace, ...]
+    strangers: tuple[str, ...]
+    next: str | None
+
+
+class Books(Protocol):
+    """Both tables as they lie, read strongly and without trusting any of it."""
+
+    def accounts(self, after: str | None) -> AccountPlaces:
+        """Every account with a state, then every account that the audit table knows and the ledger has no state of."""
+        ...
+
+    def state(self, account: Account) -> StoredState: ...
+
+    def entries(self, account: Account) -> Iterator[Row]:
+        """All rows of the ledger that should be entries, in any order."""
+        ...
+
+    def audited(self, account: Account) -> Iterator[Row]:
+        """All rows of the audit table that should be copies of entries."""
+        ...
+
+
+class Heads(Protocol):
+    def heads(self) -> Iterator[Head]:
+        """The head of every account, in any order; what is no state of an account is left out."""
+        ...
+
+
+class Continuation(Protocol):
+    """Starts the function again with another request, later and on its own time."""
+
+    def go_on(self, function: str, request: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """RSASSA-PKCS1-v1_5 with SHA-256. `public_key` is a SubjectPublicKeyInfo in DER."""
+
+    value: bytes
+    public_key: bytes
+    key_id: str
+
+
+class Signer(Protocol):
+    def public_key(self) -> bytes:
+        """A SubjectPublicKeyInfo in DER."""
+        ...
+
+    def sign(self, text: str) -> Signature: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDigest:
+    """`text` is the canonical text of a digest, which the signature covers."""
+
+    text: str
+    signature: Signature
+
+
+class DigestStore(Protocol):
+    """Where digests are kept, numbered 1, 2, 3 …; nothing in it is ever replaced."""
+
+    def newest(self, before_ms: int | None = None) -> SignedDigest | None:
+        """The newest, or the newest that was kept before an instant."""
+        ...
+
+    def numbered(self, number: int) -> SignedDigest | None: ...
+
+    def keep(self, number: int, digest: SignedDigest) -> None:
+        """Raises DigestExists when there is one of that number."""
+        ...
+
+    def keep_heads(self, root: str, tree: HeadTree) -> None:
+        """Keeps what proofs against this root are made of."""
+        ...
+
+    def summary(self, root: str) -> Sequence[Chunk]: ...
+
+    def chunk(self, root: str, index: int) -> Sequence[Head]: ...
