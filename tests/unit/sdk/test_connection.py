@@ -108,7 +108,12 @@ def test_ctrl_c_ends_a_replay_with_the_summary_so_far_and_the_next_run_does_the_
 
     service.faults = deque([*[pass_on] * 20, wait_for_signal])
     command = [sys.executable, "-m", "millicent", "--url", server.url, "--token", TOKEN, "replay", "usage.csv"]
-    with subprocess.Popen([*command, "--concurrency", "2"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*command, "--concurrency", "2"],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_listen_to_ctrl_c,  # noqa: PLW1509 - no thread of ours holds a lock that it needs
+    ) as process:
         assert at_row_20.wait(timeout=60)
         process.send_signal(signal.SIGINT)
         signal_sent.set()
@@ -119,6 +124,11 @@ def test_ctrl_c_ends_a_replay_with_the_summary_so_far_and_the_next_run_does_the_
     again = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert json.loads(again.splitlines()[-1])["replayed"] >= first["requests"]
     assert service.charges().total() == 500
+
+
+def _listen_to_ctrl_c() -> None:
+    # What runs in the background of a script inherits that the signal is ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_proxy_of_the_environment_is_not_asked_for_this_machine_itself(
