@@ -38,7 +38,7 @@ from shared.ledger.errors import (
     LedgerUnavailable,
 )
 from shared.ledger.holds import Hold, RefundTally
-from shared.ledger.operations import Operation, Terms
+from shared.ledger.operations import Operation, Terms, names_nothing
 from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, expire_hold
 
 FIRST_PAUSE_MS: Final = 10
@@ -170,14 +170,19 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
             return (yield from _recorded_earlier(operation, invalid, patience))
         if _may_fall_short_for_a_due_hold(change, now_ms) and not patience.has_swept:
             state = yield from _return_due_holds(state, operation, now_ms, patience)
+            if not names_nothing(operation.terms):
+                state, references = yield from _read(operation, patience)
             continue
         turned_down = yield from _commit(change, patience)
         if turned_down is None:
             return Recorded(change.entries[-1], replayed=False)
         if (entry := _entry_under(operation.key, turned_down)) is not None:
             return _answer_again(operation, entry, change.entries[-1])
-        state, references = _moved_on(state, references, turned_down)
         yield from patience.pause()
+        if _has_unguarded_references(change, operation):
+            state, references = yield from _read(operation, patience)
+        else:
+            state, references = _moved_on(state, references, turned_down)
 
 
 def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str, Recorded | LedgerError]]:
@@ -232,6 +237,12 @@ def _read(operation: Operation, patience: "_Patience") -> Steps[tuple[AccountSta
                 return state or AccountState(operation.account), references
             case _:
                 yield from patience.pause()
+
+
+def _has_unguarded_references(change: Change, operation: Operation) -> bool:
+    # A refusal leaves the hold or tally as it is, so no condition guards it and nothing of it comes back: what was
+    # refused on account of a hold may by now be right, because somebody extended it.
+    return not names_nothing(operation.terms) and change.hold is None and change.tally is None
 
 
 def _moved_on(state: AccountState, references: References, turned_down: TurnedDown) -> tuple[AccountState, References]:
