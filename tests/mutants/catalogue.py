@@ -8,7 +8,7 @@ SIMULATOR: Final = "simulator"
 """A short run of the simulator; every other killer is a file of tests."""
 
 _PROTOCOL: Final = "tests/unit/ledger/test_protocol.py"
-_CHARGES: Final = "tests/unit/ledger/test_charges.py"
+_REFERENCES: Final = "tests/unit/ledger/test_protocol_references.py"
 _PUBLISH: Final = "tests/unit/edge/test_publish_entries.py"
 _KEEP: Final = "tests/unit/edge/test_keep_audit.py"
 _ADAPTERS: Final = "tests/unit/edge/test_adapters.py"
@@ -26,6 +26,13 @@ class Mutant:
     killers: tuple[str, ...]
 
 
+_COMMIT: Final = (
+    "        turned_down = yield from _commit(change, patience)\n"
+    "        if turned_down is None:\n"
+    "            return Recorded("
+)
+
+
 def _of(module: str, *changes: tuple[str, str, str], killers: tuple[str, ...] = (SIMULATOR,)) -> Iterator[Mutant]:
     for name, right, wrong in changes:
         yield Mutant(name, module, right, wrong, killers)
@@ -36,27 +43,23 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.protocol",
         (
             "acknowledge before write",
-            "        turned_down = yield from _commit(change, patience)\n",
-            (
-                "        return Recorded(change.entries[-1], replayed=False)\n"
-                "        turned_down = yield from _commit(change, patience)\n"
-            ),
+            _COMMIT,
+            ("        return Recorded(change.entries[-1], replayed=False)\n" + _COMMIT),
         ),
         ("take no answer for a yes", "case Committed():", "case Committed() | Unknown():"),
         ("take busy for a yes", "case Committed():", "case Committed() | Busy():"),
         (
             "skip the refusal row",
-            "        turned_down = yield from _commit(change, patience)\n",
+            _COMMIT,
             (
                 "        if change.entries[-1].is_refused:\n"
-                "            return Recorded(change.entries[-1], replayed=False)\n"
-                "        turned_down = yield from _commit(change, patience)\n"
+                "            return Recorded(change.entries[-1], replayed=False)\n" + _COMMIT
             ),
         ),
         (
             "answer with what would have been written",
-            "            return _answer_again(operation, entry, change)\n        state",
-            "            return Recorded(change.entries[-1], replayed=True)\n        state",
+            "            return _answer_again(operation, entry, change.entries[-1])\n        yield",
+            "            return Recorded(change.entries[-1], replayed=True)\n        yield",
         ),
         ("answer with any entry in the way", " if entry.key == key)", ")"),
         ("take any content under a used key", "if entry.request_hash != operation.request_hash:", "if False:"),
@@ -75,19 +78,36 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "return next((entry for entry in turned_down.entries if entry.key == key), None)",
             "return None",
         ),
-        ("ignore ALL_OLD of the state", "state = turned_down.state or state", "state = state"),
+        ("ignore ALL_OLD of the state", "return turned_down.state or state, moved", "return state, moved"),
         ("say that nothing was written while in doubt", "if self._throttled and not self._in_doubt:", "if True:"),
+        (
+            "leave an expired hold in the way",
+            "return falls_short and bound_ms is not None and bound_ms <= now_ms",
+            "return False",
+        ),
+        (
+            "judge a hold by how it was",
+            "return not names_nothing(operation.terms) and change.hold is None and change.tally is None",
+            "return False",
+        ),
         ("try for ever", "        if self._remaining_ms > 0:\n            return\n", "        return\n"),
         (
             "forget the doubt when turned away",
             " or (self._in_doubt and isinstance(outcome, Busy))",
             "",
         ),
-        killers=(_PROTOCOL,),
+        killers=(_PROTOCOL, _REFERENCES, SIMULATOR),
     ),
     *_of(
         "shared.ledger.reducer",
         ("arrival time for key", "        key=operation.key,\n", '        key=f"{operation.key}@{now_ms}",\n'),
+        ("spend what has expired", "next_expiry_ms is not None and next_expiry_ms <= now_ms", "False"),
+        ("keep the sequence number", "        seq=state.seq + 1,\n", "        seq=max(state.seq, 1),\n"),
+        ("chain to nothing", "        prev_hash=state.head_hash,\n", '        prev_hash="0" * 64,\n'),
+        ("forget what was spent", "        spent=state.spent + effect.spent,\n", "        spent=state.spent,\n"),
+    ),
+    *_of(
+        "shared.ledger.effects",
         ("one microcent too much", "terms.cost > max(state.spendable, 0)", "terms.cost > max(state.spendable, 0) + 1"),
         (
             "the last microcent cannot be spent",
@@ -98,18 +118,29 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("a partial charge takes all", 'takes, outcome = max(state.spendable, 0), "partial"', 'outcome = "partial"'),
         ("set the funding whatever it was", "if state.funded != terms.old_amount:", "if False:"),
         ("withdraw what is spent", "if state.spendable + difference < 0 and not terms.force:", "if False:"),
-        ("forgive an overdraft", "owed = max(-state.available, 0)", "owed = 0"),
-        ("spend what has expired", "next_expiry_ms is not None and next_expiry_ms <= now_ms", "False"),
-        ("keep the sequence number", "        seq=state.seq + 1,\n", "        seq=max(state.seq, 1),\n"),
-        ("chain to nothing", "        prev_hash=state.head_hash,\n", '        prev_hash="0" * 64,\n'),
-        ("forget what was spent", "        spent=state.spent + effect.spent,\n", "        spent=state.spent,\n"),
+        ("forgive an overdraft", "return max(-state.available, 0)", "return 0"),
+    ),
+    *_of(
+        "shared.ledger.effects",
+        ("use a hold that is over", 'held.status == "open" and not held.is_due(now_ms)', 'held.status == "open"'),
+        ("capture a hold twice", 'held.status == "open" and not held.is_due(now_ms)', "not held.is_due(now_ms)"),
+        ("capture more than is held", 'if excess and terms.overrun == "refuse":', "if False:"),
+        ("keep the rest of a hold", "returned = max(held.amount - amount, 0)", "returned = 0"),
+        ("hold what is not there", "takes = min(terms.amount, spendable)", "takes = terms.amount"),
+        ("refund more than was paid", "if not left or amount > left:", "if not left:"),
+        (
+            "forget what was refunded",
+            "refunded = references.tally.refunded if references.tally else 0",
+            "refunded = 0",
+        ),
+        killers=(SIMULATOR, "tests/unit/ledger"),
     ),
     *_of(
         "shared.ledger.grants",
         (
             "spend the last lot first",
-            "sorted(grants, key=_draw_down_rank)",
-            "sorted(grants, key=_draw_down_rank)[::-1]",
+            "sorted(grants, key=draw_down_rank)",
+            "sorted(grants, key=draw_down_rank)[::-1]",
         ),
         ("merge lots that expire apart", "one.priority, one.expires_at_ms,", "one.priority, other.expires_at_ms,"),
         ("spend from every lot at once", "        amount -= taken\n", ""),
@@ -170,7 +201,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
                 " for place, reason in enumerate(reasons) if reason.raw_item}"
             ),
         ),
-        ("read without consistency", "STATE_SK, consistent_read=True", "STATE_SK, consistent_read=False"),
+        ("read without consistency", "sk, consistent_read=True", "sk, consistent_read=False"),
         ("start again where the state is gone", "if not codes or _CONDITION_FAILED in codes:", "if not codes:"),
         killers=(_ANSWERS,),
     ),
@@ -199,12 +230,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("a table without the condition on the key", "        if in_the_way or moved", "        if moved"),
         (
             "a table without the condition on the state",
-            "        if in_the_way or moved is not None:",
+            "        if in_the_way or moved is not None or beside != (None, None):",
             "        if in_the_way:",
         ),
         (
             "ADD for SET",
-            "        if in_the_way or moved is not None:",
+            "        if in_the_way or moved is not None or beside != (None, None):",
             (
                 "        if state is not None and moved is not None and not in_the_way:\n"
                 "            from dataclasses import replace\n"

@@ -49,6 +49,10 @@ class Service(Protocol):
         """Where in the matrix this call is."""
         ...
 
+    def begin(self, command: Any) -> Any:
+        """Told when a call is sent; what is returned is what arrives."""
+        ...
+
     def execute(self, command: Any) -> Any:
         """Carries a call out. The answer is what the service's steps are fed with."""
         ...
@@ -115,10 +119,10 @@ class Calls:
             self._ask(request, command)
 
     def _ask(self, request: Request, command: Any) -> None:
-        request.command = command
         if type(command) is Pause:
             self._later(self._chance.below(command.ceiling_ms + 1), request, _RESUMED)
         else:
+            request.command = self._service.begin(command)
             shortest_ms, spread_ms = _NETWORK_MS
             self._clock.later(shortest_ms + self._chance.below(spread_ms), self._arrive, request)
 

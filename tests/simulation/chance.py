@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tests.simulation.matrix import Cell, Fault, Place
 
-_HIGHEST_RATE: Final = 0.4
+_HIGHEST_RATE: Final = 0.3
 
 
 class Livelock(Exception):
@@ -53,10 +53,11 @@ class Spot:
         return None if self._random() >= self._rate else self.strike()
 
     def strike(self) -> Fault:
-        """A fault for certain. Half of the time the one that was seldom seen, so that no cell is left to luck."""
-        choose_any = self._random() < 0.5
-        fault = self._rng.choice(self._faults) if choose_any else min(self._faults, key=self._count)
-        return self.fired(fault)
+        """A fault for certain. Half of the time one that was seldom seen, so that no cell is left to luck."""
+        start = int(self._random() * len(self._faults))
+        if self._random() < 0.5:
+            return self.fired(self._faults[start])
+        return self.fired(min(self._faults[start:] + self._faults[:start], key=self._count))
 
     def fired(self, fault: Fault) -> Fault:
         self._fired[self._name, fault] += 1

@@ -1,6 +1,6 @@
 """The clients: each has a key before it sends, sends again until it is answered, and often once more for no reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -10,7 +10,7 @@ from tests.simulation.chance import Chance, Clock
 from tests.simulation.matrix import AGAIN, CLOCK, REUSE, Fault, Place
 from tests.simulation.order import Moment
 from tests.simulation.verdict import Verdict
-from tests.simulation.workload import Customer, Work, choose_customer, choose_work, customers
+from tests.simulation.workload import WORK, Customer, Work, choose_customer, choose_work, customers
 
 _SKEW_MAX_MS: Final = 600_000
 _SKEWED: Final = 0.05
@@ -46,7 +46,9 @@ class Ticket:
 class Clients:
     """Sends operations and remembers every answer, for the oracle."""
 
-    def __init__(self, clock: Clock, chance: Chance, calls: Calls, verdict: Verdict) -> None:
+    def __init__(
+        self, clock: Clock, chance: Chance, calls: Calls, verdict: Verdict, works: Sequence[Work] = WORK
+    ) -> None:
         self.customers = customers()
         self.tickets: list[Ticket] = []
         self.history: list[Moment] = []
@@ -56,6 +58,7 @@ class Clients:
         self._chance = chance
         self._calls = calls
         self._verdict = verdict
+        self._works = works
         self._requests = 0
         self._waiting_for_top_up: dict[str, list[Ticket]] = {}
         self._again = {outcome: chance.spot(_later(place), _SENT_AGAIN) for outcome, place in AGAIN.items()}
@@ -66,7 +69,7 @@ class Clients:
     def ask(self, _: object) -> None:
         """A new operation of some kind on some account."""
         chance = self._chance
-        customer, work = choose_customer(self.customers, chance), choose_work(chance)
+        customer, work = choose_customer(self.customers, chance), choose_work(self._works, chance)
         number = len(self.tickets)
         terms = work.terms(customer, chance, self._clock.now_ms)
         operation = Operation(customer.account, f"k{number}", terms, by="service", correlation_id="")
@@ -123,7 +126,7 @@ class Clients:
         ticket.answer = answer
         self._check_writer(ticket, request, answer)
         self.history.append(Moment(self._numbers[ticket.customer.account.actor], ticket.number, answer.seq))
-        ticket.customer.funded = answer.funded
+        ticket.customer.learn(answer.funded, answer.content)
         if ticket.work.is_top_up and answer.outcome != "refused":
             self._topped_up(ticket.customer)
         self._maybe_again(ticket, answer)

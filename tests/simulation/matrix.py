@@ -84,16 +84,32 @@ class Place:
     weight: float = 1.0
 
 
-KINDS_OF_WORK: Final = ("charge", "charge partial", "charge overdraw", "funding_update", "grant")
-"""One row of the matrix each; see workload.py. An operation that a due expiry precedes is a row of its own."""
+KINDS_OF_WORK: Final = (
+    "charge",
+    "charge partial",
+    "charge overdraw",
+    "funding_update",
+    "grant",
+    "hold",
+    "capture",
+    "refund",
+    "release",
+    "extend",
+    "void",
+)
+"""One row of the matrix each; see workload.py."""
 WITH_EXPIRY: Final = "with expiry"
+OF_A_DUE_HOLD: Final = "of a due hold"
+"""Two more rows: an operation that a due expiry precedes in its transaction, and the return of a hold that is due."""
 
 REQUEST: Final = Place("request", (Fault.LOST_BEFORE, Fault.LOST_AFTER))
 READ: Final = Place("read", _CALL)
-LOOKUP: Final = Place("lookup", _CALL, weight=20)
+LOOKUP: Final = Place("lookup", _CALL, weight=30)
 COMMITS: Final = {kind: Place(f"commit {kind}", _COMMIT) for kind in KINDS_OF_WORK} | {
-    WITH_EXPIRY: Place(f"commit {WITH_EXPIRY}", _COMMIT, weight=5)
+    WITH_EXPIRY: Place(f"commit {WITH_EXPIRY}", _COMMIT, weight=5),
+    OF_A_DUE_HOLD: Place(f"commit {OF_A_DUE_HOLD}", _COMMIT, weight=5),
 }
+FIND_DUE: Final = Place("find due", _CALL, weight=5)
 PUBLISH: Final = Place("publish", (*_CALL, Fault.PARTLY_TAKEN), weight=3)
 SET_ASIDE: Final = Place("set aside", _CALL, weight=20)
 KEEP: Final = Place("audit put", _CALL)
@@ -113,6 +129,7 @@ PLACES: Final = (
     REQUEST,
     READ,
     LOOKUP,
+    FIND_DUE,
     *COMMITS.values(),
     PUBLISH,
     SET_ASIDE,
@@ -137,7 +154,8 @@ def cells() -> Iterator[Cell]:
 
 _WHERE: Final = (
     ("request", "between the client and the function"),
-    ("read, lookup", "the strong reads of the state and of the entry under a key"),
+    ("read, lookup", "the strong reads of the state and what the operation names, and of the entry under a key"),
+    ("find due", "the query for open holds that have expired"),
     ("commit …", "the transaction, by what the operation does; *with expiry*: with an entry for what expired first"),
     ("publish", "the outbox's call to the bus"),
     ("set aside", "the outbox's call to its failure queue"),

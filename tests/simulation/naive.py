@@ -24,7 +24,7 @@ from tests.simulation.chance import Chance, Clock, Spot
 from tests.simulation.clients import Clients, Ticket
 from tests.simulation.matrix import COMMITS, Place
 from tests.simulation.verdict import Verdict
-from tests.simulation.workload import START_MS
+from tests.simulation.workload import SIMPLE_WORK, START_MS
 from tests.simulation.world import HAPPENINGS_MAX, Plan, schedule
 
 _ATTEMPTS: Final = 3
@@ -107,6 +107,9 @@ class NaiveService:
             raise
         yield from _three_times(Complete(operation, answer))
         return answer
+
+    def begin(self, command: Any) -> Any:
+        return command
 
     def execute(self, command: Any) -> Any:
         match command:
@@ -210,7 +213,7 @@ def run(plan: Plan) -> Verdict:
     """The twin's figures; it has no chain and no order to break."""
     verdict, clock, chance = Verdict(), Clock(START_MS), Chance(plan.seed, plan.fault_rate)
     service = NaiveService(clock, chance)
-    clients = Clients(clock, chance, Calls(clock, chance, service), verdict)
+    clients = Clients(clock, chance, Calls(clock, chance, service), verdict, SIMPLE_WORK)
     schedule(clock, clients, plan.operations)
     clock.run(HAPPENINGS_MAX * (plan.operations + 1000))
     for ticket in clients.tickets:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.ledger.operations import Operation
-from shared.ledger.protocol import Commit, Lookup, Outcome, Read, Recorded, record
+from shared.ledger.protocol import Commit, FindDue, Lookup, Outcome, Read, Recorded, record
+from shared.ledger.reducer import Change
 from tests.simulation.calls import Answer, Steps
 from tests.simulation.chance import Chance, Spot
-from tests.simulation.matrix import COMMITS, LOOKUP, READ, WITH_EXPIRY
-from tests.simulation.table import LedgerTable
+from tests.simulation.matrix import COMMITS, FIND_DUE, LOOKUP, OF_A_DUE_HOLD, READ, WITH_EXPIRY
+from tests.simulation.table import LedgerTable, ReadOfMore
 
 
 class LedgerService:
@@ -16,7 +17,13 @@ class LedgerService:
 
     def __init__(self, chance: Chance, table: LedgerTable) -> None:
         self._table = table
-        self._reads: Mapping[type, Spot] = {Read: chance.spot(READ), Lookup: chance.spot(LOOKUP)}
+        read = chance.spot(READ)
+        self._reads: Mapping[type, Spot] = {
+            Read: read,
+            ReadOfMore: read,
+            FindDue: chance.spot(FIND_DUE),
+            Lookup: chance.spot(LOOKUP),
+        }
         self._commits = {name: chance.spot(place) for name, place in COMMITS.items()}
 
     def steps(self, operation: Operation, now_ms: int) -> Steps:
@@ -24,11 +31,20 @@ class LedgerService:
 
     def spot(self, command: Any, work_name: str) -> Spot:
         if isinstance(command, Commit):
-            return self._commits[work_name if len(command.change.entries) == 1 else WITH_EXPIRY]
+            return self._commits[_row_of(command.change, work_name)]
         return self._reads[type(command)]
+
+    def begin(self, command: Any) -> Any:
+        return self._table.begin(command)
 
     def execute(self, command: Any) -> Outcome:
         return self._table.execute(command)
+
+
+def _row_of(change: Change, work_name: str) -> str:
+    if len(change.entries) > 1:
+        return WITH_EXPIRY
+    return OF_A_DUE_HOLD if change.entries[0].kind == "expire" else work_name
 
 
 def answer_of(recorded: Recorded) -> Answer:

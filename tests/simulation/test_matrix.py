@@ -18,4 +18,4 @@ def test_every_fault_has_a_meaning_and_a_cell() -> None:
 
 def test_every_kind_of_work_is_a_row() -> None:
     assert tuple(work.name for work in WORK) == KINDS_OF_WORK
-    assert sum(work.share for work in WORK) == 1
+    assert round(sum(work.share for work in WORK), 9) == 1

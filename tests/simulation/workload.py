@@ -1,11 +1,25 @@
 """What clients ask for. A new kind of operation is one more line in WORK (and its row in the matrix)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from shared.ledger.accounts import Account
-from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, IfInsufficient, Terms
+from shared.ledger.entries import Entry
+from shared.ledger.operations import (
+    CaptureHold,
+    Charge,
+    ExtendHold,
+    FundingUpdate,
+    GrantCredits,
+    IfInsufficient,
+    PlaceHold,
+    Refund,
+    ReleaseHold,
+    Terms,
+    VoidGrant,
+)
 from tests.simulation.chance import Chance
 
 HOUR_MS: Final = 3_600_000
@@ -16,17 +30,40 @@ START_MS: Final = 1_763_942_400_000
 OTHERS: Final = 200
 _HOT_SHARE: Final = 0.05
 _SCARCE_SHARE: Final = 0.06
+_REMEMBERED: Final = 20
+_TTLS_MS: Final = (5_000, 600_000, 2 * HOUR_MS, 2 * DAY_MS)
 _CATEGORIES: Final = ("purchased", "promotional", "allowance")
 
 
 @dataclass(slots=True)
 class Customer:
-    """An account as its clients know it: `funded` is the total in the latest answer they saw."""
+    """An account as its clients know it: the total of its funding, its open holds and its latest charges and grants."""
 
     account: Account
     charge_max: int
     funding_max: int
     funded: int = 0
+    holds: dict[str, int] = field(default_factory=dict)
+    charges: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    grants: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+
+    def learn(self, funded: int, entry: object) -> None:
+        """From an answer. One that is late is believed too, so that a client can have an old total in mind."""
+        self.funded = funded
+        if not isinstance(entry, Entry) or entry.is_refused:
+            return
+        if entry.hold is not None:
+            self._learn_of_hold(entry.hold)
+        if entry.kind in {"charge", "capture"}:
+            self.charges.append(entry.key)
+        if entry.kind == "grant":
+            self.grants.append(f"g{entry.seq}")
+
+    def _learn_of_hold(self, hold: Mapping[str, Any]) -> None:
+        if hold["status"] == "open":
+            self.holds[hold["id"]] = hold["amount"]
+        else:
+            self.holds.pop(hold["id"], None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +94,13 @@ def choose_customer(everyone: list[Customer], chance: Chance) -> Customer:
     return everyone[2 + chance.below(OTHERS)]
 
 
-def choose_work(chance: Chance) -> Work:
+def choose_work(works: Sequence[Work], chance: Chance) -> Work:
     drawn = chance.rng.random()
-    for work in WORK:
+    for work in works:
         drawn -= work.share
         if drawn < 0:
             return work
-    return WORK[0]
+    return works[0]
 
 
 def charge(if_insufficient: IfInsufficient) -> Callable[[Customer, Chance, int], Terms]:
@@ -90,10 +127,59 @@ def grant(customer: Customer, chance: Chance, now_ms: int) -> Terms:
     )
 
 
-WORK: Final = (
-    Work("charge", 0.72, charge("refuse")),
-    Work("charge partial", 0.10, charge("partial")),
-    Work("charge overdraw", 0.05, charge("overdraw")),
-    Work("funding_update", 0.08, funding_update, is_top_up=True),
+def hold(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
+    amount = 1 + chance.below(2 * customer.charge_max)
+    return PlaceHold(amount, _TTLS_MS[chance.below(len(_TTLS_MS))], max(amount // 2, 1) if chance.below(2) else None)
+
+
+def capture(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
+    """All of a hold, a part of it, or more than it has."""
+    name, amount = _some_hold(customer, chance)
+    if chance.below(4) == 0:
+        return CaptureHold(name)
+    return CaptureHold(name, chance.below(amount * 3 // 2 + 1), "charge" if chance.below(2) else "refuse")
+
+
+def extend(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
+    return ExtendHold(_some_hold(customer, chance)[0], _TTLS_MS[chance.below(len(_TTLS_MS))])
+
+
+def release(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
+    return ReleaseHold(_some_hold(customer, chance)[0])
+
+
+def refund(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
+    return Refund(_some(customer.charges, chance, "none"), None if chance.below(3) == 0 else 1 + chance.below(500))
+
+
+def void(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
+    return VoidGrant(_some(customer.grants, chance, "g0"))
+
+
+def _some_hold(customer: Customer, chance: Chance) -> tuple[str, int]:
+    """One that the clients believe to be open, else one that never was."""
+    name = _some(list(customer.holds), chance, "h0")
+    return name, customer.holds.get(name, 0)
+
+
+def _some(names: Sequence[str], chance: Chance, otherwise: str) -> str:
+    return names[chance.below(len(names))] if names else otherwise
+
+
+SIMPLE_WORK: Final = (
+    Work("charge", 0.56, charge("refuse")),
+    Work("charge partial", 0.08, charge("partial")),
+    Work("charge overdraw", 0.04, charge("overdraw")),
+    Work("funding_update", 0.07, funding_update, is_top_up=True),
     Work("grant", 0.05, grant, is_top_up=True),
+)
+"""What the naive twin can do too."""
+WORK: Final = (
+    *SIMPLE_WORK,
+    Work("hold", 0.06, hold),
+    Work("capture", 0.05, capture),
+    Work("refund", 0.04, refund),
+    Work("release", 0.02, release),
+    Work("extend", 0.015, extend),
+    Work("void", 0.015, void),
 )

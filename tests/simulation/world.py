@@ -24,9 +24,9 @@ OPERATIONS_MAX: Final = 25_000
 OUTBOX_DOWN: Final = Window(START_MS + 48 * HOUR_MS, START_MS + 96 * HOUR_MS)
 AUDIT_DOWN: Final = Window(START_MS + 120 * HOUR_MS, START_MS + 168 * HOUR_MS)
 BURST_HOURS: Final = (1, 5, 14, 19, 23, 28, 33, 37, 41, 46, 60, 90, 97, 102, 107, 112, 117, 130, 150, 170, 180, 190)
-BURST_LASTS_MS: Final = 150
+BURST_LASTS_MS: Final = 2000
 STAMPEDE_HOUR: Final = 9
-STAMPEDE_SHARE: Final = 0.1
+STAMPEDE_SHARE: Final = 0.08
 """Of all operations, within a millisecond: thousands of requests are then under way together."""
 HAPPENINGS_MAX: Final = 60
 """For each operation, and for a thousand more; a world that is well needs about ten."""
@@ -66,7 +66,7 @@ class World:
         self.queue = Queue(self.clock, self.chance, audit_consumer(self.trail), AUDIT_DOWN)
         self.queue.handled_in_batch = lambda: self.trail.kept
         self.outbox = Outbox(self.clock, self.chance, Bus(self.clock, self.chance, self.queue), OUTBOX_DOWN)
-        self.table = LedgerTable(self.outbox.on_row)
+        self.table = LedgerTable(self.outbox.on_row, lambda: self.clock.now_ms)
         self.calls = Calls(self.clock, self.chance, LedgerService(self.chance, self.table))
         self.clients = Clients(self.clock, self.chance, self.calls, self.verdict)
         self.repaired = 0

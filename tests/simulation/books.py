@@ -1,0 +1,361 @@
+"""An account in plain arithmetic: what each row must have done, and what is left. A new kind is two functions here.
+
+Nothing of the ledger is used: not its reducer, nor how it keeps grants, holds and refunds.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, TypeAlias
+
+Fields: TypeAlias = Mapping[str, Any]
+"""A row's text, parsed."""
+
+_OPEN_LOTS_MAX: Final = 16
+_NEVER_MS: Final = 2**63
+_ENFORCED: Final = frozenset({"charge", "hold", "capture"})
+
+
+class Kind(NamedTuple):
+    """What lots are alike in: alike ones are one lot."""
+
+    priority: int
+    expires_at_ms: int
+    category: str
+
+
+PAID_IN: Final = Kind(10, _NEVER_MS, "purchased")
+
+
+def kind_of(fields: Fields) -> Kind:
+    return Kind(fields["priority"], fields.get("expires_at_ms") or _NEVER_MS, fields["category"])
+
+
+@dataclass(slots=True)
+class Lot:
+    amount: int
+    seq: int
+
+
+@dataclass(slots=True)
+class Held:
+    """`placed_at_ms` by the clock of the request that placed it."""
+
+    amount: int
+    expires_at_ms: int
+    placed_at_ms: int
+    drawn: Sequence[Fields]
+    status: str = "open"
+    captured: int = 0
+
+    def is_due(self, at_ms: int) -> bool:
+        return self.status == "open" and self.expires_at_ms <= at_ms
+
+
+class Expected(NamedTuple):
+    """What a row must say: its outcome, its amount, and by how much available, held, funded and spent move."""
+
+    outcome: str
+    amount: int = 0
+    available: int = 0
+    held: int = 0
+    funded: int = 0
+    spent: int = 0
+
+
+REFUSED: Final = Expected("refused")
+
+
+@dataclass(slots=True)
+class Book:
+    available: int = 0
+    held: int = 0
+    funded: int = 0
+    spent: int = 0
+    lots: dict[Kind, Lot] = field(default_factory=dict)
+    holds: dict[str, Held] = field(default_factory=dict)
+    rows: dict[str, Fields] = field(default_factory=dict)
+    refunded: dict[str, int] = field(default_factory=dict)
+
+    def balances(self) -> dict[str, int]:
+        return {"available": self.available, "held": self.held, "funded": self.funded, "spent": self.spent}
+
+    def expected(self, row: Fields) -> Expected:
+        return _EXPECTED[row["kind"]](self, row)
+
+    def move(self, expected: Expected) -> None:
+        self.available += expected.available
+        self.held += expected.held
+        self.funded += expected.funded
+        self.spent += expected.spent
+
+    def note(self, row: Fields) -> bool:
+        """Moves credits between lots and keeps account of holds and refunds. False where a lot gave too much."""
+        self.rows[row["key"]] = row
+        if row["outcome"] == "refused":
+            return True
+        return _NOTE[row["kind"]](self, row)
+
+    def in_turn(self) -> list[Kind]:
+        """The lots in the order in which they are to be spent."""
+        return sorted(self.lots, key=lambda kind: (kind.priority, kind.expires_at_ms, self.lots[kind].seq))
+
+    def is_overspent_by(self, row: Fields) -> bool:
+        """Whether the row takes more, and not at its caller's wish, than was there."""
+        if row["kind"] not in _ENFORCED or row["parameters"].get("if_insufficient") == "overdraw":
+            return False
+        held = self.holds.get(row["parameters"].get("hold", ""))
+        taken: int = -row["amount"] - (held.amount if held else 0)
+        return bool(taken > max(self.available, 0))
+
+    def due(self, at_ms: int) -> int:
+        return sum(lot.amount for kind, lot in self.lots.items() if kind.expires_at_ms <= at_ms)
+
+    def has_room_for(self, kind: Kind) -> bool:
+        return kind in self.lots or len(self.lots) < _OPEN_LOTS_MAX
+
+    def put_in(self, kind: Kind, amount: int, seq: int) -> None:
+        if kind in self.lots:
+            self.lots[kind].amount += amount
+        elif amount:
+            self.lots[kind] = Lot(amount, seq)
+
+    def take_out(self, drawn: Iterable[Fields]) -> bool:
+        """False where a lot gave more than it had."""
+        for draw in drawn:
+            kind = kind_of(draw)
+            lot = self.lots.get(kind)
+            if lot is None or lot.amount < draw["amount"]:
+                return False
+            lot.amount -= draw["amount"]
+            if not lot.amount:
+                del self.lots[kind]
+        return True
+
+    def fund(self, kind: Kind, amount: int, seq: int) -> None:
+        """Credits first pay what is owed. To be called before `move`."""
+        self.put_in(kind, max(min(amount, self.available + amount), 0), seq)
+
+    def give_back(self, drawn: Iterable[Fields], unpaid: int, row: Fields) -> None:
+        """Puts draws back where they came from, but for those that have lapsed and what pays a debt."""
+        owed = max(-self.available, 0)
+        live = sorted((draw for draw in drawn if not _has_lapsed(draw, row)), key=_turn_of)
+        owed_to_lots = max(owed - unpaid, 0)
+        for draw in live:
+            paid = min(draw["amount"], owed_to_lots)
+            owed_to_lots -= paid
+            self.put_in(kind_of(draw), draw["amount"] - paid, draw["grant_seq"])
+        self.put_in(PAID_IN, max(unpaid - owed, 0), row["seq"])
+
+
+def _has_lapsed(draw: Fields, row: Fields) -> bool:
+    return bool(kind_of(draw).expires_at_ms <= row["at_ms"])
+
+
+def _turn_of(draw: Fields) -> tuple[int, int, int]:
+    kind = kind_of(draw)
+    return kind.priority, kind.expires_at_ms, draw["grant_seq"]
+
+
+def lapsed(drawn: Iterable[Fields], row: Fields) -> int:
+    return sum(draw["amount"] for draw in drawn if _has_lapsed(draw, row))
+
+
+def _part(drawn: Iterable[Fields], skip: int, amount: int) -> list[Fields]:
+    """`amount` of the draws, after the first `skip`."""
+    part: list[Fields] = []
+    for draw in drawn:
+        skipped = min(draw["amount"], skip)
+        taken = min(draw["amount"] - skipped, amount)
+        skip -= skipped
+        amount -= taken
+        if taken:
+            part.append({**draw, "amount": taken})
+    return part
+
+
+def _charge(book: Book, row: Fields) -> Expected:
+    terms, there = row["parameters"], max(book.available, 0)
+    cost = terms["cost"]
+    if cost <= there or terms["if_insufficient"] == "overdraw":
+        return Expected("applied", -cost, available=-cost, spent=cost)
+    if terms["if_insufficient"] == "refuse":
+        return REFUSED
+    return Expected("partial", -there, available=-there, spent=there)
+
+
+def _note_charge(book: Book, row: Fields) -> bool:
+    return book.take_out(row["drawn"])
+
+
+def _funding(book: Book, row: Fields) -> Expected:
+    terms = row["parameters"]
+    difference = terms["new_amount"] - terms["old_amount"]
+    after = book.available + difference
+    if book.funded != terms["old_amount"] or (difference < 0 and after < 0 and not terms["force"]):
+        return REFUSED
+    if difference > 0 and after > 0 and not book.has_room_for(PAID_IN):
+        return REFUSED
+    return Expected("applied", difference, available=difference, funded=difference)
+
+
+def _note_funding(book: Book, row: Fields) -> bool:
+    is_covered = book.take_out(row["drawn"])
+    if row["amount"] > 0:
+        book.fund(PAID_IN, row["amount"], row["seq"])
+    return is_covered
+
+
+def _grant(book: Book, row: Fields) -> Expected:
+    amount = row["parameters"]["amount"]
+    if book.available + amount > 0 and not book.has_room_for(kind_of(row["parameters"])):
+        return REFUSED
+    return Expected("applied", amount, available=amount, funded=amount)
+
+
+def _note_grant(book: Book, row: Fields) -> bool:
+    book.fund(kind_of(row["parameters"]), row["amount"], row["seq"])
+    return not list(row["drawn"])
+
+
+def _void(book: Book, row: Fields) -> Expected:
+    named = row["parameters"]["grant"]
+    left = next((lot.amount for lot in book.lots.values() if f"g{lot.seq}" == named), None)
+    return REFUSED if left is None else Expected("applied", -left, available=-left, funded=-left)
+
+
+def _hold(book: Book, row: Fields) -> Expected:
+    terms, there = row["parameters"], max(book.available, 0)
+    amount = terms["amount"]
+    if there < terms.get("minimum_amount", amount):
+        return REFUSED
+    takes = min(amount, there)
+    return Expected("applied" if takes == amount else "partial", -takes, available=-takes, held=takes)
+
+
+def _note_hold(book: Book, row: Fields) -> bool:
+    expires_at_ms = row["at_ms"] + row["parameters"]["ttl_ms"]
+    book.holds[f"h{row['seq']}"] = Held(-row["amount"], expires_at_ms, row["at_ms"], row["drawn"])
+    return book.take_out(row["drawn"])
+
+
+def _open_hold(book: Book, row: Fields) -> Held | None:
+    held = book.holds.get(row["parameters"]["hold"])
+    return held if held is not None and held.status == "open" and held.expires_at_ms > row["at_ms"] else None
+
+
+def _extend(book: Book, row: Fields) -> Expected:
+    return Expected("applied") if _open_hold(book, row) else REFUSED
+
+
+def _note_extend(book: Book, row: Fields) -> bool:
+    held = book.holds[row["parameters"]["hold"]]
+    held.expires_at_ms = max(held.expires_at_ms, row["at_ms"] + row["parameters"]["ttl_ms"])
+    return not list(row["drawn"])
+
+
+def _capture(book: Book, row: Fields) -> Expected:
+    held, terms = _open_hold(book, row), row["parameters"]
+    if held is None:
+        return REFUSED
+    amount = terms.get("amount", held.amount)
+    excess = max(amount - held.amount, 0)
+    if excess and (terms["overrun"] == "refuse" or excess > max(book.available, 0)):
+        return REFUSED
+    returned = held.amount + excess - amount
+    gone = lapsed(_part(held.drawn, amount, returned), row)
+    return Expected("applied", -amount, available=returned - gone - excess, held=-held.amount, spent=amount)
+
+
+def _note_capture(book: Book, row: Fields) -> bool:
+    held, amount = book.holds[row["parameters"]["hold"]], -row["amount"]
+    held.status, held.captured = "captured", amount
+    book.give_back(_part(held.drawn, amount, held.amount), 0, row)
+    return book.take_out(_part(row["drawn"], min(amount, held.amount), amount))
+
+
+def _release(book: Book, row: Fields) -> Expected:
+    held = _open_hold(book, row)
+    return REFUSED if held is None else _returned(held, row)
+
+
+def _returned(held: Held, row: Fields) -> Expected:
+    back = held.amount - lapsed(held.drawn, row)
+    return Expected("applied", back, available=back, held=-held.amount)
+
+
+def _note_release(book: Book, row: Fields) -> bool:
+    return _note_return(book, row, "released")
+
+
+def _note_return(book: Book, row: Fields, status: str) -> bool:
+    held = book.holds[row["parameters"]["hold"]]
+    held.status = status
+    book.give_back(held.drawn, 0, row)
+    return True
+
+
+def _refund(book: Book, row: Fields) -> Expected:
+    terms = row["parameters"]
+    paid = book.rows.get(terms["charge"])
+    if paid is None or paid["kind"] not in {"charge", "capture"} or paid["outcome"] == "refused":
+        return REFUSED
+    left = -paid["amount"] - book.refunded.get(paid["key"], 0)
+    amount = terms.get("amount", left)
+    if not left or amount > left:
+        return REFUSED
+    gone = lapsed(_refunded_draws(book, paid, amount), row)
+    return Expected("applied", amount, available=amount - gone, spent=-amount)
+
+
+def _refunded_draws(book: Book, paid: Fields, amount: int) -> list[Fields]:
+    """Refunds undo a charge from its end: first what no lot had paid, then the lot that was drawn last."""
+    unpaid = -paid["amount"] - sum(draw["amount"] for draw in paid["drawn"])
+    before = book.refunded.get(paid["key"], 0)
+    from_lots = amount - max(min(unpaid - before, amount), 0)
+    return _part(reversed(paid["drawn"]), max(before - unpaid, 0), from_lots)
+
+
+def _note_refund(book: Book, row: Fields) -> bool:
+    paid = book.rows[row["parameters"]["charge"]]
+    draws = _refunded_draws(book, paid, row["amount"])
+    book.give_back(draws, row["amount"] - sum(draw["amount"] for draw in draws), row)
+    book.refunded[paid["key"]] = book.refunded.get(paid["key"], 0) + row["amount"]
+    return True
+
+
+def _expire(book: Book, row: Fields) -> Expected:
+    if "hold" not in row["parameters"]:
+        due = book.due(row["at_ms"])
+        return Expected("applied", -due, available=-due)
+    held = book.holds.get(row["parameters"]["hold"])
+    return _returned(held, row) if held is not None and held.is_due(row["at_ms"]) else REFUSED
+
+
+def _note_expire(book: Book, row: Fields) -> bool:
+    return _note_return(book, row, "expired") if "hold" in row["parameters"] else book.take_out(row["drawn"])
+
+
+_EXPECTED: Final[Mapping[str, Callable[[Book, Fields], Expected]]] = {
+    "charge": _charge,
+    "funding_update": _funding,
+    "grant": _grant,
+    "void": _void,
+    "hold": _hold,
+    "extend": _extend,
+    "capture": _capture,
+    "release": _release,
+    "refund": _refund,
+    "expire": _expire,
+}
+_NOTE: Final[Mapping[str, Callable[[Book, Fields], bool]]] = {
+    "charge": _note_charge,
+    "funding_update": _note_funding,
+    "grant": _note_grant,
+    "void": _note_charge,
+    "hold": _note_hold,
+    "extend": _note_extend,
+    "capture": _note_capture,
+    "release": _note_release,
+    "refund": _note_refund,
+    "expire": _note_expire,
+}
