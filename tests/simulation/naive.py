@@ -214,7 +214,7 @@ def run(plan: Plan) -> Verdict:
     verdict, clock, chance = Verdict(), Clock(START_MS), Chance(plan.seed, plan.fault_rate)
     service = NaiveService(clock, chance)
     clients = Clients(clock, chance, Calls(clock, chance, service), verdict, SIMPLE_WORK)
-    schedule(clock, clients, plan.operations)
+    schedule(clock, clients, plan)
     clock.run(HAPPENINGS_MAX * (plan.operations + 1000))
     for ticket in clients.tickets:
         _judge(ticket, service, verdict)

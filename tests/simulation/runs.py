@@ -16,6 +16,7 @@ from tests.simulation.world import OPERATIONS_MAX, Outcome, Plan, World
 
 TWIN_OPERATIONS: Final = (10_000, 50_000)
 TWIN_SHARE: Final = 20
+_STAMPEDE_EVERY: Final = 4
 MATRIX_FROM_OPERATIONS: Final = 100_000
 MATRIX_FROM_FAULT_RATE: Final = 0.01
 
@@ -72,7 +73,7 @@ class Result:
 
 
 def plans(settings: Settings) -> list[Plan]:
-    """The worlds of a run. An even number of them, so that two cores are busy to the end."""
+    """The worlds of a run: an even number of them, so that two cores are busy to the end, a few with a stampede."""
     count = max(2 * -(-settings.operations // (2 * OPERATIONS_MAX)), 2)
     share, rest = divmod(settings.operations, count)
     return [Plan(f"{settings.seed}/{number}", share + (number < rest), settings.fault_rate) for number in range(count)]
@@ -106,9 +107,11 @@ def story(settings: Settings, number: int, key: str) -> Sequence[str]:
 def _run_world(plan: Plan) -> Outcome:
     # A world makes millions of objects that live until its end; looking for garbage among them costs a quarter more.
     gc.disable()
+    world = World(plan)
     try:
-        return World(plan).run()
+        return world.run()
     finally:
+        world.forget()
         gc.collect()
 
 

@@ -87,6 +87,10 @@ class LedgerTable:
             Commit: self._commit,
         }
 
+    def forget(self) -> None:
+        for kept in (self.states, self.rows, self.journal, self.holds, self.tallies):
+            kept.clear()
+
     def begin(self, command: Any) -> Any:
         """What a call that is several reads is after the first of them."""
         if isinstance(command, Read) and not names_nothing(command.terms):
@@ -120,7 +124,7 @@ class LedgerTable:
         change = command.change
         account = change.seen.account
         rows = self.rows.setdefault(account, {})
-        in_the_way = tuple(rows[entry.key].entry for entry in change.entries if entry.key in rows)
+        in_the_way = tuple([rows[entry.key].entry for entry in change.entries if entry.key in rows])
         state = self.states.get(account)
         moved = state if state is not None and state.seq != change.seen.seq else None
         beside = self._moved_beside(account, change) if change.hold or change.tally else (None, None)

@@ -24,10 +24,10 @@ OPERATIONS_MAX: Final = 25_000
 OUTBOX_DOWN: Final = Window(START_MS + 48 * HOUR_MS, START_MS + 96 * HOUR_MS)
 AUDIT_DOWN: Final = Window(START_MS + 120 * HOUR_MS, START_MS + 168 * HOUR_MS)
 BURST_HOURS: Final = (1, 5, 14, 19, 23, 28, 33, 37, 41, 46, 60, 90, 97, 102, 107, 112, 117, 130, 150, 170, 180, 190)
-BURST_LASTS_MS: Final = 2000
+BURST_LASTS_MS: Final = 4000
 STAMPEDE_HOUR: Final = 9
-STAMPEDE_SHARE: Final = 0.08
-"""Of all operations, within a millisecond: thousands of requests are then under way together."""
+STAMPEDE_SHARE: Final = 0.1
+"""Of all operations, in a world that has a stampede: thousands of requests are then under way together."""
 HAPPENINGS_MAX: Final = 60
 """For each operation, and for a thousand more; a world that is well needs about ten."""
 _REDRIVES_MAX: Final = 5
@@ -40,6 +40,7 @@ class Plan:
     seed: str
     operations: int
     fault_rate: float
+    has_stampede: bool = True
     watched: str | None = None
 
 
@@ -75,7 +76,7 @@ class World:
     def run(self) -> Outcome:
         if self.plan.watched is not None:
             self.calls.tell = self._tell
-        schedule(self.clock, self.clients, self.plan.operations)
+        schedule(self.clock, self.clients, self.plan)
         try:
             self._come_to_rest()
         except Livelock as livelock:
@@ -83,6 +84,14 @@ class World:
         self._repair()
         Oracle(self.verdict).judge(self.table, self.clients, self.trail.rows)
         return self._outcome()
+
+    def forget(self) -> None:
+        """Lets go of everything large. What is left is a few objects that know each other."""
+        for kept in (self.clients.tickets, self.clients.history, self.clients.customers):
+            kept.clear()
+        self.table.forget()
+        self.outbox.forget()
+        self.trail.rows.clear()
 
     def _come_to_rest(self) -> None:
         happenings_max = HAPPENINGS_MAX * (self.plan.operations + 1000)
@@ -126,10 +135,10 @@ class World:
         yield from map(str, self.clients.history)
 
 
-def schedule(clock: Clock, clients: Clients, operations: int) -> None:
-    """Bursts, so that many requests are under way together, spread over days."""
-    stampede = int(operations * STAMPEDE_SHARE)
-    share, rest = divmod(operations - stampede, len(BURST_HOURS))
+def schedule(clock: Clock, clients: Clients, plan: Plan) -> None:
+    """Bursts, so that many requests are under way together, spread over days; and a stampede, all at once."""
+    stampede = int(plan.operations * STAMPEDE_SHARE) if plan.has_stampede else 0
+    share, rest = divmod(plan.operations - stampede, len(BURST_HOURS))
 
     def ask(burst: tuple[int, int]) -> None:
         size, lasts_ms = burst
