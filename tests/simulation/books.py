@@ -79,6 +79,10 @@ class Book:
     def balances(self) -> dict[str, int]:
         return {"available": self.available, "held": self.held, "funded": self.funded, "spent": self.spent}
 
+    def agrees_with(self, stated: Fields) -> bool:
+        stated_in_turn = stated["available"], stated["held"], stated["funded"], stated["spent"]
+        return stated_in_turn == (self.available, self.held, self.funded, self.spent)
+
     def expected(self, row: Fields) -> Expected:
         return _EXPECTED[row["kind"]](self, row)
 
@@ -108,7 +112,7 @@ class Book:
         return bool(taken > max(self.available, 0))
 
     def due(self, at_ms: int) -> int:
-        return sum(lot.amount for kind, lot in self.lots.items() if kind.expires_at_ms <= at_ms)
+        return sum([lot.amount for kind, lot in self.lots.items() if kind.expires_at_ms <= at_ms])
 
     def has_room_for(self, kind: Kind) -> bool:
         return kind in self.lots or len(self.lots) < _OPEN_LOTS_MAX

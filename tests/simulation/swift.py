@@ -16,6 +16,7 @@ import json.encoder
 import sys
 from collections.abc import Callable
 from functools import lru_cache
+from hashlib import sha1
 from importlib import import_module
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final
@@ -23,6 +24,7 @@ from typing import Any, Final
 import msgspec
 
 _FREEZING: Final = dataclasses.dataclass
+_VARIANTS: Final = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 _REMEMBERED: Final = 16_384
 _MAKE_ENCODER: Final = vars(json.encoder)["c_make_encoder"]
 
@@ -66,12 +68,21 @@ def _swift_entries(module: ModuleType) -> dict[str, Any]:
     return {
         "json": SimpleNamespace(loads=msgspec.json.Decoder().decode),
         "rfc3339": _remembering(module.rfc3339),
+        "to_millicents": _remembering(module.to_millicents),
         "entry_from_record": _remembering(module.entry_from_record),
     }
 
 
 def _swift_events(module: ModuleType) -> dict[str, Any]:
-    return {"_event_id": _remembering(module._event_id)}
+    namespace = module._NAMESPACE.bytes
+
+    def event_id(account: Any, subject: str) -> str:
+        """As str(uuid5(…)): a SHA-1 with the version and the variant put in."""
+        name = f"{account.tenant}/{account.actor}/{subject}".encode()
+        text = sha1(namespace + name, usedforsecurity=False).hexdigest()
+        return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:32]}"
+
+    return {"_event_id": _remembering(event_id)}
 
 
 _remembering: Final = lru_cache(_REMEMBERED)

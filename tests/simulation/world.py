@@ -131,7 +131,7 @@ class World:
 
     def _history(self) -> Iterator[str]:
         yield from (row.digest for journal in self.table.journal.values() for row in journal)
-        yield from (row.digest for rows in self.trail.rows.values() for row in rows.values())
+        yield from (row.event_id for rows in self.trail.rows.values() for row in rows.values())
         yield from map(str, self.clients.history)
 
 
