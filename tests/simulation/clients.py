@@ -14,7 +14,7 @@ from tests.simulation.workload import WORK, Customer, Work, choose_customer, cho
 
 _SKEW_MAX_MS: Final = 600_000
 _SKEWED: Final = 0.05
-_SENT_AGAIN: Final = 0.05
+_SENT_AGAIN: Final = 0.04
 _DOUBLED: Final = 0.01
 _KEY_REUSED: Final = 0.005
 _QUITS: Final = 0.03

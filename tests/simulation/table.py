@@ -8,7 +8,7 @@ from shared.ledger.accounts import Account, AccountState
 from shared.ledger.effects import References
 from shared.ledger.entries import Entry, entry_from_record, record_of
 from shared.ledger.holds import Hold, RefundTally
-from shared.ledger.operations import Terms, named_charge, named_hold, names_nothing
+from shared.ledger.operations import CaptureHold, ExtendHold, Refund, ReleaseHold, Terms, named_charge, named_hold
 from shared.ledger.protocol import (
     Commit,
     Committed,
@@ -24,6 +24,8 @@ from shared.ledger.protocol import (
 from shared.ledger.reducer import Change
 
 _INDEX_LAG_MS: Final = 200
+_NAMING: Final = frozenset({CaptureHold, ExtendHold, Refund, ReleaseHold})
+"""Terms that name something which has to be read too."""
 
 
 class Row(NamedTuple):
@@ -93,7 +95,7 @@ class LedgerTable:
 
     def begin(self, command: Any) -> Any:
         """What a call that is several reads is after the first of them."""
-        if isinstance(command, Read) and not names_nothing(command.terms):
+        if type(command) is Read and type(command.terms) in _NAMING:
             return ReadOfMore(command, self.states.get(command.account))
         return command
 

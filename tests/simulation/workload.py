@@ -28,8 +28,8 @@ START_MS: Final = 1_763_942_400_000
 """A midnight."""
 
 OTHERS: Final = 200
-_HOT_SHARE: Final = 0.05
-_SCARCE_SHARE: Final = 0.06
+_HOT_SHARE: Final = 0.04
+_SCARCE_SHARE: Final = 0.05
 _REMEMBERED: Final = 20
 _TTLS_MS: Final = (5_000, 600_000, 2 * HOUR_MS, 2 * DAY_MS)
 _CATEGORIES: Final = ("purchased", "promotional", "allowance")
