@@ -110,10 +110,10 @@ COMMITS: Final = {kind: Place(f"commit {kind}", _COMMIT) for kind in KINDS_OF_WO
     OF_A_DUE_HOLD: Place(f"commit {OF_A_DUE_HOLD}", _COMMIT, weight=5),
 }
 FIND_DUE: Final = Place("find due", _CALL, weight=5)
-PUBLISH: Final = Place("publish", (*_CALL, Fault.PARTLY_TAKEN), weight=2)
+PUBLISH: Final = Place("publish", (*_CALL, Fault.PARTLY_TAKEN))
 SET_ASIDE: Final = Place("set aside", _CALL, weight=20)
 KEEP: Final = Place("audit put", _CALL)
-COMPARE: Final = Place("audit get", _CALL, weight=5)
+COMPARE: Final = Place("audit get", _CALL)
 STREAM: Final = Place("stream delivery", (Fault.DUPLICATE, Fault.LATE, Fault.REORDERED, Fault.CORRUPTED), weight=5)
 STREAM_KILLED: Final = Place("stream batch", (Fault.KILLED_IN_BATCH,))
 BUS: Final = Place("bus delivery", (Fault.DUPLICATE, Fault.LATE, Fault.REORDERED))
