@@ -38,12 +38,18 @@ SYSTEM_CALLER: Final = "millicent"
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Takes `cost`. Where that is not there: `refuse`, go below zero (`overdraw`), or take what is (`partial`)."""
+    """Takes `cost`. Where that is not there: `refuse`, go below zero (`overdraw`), or take what is (`partial`).
+
+    A cost that was computed from quantities comes with them (`usage`) and with the rate card that priced them, by name
+    and version. So do the amounts of holds and captures.
+    """
 
     kind: ClassVar[Kind] = "charge"
     cost: int
     if_insufficient: IfInsufficient = "refuse"
     check_id: str | None = None
+    usage: Mapping[str, Any] | None = None
+    rate_card: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,8 @@ class PlaceHold:
     amount: int
     ttl_ms: int
     minimum_amount: int | None = None
+    usage: Mapping[str, Any] | None = None
+    rate_card: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,8 @@ class CaptureHold:
     hold: str
     amount: int | None = None
     overrun: Overrun = "refuse"
+    usage: Mapping[str, Any] | None = None
+    rate_card: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +159,7 @@ Terms: TypeAlias = (
     | Expire
 )
 
+_PRICED: Final = frozenset({"cost", "amount", "rate_card"})
 _TERMS: Final[Mapping[str, type[Terms]]] = {terms.kind: terms for terms in get_args(Terms)}
 
 
@@ -180,7 +191,7 @@ class Operation:
             canonical_json(
                 {
                     "kind": self.kind,
-                    "parameters": parameters_of(self.terms),
+                    "parameters": content_of(self.terms),
                     "app": self.app,
                     "meter": self.meter,
                     "metadata": self.metadata,
@@ -192,6 +203,15 @@ class Operation:
 def parameters_of(terms: Terms) -> dict[str, Any]:
     """The terms as plain JSON values, absent ones left out. `terms_from` is the way back."""
     return {name: value for name in terms.__slots__ if (value := getattr(terms, name)) is not None}
+
+
+def content_of(terms: Terms) -> dict[str, Any]:
+    """The parameters that the caller gave. What a rate card made of `usage` is not among them.
+
+    So a request that is sent again after the prices changed is still the same request.
+    """
+    parameters = parameters_of(terms)
+    return {name: value for name, value in parameters.items() if "usage" not in parameters or name not in _PRICED}
 
 
 def named_hold(terms: Terms) -> str | None:

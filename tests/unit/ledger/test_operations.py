@@ -45,6 +45,13 @@ def test_the_order_of_metadata_is_not_content() -> None:
     assert replace(CHARGE, metadata={"b": 0.5, "a": [1, "x"]}).request_hash == CHARGE.request_hash
 
 
+def test_what_a_rate_card_made_of_the_usage_is_not_content() -> None:
+    usage = {"meter": "llm", "model": "gpt-4o", "input_tokens": 374}
+    priced = replace(CHARGE, terms=Charge(5, usage=usage, rate_card="llm@1"))
+    assert replace(CHARGE, terms=Charge(6, usage=usage, rate_card="llm@2")).request_hash == priced.request_hash
+    assert replace(CHARGE, terms=Charge(5, usage={**usage, "input_tokens": 375})).request_hash != priced.request_hash
+
+
 @pytest.mark.parametrize(
     "terms",
     [
