@@ -156,7 +156,8 @@ class Clients:
         again = self._again[answer.outcome]
         if ticket.is_doubled:
             again.fired(Fault.AT_ONCE)
-        fault = again.draw()
+        is_very_late = self._chance.rng.random() < ticket.work.very_late
+        fault = again.fired(Fault.AFTER_2_DAYS) if is_very_late else again.draw()
         if fault is Fault.AFTER_TOP_UP:
             self._waiting_for_top_up.setdefault(ticket.customer.account.actor, []).append(ticket)
         elif fault is not None:

@@ -104,7 +104,7 @@ OF_A_DUE_HOLD: Final = "of a due hold"
 
 REQUEST: Final = Place("request", (Fault.LOST_BEFORE, Fault.LOST_AFTER))
 READ: Final = Place("read", _CALL)
-LOOKUP: Final = Place("lookup", _CALL, weight=30)
+LOOKUP: Final = Place("lookup", _CALL, weight=10)
 COMMITS: Final = {kind: Place(f"commit {kind}", _COMMIT) for kind in KINDS_OF_WORK} | {
     WITH_EXPIRY: Place(f"commit {WITH_EXPIRY}", _COMMIT, weight=5),
     OF_A_DUE_HOLD: Place(f"commit {OF_A_DUE_HOLD}", _COMMIT, weight=5),

@@ -14,7 +14,7 @@ from tests.simulation.matrix import Cell, cells
 from tests.simulation.verdict import Verdict, Wrong
 from tests.simulation.world import OPERATIONS_MAX, Outcome, Plan, World
 
-TWIN_OPERATIONS: Final = (5_000, 25_000)
+TWIN_OPERATIONS: Final = (5_000, 12_500)
 TWIN_SHARE: Final = 40
 _STAMPEDE_EVERY: Final = 4
 MATRIX_FROM_OPERATIONS: Final = 100_000

@@ -67,7 +67,6 @@ def _swift_canonical(_module: ModuleType) -> dict[str, Any]:
 def _swift_entries(module: ModuleType) -> dict[str, Any]:
     return {
         "json": SimpleNamespace(loads=msgspec.json.Decoder().decode),
-        "rfc3339": _remembering(module.rfc3339),
         "to_millicents": _remembering(module.to_millicents),
         "entry_from_record": _remembering(module.entry_from_record),
     }

@@ -72,6 +72,8 @@ class Work:
     share: float
     terms: Callable[[Customer, Chance, int], Terms]
     is_top_up: bool = False
+    very_late: float = 0.0
+    """The share that is sent again after two days, on top of what befalls every kind."""
 
 
 def customers() -> list[Customer]:
@@ -171,7 +173,8 @@ SIMPLE_WORK: Final = (
     Work("charge partial", 0.08, charge("partial")),
     Work("charge overdraw", 0.04, charge("overdraw")),
     Work("funding_update", 0.07, funding_update, is_top_up=True),
-    Work("grant", 0.05, grant, is_top_up=True),
+    # By then a grant may be invalid content, and its replay has to be looked up.
+    Work("grant", 0.05, grant, is_top_up=True, very_late=0.1),
 )
 """What the naive twin can do too."""
 WORK: Final = (

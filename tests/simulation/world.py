@@ -24,7 +24,7 @@ OPERATIONS_MAX: Final = 25_000
 OUTBOX_DOWN: Final = Window(START_MS + 48 * HOUR_MS, START_MS + 96 * HOUR_MS)
 AUDIT_DOWN: Final = Window(START_MS + 120 * HOUR_MS, START_MS + 168 * HOUR_MS)
 BURST_HOURS: Final = (1, 5, 14, 19, 23, 28, 33, 37, 41, 46, 60, 90, 97, 102, 107, 112, 117, 130, 150, 170, 180, 190)
-BURST_LASTS_MS: Final = 4000
+BURST_LASTS_MS: Final = 8000
 STAMPEDE_HOUR: Final = 9
 STAMPEDE_SHARE: Final = 0.1
 """Of all operations, in a world that has a stampede: thousands of requests are then under way together."""
