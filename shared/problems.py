@@ -9,7 +9,7 @@ from shared import edge_errors
 from shared.edge_errors import EdgeError, ValidationFailed
 from shared.ledger import errors
 from shared.ledger.amounts import to_millicents
-from shared.ledger.entries import Entry
+from shared.ledger.entries import Entry, public_limit
 from shared.ledger.errors import InvalidOperation, LedgerError
 from shared.ledger.operations import CaptureHold, Charge, PlaceHold, Reason, Refund, Terms
 
@@ -47,6 +47,8 @@ MEANINGS: Final[Mapping[type[LedgerError | EdgeError], Meaning]] = {
 
 REFUSALS: Final[Mapping[Reason, Meaning]] = {
     "insufficient_credits": Meaning(HTTPStatus.PAYMENT_REQUIRED, "The credits do not suffice"),
+    "limit_exceeded": Meaning(HTTPStatus.PAYMENT_REQUIRED, "A spending limit does not allow it"),
+    "account_frozen": Meaning(HTTPStatus.CONFLICT, "The account is frozen"),
     "funding_conflict": Meaning(HTTPStatus.CONFLICT, "The funded total is another one"),
     "would_overdraw": Meaning(HTTPStatus.CONFLICT, "The account would fall below its limit"),
     "too_many_grants": Meaning(HTTPStatus.CONFLICT, "The account has as many open grants as it can"),
@@ -62,6 +64,8 @@ REFUSALS: Final[Mapping[Reason, Meaning]] = {
 
 _DETAILS: Final[Mapping[Reason, str]] = {
     "insufficient_credits": "the {kind} was refused and nothing was taken",
+    "limit_exceeded": "the {kind} was refused and nothing was taken; limit says which one and when it starts again",
+    "account_frozen": "nothing new can be spent until its status is open again; what is held can still be captured",
     "funding_conflict": "old_amount must be the funded total; read it and send the update under a new key",
     "would_overdraw": "what was spent is more than the new total; force: true records it nevertheless",
     "too_many_grants": "grants that are alike in priority, expiry and category count as one",
@@ -74,6 +78,9 @@ _DETAILS: Final[Mapping[Reason, str]] = {
     "charge_not_found": "only a charge or capture that was taken from this actor can be refunded, by its key",
     "exceeds_charge": "nothing was given back; refunds of a charge add up to what it took at most",
 }
+
+
+_FALLS_SHORT: Final = frozenset({"insufficient_credits", "limit_exceeded"})
 
 
 def problem_of(error: LedgerError | EdgeError) -> dict[str, Any]:
@@ -123,9 +130,13 @@ def _circumstances(entry: Entry) -> dict[str, Any]:
     balances = {"available": to_millicents(before.available), "held": to_millicents(before.held)}
     required = _required(entry.terms)
     if required is None:
-        return {"reason": entry.reason, **balances}
+        return {"reason": entry.reason, **balances, **_limit(entry)}
     explained = {"reason": entry.reason, "required": to_millicents(required), **balances}
-    return explained | (_what_is_missing(entry, required) if entry.reason == "insufficient_credits" else {})
+    return explained | _limit(entry) | (_what_is_missing(entry, required) if entry.reason in _FALLS_SHORT else {})
+
+
+def _limit(entry: Entry) -> dict[str, Any]:
+    return {} if entry.limit is None else {"limit": public_limit(entry.limit)}
 
 
 def _what_is_missing(entry: Entry, required: int) -> dict[str, Any]:

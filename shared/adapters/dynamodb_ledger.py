@@ -17,14 +17,15 @@ One mutation is one transaction. What its conditions guard, over the life of an 
     a race with another key    STATE has another seq: turned down; the new STATE comes back, the next try starts there
 
 A hold (HOLD#) and the tally of a charge's refunds (REFUND#) live as STATE does: each is put while it still has the seq
-that was seen, and what replaced it comes back when it has not.
+that was seen, and what replaced it comes back when it has not. POLICY is never replaced without STATE, whose condition
+covers it too. Where a parent account pays as well, its items are under the same conditions in the same transaction.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias, TypeVar
 
-from pynamodb.exceptions import CancellationReason, DoesNotExist, TransactWriteError
+from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
@@ -32,8 +33,10 @@ from pynamodb.transactions import TransactWrite
 from shared.adapters.driver import REAL_PACE, Pace, drive, insist
 from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
 from shared.adapters.tables import (
+    POLICY_SK,
     STATE_SK,
     HoldItem,
+    PolicyItem,
     StateItem,
     TallyItem,
     account_pk,
@@ -51,6 +54,7 @@ from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError
 from shared.ledger.holds import Hold
 from shared.ledger.operations import Operation, Terms, named_charge, named_hold, names_nothing
+from shared.ledger.parents import positions
 from shared.ledger.ports import EntryFilter, Page
 from shared.ledger.protocol import (
     Busy,
@@ -71,9 +75,11 @@ from shared.ledger.protocol import (
     record,
     record_batch,
 )
-from shared.ledger.reducer import Change
+from shared.ledger.reducer import NOTHING_NAMED, Change
 
 _Item = TypeVar("_Item", bound=Model)
+_Raw: TypeAlias = dict[str, Any]
+_Replaced: TypeAlias = StateItem | HoldItem | TallyItem | PolicyItem
 
 DEADLINE_MS: Final = 5000
 ALL_OLD: Final = "ALL_OLD"
@@ -81,7 +87,7 @@ ALL_OLD: Final = "ALL_OLD"
 _CONFLICT: Final = "TransactionConflict"
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 _THROTTLED: Final = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
-_NOTHING_IN_THE_WAY: Final = TurnedDown((), None)
+_REREADS_MAX: Final = 3
 _DUE_MAX: Final = 100
 """Holds looked at in one go; each that is due is returned in a transaction of its own."""
 _SCAN_SIZE: Final = 500
@@ -122,7 +128,7 @@ class DynamoLedger:
         return insist(lambda: self._open_holds(account), self._pace, self._deadline_ms)
 
     def state(self, account: Account) -> AccountState | None:
-        return insist(lambda: self._read_state(account), self._pace, self._deadline_ms).state
+        return insist(lambda: self._answered(lambda: self._read_whole(account)), self._pace, self._deadline_ms).state
 
     def entry(self, account: Account, key: str) -> Entry | None:
         return insist(lambda: self._look_up(account, key), self._pace, self._deadline_ms).entry
@@ -157,22 +163,34 @@ class DynamoLedger:
                 raise TypeError("a pause is the driver's")
 
     def _read(self, account: Account, terms: Terms) -> Found | Busy | Unknown:
-        found = self._read_state(account)
-        if not isinstance(found, Found) or names_nothing(terms):
-            return found
+        return self._answered(lambda: Found(*positions(account, terms, self._state_with_policy, self._references)))
+
+    def _read_whole(self, account: Account) -> Found:
+        """A state together with its policy, which may have moved between the two reads."""
+        state = self._state_with_policy(account)
+        for _ in range(_REREADS_MAX):
+            if state is None or state.has_its_policy:
+                break
+            state = self._state_with_policy(account)
+        return Found(state)
+
+    def _answered(self, ask: Callable[[], Found]) -> Found | Busy | Unknown:
         try:
-            return Found(found.state, self._references(account, terms))
+            return ask()
         except FAILURES as failure:
             return translated(failure)
 
-    def _read_state(self, account: Account) -> Found | Busy | Unknown:
-        try:
-            item = _found(self._table.states, account, STATE_SK)
-        except FAILURES as failure:
-            return translated(failure)
-        return Found(None if item is None else item.state_of(account))
+    def _state_with_policy(self, account: Account) -> AccountState | None:
+        item = _found(self._table.states, account, STATE_SK)
+        if item is None:
+            return None
+        state = item.state_of(account)
+        policy = _found(self._table.policies, account, POLICY_SK) if state.policy_seq else None
+        return state if policy is None else replace(state, policy=policy.value)
 
     def _references(self, account: Account, terms: Terms) -> References:
+        if names_nothing(terms):
+            return NOTHING_NAMED
         hold_id, charge_key = named_hold(terms), named_charge(terms)
         hold = hold_id and _found(self._table.holds, account, hold_sk(hold_id))
         charge = charge_key and _found(self._table.entries, account, entry_sk(charge_key))
@@ -222,13 +240,14 @@ class DynamoLedger:
         key_is_free = table.entries.pk.does_not_exist()
         # The SDK makes a token for each call: it makes a call that the network repeats one, and is no business of ours.
         with TransactWrite(connection=table.connection) as transaction:
-            for entry in change.entries:
-                transaction.save(table.entries.of(entry), condition=key_is_free, return_values=ALL_OLD)
-            for item, seen_seq in self._replacements(change):
-                unmoved = _is_unmoved(type(item), seen_seq)
-                transaction.save(item, condition=unmoved, return_values=ALL_OLD)
+            for part in _parts(change):
+                for entry in part.entries:
+                    transaction.save(table.entries.of(entry), condition=key_is_free, return_values=ALL_OLD)
+                for item, seen_seq in self._replacements(part):
+                    unmoved = _is_unmoved(type(item), seen_seq)
+                    transaction.save(item, condition=unmoved, return_values=ALL_OLD)
 
-    def _replacements(self, change: Change) -> Iterator[tuple[StateItem | HoldItem | TallyItem, int]]:
+    def _replacements(self, change: Change) -> Iterator[tuple[_Replaced, int]]:
         """What takes the place of what was seen, and the seq that this had; 0 for what was not there."""
         table, seen, account = self._table, change.references, change.seen.account
         yield table.states.of(change.state), change.seen.seq
@@ -236,12 +255,15 @@ class DynamoLedger:
             yield table.holds.of(account, change.hold), seen.hold.seq if seen.hold else 0
         if change.tally is not None:
             yield table.tallies.of(account, change.tally), seen.tally.seq if seen.tally else 0
+        policy = change.state.policy
+        if policy is not None and policy is not change.seen.policy:
+            yield table.policies.of(account, policy), change.seen.policy.seq if change.seen.policy else 0
 
     def _canceled(self, failure: TransactWriteError, account: Account) -> TurnedDown | Busy | Unknown:
         reasons = [reason for reason in failure.cancellation_reasons if reason is not None]
-        turned_down = self._in_the_way(reasons, account)
-        if turned_down != _NOTHING_IN_THE_WAY:
-            return turned_down
+        items = [item for reason in reasons if (item := reason.raw_item)]
+        if items:
+            return self._in_the_way(items, account)
         codes = {reason.code for reason in reasons}
         if not codes or _CONDITION_FAILED in codes:
             # No reason given, or a condition on an item that is not there: a STATE that was read before is gone. That
@@ -251,10 +273,11 @@ class DynamoLedger:
             return Busy(throttled=not codes.isdisjoint(_THROTTLED))
         raise failure
 
-    def _in_the_way(self, reasons: Iterable[CancellationReason], account: Account) -> TurnedDown:
-        # By what they are: PynamoDB sorts what it sends, so a reason's place says nothing about our calls.
-        table = self._table
-        items = {item["sk"]["S"]: item for reason in reasons if (item := reason.raw_item)}
+    def _in_the_way(self, found: Iterable[_Raw], account: Account) -> TurnedDown:
+        # By what they are: PynamoDB sorts what it sends, so a reason's place says nothing about our calls. Those of a
+        # parent account are left out: what moved there is read again.
+        table, own = self._table, account_pk(account)
+        items = {item["sk"]["S"]: item for item in found if item["pk"]["S"] == own}
         holds = [table.holds.from_raw_data(item).hold for sk, item in items.items() if is_hold_sk(sk)]
         tallies = [table.tallies.from_raw_data(item).tally for sk, item in items.items() if is_tally_sk(sk)]
         return TurnedDown(
@@ -306,7 +329,13 @@ def _found(model: type[_Item], account: Account, sk: str) -> _Item | None:
         return None
 
 
-def _is_unmoved(model: type[StateItem] | type[HoldItem] | type[TallyItem], seen_seq: int) -> Condition:
+def _parts(change: Change) -> Iterator[Change]:
+    yield change
+    if change.parent is not None:
+        yield change.parent
+
+
+def _is_unmoved(model: type[_Replaced], seen_seq: int) -> Condition:
     # Holds for the first entry of an account, a new hold, the first refund. None of them is without an entry.
     is_not_there = model.pk.does_not_exist()
     # Holds while the entry that wrote it last when it was read still is the last.

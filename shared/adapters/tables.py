@@ -6,6 +6,7 @@ Ledger table, all of an account under one pk:
     sk = OP#<key>     an entry; written once, never changed; listed by the index `entries-by-seq`
     sk = HOLD#<id>    a hold; replaced when it ends; while it is open listed by the index `open-holds`
     sk = REFUND#<key> how much of a charge was given back
+    sk = POLICY       what governs the account beside its balance, where something does
 
 Audit table, the same pk:
 
@@ -29,9 +30,11 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState
+from shared.ledger.canonical import canonical_json
 from shared.ledger.entries import Entry, entry_from_record, record_of
 from shared.ledger.grants import Category, Draw, Grant, Grants
 from shared.ledger.holds import Hold, HoldStatus, RefundTally
+from shared.ledger.policies import Policy, policy_from, policy_values
 
 CONNECT_TIMEOUT_S: Final = 1
 READ_TIMEOUT_S: Final = 2
@@ -39,6 +42,7 @@ CONNECTIONS_MAX: Final = 64
 """Open connections are kept for later; no more are made than there are threads."""
 
 STATE_SK: Final = "STATE"
+POLICY_SK: Final = "POLICY"
 ENTRIES_BY_SEQ: Final = "entries-by-seq"
 OPEN_HOLDS: Final = "open-holds"
 
@@ -125,7 +129,7 @@ class DrawsAttribute(Attribute[tuple[Draw, ...]]):
 
 
 class StateItem(Model):
-    """STATE. Amounts in microcents; `next_expiry` in epoch milliseconds, absent where nothing expires."""
+    """STATE. Amounts in microcents, times in epoch milliseconds; absent what there is none of."""
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True, default=STATE_SK)
@@ -136,10 +140,10 @@ class StateItem(Model):
     expired = IntegerAttribute()
     overdraft_limit = IntegerAttribute()
     grants = GrantsAttribute()
-    next_expiry = IntegerAttribute(null=True)
     seq = IntegerAttribute()
     head_hash = UnicodeAttribute()
     next_hold_expiry = IntegerAttribute(null=True)
+    policy_seq = IntegerAttribute(null=True)
     schema = IntegerAttribute()
 
     @classmethod
@@ -153,15 +157,15 @@ class StateItem(Model):
             expired=state.expired,
             overdraft_limit=state.overdraft_limit,
             grants=state.grants,
-            next_expiry=state.next_expiry_ms,
             seq=state.seq,
             head_hash=state.head_hash,
             next_hold_expiry=state.next_hold_expiry_ms,
+            policy_seq=state.policy_seq or None,
             schema=SCHEMA_VERSION,
         )
 
     def state_of(self, account: Account) -> AccountState:
-        """Raises ValueError for a state that another version of the ledger wrote."""
+        """Without its policy. Raises ValueError for a state that another version of the ledger wrote."""
         if self.schema != SCHEMA_VERSION:
             raise ValueError(f"a state of schema {self.schema}, not {SCHEMA_VERSION}")
         return AccountState(
@@ -176,7 +180,26 @@ class StateItem(Model):
             seq=self.seq,
             head_hash=self.head_hash,
             next_hold_expiry_ms=self.next_hold_expiry,
+            policy_seq=self.policy_seq or 0,
         )
+
+
+class PolicyItem(Model):
+    """POLICY. `policy` is its canonical JSON, `seq` that of the entry that last changed it."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True, default=POLICY_SK)
+    seq = IntegerAttribute()
+    policy = UnicodeAttribute()
+
+    @classmethod
+    def of(cls, account: Account, policy: Policy) -> "PolicyItem":
+        return cls(account_pk(account), seq=policy.seq, policy=canonical_json(policy_values(policy)))
+
+    @property
+    def value(self) -> Policy:
+        """Raises ValueError, KeyError or TypeError where the text is no policy."""
+        return policy_from(json.loads(self.policy))
 
 
 class EntriesBySeq(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # the base has an untyped hook
@@ -248,6 +271,11 @@ class HoldItem(Model):
     open_until = IntegerAttribute(null=True)
     drawn = DrawsAttribute()
     seq = IntegerAttribute()
+    placed_at_ms = IntegerAttribute(null=True)
+    app = UnicodeAttribute(null=True)
+    meter = UnicodeAttribute(null=True)
+    parent = UnicodeAttribute(null=True)
+    parent_hold = UnicodeAttribute(null=True)
     open_holds = OpenHolds()
 
     @classmethod
@@ -263,6 +291,11 @@ class HoldItem(Model):
             open_until=hold.expires_at_ms if hold.status == "open" else None,
             drawn=hold.drawn,
             seq=hold.seq,
+            placed_at_ms=hold.placed_at_ms,
+            app=hold.app,
+            meter=hold.meter,
+            parent=hold.parent and hold.parent[0],
+            parent_hold=hold.parent and hold.parent[1],
         )
 
     @property
@@ -275,6 +308,10 @@ class HoldItem(Model):
             expires_at_ms=self.expires_at_ms,
             drawn=self.drawn,
             seq=self.seq,
+            placed_at_ms=self.placed_at_ms or 0,
+            app=self.app,
+            meter=self.meter,
+            parent=(self.parent, self.parent_hold) if self.parent else None,
         )
 
 
@@ -370,6 +407,7 @@ class LedgerTable:
     entries: type[EntryItem]
     holds: type[HoldItem]
     tallies: type[TallyItem]
+    policies: type[PolicyItem]
     connection: Connection
 
 
@@ -380,10 +418,11 @@ def ledger_table(table_name: str, *, region: str | None = None, host: str | None
     states = _bound(StateItem, table_name, region, host)
     holds = _bound(HoldItem, table_name, region, host)
     tallies = _bound(TallyItem, table_name, region, host)
+    policies = _bound(PolicyItem, table_name, region, host)
     # One client for all: each would cost its own time at cold start and its own connections.
-    for model in (states, entries, holds, tallies):
+    for model in (states, entries, holds, tallies, policies):
         model._connection = whole._get_connection()  # noqa: SLF001 - PynamoDB has no public way to share or reach it
-    return LedgerTable(whole, states, entries, holds, tallies, _guarded(whole))
+    return LedgerTable(whole, states, entries, holds, tallies, policies, _guarded(whole))
 
 
 def audit_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[AuditItem]:

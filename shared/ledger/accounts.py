@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.ledger.grants import Grant
+from shared.ledger.policies import Policy
 
 GENESIS_HASH: Final = "0" * 64
 SCHEMA_VERSION: Final = 1
@@ -33,7 +34,8 @@ class AccountState:
 
     `grants` is sorted in draw-down order; the sum of what remains in them is max(available, 0). `seq` and `head_hash`
     are those of the account's newest entry; the state of an account without entries has seq 0. No open hold expires
-    before `next_hold_expiry_ms`.
+    before `next_hold_expiry_ms`. `policy` is kept in an item of its own and has `policy_seq`, 0 where
+    there is none.
     """
 
     account: Account
@@ -47,6 +49,13 @@ class AccountState:
     seq: int = 0
     head_hash: str = GENESIS_HASH
     next_hold_expiry_ms: int | None = None
+    policy_seq: int = 0
+    policy: Policy | None = None
+
+    @property
+    def has_its_policy(self) -> bool:
+        """Whether `policy` is the one that belongs to this state."""
+        return self.policy_seq == (self.policy.seq if self.policy else 0)
 
     @property
     def balances(self) -> Balances:

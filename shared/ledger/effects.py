@@ -4,11 +4,12 @@ A function is given the state, the terms, what the terms name, and the time. It 
 balances and what replaces what; the reducer makes the entry and the new state of it. Amounts are microcents.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from shared.ledger.accounts import AccountState
+from shared.ledger.calendar import zone_of
 from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation
 from shared.ledger.grants import (
@@ -22,30 +23,73 @@ from shared.ledger.grants import (
     expire_due,
     withdraw,
 )
-from shared.ledger.holds import Hold, RefundTally, Restored, restore, split
+from shared.ledger.holds import NOWHERE, Hold, Origin, RefundTally, Restored, restore, split
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
+    Configure,
     Expire,
     ExtendHold,
     FundingUpdate,
     GrantCredits,
+    Operation,
     Outcome,
     PlaceHold,
     Reason,
+    RefillAllowance,
     Refund,
     ReleaseHold,
     VoidGrant,
 )
+from shared.ledger.policies import Allowance, Limit, Policy, Spending, Threshold, with_limits
+from shared.ledger.rooms import Room
 
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """What the terms of an operation name, as it stands: the hold, or the charge and what was refunded of it so far."""
+    """What the terms of an operation name, as it stands: the hold, or the charge and what was refunded of it so far.
+
+    `parent` is the parent account that pays too, and what the operation's counterpart there names. In a replay there is
+    `backing` in its place: what the entry says of the parent.
+    """
 
     hold: Hold | None = None
     charge: Entry | None = None
     tally: RefundTally | None = None
+    parent: "Position | None" = None
+    backing: "Backing | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """An account as it stands, with what an operation on it names."""
+
+    state: AccountState
+    references: References = References()
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """What the parent account said to a member's operation: how much it could pay, and whether it refused.
+
+    `hold` is the id of the hold that was placed there.
+    """
+
+    actor: str
+    room: Room
+    refusal: Reason | None = None
+    hold: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What decides an operation beside the state and its terms. `room` is the most that it may spend."""
+
+    now_ms: int
+    room: Room
+    references: References = References()
+    app: str | None = None
+    meter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +97,8 @@ class Effect:
     """Signed changes of the balances; grants, hold and tally that replace the present ones (None: unchanged).
 
     `amount` is the figure on the entry; `drawn` the grants that paid or, for what gives back, that got it back;
-    `shortfall` what was missing to the amount that was asked for.
+    `shortfall` what was missing to the amount that was asked for; `limit` what decided a refusal, where it was not the
+    account's own balance; `origin` the app and meter that what the terms name was spent through.
     """
 
     amount: int = 0
@@ -69,16 +114,22 @@ class Effect:
     outcome: Outcome = "applied"
     reason: Reason | None = None
     shortfall: int = 0
+    limit: Mapping[str, Any] | None = None
+    origin: Origin = NOWHERE
+    policy: Policy | None = None
+    overdraft_limit: int | None = None
 
 
-def charge(state: AccountState, terms: Charge, _references: References, _now_ms: int) -> Effect:
+def charge(state: AccountState, terms: Charge, case: Case) -> Effect:
+    if _is_frozen(state) and terms.if_insufficient != "overdraw":
+        return _refused("account_frozen")
     takes = terms.cost
     outcome: Outcome = "applied"
-    if terms.cost > max(state.spendable, 0):
+    if terms.cost > max(case.room.amount, 0):
         if terms.if_insufficient == "refuse":
-            return _insufficient(state, terms.cost)
+            return _insufficient(case, terms.cost)
         if terms.if_insufficient == "partial":
-            takes, outcome = max(state.spendable, 0), "partial"
+            takes, outcome = max(case.room.amount, 0), "partial"
     grants, drawn = draw_down(state.grants, takes)
     return Effect(
         amount=-takes,
@@ -91,17 +142,18 @@ def charge(state: AccountState, terms: Charge, _references: References, _now_ms:
     )
 
 
-def refund(state: AccountState, terms: Refund, references: References, now_ms: int) -> Effect:
-    charge_entry = references.charge
+def refund(state: AccountState, terms: Refund, case: Case) -> Effect:
+    charge_entry = case.references.charge
     if charge_entry is None or charge_entry.kind not in ("charge", "capture") or charge_entry.is_refused:
         return _refused("charge_not_found")
-    refunded = references.tally.refunded if references.tally else 0
+    tally = case.references.tally
+    refunded = tally.refunded if tally else 0
     left = -charge_entry.amount - refunded
     amount = left if terms.amount is None else terms.amount
     if not left or amount > left:
         return _refused("exceeds_charge")
     given_back, undrawn = _last_paid(charge_entry, refunded, amount)
-    restored = _restore(state, given_back, undrawn, now_ms)
+    restored = _restore(state, given_back, undrawn, case.now_ms)
     return Effect(
         amount=amount,
         available=amount - restored.lapsed,
@@ -110,10 +162,11 @@ def refund(state: AccountState, terms: Refund, references: References, now_ms: i
         grants=restored.grants,
         tally=RefundTally(terms.charge, refunded + amount, state.seq + 1),
         drawn=restored.returned,
+        origin=_origin_of(charge_entry),
     )
 
 
-def funding_update(state: AccountState, terms: FundingUpdate, _references: References, _now_ms: int) -> Effect:
+def funding_update(state: AccountState, terms: FundingUpdate, _case: Case) -> Effect:
     if state.funded != terms.old_amount:
         return _refused("funding_conflict")
     difference = terms.new_amount - terms.old_amount
@@ -125,8 +178,8 @@ def funding_update(state: AccountState, terms: FundingUpdate, _references: Refer
     return Effect(amount=difference, available=difference, funded=difference, grants=grants, drawn=drawn)
 
 
-def grant(state: AccountState, terms: GrantCredits, _references: References, now_ms: int) -> Effect:
-    if terms.expires_at_ms is not None and terms.expires_at_ms <= now_ms:
+def grant(state: AccountState, terms: GrantCredits, case: Case) -> Effect:
+    if terms.expires_at_ms is not None and terms.expires_at_ms <= case.now_ms:
         raise InvalidOperation("expires_at", "in the future")
     return _funded(
         state,
@@ -134,7 +187,32 @@ def grant(state: AccountState, terms: GrantCredits, _references: References, now
     )
 
 
-def void(state: AccountState, terms: VoidGrant, _references: References, _now_ms: int) -> Effect:
+def allowance(state: AccountState, terms: RefillAllowance, _case: Case) -> Effect:
+    replaced = next((each for each in state.grants if each.id == terms.replaces), None)
+    taken = replaced.remaining if replaced else 0
+    others = tuple(each for each in state.grants if each is not replaced)
+    # Credits that were there stay where they are: only what is new pays an overdraft off.
+    paid_off = min(_owed(state), terms.amount - taken)
+    refilled = Grant(
+        state.seq + 1, terms.amount, terms.amount - paid_off, terms.priority, "allowance", terms.expires_at_ms
+    )
+    added = terms.amount - taken
+    return Effect(
+        amount=added,
+        available=added,
+        funded=added,
+        grants=add_grant(others, refilled),
+        policy=_next_refill(state.policy, terms),
+    )
+
+
+def _next_refill(policy: Policy | None, terms: RefillAllowance) -> Policy | None:
+    if policy is None or policy.allowance is None:
+        return policy
+    return replace(policy, allowance=replace(policy.allowance, next_at_ms=terms.expires_at_ms))
+
+
+def void(state: AccountState, terms: VoidGrant, _case: Case) -> Effect:
     voided = next((each for each in state.grants if each.id == terms.grant), None)
     if voided is None:
         return _refused("grant_not_found")
@@ -144,11 +222,13 @@ def void(state: AccountState, terms: VoidGrant, _references: References, _now_ms
     return Effect(amount=-taken, available=-taken, funded=-taken, grants=others, drawn=drawn)
 
 
-def hold(state: AccountState, terms: PlaceHold, _references: References, now_ms: int) -> Effect:
-    spendable = max(state.spendable, 0)
+def hold(state: AccountState, terms: PlaceHold, case: Case) -> Effect:
+    if _is_frozen(state):
+        return _refused("account_frozen")
+    spendable = max(case.room.amount, 0)
     least = terms.amount if terms.minimum_amount is None else terms.minimum_amount
     if spendable < least:
-        return _insufficient(state, least)
+        return _insufficient(case, least)
     takes = min(terms.amount, spendable)
     grants, drawn = draw_down(state.grants, takes)
     seq = state.seq + 1
@@ -158,32 +238,48 @@ def hold(state: AccountState, terms: PlaceHold, _references: References, now_ms:
         held=takes,
         grants=grants,
         drawn=drawn,
-        hold=Hold(f"h{seq}", takes, 0, "open", now_ms + terms.ttl_ms, drawn, seq),
+        hold=Hold(
+            id=f"h{seq}",
+            amount=takes,
+            captured=0,
+            status="open",
+            expires_at_ms=case.now_ms + terms.ttl_ms,
+            drawn=drawn,
+            seq=seq,
+            placed_at_ms=case.now_ms,
+            app=case.app,
+            meter=case.meter,
+            parent=_at_parent(case),
+        ),
         outcome="applied" if takes == terms.amount else "partial",
         shortfall=terms.amount - takes,
     )
 
 
-def extend(state: AccountState, terms: ExtendHold, references: References, now_ms: int) -> Effect:
-    held = _open_hold(references, now_ms)
+def extend(state: AccountState, terms: ExtendHold, case: Case) -> Effect:
+    if _is_frozen(state):
+        return _refused("account_frozen")
+    held = _open_hold(case)
     if isinstance(held, Effect):
         return held
-    later_ms = max(held.expires_at_ms, now_ms + terms.ttl_ms)
+    later_ms = max(held.expires_at_ms, case.now_ms + terms.ttl_ms)
     return Effect(hold=replace(held, expires_at_ms=later_ms, seq=state.seq + 1))
 
 
-def capture(state: AccountState, terms: CaptureHold, references: References, now_ms: int) -> Effect:
-    held = _open_hold(references, now_ms)
+def capture(state: AccountState, terms: CaptureHold, case: Case) -> Effect:
+    held = _open_hold(case)
     if isinstance(held, Effect):
         return held
     amount = held.amount if terms.amount is None else terms.amount
     excess = max(amount - held.amount, 0)
     if excess and terms.overrun == "refuse":
         return _refused("exceeds_hold")
-    if excess > max(state.spendable, 0):
-        return _insufficient(state, excess)
+    if excess and _is_frozen(state):
+        return _refused("account_frozen")
+    if excess > max(case.room.amount, 0):
+        return _insufficient(case, excess)
     paid, rest = split(held.drawn, amount)
-    restored = _restore(state, rest, _undrawn_rest(held, amount), now_ms)
+    restored = _restore(state, rest, _undrawn_rest(held, amount), case.now_ms)
     grants, paid_beyond = draw_down(restored.grants, excess)
     returned = max(held.amount - amount, 0)
     return Effect(
@@ -195,20 +291,21 @@ def capture(state: AccountState, terms: CaptureHold, references: References, now
         grants=grants,
         hold=replace(held, captured=amount, status="captured", seq=state.seq + 1),
         drawn=paid + paid_beyond,
+        origin=held.origin,
     )
 
 
-def release(state: AccountState, _terms: ReleaseHold, references: References, now_ms: int) -> Effect:
-    held = _open_hold(references, now_ms)
+def release(state: AccountState, _terms: ReleaseHold, case: Case) -> Effect:
+    held = _open_hold(case)
     if isinstance(held, Effect):
         return held
-    return _returned(state, replace(held, status="released", seq=state.seq + 1), now_ms)
+    return _returned(state, replace(held, status="released", seq=state.seq + 1), case.now_ms)
 
 
-def expire(state: AccountState, terms: Expire, references: References, now_ms: int) -> Effect:
+def expire(state: AccountState, terms: Expire, case: Case) -> Effect:
     if terms.hold is not None:
-        return _expire_hold(state, references.hold, now_ms)
-    grants, drawn = expire_due(state.grants, now_ms)
+        return _expire_hold(state, case.references.hold, case.now_ms)
+    grants, drawn = expire_due(state.grants, case.now_ms)
     gone = sum(draw.amount for draw in drawn)
     return Effect(amount=-gone, available=-gone, expired=gone, grants=grants, drawn=drawn)
 
@@ -217,6 +314,51 @@ def _expire_hold(state: AccountState, held: Hold | None, now_ms: int) -> Effect:
     if held is None or not held.is_due(now_ms):
         raise InvalidOperation("hold", "open and due")
     return _returned(state, replace(held, status="expired", seq=state.seq + 1), now_ms)
+
+
+def configure(state: AccountState, terms: Configure, case: Case) -> Effect:
+    changes = _policy_changes(state, terms, case.now_ms)
+    policy = replace(state.policy or Policy(), **changes) if changes else state.policy
+    if policy is not None and terms.limits is not None:
+        policy = with_limits(policy, [Limit(**each) for each in terms.limits], case.now_ms)
+    return Effect(policy=policy, overdraft_limit=terms.overdraft_limit)
+
+
+def _policy_changes(state: AccountState, terms: Configure, now_ms: int) -> dict[str, Any]:
+    """Raises InvalidOperation for what no account can have."""
+    changes: dict[str, Any] = {"limits": ()} if terms.limits is not None and state.policy is None else {}
+    if terms.status is not None:
+        changes["status"] = terms.status
+    if terms.time_zone is not None:
+        changes["time_zone"] = _known_zone(terms.time_zone)
+    if terms.low_balance_thresholds is not None:
+        amounts = sorted(set(terms.low_balance_thresholds), reverse=True)
+        changes["thresholds"] = tuple(Threshold(amount, state.available >= amount) for amount in amounts)
+    if terms.allowance is not None:
+        changes["allowance"] = _allowance_from(state.policy, terms.allowance, now_ms)
+    if terms.parent is not None:
+        changes["parent"] = _parent_of(state, terms.parent)
+    return changes
+
+
+def _known_zone(name: str) -> str:
+    try:
+        zone_of(name)
+    except ValueError as unknown:
+        raise InvalidOperation("time_zone", "the name of an IANA time zone, such as Europe/Amsterdam") from unknown
+    return name
+
+
+def _allowance_from(policy: Policy | None, terms: Mapping[str, Any], now_ms: int) -> Allowance | None:
+    # The period that is running ends when it would have: what changes, changes with the next refill.
+    present = policy.allowance if policy else None
+    return Allowance(**terms, next_at_ms=present.next_at_ms if present else now_ms) if terms else None
+
+
+def _parent_of(state: AccountState, parent: str) -> str | None:
+    if parent == state.account.actor:
+        raise InvalidOperation("parent", "another account than the member itself")
+    return parent or None
 
 
 def _funded(state: AccountState, credited: Grant) -> Effect:
@@ -240,6 +382,7 @@ def _returned(state: AccountState, resolved: Hold, now_ms: int) -> Effect:
         grants=restored.grants,
         hold=resolved,
         drawn=restored.returned,
+        origin=resolved.origin,
     )
 
 
@@ -263,11 +406,11 @@ def _undrawn_rest(held: Hold, amount: int) -> int:
     return max(min(overdrawn, held.amount - amount), 0)
 
 
-def _open_hold(references: References, now_ms: int) -> Hold | Effect:
-    held = references.hold
+def _open_hold(case: Case) -> Hold | Effect:
+    held = case.references.hold
     if held is None:
         return _refused("hold_not_found")
-    if held.status == "open" and not held.is_due(now_ms):
+    if held.status == "open" and not held.is_due(case.now_ms):
         return held
     return _refused(_RESOLVED.get(held.status, "hold_expired"))
 
@@ -275,13 +418,58 @@ def _open_hold(references: References, now_ms: int) -> Hold | Effect:
 _RESOLVED: Final[Mapping[str, Reason]] = {"captured": "hold_captured", "released": "hold_released"}
 
 
+def refused_by_parent(backing: Backing) -> Effect:
+    """The refusal of an operation that the parent account does not go along with."""
+    return Effect(outcome="refused", reason=backing.refusal, limit={"account": backing.actor})
+
+
+def counted_by_limits(operation: Operation, effect: Effect, held: Hold | None, now_ms: int) -> Iterator[Spending]:
+    """What spending limits count.
+
+    A hold counts when it is placed. When it ends its amount is given back, and what is captured counts anew.
+    """
+    origin = effect.origin
+    if held is not None and operation.kind in {"capture", "release", "expire"}:
+        yield Spending(-held.amount, origin.at_ms, origin.app, origin.meter)
+    match operation.kind:
+        case "charge" | "hold":
+            yield Spending(-effect.amount, now_ms, operation.app, operation.meter)
+        case "capture":
+            yield Spending(-effect.amount, now_ms, origin.app, origin.meter)
+        case "refund":
+            yield Spending(-effect.amount, origin.at_ms, origin.app, origin.meter)
+        case _:
+            return
+
+
+def _origin_of(charge_entry: Entry) -> Origin:
+    named = charge_entry.origin or {}
+    app, meter = charge_entry.app or named.get("app"), charge_entry.meter or named.get("meter")
+    return Origin(app, meter, charge_entry.at_ms)
+
+
+def _at_parent(case: Case) -> tuple[str, str] | None:
+    backing = case.references.backing
+    return None if backing is None or backing.hold is None else (backing.actor, backing.hold)
+
+
 def _owed(state: AccountState) -> int:
     return max(-state.available, 0)
 
 
-def _insufficient(state: AccountState, required: int) -> Effect:
-    return _refused("insufficient_credits", shortfall=required - state.spendable)
+def _is_frozen(state: AccountState) -> bool:
+    return state.policy is not None and state.policy.status == "frozen"
 
 
-def _refused(reason: Reason, shortfall: int = 0) -> Effect:
-    return Effect(outcome="refused", reason=reason, shortfall=shortfall)
+def _insufficient(case: Case, required: int) -> Effect:
+    room = case.room
+    return Effect(
+        outcome="refused",
+        reason="insufficient_credits" if room.limit is None else "limit_exceeded",
+        shortfall=required - room.amount,
+        limit=room.decided_by,
+    )
+
+
+def _refused(reason: Reason) -> Effect:
+    return Effect(outcome="refused", reason=reason)

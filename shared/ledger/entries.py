@@ -24,8 +24,12 @@ class Entry:
     """One row. Amounts in microcents, `amount` signed (a charge is negative), times in epoch milliseconds.
 
     `shortfall` is what was missing: to a refused charge, or of the cost of a partial one. `hold` is what the entry made
-    of a hold (id, amount, captured, status, expires_at_ms), in the record only where there is one. `hash` covers every
-    other field, `prev_hash` included, which chains the entries of an account.
+    of a hold (id, amount, captured, status, expires_at_ms). `hash` covers every other field, `prev_hash` included,
+    which chains the entries of an account.
+
+    In the record only where there is something to say: `hold`; `alerts`, the low-balance thresholds that it fell below;
+    `limit`, what decided a refusal other than the account's own balance; `origin`, the app and meter of the hold or
+    charge that it names; `parent`, what a parent account said to it; `member`, whose operation a parent's entry is.
     """
 
     account: Account
@@ -50,6 +54,11 @@ class Entry:
     prev_hash: str
     hash: str
     hold: Mapping[str, Any] | None = None
+    alerts: tuple[int, ...] = ()
+    limit: Mapping[str, Any] | None = None
+    member: str | None = None
+    origin: Mapping[str, Any] | None = None
+    parent: Mapping[str, Any] | None = None
     _record: str | None = field(init=False, default=None, repr=False, compare=False)
     """Remembered by `record`; a copy with other values starts without."""
 
@@ -82,6 +91,7 @@ def operation_of(entry: Entry) -> Operation:
         app=entry.app,
         meter=entry.meter,
         metadata=entry.metadata,
+        member=entry.member,
     )
 
 
@@ -123,7 +133,33 @@ def public_entry(entry: Entry) -> dict[str, Any]:
         "reason": entry.reason or entry.parameters.get("note"),
         "hash": entry.hash,
     }
-    return shown if entry.hold is None else shown | {"hold": public_hold(entry.account, entry.hold)}
+    return shown | _public_details(entry)
+
+
+def _public_details(entry: Entry) -> dict[str, Any]:
+    """What only some entries have."""
+    details: dict[str, Any] = {}
+    if entry.hold is not None:
+        details["hold"] = public_hold(entry.account, entry.hold)
+    if entry.alerts:
+        details["low_balance"] = [to_millicents(amount) for amount in entry.alerts]
+    if entry.limit is not None:
+        details["limit"] = public_limit(entry.limit)
+    if entry.member is not None:
+        details["member"] = entry.member
+    if entry.parent is not None:
+        details["parent"] = entry.parent["actor"]
+    if "rate_card" in entry.parameters:
+        details |= {"usage": entry.parameters["usage"], "rate_card": entry.parameters["rate_card"]}
+    return details
+
+
+def public_limit(limit: Mapping[str, Any]) -> dict[str, Any]:
+    """`limit` of an answer: the spending limit, or the parent account, that decided."""
+    resets_at_ms = limit.get("resets_at_ms")
+    amounts = {name: to_millicents(limit[name]) for name in ("amount", "used") if name in limit}
+    shown = {name: value for name, value in limit.items() if name != "resets_at_ms"} | amounts
+    return shown if "window" not in limit else shown | {"resets_at": resets_at_ms and rfc3339(resets_at_ms)}
 
 
 def public_hold(account: Account, summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,6 +210,11 @@ def entry_from_record(record: str, digest: str) -> Entry:
         prev_hash=fields["prev_hash"],
         hash=digest,
         hold=fields.get("hold"),
+        alerts=tuple(fields.get("alerts", ())),
+        limit=fields.get("limit"),
+        member=fields.get("member"),
+        origin=fields.get("origin"),
+        parent=fields.get("parent"),
     )
 
 
@@ -199,13 +240,14 @@ def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:
     # publishes, audits or verifies an entry needs. `text` spells a string.
     account = entry.account
     return (
-        f'{{"actor":{text(account.actor)},"after":{_balances_text(entry.after)},"amount":{entry.amount},'
+        f'{{"actor":{text(account.actor)},"after":{_balances_text(entry.after)},{_alerts_text(entry)}"amount":{entry.amount},'
         f'"app":{_text(entry.app)},"at_ms":{entry.at_ms},"before":{_balances_text(entry.before)},'
         f'"by":{text(entry.by)},"correlation_id":{text(entry.correlation_id)},'
-        f'"drawn":[{",".join(map(_draw_text, entry.drawn))}],{_hold_text(entry)}"key":{text(entry.key)},'
-        f'"kind":{text(entry.kind)},'
-        f'"metadata":{_text(entry.metadata)},"meter":{_text(entry.meter)},"outcome":{text(entry.outcome)},'
-        f'"parameters":{canonical_json(entry.parameters)},"prev_hash":{text(entry.prev_hash)},'
+        f'"drawn":[{",".join(map(_draw_text, entry.drawn))}],{_optional("hold", entry.hold)}"key":{text(entry.key)},'
+        f'"kind":{text(entry.kind)},{_optional("limit", entry.limit)}{_optional("member", entry.member)}'
+        f'"metadata":{_text(entry.metadata)},"meter":{_text(entry.meter)},{_optional("origin", entry.origin)}'
+        f'"outcome":{text(entry.outcome)},"parameters":{canonical_json(entry.parameters)},'
+        f'{_optional("parent", entry.parent)}"prev_hash":{text(entry.prev_hash)},'
         f'"reason":{_text(entry.reason)},"request_hash":{text(entry.request_hash)},"schema":{SCHEMA_VERSION},'
         f'"seq":{entry.seq},"shortfall":{entry.shortfall},"tenant":{text(account.tenant)}}}'
     )
@@ -221,8 +263,12 @@ def _balances_text(of: Balances) -> str:
     return f'{{"available":{of.available},"funded":{of.funded},"held":{of.held},"spent":{of.spent}}}'
 
 
-def _hold_text(entry: Entry) -> str:
-    return "" if entry.hold is None else f'"hold":{canonical_json(entry.hold)},'
+def _optional(name: str, value: object) -> str:
+    return "" if value is None else f'"{name}":{canonical_json(value)},'
+
+
+def _alerts_text(entry: Entry) -> str:
+    return f'"alerts":{canonical_json(entry.alerts)},' if entry.alerts else ""
 
 
 def _draw_text(draw: Draw) -> str:

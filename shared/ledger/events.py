@@ -6,18 +6,22 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from shared.ledger.accounts import Account
+from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry, public_entry, record_of
 from shared.ledger.times import rfc3339
 
 SOURCE: Final = "millicent"
 VERSION: Final = 1
 CHECK_DETAIL_TYPE: Final = "credit.check-available"
+LOW_BALANCE_DETAIL_TYPE: Final = "credit.low-balance"
 
 DETAIL_TYPES: Final[Mapping[str, str]] = {
     "charge": "credit.record-cost",
     "funding_update": "credit.funding-update",
     "grant": "credit.funding-update",
     "void": "credit.funding-update",
+    "allowance": "credit.funding-update",
+    "configure": "credit.configure",
     "hold": "credit.hold",
     "extend": "credit.hold",
     "capture": "credit.capture",
@@ -37,22 +41,35 @@ class Event:
     detail: Mapping[str, Any]
 
 
+def entry_events(entry: Entry) -> tuple[Event, ...]:
+    """Every event of an entry: its own, and one for each low-balance threshold that it fell below."""
+    return entry_event(entry), *(_low_balance_event(entry, threshold) for threshold in entry.alerts)
+
+
 def entry_event(entry: Entry) -> Event:
     """The event of an entry. `data` is the public entry, with `record`: the exact text that the entry's hash covers."""
-    account, data = entry.account, public_entry(entry)
-    return Event(
-        detail_type=DETAIL_TYPES[entry.kind],
-        detail={
-            "version": VERSION,
-            "event_id": entry_event_id(entry),
-            "tenant": account.tenant,
-            "actor": account.actor,
-            "seq": entry.seq,
-            "occurred_at": data["at"],
-            "correlation_id": entry.correlation_id,
-            "data": {**data, "record": record_of(entry)},
-        },
-    )
+    data = {**public_entry(entry), "record": record_of(entry)}
+    return Event(DETAIL_TYPES[entry.kind], _detail(entry, entry_event_id(entry), data))
+
+
+def _low_balance_event(entry: Entry, threshold: int) -> Event:
+    event_id = _event_id(entry.account, f"entry/{entry.seq}/low-balance/{threshold}")
+    data = {"threshold": to_millicents(threshold), **public_entry(entry)}
+    return Event(LOW_BALANCE_DETAIL_TYPE, _detail(entry, event_id, data))
+
+
+def _detail(entry: Entry, event_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    account = entry.account
+    return {
+        "version": VERSION,
+        "event_id": event_id,
+        "tenant": account.tenant,
+        "actor": account.actor,
+        "seq": entry.seq,
+        "occurred_at": rfc3339(entry.at_ms),
+        "correlation_id": entry.correlation_id,
+        "data": data,
+    }
 
 
 def entry_event_id(entry: Entry) -> str:

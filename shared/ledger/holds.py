@@ -16,8 +16,28 @@ DEFAULT_TTL_S: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Through which app, on which meter and when something was spent that is now given back or captured."""
+
+    app: str | None = None
+    meter: str | None = None
+    at_ms: int = 0
+
+    @property
+    def named(self) -> dict[str, str | None] | None:
+        """What an entry says of it; None where there is neither app nor meter."""
+        return {"app": self.app, "meter": self.meter} if self.app or self.meter else None
+
+
+NOWHERE: Final = Origin()
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
-    """`amount` microcents set aside until `expires_at_ms`, exclusive. `seq`: of the entry that last changed it."""
+    """`amount` microcents set aside until `expires_at_ms`, exclusive. `seq`: of the entry that last changed it.
+
+    `parent` is the actor of the parent account that holds as much, and the id of its hold.
+    """
 
     id: str
     amount: int
@@ -26,6 +46,14 @@ class Hold:
     expires_at_ms: int
     drawn: tuple[Draw, ...]
     seq: int
+    placed_at_ms: int = 0
+    app: str | None = None
+    meter: str | None = None
+    parent: tuple[str, str] | None = None
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.app, self.meter, self.placed_at_ms)
 
     @property
     def summary(self) -> dict[str, int | str]:

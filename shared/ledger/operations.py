@@ -3,22 +3,36 @@
 Each kind has its terms: the content that decides its effect. Amounts are microcents, times epoch milliseconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, TypeAlias, get_args
 
 from shared.ledger.accounts import Account
 from shared.ledger.canonical import canonical_json, sha256_hex
 from shared.ledger.grants import DEFAULT_PRIORITY, Category
+from shared.ledger.policies import Status
 
 IfInsufficient: TypeAlias = Literal["refuse", "overdraw", "partial"]
 Overrun: TypeAlias = Literal["refuse", "charge"]
 Kind: TypeAlias = Literal[
-    "charge", "funding_update", "grant", "void", "hold", "extend", "capture", "release", "refund", "expire"
+    "charge",
+    "funding_update",
+    "grant",
+    "void",
+    "allowance",
+    "hold",
+    "extend",
+    "capture",
+    "release",
+    "refund",
+    "expire",
+    "configure",
 ]
 Outcome: TypeAlias = Literal["applied", "partial", "refused"]
 Reason: TypeAlias = Literal[
     "insufficient_credits",
+    "limit_exceeded",
+    "account_frozen",
     "funding_conflict",
     "would_overdraw",
     "too_many_grants",
@@ -85,6 +99,20 @@ class VoidGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class RefillAllowance:
+    """Lets the allowance hold `amount` until `expires_at_ms`, in the place of the grant that held it until now.
+
+    Only the ledger asks for it.
+    """
+
+    kind: ClassVar[Kind] = "allowance"
+    amount: int
+    priority: int
+    expires_at_ms: int
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceHold:
     """Sets `amount` aside for `ttl_ms`; with a `minimum_amount`, what is there down to that minimum."""
 
@@ -146,17 +174,37 @@ class Expire:
     hold: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Changes what governs the account; what is None stays as it is.
+
+    `limits` are mappings of amount, window, app and meter. `allowance` has amount, interval, priority, rollover_minimum
+    and rollover_maximum, and ends the present one where it is empty; so does an empty `parent`.
+    """
+
+    kind: ClassVar[Kind] = "configure"
+    overdraft_limit: int | None = None
+    low_balance_thresholds: Sequence[int] | None = None
+    time_zone: str | None = None
+    status: Status | None = None
+    limits: Sequence[Mapping[str, Any]] | None = None
+    allowance: Mapping[str, Any] | None = None
+    parent: str | None = None
+
+
 Terms: TypeAlias = (
     Charge
     | FundingUpdate
     | GrantCredits
     | VoidGrant
+    | RefillAllowance
     | PlaceHold
     | ExtendHold
     | CaptureHold
     | ReleaseHold
     | Refund
     | Expire
+    | Configure
 )
 
 _PRICED: Final = frozenset({"cost", "amount", "rate_card"})
@@ -179,6 +227,8 @@ class Operation:
     app: str | None = None
     meter: str | None = None
     metadata: Mapping[str, Any] | None = None
+    member: str | None = None
+    """The actor of the member whose operation this one of a parent account goes with."""
 
     @property
     def kind(self) -> Kind:

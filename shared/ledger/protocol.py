@@ -23,8 +23,8 @@ An operation that falls short while an expired hold still keeps credits back fir
 transaction of its own, and is then applied again: a hold that is over can never block a payer.
 """
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account, AccountState
@@ -38,7 +38,7 @@ from shared.ledger.errors import (
     LedgerUnavailable,
 )
 from shared.ledger.holds import Hold, RefundTally
-from shared.ledger.operations import Operation, Terms, names_nothing
+from shared.ledger.operations import Expire, Operation, Terms, names_nothing
 from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, expire_hold
 
 FIRST_PAUSE_MS: Final = 10
@@ -49,7 +49,10 @@ MAX_BATCH: Final = 90
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The state must be read before what the terms name: the commit's condition on the state then covers both."""
+    """The state must be read before what the terms name: the commit's condition on the state then covers both.
+
+    `parents.positions` says what else has to be read where a parent account pays too.
+    """
 
     account: Account
     terms: Terms
@@ -169,47 +172,63 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
         except InvalidOperation as invalid:
             return (yield from _recorded_earlier(operation, invalid, patience))
         if _may_fall_short_for_a_due_hold(change, now_ms) and not patience.has_swept:
-            state = yield from _return_due_holds(state, operation, now_ms, patience)
-            if not names_nothing(operation.terms):
+            state = yield from _return_due_holds(change, operation, now_ms, patience)
+            if references != NOTHING_NAMED:
                 state, references = yield from _read(operation, patience)
             continue
         turned_down = yield from _commit(change, patience)
+        written = change.entry_under(operation.key)
         if turned_down is None:
-            return Recorded(change.entries[-1], replayed=False)
+            return Recorded(written, replayed=False)
         if (entry := _entry_under(operation.key, turned_down)) is not None:
-            return _answer_again(operation, entry, change.entries[-1])
+            return _answer_again(operation, entry, written)
         yield from patience.pause()
-        if _has_unguarded_references(change, operation):
+        moved = _with_policy(turned_down.state or state, state)
+        if moved is None or _has_unguarded_references(change, operation):
             state, references = yield from _read(operation, patience)
         else:
-            state, references = _moved_on(state, references, turned_down)
+            state, references = moved, _moved_references(references, turned_down)
 
 
 def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str, Recorded | LedgerError]]:
     """Records charges of one account, all in one transaction, and answers each under its key.
 
     Each stands on its own feet: one that was recorded before is answered again and the others go on without it. Those
-    that could not be recorded in time have LedgerThrottled or LedgerUnavailable for an answer. At most MAX_BATCH.
+    that could not be recorded in time have LedgerThrottled or LedgerUnavailable for an answer. At most MAX_BATCH. Where
+    a parent account pays too, each is a transaction of its own.
     """
     pending = {operation.key: operation for operation in operations}
     answers: dict[str, Recorded | LedgerError] = {}
     patience = _Patience()
     try:
-        state, _ = yield from _read(operations[0], patience)
+        state, references = yield from _read(operations[0], patience)
         while pending:
+            if references.parent is not None:
+                return answers | (yield from _record_each(pending.values(), now_ms))
             change = apply_batch(state, pending.values(), now_ms)
             if _may_fall_short_for_a_due_hold(change, now_ms) and not patience.has_swept:
-                state = yield from _return_due_holds(state, operations[0], now_ms, patience)
+                state = yield from _return_due_holds(change, operations[0], now_ms, patience)
                 continue
             turned_down = yield from _commit(change, patience)
             settled = _settled(pending, change, turned_down)
             answers |= settled
             pending = {key: operation for key, operation in pending.items() if key not in settled}
             if turned_down is not None and pending:
-                state = turned_down.state or state
                 yield from patience.pause()
+                moved = _with_policy(turned_down.state or state, state)
+                state, references = (moved, references) if moved else (yield from _read(operations[0], patience))
     except (LedgerThrottled, LedgerUnavailable) as error:
         return answers | dict.fromkeys(pending, error)
+    return answers
+
+
+def _record_each(operations: Iterable[Operation], now_ms: int) -> Steps[dict[str, Recorded | LedgerError]]:
+    answers: dict[str, Recorded | LedgerError] = {}
+    for operation in operations:
+        try:
+            answers[operation.key] = yield from record(operation, now_ms)
+        except LedgerError as error:
+            answers[operation.key] = error
     return answers
 
 
@@ -242,28 +261,57 @@ def _read(operation: Operation, patience: "_Patience") -> Steps[tuple[AccountSta
 def _has_unguarded_references(change: Change, operation: Operation) -> bool:
     # A refusal leaves the hold or tally as it is, so no condition guards it and nothing of it comes back: what was
     # refused on account of a hold may by now be right, because somebody extended it.
+    # And what moved in a parent account does not come back either.
+    if change.references.parent is not None:
+        return True
     return not names_nothing(operation.terms) and change.hold is None and change.tally is None
 
 
-def _moved_on(state: AccountState, references: References, turned_down: TurnedDown) -> tuple[AccountState, References]:
+def _with_policy(moved: AccountState, seen: AccountState) -> AccountState | None:
+    """The state that came back, with the policy that belongs to it; None where that has to be read."""
+    if moved.has_its_policy:
+        return moved
+    policy = seen.policy
+    return replace(moved, policy=policy) if policy is not None and policy.seq == moved.policy_seq else None
+
+
+def _moved_references(references: References, turned_down: TurnedDown) -> References:
     # What did not come back is as it was seen: it was under a condition of its own. A hold that came back to one who
     # places a new one is another's, which took the id; the next attempt makes one of another id.
     hold = None if references.hold is None else turned_down.hold or references.hold
-    moved = References(hold, references.charge, turned_down.tally or references.tally)
-    return turned_down.state or state, moved
+    return References(hold, references.charge, turned_down.tally or references.tally)
 
 
 def _may_fall_short_for_a_due_hold(change: Change, now_ms: int) -> bool:
-    bound_ms = change.seen.next_hold_expiry_ms
     falls_short = any(entry.shortfall for entry in change.entries)
-    return falls_short and bound_ms is not None and bound_ms <= now_ms
+    return falls_short and any(_may_hold_what_is_due(state, now_ms) for state in _payers(change))
 
 
-def _return_due_holds(
+def _payers(change: Change) -> Iterator[AccountState]:
+    yield change.seen
+    if change.references.parent is not None:
+        yield change.references.parent.state
+
+
+def _may_hold_what_is_due(state: AccountState, now_ms: int) -> bool:
+    bound_ms = state.next_hold_expiry_ms
+    return bound_ms is not None and bound_ms <= now_ms
+
+
+def _return_due_holds(change: Change, operation: Operation, now_ms: int, patience: "_Patience") -> Steps[AccountState]:
+    """Returns what is due of every account that pays. Gives the state of the operation's own after that."""
+    patience.has_swept = True
+    states = {state.account: state for state in _payers(change)}
+    for account, state in states.items():
+        if _may_hold_what_is_due(state, now_ms):
+            states[account] = yield from _return_due_holds_of(state, operation, now_ms, patience)
+    return states[operation.account]
+
+
+def _return_due_holds_of(
     state: AccountState, operation: Operation, now_ms: int, patience: "_Patience"
 ) -> Steps[AccountState]:
-    patience.has_swept = True
-    for due in (yield from _due_holds(operation.account, now_ms, patience)):
+    for due in (yield from _due_holds(state.account, now_ms, patience)):
         state = yield from _return_hold(state, due, operation, now_ms, patience)
     return state
 
@@ -285,11 +333,22 @@ def _return_hold(
         turned_down = yield from _commit(change, patience)
         if turned_down is None:
             return change.state
-        state, due = turned_down.state or state, turned_down.hold or due
+        due = turned_down.hold or due
+        moved = _with_policy(turned_down.state or state, state)
+        state = moved or (yield from _read_state(state.account, patience))
         if _entry_under(change.entries[-1].key, turned_down) is not None:
             return state
         yield from patience.pause()
     return state
+
+
+def _read_state(account: Account, patience: "_Patience") -> Steps[AccountState]:
+    while True:
+        match (yield from patience.send(Read(account, Expire()))):
+            case Found(AccountState() as state):
+                return state
+            case _:
+                yield from patience.pause()
 
 
 def _commit(change: Change, patience: "_Patience") -> Steps[TurnedDown | None]:

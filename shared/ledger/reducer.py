@@ -6,37 +6,45 @@ and every check that replays history call this same function.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
 from shared.ledger import effects
 from shared.ledger.accounts import Account, AccountState, Balances
-from shared.ledger.effects import Effect, References
+from shared.ledger.effects import Backing, Case, Effect, References
 from shared.ledger.entries import Entry, operation_of, sealed
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import (
     SYSTEM_CALLER,
+    Configure,
     Expire,
     Kind,
     Operation,
-    Terms,
+    RefillAllowance,
     named_charge,
     named_hold,
     parameters_of,
 )
+from shared.ledger.parents import backing_from, backing_of, counterpart_of, recorded_backing, refused_by
+from shared.ledger.policies import Policy, fired
+from shared.ledger.rooms import Room, room_of, tightest
 
 NOTHING_NAMED: Final = References()
 
-_EFFECTS: Final[Mapping[Kind, Callable[[AccountState, Any, References, int], Effect]]] = {
+_Value = TypeVar("_Value")
+
+_EFFECTS: Final[Mapping[Kind, Callable[[AccountState, Any, Case], Effect]]] = {
     "charge": effects.charge,
     "funding_update": effects.funding_update,
     "grant": effects.grant,
     "void": effects.void,
+    "allowance": effects.allowance,
     "hold": effects.hold,
     "extend": effects.extend,
     "capture": effects.capture,
     "release": effects.release,
     "refund": effects.refund,
     "expire": effects.expire,
+    "configure": effects.configure,
 }
 
 
@@ -44,7 +52,8 @@ _EFFECTS: Final[Mapping[Kind, Callable[[AccountState, Any, References, int], Eff
 class Change:
     """What one transaction writes: the entries, and what replaces the state, hold and tally they were computed from.
 
-    `hold` and `tally` are None where the operation leaves them as they are.
+    `hold` and `tally` are None where the operation leaves them as they are. `parent` is what the same transaction
+    writes to the parent account, where that pays too.
     """
 
     seen: AccountState
@@ -53,25 +62,39 @@ class Change:
     entries: tuple[Entry, ...]
     hold: Hold | None = None
     tally: RefundTally | None = None
+    parent: "Change | None" = None
+
+    def entry_under(self, key: str) -> Entry:
+        return next(entry for entry in self.entries if entry.key == key)
+
+
+class _Result(NamedTuple):
+    effect: Effect
+    balances: Balances
+    policy: Policy | None
 
 
 def apply(state: AccountState, operation: Operation, now_ms: int, references: References = NOTHING_NAMED) -> Change:
     """The change that records `operation` on `state` at `now_ms`. `references` is what its terms name.
 
-    Grants that are due expire first, with an entry of their own in the same change. A refusal is an entry too. Raises
-    InvalidOperation for content that no state could accept; nothing is to be written then.
+    What is due by then (a refill of the allowance, expired grants) comes first, with entries of its own in the same
+    change. A refusal is an entry too. Raises InvalidOperation for content that no state could accept; nothing is to be
+    written then.
     """
-    after: AccountState = state
-    entries: tuple[Entry, ...] = ()
-    if _is_expiry_due(state, now_ms):
-        after, expiry, _ = step(state, _expiry(state, operation), now_ms)
-        entries = (expiry,)
-    after, entry, effect = step(after, operation, now_ms, references)
-    return Change(state, references, after, (*entries, entry), effect.hold, effect.tally)
+    present, entries = _brought_up(state, operation, now_ms)
+    counterpart: Change | None = None
+    if references.parent is not None:
+        references, counterpart = _with_parent(present, operation, now_ms, references)
+    after, entry, effect = step(present, operation, now_ms, references)
+    change = Change(state, references, after, (*entries, entry), effect.hold, effect.tally, counterpart)
+    return _with_first_refill(change, operation, now_ms) if isinstance(operation.terms, Configure) else change
 
 
 def apply_batch(state: AccountState, operations: Iterable[Operation], now_ms: int) -> Change:
-    """One change that records several charges of one account, each on what the ones before it left."""
+    """One change that records several charges of one account, each on what the ones before it left.
+
+    Not for a member of a parent account: each of its charges is a transaction with the parent.
+    """
     first, *others = operations
     change = apply(state, first, now_ms)
     after, entries = change.state, list(change.entries)
@@ -85,24 +108,31 @@ def step(
     state: AccountState, operation: Operation, now_ms: int, references: References = NOTHING_NAMED
 ) -> tuple[AccountState, Entry, Effect]:
     """One operation, one entry, the next seq."""
-    effect = _EFFECTS[operation.kind](state, operation.terms, references, now_ms)
-    after = _balances_after(state, effect)
-    entry = _entry(state, operation, effect, after, now_ms)
-    return _state_after(state, effect, after, entry), entry, effect
+    effect = _effect_of(state, operation, now_ms, references)
+    balances = _balances_after(state, effect)
+    result = _Result(effect, balances, _policy_after(state, operation, effect, balances, references.hold, now_ms))
+    entry = _entry(state, operation, result, references.backing, now_ms)
+    return _state_after(state, result, entry), entry, effect
 
 
 def expire_hold(state: AccountState, due: Hold, cause: Operation, now_ms: int) -> Change:
     """The change that returns a hold that is due, on behalf of `cause`, which needs what it holds."""
-    operation = _by_the_ledger(state.account, f"~expire-{due.id}", Expire(due.id), cause)
+    operation = _by_the_ledger(state, "expire", Expire(due.id), cause)
     return apply(state, operation, now_ms, References(hold=due))
 
 
 def as_of(state: AccountState, now_ms: int) -> AccountState:
-    """The state as a reader at `now_ms` must see it: without grants that expired, although no entry says so yet."""
-    if not _is_expiry_due(state, now_ms):
-        return state
-    effect = effects.expire(state, Expire(), NOTHING_NAMED, now_ms)
-    return replace(state, available=state.available + effect.available, grants=effect.grants or ())
+    """The state as a reader at `now_ms` must see it: with what is due, although no entry says so yet."""
+    if (refill := _due_refill(state, now_ms)) is not None:
+        state = _seen_with(state, effects.allowance(state, refill, _system_case(now_ms)))
+    if _is_expiry_due(state, now_ms):
+        state = _seen_with(state, effects.expire(state, Expire(), _system_case(now_ms)))
+    return state
+
+
+def returned_as_of(state: AccountState, due: Hold, now_ms: int) -> AccountState:
+    """The state as a reader must see it once `due`, a hold that has expired, is returned."""
+    return _seen_with(state, effects.expire(state, Expire(due.id), _system_case(now_ms, References(hold=due))))
 
 
 class Replay:
@@ -120,7 +150,7 @@ class Replay:
     def step(self, entry: Entry) -> Entry:
         """The entry that the ledger writes for the operation that `entry` records. Raises as `apply` does."""
         operation = operation_of(entry)
-        self.state, expected, effect = step(self.state, operation, entry.at_ms, self._references_of(operation.terms))
+        self.state, expected, effect = step(self.state, operation, entry.at_ms, self._references_of(entry))
         self._entries[expected.key] = expected
         if effect.hold is not None:
             self.holds[effect.hold.id] = effect.hold
@@ -128,12 +158,13 @@ class Replay:
             self._tallies[effect.tally.charge_key] = effect.tally
         return expected
 
-    def _references_of(self, terms: Terms) -> References:
-        hold_id, charge_key = named_hold(terms), named_charge(terms)
+    def _references_of(self, entry: Entry) -> References:
+        hold_id, charge_key = named_hold(entry.terms), named_charge(entry.terms)
         return References(
             hold=self.holds.get(hold_id) if hold_id else None,
             charge=self._entries.get(charge_key) if charge_key else None,
             tally=self._tallies.get(charge_key) if charge_key else None,
+            backing=backing_from(entry.parent),
         )
 
 
@@ -147,18 +178,106 @@ def replay(account: Account, entries: Iterable[Entry]) -> AccountState:
     return history.state
 
 
+def _brought_up(state: AccountState, cause: Operation, now_ms: int) -> tuple[AccountState, tuple[Entry, ...]]:
+    """The state at `now_ms`, with the entries of what has become due since the last."""
+    entries: list[Entry] = []
+    if (refill := _due_refill(state, now_ms)) is not None:
+        state, entry, _ = step(state, _by_the_ledger(state, "allowance", refill, cause), now_ms)
+        entries.append(entry)
+    if _is_expiry_due(state, now_ms):
+        state, entry, _ = step(state, _by_the_ledger(state, "expire", Expire(), cause), now_ms)
+        entries.append(entry)
+    return state, tuple(entries)
+
+
 def _is_expiry_due(state: AccountState, now_ms: int) -> bool:
     next_expiry_ms = state.next_expiry_ms
     return next_expiry_ms is not None and next_expiry_ms <= now_ms
 
 
-def _expiry(state: AccountState, cause: Operation) -> Operation:
-    return _by_the_ledger(state.account, f"~expire-{state.seq + 1}", Expire(), cause)
+def _due_refill(state: AccountState, now_ms: int) -> RefillAllowance | None:
+    allowance = state.policy.allowance if state.policy else None
+    if allowance is None or state.policy is None or not allowance.is_due(now_ms):
+        return None
+    running = next(
+        (
+            grant
+            for grant in state.grants
+            if grant.category == "allowance" and grant.expires_at_ms == allowance.next_at_ms
+        ),
+        None,
+    )
+    amount, next_at_ms = allowance.refilled(running.remaining if running else 0, now_ms, state.policy.time_zone)
+    return RefillAllowance(amount, allowance.priority, next_at_ms, running.id if running else None)
 
 
-def _by_the_ledger(account: Account, key: str, terms: Expire, cause: Operation) -> Operation:
+def _with_first_refill(change: Change, cause: Operation, now_ms: int) -> Change:
+    # An allowance begins with the entry that sets it.
+    state, entries = _brought_up(change.state, cause, now_ms)
+    return replace(change, state=state, entries=(*change.entries, *entries))
+
+
+def _with_parent(
+    state: AccountState, operation: Operation, now_ms: int, references: References
+) -> tuple[References, Change | None]:
+    """What the parent says to the operation, and what it writes: nothing where member or parent refuse."""
+    position = references.parent
+    if position is None:
+        raise ValueError("there is no parent")
+    parent, entries = _brought_up(position.state, operation, now_ms)
+    backing = backing_of(parent, *_spent_through(operation, references), now_ms)
+    backed = replace(references, backing=backing)
+    effect = _effect_of(state, operation, now_ms, backed)
+    if effect.outcome == "refused":
+        return backed, None
+    counterpart = counterpart_of(operation, effect, parent.account, references)
+    after, entry, parent_effect = step(parent, counterpart, now_ms, position.references)
+    backing = replace(backing, **refused_by(counterpart, entry, parent_effect))
+    change = Change(
+        position.state, position.references, after, (*entries, entry), parent_effect.hold, parent_effect.tally
+    )
+    return replace(references, backing=backing), None if entry.is_refused else change
+
+
+def _by_the_ledger(state: AccountState, key: str, terms: Expire | RefillAllowance, cause: Operation) -> Operation:
     # No caller can make such a key: "~" is not in the alphabet of keys.
-    return Operation(account, key, terms, by=SYSTEM_CALLER, correlation_id=cause.correlation_id)
+    key = f"~{key}-{terms.hold if isinstance(terms, Expire) and terms.hold else state.seq + 1}"
+    return Operation(state.account, key, terms, by=SYSTEM_CALLER, correlation_id=cause.correlation_id)
+
+
+def _effect_of(state: AccountState, operation: Operation, now_ms: int, references: References) -> Effect:
+    if (backing := references.backing) is not None and backing.refusal is not None:
+        return effects.refused_by_parent(backing)
+    return _EFFECTS[operation.kind](state, operation.terms, _case(state, operation, now_ms, references))
+
+
+def _case(state: AccountState, operation: Operation, now_ms: int, references: References) -> Case:
+    app, meter = _spent_through(operation, references)
+    room = room_of(state, app, meter, now_ms)
+    if references.backing is not None:
+        room = tightest(room, references.backing.room)
+    return Case(now_ms, room, references, app, meter)
+
+
+def _spent_through(operation: Operation, references: References) -> tuple[str | None, str | None]:
+    held = references.hold
+    return (operation.app, operation.meter) if held is None else (held.app, held.meter)
+
+
+def _system_case(now_ms: int, references: References = NOTHING_NAMED) -> Case:
+    # What becomes due spends nothing.
+    return Case(now_ms, Room(0), references)
+
+
+def _seen_with(state: AccountState, effect: Effect) -> AccountState:
+    return replace(
+        state,
+        available=state.available + effect.available,
+        held=state.held + effect.held,
+        funded=state.funded + effect.funded,
+        grants=state.grants if effect.grants is None else effect.grants,
+        policy=effect.policy or state.policy,
+    )
 
 
 def _balances_after(state: AccountState, effect: Effect) -> Balances:
@@ -170,7 +289,19 @@ def _balances_after(state: AccountState, effect: Effect) -> Balances:
     )
 
 
-def _entry(state: AccountState, operation: Operation, effect: Effect, after: Balances, now_ms: int) -> Entry:
+def _policy_after(
+    state: AccountState, operation: Operation, effect: Effect, after: Balances, held: Hold | None, now_ms: int
+) -> Policy | None:
+    policy = effect.policy or state.policy
+    if policy is None or effect.outcome == "refused":
+        return policy
+    for counted in effects.counted_by_limits(operation, effect, held, now_ms):
+        policy = policy.counting(counted, now_ms)
+    return policy.crossing(after.available, is_funding=effect.funded > 0)
+
+
+def _entry(state: AccountState, operation: Operation, result: _Result, backing: Backing | None, now_ms: int) -> Entry:
+    effect = result.effect
     unsealed = Entry(
         account=state.account,
         key=operation.key,
@@ -182,7 +313,7 @@ def _entry(state: AccountState, operation: Operation, effect: Effect, after: Bal
         reason=effect.reason,
         shortfall=effect.shortfall,
         before=state.balances,
-        after=after,
+        after=result.balances,
         drawn=effect.drawn,
         by=operation.by,
         app=operation.app,
@@ -194,11 +325,23 @@ def _entry(state: AccountState, operation: Operation, effect: Effect, after: Bal
         prev_hash=state.head_hash,
         hash="",
         hold=None if effect.hold is None else effect.hold.summary,
+        alerts=_alerts(effect.policy or state.policy, result.policy),
+        limit=effect.limit,
+        member=operation.member,
+        origin=effect.origin.named,
+        parent=recorded_backing(backing),
     )
     return sealed(unsealed)
 
 
-def _state_after(state: AccountState, effect: Effect, after: Balances, entry: Entry) -> AccountState:
+def _alerts(before: Policy | None, after: Policy | None) -> tuple[int, ...]:
+    return () if before is after or before is None or after is None else fired(before, after)
+
+
+def _state_after(state: AccountState, result: _Result, entry: Entry) -> AccountState:
+    effect, after, policy = result
+    if policy is not None and policy is not state.policy:
+        policy = replace(policy, seq=entry.seq)
     return AccountState(
         account=state.account,
         available=after.available,
@@ -206,12 +349,18 @@ def _state_after(state: AccountState, effect: Effect, after: Balances, entry: En
         funded=after.funded,
         spent=after.spent,
         expired=state.expired + effect.expired,
-        overdraft_limit=state.overdraft_limit,
-        grants=state.grants if effect.grants is None else effect.grants,
+        overdraft_limit=_either(effect.overdraft_limit, state.overdraft_limit),
+        grants=_either(effect.grants, state.grants),
         seq=entry.seq,
         head_hash=entry.hash,
         next_hold_expiry_ms=_next_hold_expiry_ms(state, effect, after),
+        policy_seq=policy.seq if policy else 0,
+        policy=policy,
     )
+
+
+def _either(changed: _Value | None, present: _Value) -> _Value:
+    return present if changed is None else changed
 
 
 def _next_hold_expiry_ms(state: AccountState, effect: Effect, after: Balances) -> int | None:

@@ -90,6 +90,9 @@ def _effect(entry: Entry) -> tuple[object, ...]:
         entry.after,
         entry.drawn,
         entry.hold,
+        entry.alerts,
+        entry.limit,
+        entry.origin,
     )
 
 

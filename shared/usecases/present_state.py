@@ -4,16 +4,13 @@ Expired grants are gone and expired holds are returned, although no entry says s
 their credits writes it down.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from shared.ledger import effects
 from shared.ledger.accounts import Account, AccountState
-from shared.ledger.effects import References
 from shared.ledger.holds import Hold
-from shared.ledger.operations import Expire
 from shared.ledger.ports import Ledger
-from shared.ledger.reducer import as_of
+from shared.ledger.reducer import as_of, returned_as_of
 
 _READS_MAX: Final = 3
 
@@ -65,13 +62,7 @@ def _present(state: AccountState, ledger: Ledger, now_ms: int) -> Present:
 
 def _returned(state: AccountState, holds: tuple[Hold, ...], now_ms: int) -> AccountState:
     for due in (hold for hold in holds if hold.is_due(now_ms)):
-        effect = effects.expire(state, Expire(due.id), References(hold=due), now_ms)
-        state = replace(
-            state,
-            available=state.available + effect.available,
-            held=state.held + effect.held,
-            grants=state.grants if effect.grants is None else effect.grants,
-        )
+        state = returned_as_of(state, due, now_ms)
     return state
 
 

@@ -1,4 +1,4 @@
-"""The outbox: every new entry becomes an event on the bus, at least once, in the order of the stream.
+"""The outbox: every new entry becomes its events on the bus, at least once, in the order of the stream.
 
 A stream hands over a batch again from its first failed record on, so a record that can never be published must not be
 reported as failed: it would hold up all that follow it. It goes to the failure queue instead.
@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from shared.ledger.canonical import sha256_hex
-from shared.ledger.entries import entry_from_record
-from shared.ledger.events import Event, entry_event
+from shared.ledger.entries import entry_from_record, hash_of
+from shared.ledger.events import Event, entry_events
 from shared.ledger.ports import EventBus, FailureQueue
 
 MAX_EVENTS_PER_CALL: Final = 10
@@ -35,7 +34,10 @@ class StreamRecord:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What became of a batch. `failed` holds the sequence numbers to report as failed, in the order of the stream."""
+    """What became of a batch: `published` counts events, `poisoned` what can never be one.
+
+    `failed` holds the sequence numbers to report as failed, in the order of the stream.
+    """
 
     published: int
     poisoned: int
@@ -76,7 +78,7 @@ def publish_entries(
     Never raises for a single record. What the failure queue raises escapes, after all that could be published was: the
     batch then comes again, and every event of it is one that consumers know how to meet twice.
     """
-    examined = [_examine(position, record, size_bytes) for position, record in enumerate(records)]
+    examined = [each for position, record in enumerate(records) for each in _examine(position, record, size_bytes)]
     publishable = [each for each in examined if isinstance(each, _Publishable)]
     failed = [position for call in calls(publishable) for position in _publish(call, bus, pause)]
     # What follows the first failure comes again, so its poison can wait until then.
@@ -87,7 +89,7 @@ def publish_entries(
     return Publication(
         published=len(publishable) - len(failed),
         poisoned=len(poison),
-        failed=tuple(records[position].sequence_number for position in failed),
+        failed=tuple(records[position].sequence_number for position in dict.fromkeys(failed)),
     )
 
 
@@ -105,18 +107,21 @@ def calls(publishable: Iterable[_Publishable]) -> Iterator[list[_Publishable]]:
         yield call
 
 
-def _examine(position: int, record: StreamRecord, size_bytes: Callable[[Event], int]) -> _Sorted:
+def _examine(position: int, record: StreamRecord, size_bytes: Callable[[Event], int]) -> list[_Sorted]:
     if record.record is None or record.digest is None:
-        return _Poison(position, "the row has no record or no hash")
+        return [_Poison(position, "the row has no record or no hash")]
     try:
         entry = entry_from_record(record.record, record.digest)
-        event = entry_event(entry)
-        is_as_recorded = sha256_hex(event.detail["data"]["record"]) == record.digest
+        events = entry_events(entry)
+        is_as_recorded = hash_of(entry) == record.digest
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as malformed:
-        return _Poison(position, f"the record is no entry: {type(malformed).__name__}")
+        return [_Poison(position, f"the record is no entry: {type(malformed).__name__}")]
     if not is_as_recorded:
-        return _Poison(position, "the record is not what its hash covers")
-    size = size_bytes(event)
+        return [_Poison(position, "the record is not what its hash covers")]
+    return [_weighed(position, event, size_bytes(event)) for event in events]
+
+
+def _weighed(position: int, event: Event, size: int) -> _Sorted:
     if size > MAX_BYTES_PER_CALL:
         return _Poison(position, f"the event has {size} bytes, the bus takes {MAX_BYTES_PER_CALL}")
     return _Publishable(position, event, size)

@@ -4,9 +4,10 @@ from typing import Any
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.amounts import to_millicents
-from shared.ledger.entries import public_balance, public_hold
+from shared.ledger.entries import public_balance, public_hold, public_limit
 from shared.ledger.errors import AccountNotFound
 from shared.ledger.grants import Grant
+from shared.ledger.policies import Allowance, Policy, limit_values
 from shared.ledger.ports import Ledger
 from shared.ledger.times import rfc3339
 from shared.usecases.present_state import present_account
@@ -25,6 +26,19 @@ def read_account(account: Account, ledger: Ledger, now_ms: int) -> dict[str, Any
         "grants": [_public_grant(grant) for grant in state.grants],
         "holds": [public_hold(account, hold.summary) for hold in present.holds],
         "seq": state.seq,
+        **({} if state.policy is None else public_policy(state.policy, now_ms)),
+    }
+
+
+def public_policy(policy: Policy, now_ms: int) -> dict[str, Any]:
+    """What governs the account, as the API shows it: amounts in millicents."""
+    return {
+        "status": policy.status,
+        "time_zone": policy.time_zone,
+        "low_balance_thresholds": [to_millicents(each.amount) for each in policy.thresholds],
+        "limits": [public_limit(limit_values(limit)) for limit in policy.limits_at(now_ms)],
+        "allowance": None if policy.allowance is None else _public_allowance(policy.allowance),
+        "parent": policy.parent,
     }
 
 
@@ -38,6 +52,17 @@ def known_state(account: Account, ledger: Ledger) -> AccountState:
 
 def _unknown(account: Account) -> AccountNotFound:
     return AccountNotFound(f"nothing was ever recorded for {account.actor}")
+
+
+def _public_allowance(allowance: Allowance) -> dict[str, Any]:
+    return {
+        "amount": to_millicents(allowance.amount),
+        "interval": allowance.interval,
+        "priority": allowance.priority,
+        "rollover_minimum": to_millicents(allowance.rollover_minimum),
+        "rollover_maximum": to_millicents(allowance.rollover_maximum),
+        "next_at": rfc3339(allowance.next_at_ms),
+    }
 
 
 def _public_grant(grant: Grant) -> dict[str, Any]:

@@ -33,6 +33,7 @@ WORST_CASE = AccountState(
     seq=LATE_SEQ,
     head_hash="f" * 64,
     next_hold_expiry_ms=1_999_999_999_999,
+    policy_seq=LATE_SEQ,
 )
 
 grants = st.lists(
@@ -93,11 +94,6 @@ def test_packed_grants_that_were_cut_short_are_refused(several: tuple[Grant, ...
     cut = packed[: data.draw(st.integers(max(len(packed) - 5, 1), len(packed) - 1))]
     with pytest.raises(ValueError, match=r"shorter|cut off"):
         GrantsAttribute().deserialize(cut)
-
-
-def test_the_next_expiry_is_in_the_item_only_where_something_expires() -> None:
-    assert StateItem.of(WORST_CASE).serialize()["next_expiry"] == {"N": "1999999999999"}
-    assert "next_expiry" not in StateItem.of(AccountState(ALICE)).serialize()
 
 
 def test_a_state_of_another_schema_is_not_guessed_at() -> None:

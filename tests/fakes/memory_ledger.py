@@ -1,6 +1,7 @@
 """A ledger in memory: the real protocol, reducer and driver over two dictionaries."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Lock
 
 from shared.adapters.driver import REAL_PACE, Pace, drive
@@ -10,6 +11,7 @@ from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import Operation, Terms, named_charge, named_hold
+from shared.ledger.parents import positions
 from shared.ledger.ports import EntryFilter, Page
 from shared.ledger.protocol import (
     Command,
@@ -67,7 +69,8 @@ class MemoryLedger:
     def execute(self, command: Command) -> Outcome:
         match command:
             case Read(account, terms):
-                return Found(self.state(account), self._references(account, terms))
+                state, references = positions(account, terms, self.state, self._references)
+                return Found(state, references)
             case FindDue(account, now_ms):
                 return FoundDue(tuple(hold for hold in self.open_holds(account) if hold.is_due(now_ms)))
             case Lookup(account, key):
@@ -79,20 +82,35 @@ class MemoryLedger:
                 raise TypeError("a pause is the driver's")
 
     def _commit(self, change: Change) -> Committed | TurnedDown:
+        parts = [change] if change.parent is None else [change, change.parent]
+        for part in parts:
+            turned_down = self._in_the_way(part)
+            if turned_down is not None:
+                return turned_down if part is change else TurnedDown((), None)
+        for part in parts:
+            self._write(part)
+        return Committed()
+
+    def _in_the_way(self, change: Change) -> TurnedDown | None:
         account = change.seen.account
-        recorded = self._entries.setdefault(account, {})
+        recorded = self._entries.get(account, {})
         in_the_way = tuple(recorded[entry.key] for entry in change.entries if entry.key in recorded)
         current = self._states.get(account)
         moved = current if current is not None and current.seq != change.seen.seq else None
-        if in_the_way or moved is not None:
-            return TurnedDown(in_the_way, moved, *self._moved_beside(change))
+        if not in_the_way and moved is None:
+            return None
+        # The policy is an item of its own, which does not come back.
+        return TurnedDown(in_the_way, moved and replace(moved, policy=None), *self._moved_beside(change))
+
+    def _write(self, change: Change) -> None:
+        account = change.seen.account
+        recorded = self._entries.setdefault(account, {})
         recorded.update((entry.key, entry) for entry in change.entries)
         self._states[account] = change.state
         if change.hold is not None:
             self._holds[account, change.hold.id] = change.hold
         if change.tally is not None:
             self._tallies[account, change.tally.charge_key] = change.tally
-        return Committed()
 
     def _moved_beside(self, change: Change) -> tuple[Hold | None, RefundTally | None]:
         # Neither moves without the state, so there is nothing to look at while that stands.

@@ -30,5 +30,5 @@ def test_every_reason_of_a_refusal_has_a_meaning_and_a_detail() -> None:
 
 @pytest.mark.parametrize("reason", get_args(Reason))
 def test_a_refusal_is_for_want_of_credits_of_something_or_of_the_right_state(reason: Reason) -> None:
-    expected = 402 if reason == "insufficient_credits" else 404 if reason in NOT_FOUND else 409
+    expected = 402 if reason in {"insufficient_credits", "limit_exceeded"} else 404 if reason in NOT_FOUND else 409
     assert REFUSALS[reason].status == expected

@@ -33,6 +33,8 @@ STATUSES = {
     "throttled": 429,
     "ledger_unavailable": 503,
     "insufficient_credits": 402,
+    "limit_exceeded": 402,
+    "account_frozen": 409,
     "funding_conflict": 409,
     "would_overdraw": 409,
     "too_many_grants": 409,

@@ -1,0 +1,127 @@
+"""Parents: what a member of a team or organisation spends, its parent account pays as well, in the same transaction.
+
+Each of the two keeps a record of its own that can be replayed alone. The member's entry says what the parent said
+(`Backing`); the parent's entry, its counterpart, is an operation like any other, exact where the member's was not.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from shared.ledger.accounts import Account, AccountState
+from shared.ledger.effects import Backing, Effect, Position, References
+from shared.ledger.entries import Entry
+from shared.ledger.operations import CaptureHold, Charge, ExtendHold, Operation, PlaceHold, Refund, ReleaseHold, Terms
+from shared.ledger.rooms import Room, room_of
+
+_GIVES_BACK: Final = frozenset({"release", "refund"})
+
+
+def parent_of(state: AccountState | None, terms: Terms, references: References) -> str | None:
+    """The actor of the account that pays too: today's parent for what is new, the one that paid for what is not."""
+    match terms:
+        case Charge() | PlaceHold():
+            return state.policy.parent if state and state.policy else None
+        case CaptureHold() | ReleaseHold() | ExtendHold():
+            held = references.hold
+            return held.parent[0] if held and held.status == "open" and held.parent else None
+        case Refund():
+            paid = references.charge and backing_from(references.charge.parent)
+            return paid.actor if paid and not paid.refusal else None
+        case _:
+            return None
+
+
+def positions(
+    account: Account,
+    terms: Terms,
+    read_state: Callable[[Account], AccountState | None],
+    read_named: Callable[[Account, Terms], References],
+) -> tuple[AccountState | None, References]:
+    """Reads what decides an operation, each state before what it guards: the account's own and then the parent's."""
+    state = read_state(account)
+    references = read_named(account, terms)
+    actor = parent_of(state, terms, references)
+    if actor is None:
+        return state, references
+    parent = Account(account.tenant, actor)
+    parent_state = read_state(parent) or AccountState(parent)
+    named = read_named(parent, counterpart_names(account, terms, references))
+    return state, replace(references, parent=Position(parent_state, named))
+
+
+def counterpart_names(account: Account, terms: Terms, references: References) -> Terms:
+    """Terms that name, in the parent account, the counterpart of what the member's terms name."""
+    held = references.hold
+    if isinstance(terms, Refund):
+        return Refund(counterpart_key(account, terms.charge))
+    return ReleaseHold(held.parent[1]) if held is not None and held.parent is not None else Charge(0)
+
+
+def counterpart_key(member: Account, key: str) -> str:
+    """The key of the parent's entry. No caller can make it: "~" is not in the alphabet of keys."""
+    return f"~{member.actor}~{key}"
+
+
+def backing_of(parent: AccountState, app: str | None, meter: str | None, now_ms: int) -> Backing:
+    """What the parent can pay for something spent through `app` and on `meter`."""
+    actor = parent.account.actor
+    room = room_of(parent, app, meter, now_ms)
+    return Backing(actor, Room(room.amount, room.limit, actor))
+
+
+def counterpart_of(operation: Operation, effect: Effect, parent: Account, references: References) -> Operation:
+    """The operation on the parent that goes with the member's, which has `effect`."""
+    return Operation(
+        account=parent,
+        key=counterpart_key(operation.account, operation.key),
+        terms=_counterpart_terms(operation, effect, references),
+        by=operation.by,
+        correlation_id=operation.correlation_id,
+        app=operation.app,
+        meter=operation.meter,
+        member=operation.account.actor,
+    )
+
+
+def _counterpart_terms(operation: Operation, effect: Effect, references: References) -> Terms:
+    held = references.hold.parent[1] if references.hold is not None and references.hold.parent is not None else ""
+    match operation.terms:
+        case Charge(if_insufficient=if_insufficient):
+            return Charge(-effect.amount, "overdraw" if if_insufficient == "overdraw" else "refuse")
+        case PlaceHold(ttl_ms=ttl_ms):
+            return PlaceHold(-effect.amount, ttl_ms)
+        case CaptureHold(overrun=overrun):
+            return CaptureHold(held, -effect.amount, overrun)
+        case ReleaseHold():
+            return ReleaseHold(held)
+        case ExtendHold(ttl_ms=ttl_ms):
+            return ExtendHold(held, ttl_ms)
+        case Refund(charge=charge):
+            return Refund(counterpart_key(operation.account, charge), effect.amount)
+        case _:
+            raise ValueError(f"a {operation.kind} concerns the account alone")
+
+
+def refused_by(counterpart: Operation, entry: Entry, effect: Effect) -> dict[str, Any]:
+    """What the counterpart's outcome adds to the backing. What gives back is never refused for the parent's sake."""
+    if entry.is_refused:
+        return {} if counterpart.kind in _GIVES_BACK else {"refusal": entry.reason}
+    return {"hold": effect.hold.id} if counterpart.kind == "hold" and effect.hold else {}
+
+
+def recorded_backing(backing: Backing | None) -> dict[str, Any] | None:
+    """What the member's entry says of the parent, as plain values. `backing_from` is the way back."""
+    if backing is None:
+        return None
+    optional = {"limit": backing.room.limit, "refusal": backing.refusal, "hold": backing.hold}
+    present = {name: value for name, value in optional.items() if value is not None}
+    return {"actor": backing.actor, "room": backing.room.amount, **present}
+
+
+def backing_from(recorded: Mapping[str, Any] | None) -> Backing | None:
+    if recorded is None:
+        return None
+    actor = recorded["actor"]
+    room = Room(recorded["room"], recorded.get("limit"), actor)
+    return Backing(actor, room, recorded.get("refusal"), recorded.get("hold"))
