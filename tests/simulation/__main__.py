@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 def _report(result: runs.Result) -> None:
     say(f"up to {result.concurrent_max} requests under way together; {sum(result.fired.values())} faults struck")
     say(f"{result.repaired} audit rows, each from a failure queue's reach, were repaired from the ledger")
+    say(f"{result.processor_s:.1f} s of processor time")
     say(f"history {result.history_hash}")
     _report_matrix(result)
     _report_failures(result)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from shared.ledger.errors import LedgerError
@@ -19,6 +20,7 @@ _NETWORK_MS: Final = (2, 8)
 
 _UNKNOWN: Final = Unknown()
 _RESUMED: Final = Resumed()
+_reply_of: Final[Callable[[tuple[Any, int]], Reply]] = partial(tuple.__new__, Reply)
 
 
 class Answer(NamedTuple):
@@ -136,7 +138,7 @@ class Calls:
             self._strikes[fault](request)
 
     def _reply(self, request: Request, outcome: Any) -> None:
-        self._go_on(request, Reply(outcome, request.ends_at_ms - self._clock.now_ms))
+        self._go_on(request, _reply_of((outcome, request.ends_at_ms - self._clock.now_ms)))
 
     def _later(self, delay_ms: int, request: Request, outcome: Any) -> None:
         self._clock.later(delay_ms, self._resume, (request, outcome))

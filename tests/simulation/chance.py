@@ -22,10 +22,10 @@ class Clock:
     def __init__(self, now_ms: int) -> None:
         self.now_ms = now_ms
         self._due: list[tuple[int, int, Callable[[Any], None], Any]] = []
-        self._number = count()
+        self._next_number = count().__next__
 
     def later(self, delay_ms: int, action: Callable[[Any], None], argument: Any) -> None:
-        heappush(self._due, (self.now_ms + delay_ms, next(self._number), action, argument))
+        heappush(self._due, (self.now_ms + delay_ms, self._next_number(), action, argument))
 
     def run(self, happenings_max: int) -> None:
         """Until nothing is left to happen. Raises Livelock where that is not in sight."""
@@ -73,6 +73,7 @@ class Chance:
     def __init__(self, seed: str, fault_rate: float) -> None:
         self.rng = Random(seed)
         self.fault_rate = fault_rate
+        self._random = self.rng.random
         self.fired: Counter[Cell] = Counter()
 
     def spot(self, place: Place, rate: float | None = None) -> Spot:
@@ -80,4 +81,4 @@ class Chance:
 
     def below(self, limit: int) -> int:
         """A whole number from 0 up to but not including the limit; cheaper than randrange."""
-        return int(self.rng.random() * limit)
+        return int(self._random() * limit)

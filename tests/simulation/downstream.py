@@ -299,10 +299,6 @@ class Outbox:
         shard.rows.append(StreamRow(row, (account, seq), self._clock.now_ms))
         self._poll_later(shard, _POLL_MS)
 
-    def forget(self) -> None:
-        self._shards.clear()
-        self._shard_of.clear()
-
     def _poll_later(self, shard: Shard, delay_ms: int) -> None:
         if not shard.is_polled:
             shard.is_polled = True

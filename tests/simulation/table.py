@@ -89,10 +89,6 @@ class LedgerTable:
             Commit: self._commit,
         }
 
-    def forget(self) -> None:
-        for kept in (self.states, self.rows, self.journal, self.holds, self.tallies):
-            kept.clear()
-
     def begin(self, command: Any) -> Any:
         """What a call that is several reads is after the first of them."""
         if type(command) is Read and type(command.terms) in _NAMING:
