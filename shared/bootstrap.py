@@ -81,7 +81,7 @@ def check_runtime() -> CheckRuntime:
 
 
 def mutation_runtime(function: str) -> MutationRuntime:
-    """For "cost", "funding" and "holds"."""
+    """For "cost", "funding", "holds" and "policies"."""
     settings = settings_of(function)
     return MutationRuntime(
         observability=observability(settings),

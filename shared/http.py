@@ -13,6 +13,7 @@ from shared import validation
 from shared.edge_errors import EdgeError, RouteNotFound
 from shared.exact_json import MAX_BODY_BYTES, body_bytes, read_object
 from shared.identity import Caller, Scope, TenantRule, caller_of
+from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable
 from shared.ledger.protocol import Recorded
 from shared.observability import Observability
@@ -96,11 +97,16 @@ def problem(content: Mapping[str, Any], headers: Mapping[str, str] | None = None
 
 
 def recorded(outcome: Recorded) -> Response[str]:
-    """201 the first time, 200 when replayed; a refusal answers its first status again."""
+    """As the first time, but 200 when replayed; a refusal answers its first status again."""
     headers = {"Idempotency-Replayed": "true"} if outcome.replayed else {}
     if outcome.entry.is_refused:
         return problem(refusal_of(outcome.entry), headers)
-    return answer(effect_of(outcome.entry), 200 if outcome.replayed else 201, headers)
+    return answer(effect_of(outcome.entry), 200 if outcome.replayed else status_of(outcome.entry), headers)
+
+
+def status_of(entry: Entry) -> int:
+    """What the first request was answered where the ledger did as it asked: 201, or 200 for a change of settings."""
+    return 200 if entry.kind == "configure" else 201
 
 
 def encoded(content: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "cost": _MUTATION,
     "funding": _MUTATION,
     "holds": _MUTATION,
+    "policies": _MUTATION,
     "accounts": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE"},
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE"},

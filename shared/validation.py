@@ -27,6 +27,8 @@ MAX_TIME: Final = datetime.fromisoformat("9999-12-31T23:59:59.999+00:00")
 
 _ID: Final = r"\A[A-Za-z0-9_.:@-]{1,128}\Z"
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_WITHIN: Final = re.compile(r" - at `\$(\[[0-9]+\])`\Z")
+"""Where in a list msgspec found the fault."""
 _MAX_INTEGER: Final = 2**63 - 1
 
 
@@ -173,8 +175,11 @@ def _field_errors(value: object, wanted: object, path: str) -> Iterator[FieldErr
     try:
         msgspec.convert(value, wanted, dec_hook=_read)
     except msgspec.ValidationError as invalid:
-        must_be = str(invalid.__cause__) if isinstance(invalid.__cause__, ValueError) else _description(wanted)
-        yield FieldError(path, f"must be {must_be}")
+        if isinstance(invalid.__cause__, ValueError):
+            within = _WITHIN.search(str(invalid))
+            yield FieldError(path + (within[1] if within else ""), f"must be {invalid.__cause__}")
+        else:
+            yield FieldError(path, f"must be {_description(wanted)}")
 
 
 def _description(wanted: object) -> str:

@@ -1,11 +1,14 @@
 """The history behind the golden events in events/bus: what subscribers see must not change unnoticed."""
 
+from dataclasses import replace
 from typing import Final
 
-from shared.ledger.events import Event, check_event, entry_event
+from shared.ledger.entries import Entry
+from shared.ledger.events import Event, check_event, entry_event, entry_events
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
+    Configure,
     ExtendHold,
     FundingUpdate,
     GrantCredits,
@@ -49,6 +52,7 @@ def golden_events() -> dict[str, Event]:
         "record-cost-refused": entry_event(refusal[0]),
         "expire": entry_event(later[0]),
         **_hold_events(),
+        **_policy_events(),
     }
 
 
@@ -67,3 +71,23 @@ def _hold_events() -> dict[str, Event]:
     }
     events = {name: entry_event(ledger.record(operation(name, terms), NOW_MS).entry) for name, terms in story.items()}
     return {name: event for name, event in events.items() if name != "grant"}
+
+
+def _policy_events() -> dict[str, Event]:
+    """What settings, their alerts and their refusals look like to subscribers."""
+    ledger = MemoryLedger()
+    limits = [{"amount": 300_000, "window": "day", "app": "chat", "meter": None}]
+    settings = Configure(low_balance_thresholds=[900_000], time_zone="Europe/Amsterdam", limits=limits)
+
+    def recorded(key: str, terms: Terms, app: str | None = None) -> Entry:
+        return ledger.record(replace(operation(key, terms), app=app), NOW_MS).entry
+
+    recorded("grant", GrantCredits(950_000))
+    configured = recorded("configure", settings)
+    crossed, alert = entry_events(recorded("charge", Charge(100_000), "chat"))
+    return {
+        "configure": entry_event(configured),
+        "low-balance": alert,
+        "record-cost-low-balance": crossed,
+        "record-cost-limit": entry_event(recorded("charge-again", Charge(250_000), "chat")),
+    }

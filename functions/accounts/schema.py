@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from shared.edge_errors import FieldError, ValidationFailed
+from shared.http import status_of
 from shared.ledger.entries import Entry, public_entry
 from shared.ledger.operations import Kind
 from shared.ledger.ports import EntryFilter, Page
@@ -70,7 +71,7 @@ def listing(page: Page[Entry]) -> dict[str, Any]:
 
 def recorded_outcome(entry: Entry) -> dict[str, Any]:
     """What the operation was first answered: its status, and the problem if it was refused."""
-    outcome = effect_of(entry) | {"status": 201}
+    outcome = effect_of(entry) | {"status": status_of(entry)}
     if not entry.is_refused:
         return outcome
     problem = refusal_of(entry)

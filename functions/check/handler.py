@@ -22,13 +22,14 @@ def check() -> Response[str]:
         minimum=int(request.minimum),
         check_id=runtime.new_id(),
         correlation_id=http.request_id(event),
+        app=request.app,
     )
     answer = check_credits(question, runtime.ledger, runtime.bus, runtime.now_ms(), runtime.check_events)
-    observe(question, request.app, answer)
+    observe(question, answer)
     return http.answer(answer.body)
 
 
-def observe(question: CreditQuestion, app_id: str | None, answer: CreditAnswer) -> None:
+def observe(question: CreditQuestion, answer: CreditAnswer) -> None:
     seen = runtime.observability
     seen.count("CheckAllowed" if answer.is_allowed else "CheckRefused")
     seen.count("CheckEventsLost", int(answer.is_unpublished))
@@ -37,7 +38,7 @@ def observe(question: CreditQuestion, app_id: str | None, answer: CreditAnswer) 
         extra={
             "tenant": question.account.tenant,
             "actor": question.account.actor,
-            "app": app_id,
+            "app": question.app,
             "check_id": question.check_id,
             "allowed": answer.is_allowed,
         },

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, Final
 
 from shared.ledger.accounts import SCHEMA_VERSION, Account, Balances
 from shared.ledger.amounts import to_millicents
@@ -149,9 +149,19 @@ def _public_details(entry: Entry) -> dict[str, Any]:
         details["member"] = entry.member
     if entry.parent is not None:
         details["parent"] = entry.parent["actor"]
+    if entry.kind == "configure":
+        details["settings"] = public_settings(entry.parameters)
     if "rate_card" in entry.parameters:
         details |= {"usage": entry.parameters["usage"], "rate_card": entry.parameters["rate_card"]}
     return details
+
+
+def public_settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a change of the settings has set; what it left as it was is absent.
+
+    In the order that the record has, so that a replay is the same word for word.
+    """
+    return {name: _SHOWN.get(name, _as_it_is)(value) for name, value in sorted(parameters.items())}
 
 
 def public_limit(limit: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,6 +226,24 @@ def entry_from_record(record: str, digest: str) -> Entry:
         origin=fields.get("origin"),
         parent=fields.get("parent"),
     )
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
+
+def _with_amounts(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: to_millicents(value) if name in _AMOUNTS else value for name, value in sorted(values.items())}
+
+
+_AMOUNTS: Final = frozenset({"amount", "rollover_minimum", "rollover_maximum"})
+_SHOWN: Final[Mapping[str, Callable[[Any], object]]] = {
+    "overdraft_limit": to_millicents,
+    "low_balance_thresholds": lambda amounts: [to_millicents(amount) for amount in amounts],
+    "limits": lambda limits: [_with_amounts(limit) for limit in limits],
+    "allowance": lambda allowance: _with_amounts(allowance) or None,
+    "parent": lambda actor: actor or None,
+}
 
 
 def _balances(balances: Balances) -> dict[str, int]:

@@ -23,6 +23,8 @@ def effect_of(entry: Entry) -> dict[str, Any]:
         effect["shortfall"] = to_millicents(entry.shortfall)
     if isinstance(entry.terms, GrantCredits) and not entry.is_refused:
         effect["grant"] = _grant(entry, entry.terms)
+    if entry.kind == "configure":
+        effect["settings"] = effect["entry"]["settings"]
     return effect
 
 

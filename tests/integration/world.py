@@ -47,7 +47,19 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 }
 
 INDEXES: Final = {"entries-by-seq": "entry_seq", "open-holds": "open_until"}
-FUNCTIONS: Final = ("check", "cost", "funding", "holds", "accounts", "outbox", "audit", "reconcile", "digest", "proof")
+FUNCTIONS: Final = (
+    "check",
+    "cost",
+    "funding",
+    "holds",
+    "policies",
+    "accounts",
+    "outbox",
+    "audit",
+    "reconcile",
+    "digest",
+    "proof",
+)
 FUNCTION_OF: Final = {"refunds": "cost", "grants": "funding"}
 """Where the path does not name it."""
 ALL_SCOPES: Final = "credits/read credits/charge credits/fund"
@@ -173,7 +185,7 @@ class World:
         """One HTTP request. `text` is a body as it is, `body` one to be written as JSON."""
         text = json.dumps(body) if text is None and body is not None else text
         event = http_event(method, path, text, key=key, claims=claims, query=query, as_base64=as_base64)
-        answer = self.invoke(function_of(path), event)
+        answer = self.invoke(function_of(method, path), event)
         return Answer(answer["statusCode"], answer["headers"], answer["body"])
 
     def check(self, body: object, **how: Any) -> Answer:
@@ -197,6 +209,17 @@ class World:
 
     def void(self, grant: str, body: object, key: str | None = None, **how: Any) -> Answer:
         return self.call("POST", f"/v1/grants/{grant}/void", body, key=key or new_key(), **how)
+
+    def configure(self, actor: str, body: object, key: str | None = None, **how: Any) -> Answer:
+        return self.call("PATCH", f"/v1/accounts/{actor}", body, key=key or new_key(), **how)
+
+    def limit(self, actor: str, limits: object, key: str | None = None, **how: Any) -> Answer:
+        return self.call("PUT", f"/v1/accounts/{actor}/limits", {"limits": limits}, key=key or new_key(), **how)
+
+    def allow(self, actor: str, body: object, key: str | None = None, **how: Any) -> Answer:
+        """Sets the allowance; ends it where `body` is None."""
+        method = "DELETE" if body is None else "PUT"
+        return self.call(method, f"/v1/accounts/{actor}/allowance", body, key=key or new_key(), **how)
 
     def batch(self, charges: object, **how: Any) -> Answer:
         return self.call("POST", "/v1/cost/batch", {"charges": charges}, **how)
@@ -260,7 +283,9 @@ def _jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def function_of(path: str) -> str:
+def function_of(method: str, path: str) -> str:
+    if path.startswith("/v1/accounts/") and method in {"PATCH", "PUT", "DELETE"}:
+        return "policies"
     name = path.split("/")[2]
     if path.endswith("/proof"):
         return "proof"

@@ -14,7 +14,19 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 SAM: Final = ROOT / ".tools" / "sam" / "bin" / "sam"
 RUNTIME: Final = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-FUNCTIONS: Final = ("Check", "Cost", "Funding", "Holds", "Accounts", "Outbox", "Audit", "Reconcile", "Digest", "Proof")
+FUNCTIONS: Final = (
+    "Check",
+    "Cost",
+    "Funding",
+    "Holds",
+    "Policies",
+    "Accounts",
+    "Outbox",
+    "Audit",
+    "Reconcile",
+    "Digest",
+    "Proof",
+)
 
 
 @dataclass(frozen=True)

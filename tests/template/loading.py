@@ -8,7 +8,19 @@ from typing import Any, Final, TypeAlias
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-FUNCTIONS: Final = ("Check", "Cost", "Funding", "Holds", "Accounts", "Outbox", "Audit", "Reconcile", "Digest", "Proof")
+FUNCTIONS: Final = (
+    "Check",
+    "Cost",
+    "Funding",
+    "Holds",
+    "Policies",
+    "Accounts",
+    "Outbox",
+    "Audit",
+    "Reconcile",
+    "Digest",
+    "Proof",
+)
 
 Properties: TypeAlias = Mapping[str, Any]
 

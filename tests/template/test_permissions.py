@@ -14,6 +14,7 @@ MAY: Final = {
     "Cost": MUTATE | FIND_HOLDS,
     "Funding": MUTATE | FIND_HOLDS,
     "Holds": MUTATE | FIND_HOLDS,
+    "Policies": MUTATE,
     "Accounts": {"dynamodb:GetItem", "dynamodb:Query"},
     "Outbox": {
         "dynamodb:DescribeStream",
@@ -122,6 +123,7 @@ def test_only_mutations_write_to_the_ledger() -> None:
         "CostRole",
         "FundingRole",
         "HoldsRole",
+        "PoliciesRole",
     }
 
 

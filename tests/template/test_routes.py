@@ -17,6 +17,10 @@ SCOPES: Final = {
     "POST /v1/holds/{id}/capture": "credits/charge",
     "POST /v1/holds/{id}/release": "credits/charge",
     "POST /v1/holds/{id}/extend": "credits/charge",
+    "PATCH /v1/accounts/{actor}": "credits/fund",
+    "PUT /v1/accounts/{actor}/limits": "credits/fund",
+    "PUT /v1/accounts/{actor}/allowance": "credits/fund",
+    "DELETE /v1/accounts/{actor}/allowance": "credits/fund",
     "GET /v1/accounts/{actor}": "credits/read",
     "GET /v1/accounts/{actor}/entries": "credits/read",
     "GET /v1/accounts/{actor}/audit": "credits/read",
@@ -35,6 +39,10 @@ FUNCTION: Final = {
     "POST /v1/holds/{id}/capture": "Holds",
     "POST /v1/holds/{id}/release": "Holds",
     "POST /v1/holds/{id}/extend": "Holds",
+    "PATCH /v1/accounts/{actor}": "Policies",
+    "PUT /v1/accounts/{actor}/limits": "Policies",
+    "PUT /v1/accounts/{actor}/allowance": "Policies",
+    "DELETE /v1/accounts/{actor}/allowance": "Policies",
     "GET /v1/accounts/{actor}/proof": "Proof",
 }
 CALLED_BY: Final = {
@@ -42,6 +50,7 @@ CALLED_BY: Final = {
     "Cost": {"POST/v1/cost", "POST/v1/cost/batch", "POST/v1/refunds"},
     "Funding": {"POST/v1/funding", "POST/v1/grants/*"},
     "Holds": {"POST/v1/holds", "POST/v1/holds/*"},
+    "Policies": {"PATCH/v1/accounts/*", "PUT/v1/accounts/*", "DELETE/v1/accounts/*"},
     "Accounts": {"GET/v1/*"},
     "Proof": {"GET/v1/accounts/{actor}/proof"},
 }

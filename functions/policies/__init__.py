@@ -1,0 +1,1 @@
+"""The calls that govern accounts."""

@@ -1,0 +1,60 @@
+"""PATCH /v1/accounts/{actor}, its limits and its allowance: what governs an account."""
+
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import unquote
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.policies.schema import NO_ALLOWANCE, allowance, limits, settings
+from shared import http
+from shared.bootstrap import mutation_runtime
+from shared.identity import Caller, Scope
+from shared.ledger.operations import Configure, Operation
+from shared.usecases.record_operation import record_operation
+from shared.validation import identifier
+
+SCOPE: Final[Scope] = "credits/fund"
+"""Whoever may give credits may also say how far and how fast they may be spent."""
+
+runtime = mutation_runtime("policies")
+app = http.Resolver(runtime.observability)
+
+
+@app.patch("/v1/accounts/<actor>")
+def change_settings(actor: str) -> Response[str]:
+    return configure(actor, lambda caller: settings(http.document(app.current_event), caller))
+
+
+@app.put("/v1/accounts/<actor>/limits")
+def replace_limits(actor: str) -> Response[str]:
+    return configure(actor, lambda _: limits(http.document(app.current_event)))
+
+
+@app.put("/v1/accounts/<actor>/allowance")
+def set_allowance(actor: str) -> Response[str]:
+    return configure(actor, lambda _: allowance(http.document(app.current_event)))
+
+
+@app.delete("/v1/accounts/<actor>/allowance")
+def end_allowance(actor: str) -> Response[str]:
+    return configure(actor, lambda _: NO_ALLOWANCE)
+
+
+def configure(actor: str, terms: Callable[[Caller], Configure]) -> Response[str]:
+    """Records what the request changes. Raises what its identity, key and content call for."""
+    event = app.current_event
+    caller = http.caller(event, SCOPE, runtime.tenants)
+    key = http.idempotency_key(event)
+    account = caller.account_of(identifier(unquote(actor), "path.actor"))
+    operation = Operation(account, key, terms(caller), by=caller.subject, correlation_id=http.request_id(event))
+    recorded = record_operation(operation, runtime.ledger, runtime.now_ms())
+    runtime.observability.recorded(recorded)
+    return http.recorded(recorded)
+
+
+@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
+@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

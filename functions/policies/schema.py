@@ -1,0 +1,140 @@
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from shared.edge_errors import FieldError, ValidationFailed
+from shared.identity import Caller
+from shared.ledger.operations import Configure
+from shared.ledger.policies import MAX_LIMITS, MAX_THRESHOLDS, Interval, Status, Window
+from shared.validation import Identifier, Microcents, PositiveMicrocents, Priority, convert
+
+DEFAULT_ALLOWANCE_PRIORITY: Final = 5
+"""Below that of other grants: what comes again by itself is spent first."""
+MAX_ZONE_NAME: Final = 64
+NO_ALLOWANCE: Final = Configure(allowance={})
+
+Thresholds = Annotated[
+    list[Microcents],
+    msgspec.Meta(max_length=MAX_THRESHOLDS, description=f"a list of at most {MAX_THRESHOLDS} amounts"),
+]
+ZoneName = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=MAX_ZONE_NAME,
+        description="the name of an IANA time zone, such as Europe/Amsterdam",
+    ),
+]
+Parent = Annotated[
+    Identifier | msgspec.UnsetType | None,
+    msgspec.Meta(description="the actor of the parent account, or null to leave the present one"),
+]
+
+
+class SettingsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is left out stays as it is."""
+
+    overdraft_limit: Microcents | None = None
+    low_balance_thresholds: Thresholds | None = None
+    time_zone: ZoneName | None = None
+    status: Status | None = None
+    parent: Parent = msgspec.UNSET
+
+    def terms(self, caller: Caller) -> Configure:
+        """Raises ActorNotAllowed for a parent that the caller may not act for: its credits are to be spent."""
+        return Configure(
+            overdraft_limit=None if self.overdraft_limit is None else int(self.overdraft_limit),
+            low_balance_thresholds=_highest_first(self.low_balance_thresholds),
+            time_zone=self.time_zone,
+            status=self.status,
+            parent=_parent(self.parent, caller),
+        )
+
+
+class LimitRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    amount: Microcents
+    window: Window | None = None
+    app: Identifier | None = None
+    meter: Identifier | None = None
+
+    @property
+    def scope(self) -> tuple[str | None, ...]:
+        return self.window, self.app, self.meter
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        return {"amount": int(self.amount), "window": self.window, "app": self.app, "meter": self.meter}
+
+
+class AllowanceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    amount: PositiveMicrocents
+    interval: Interval
+    priority: Priority = DEFAULT_ALLOWANCE_PRIORITY
+    rollover_minimum: Microcents = Microcents(0)
+    rollover_maximum: Microcents = Microcents(0)
+
+
+def settings(document: Mapping[str, Any], caller: Caller) -> Configure:
+    """Raises ValidationFailed, also for a request that changes nothing."""
+    terms = convert(document, SettingsRequest).terms(caller)
+    if terms == Configure():
+        fields = ", ".join(SettingsRequest.__struct_fields__)
+        raise ValidationFailed([FieldError("$", f"must give at least one of {fields}")])
+    return terms
+
+
+def limits(document: Mapping[str, Any]) -> Configure:
+    """All the limits that the account is to have. Raises ValidationFailed, which names every field that is wrong."""
+    faults = [
+        FieldError(f"$.{name}", "must be left out: it is no field of this request")
+        for name in document.keys() - {"limits"}
+    ]
+    given = document.get("limits")
+    if not isinstance(given, list) or len(given) > MAX_LIMITS:
+        raise ValidationFailed([*faults, FieldError("$.limits", f"must be a list of at most {MAX_LIMITS} limits")])
+    read = [_limit(each, f"$.limits[{place}]") for place, each in enumerate(given)]
+    faults += [fault for each in read if isinstance(each, ValidationFailed) for fault in each.errors]
+    wanted = [each for each in read if isinstance(each, LimitRequest)]
+    if faults := faults or list(_repeated(wanted)):
+        raise ValidationFailed(faults)
+    return Configure(limits=[each.terms for each in wanted])
+
+
+def allowance(document: Mapping[str, Any]) -> Configure:
+    """Raises ValidationFailed."""
+    request = convert(document, AllowanceRequest)
+    return Configure(
+        allowance={
+            "amount": int(request.amount),
+            "interval": request.interval,
+            "priority": request.priority,
+            "rollover_minimum": int(request.rollover_minimum),
+            "rollover_maximum": int(request.rollover_maximum),
+        }
+    )
+
+
+def _highest_first(thresholds: Sequence[int] | None) -> list[int] | None:
+    return None if thresholds is None else sorted({int(each) for each in thresholds}, reverse=True)
+
+
+def _parent(actor: str | msgspec.UnsetType | None, caller: Caller) -> str | None:
+    if actor is msgspec.UNSET:
+        return None
+    return caller.account_of(actor).actor if isinstance(actor, str) else ""
+
+
+def _limit(document: object, path: str) -> LimitRequest | ValidationFailed:
+    if not isinstance(document, Mapping):
+        return ValidationFailed([FieldError(path, "must be a JSON object")])
+    try:
+        return convert(document, LimitRequest, root=path)
+    except ValidationFailed as invalid:
+        return invalid
+
+
+def _repeated(wanted: Sequence[LimitRequest]) -> Iterator[FieldError]:
+    for place, each in enumerate(wanted):
+        if each.scope in {other.scope for other in wanted[:place]}:
+            yield FieldError(f"$.limits[{place}]", "must differ from those before it in window, app or meter")
