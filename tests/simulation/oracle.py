@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from shared.ledger.accounts import Account
+from shared.ledger.holds import Hold
 from tests.simulation.books import Book, Fields, Held, kind_of
 from tests.simulation.calls import Answer
 from tests.simulation.clients import Clients, Ticket
@@ -19,6 +20,7 @@ __all__ = ["Fields", "Oracle"]
 
 _parse: Final = msgspec.json.Decoder().decode
 """Not the parser that the ledger reads its rows with."""
+_Name: TypeAlias = tuple[Account, str]
 _OVERLOOKED_MS: Final = 1_500_000
 """A hold placed within this time, by clocks that may be 20 min apart, need not be in the index of open holds yet."""
 
@@ -37,7 +39,7 @@ class Oracle:
             self._judge_audit(account, journal, audit.get(account, {}))
         for ticket in clients.tickets:
             self._judge_answer(ticket)
-        self._judge_holds(table)
+        self._judge_beside(table)
         for request, ticket in clients.turned_away.items():
             self._judge_turned_away(request, ticket)
         for number, _ in out_of_order(clients.history):
@@ -101,12 +103,24 @@ class Oracle:
         if sum(held.amount for held in book.holds.values() if held.status == "open") != book.held:
             self._wrong("chain_breaks", account, None, f"the open holds are not the {book.held} held")
 
-    def _judge_holds(self, table: LedgerTable) -> None:
-        for (account, name), hold in table.holds.items():
-            held = self.books[account].holds.get(name)
-            stored = (hold.amount, hold.captured, hold.status, hold.expires_at_ms)
-            if held is None or stored != (held.amount, held.captured, held.status, held.expires_at_ms):
-                self._wrong("chain_breaks", account, None, f"hold {name} is {stored}, its rows say {held}")
+    def _judge_beside(self, table: LedgerTable) -> None:
+        """What lies beside the rows is what they say, all of it and no more."""
+        held = {
+            (account, name): _said_of(held) for account, book in self.books.items() for name, held in book.holds.items()
+        }
+        self._compare("hold", {name: _stored_of(hold) for name, hold in table.holds.items()}, held)
+        refunded = {
+            (account, key): given for account, book in self.books.items() for key, given in book.refunded.items()
+        }
+        self._compare("refund of", {name: tally.refunded for name, tally in table.tallies.items()}, refunded)
+
+    def _compare(self, what: str, stored: Mapping[_Name, object], said: Mapping[_Name, object]) -> None:
+        if stored == said:
+            return
+        for account, name in stored.keys() | said.keys():
+            found, ought = stored.get((account, name)), said.get((account, name))
+            if found != ought:
+                self._wrong("chain_breaks", account, None, f"{what} {name} is {found}, its rows say {ought}")
 
     def _judge_audit(self, account: Account, journal: list[Row], audited: Mapping[int, AuditRow]) -> None:
         for seq, row in enumerate(journal, start=1):
@@ -137,6 +151,14 @@ class Oracle:
     @property
     def _wrong(self) -> Callable[..., None]:
         return self._verdict.add
+
+
+def _stored_of(hold: Hold) -> tuple[object, ...]:
+    return hold.amount, hold.captured, hold.status, hold.expires_at_ms
+
+
+def _said_of(held: Held) -> tuple[object, ...]:
+    return held.amount, held.captured, held.status, held.expires_at_ms
 
 
 def _is_in_the_way(held: Held, row: Fields) -> bool:

@@ -2,10 +2,10 @@
 
     python -m tests.torture [--operations 50000] [--seed 1]
 
-Clients call the cost and funding functions; these reach DynamoDB Local through a fault proxy. Its stream goes through
-the real outbox, a loopback bus that fails and repeats, and the real audit function, into the audit table. Functions
-and clients are killed with SIGKILL all the while. In the end a judge that shares nothing with the product reads both
-tables.
+Clients call the functions that change accounts; these reach DynamoDB Local through a fault proxy. Its stream goes
+through the real outbox, a loopback bus that fails and repeats, and the real audit function, into the audit table.
+Functions and clients are killed with SIGKILL all the while. In the end a judge that shares nothing with the product
+reads both tables.
 
 The last line is the verdict as JSON; the exit status is 0 only if it is clean and every fault and every scene happened.
 """
@@ -34,6 +34,7 @@ from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import FIGURES, Verdict
 from tests.torture.books import AUDIT_TABLE, LEDGER_TABLE, audit_of, create_tables, ledger_of
 from tests.torture.bus import BUS_FAULTS
+from tests.torture.client import TURNED_AWAY
 from tests.torture.downstream import DOWNSTREAM_FAULTS, Report
 from tests.torture.journal import Line, Progress, journal_file, lines
 from tests.torture.oracle import SCENES, TENANT, THROTTLED, Answer, Books, Evidence, judge, scenes
@@ -236,32 +237,55 @@ def heard(made: Plan, directory: Path, books: Books) -> Evidence:
     sends = {send.number: send for send in made.sends}
     answers: list[Answer] = []
     first_sent_ns: dict[str, int] = {}
-    throttled: dict[str, str] = {}
+    throttled: set[tuple[str, str]] = set()
     sent_ns: dict[int, int] = {}
     for line in all_lines(directory):
         send = sends[line.send]
         if line.happening == "sent":
             sent_ns[line.send] = line.at_ns
-            first_sent_ns[send.asked.key] = min(first_sent_ns.get(send.asked.key, line.at_ns), line.at_ns)
-        elif line.happening == "answered":
-            answers.append(answer_of(line, send, sent_ns[line.send]))
-        elif line.status == THROTTLED:
-            throttled[line.request] = send.asked.key
+            for asked in send.asked:
+                first_sent_ns[asked.key] = min(first_sent_ns.get(asked.key, line.at_ns), line.at_ns)
+        elif line.happening in {"answered", "turned away"}:
+            told = answers_of(line, send, sent_ns[line.send])
+            answers += [answer for answer in told if answer.status not in TURNED_AWAY]
+            throttled |= {(line.request, answer.asked.key) for answer in told if answer.status == THROTTLED}
     return Evidence(asked_by_key(made), answers, first_sent_ns, throttled, books)
 
 
 def asked_by_key(made: Plan) -> dict[str, list[Asked]]:
     """Every content that a key is sent with, each once, the operation's own first."""
-    asked: dict[str, list[Asked]] = defaultdict(list)
-    for send in sorted(made.sends, key=lambda each: each.number):
-        if send.asked not in asked[send.asked.key]:
-            asked[send.asked.key].append(send.asked)
-    return asked
+    contents: dict[str, list[Asked]] = defaultdict(list)
+    for asked in (asked for send in sorted(made.sends, key=lambda each: each.number) for asked in send.asked):
+        if asked not in contents[asked.key]:
+            contents[asked.key].append(asked)
+    return contents
 
 
-def answer_of(line: Line, send: Send, sent_ns: int) -> Answer:
+def answers_of(line: Line, send: Send, sent_ns: int) -> list[Answer]:
+    """One for each operation of the request; none where a batch as a whole had no answer."""
     body, client = json.loads(line.body), client_of(send.lane)
-    return Answer(send.asked, client, sent_ns, line.at_ns, line.status, line.is_replayed, body)
+    if not send.is_batch:
+        return [Answer(send.asked[0], client, sent_ns, line.at_ns, line.status, line.is_replayed, body)]
+    told = zip(send.asked, body["results"], strict=True) if "results" in body else ()
+    return [
+        Answer(
+            asked,
+            client,
+            sent_ns,
+            line.at_ns,
+            result["status"],
+            result["replayed"],
+            content_of(result),
+            is_batched=True,
+        )
+        for asked, result in told
+    ]
+
+
+def content_of(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A charge of a batch as an answer of its own, without the balance."""
+    problem: Mapping[str, Any] | None = result.get("problem")
+    return problem or {name: member for name, member in result.items() if name in {"entry", "shortfall"}}
 
 
 def log_file(directory: Path) -> Path:

@@ -7,7 +7,20 @@ from typing import Any, Final
 import boto3
 
 from local.dynamodb_local import CREDENTIALS
-from shared.adapters.tables import ENTRIES_BY_SEQ, STATE_SK, StateItem, account_pk
+from shared.adapters.tables import (
+    ENTRIES_BY_SEQ,
+    OPEN_HOLDS,
+    STATE_SK,
+    HoldItem,
+    StateItem,
+    TallyItem,
+    account_pk,
+    hold_sk,
+    is_entry_sk,
+    is_hold_sk,
+    is_tally_sk,
+    tally_sk,
+)
 from shared.ledger.accounts import Account
 from tests.simulation.downstream import AuditRow
 from tests.simulation.table import LedgerTable, Row
@@ -15,6 +28,7 @@ from tests.torture.oracle import TENANT
 
 LEDGER_TABLE: Final = "ledger"
 AUDIT_TABLE: Final = "audit"
+INDEXES: Final = {ENTRIES_BY_SEQ: "entry_seq", OPEN_HOLDS: "open_until"}
 
 
 def create_tables(url: str) -> str:
@@ -22,8 +36,8 @@ def create_tables(url: str) -> str:
     client = _client(url)
     client.create_table(
         TableName=LEDGER_TABLE,
-        **_definition("pk", "sk", "entry_seq"),
-        GlobalSecondaryIndexes=[{**_by_seq(), "Projection": {"ProjectionType": "ALL"}}],
+        **_definition("pk", "sk", *INDEXES.values()),
+        GlobalSecondaryIndexes=[_index(name, ordered_by) for name, ordered_by in INDEXES.items()],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )
     client.create_table(TableName=AUDIT_TABLE, **_definition("pk", "sk"))
@@ -37,14 +51,27 @@ def ledger_of(url: str, actors: Iterable[str]) -> LedgerTable:
     for account in map(_account, actors):
         entries: list[tuple[int, Row]] = []
         for item in _items(url, LEDGER_TABLE, account):
-            if item["sk"]["S"] == STATE_SK:
-                ledger.states[account] = StateItem.from_raw_data(item).state_of(account)
-                continue
-            row = Row(item["record"]["S"], item["hash"]["S"])
-            entries.append((int(item["entry_seq"]["N"]), row))
-            ledger.rows.setdefault(account, {})[item["sk"]["S"].removeprefix("OP#")] = row
+            if is_entry_sk(item["sk"]["S"]):
+                row = Row(item["record"]["S"], item["hash"]["S"])
+                entries.append((int(item["entry_seq"]["N"]), row))
+                ledger.rows.setdefault(account, {})[item["sk"]["S"].removeprefix("OP#")] = row
+            else:
+                _put_beside(ledger, account, item)
         ledger.journal[account] = [row for _, row in sorted(entries)]
     return ledger
+
+
+def _put_beside(ledger: LedgerTable, account: Account, item: Any) -> None:
+    """What is no entry. A new kind of item is a case here."""
+    sk = item["sk"]["S"]
+    if sk == STATE_SK:
+        ledger.states[account] = StateItem.from_raw_data(item).state_of(account)
+    elif is_hold_sk(sk):
+        ledger.holds[account, sk.removeprefix(hold_sk(""))] = HoldItem.from_raw_data(item).hold
+    elif is_tally_sk(sk):
+        ledger.tallies[account, sk.removeprefix(tally_sk(""))] = TallyItem.from_raw_data(item).tally
+    else:
+        raise ValueError(f"an item of no kind: {sk}")
 
 
 def audit_of(url: str, actors: Iterable[str]) -> dict[Account, dict[int, AuditRow]]:
@@ -64,12 +91,13 @@ def _account(actor: str) -> Account:
 
 
 def _definition(*attributes: str) -> dict[str, Any]:
-    types = [{"AttributeName": name, "AttributeType": "N" if name == "entry_seq" else "S"} for name in attributes]
+    numbers = INDEXES.values()
+    types = [{"AttributeName": name, "AttributeType": "N" if name in numbers else "S"} for name in attributes]
     return {"KeySchema": _keys("pk", "sk"), "AttributeDefinitions": types, "BillingMode": "PAY_PER_REQUEST"}
 
 
-def _by_seq() -> dict[str, Any]:
-    return {"IndexName": ENTRIES_BY_SEQ, "KeySchema": _keys("pk", "entry_seq")}
+def _index(name: str, ordered_by: str) -> dict[str, Any]:
+    return {"IndexName": name, "KeySchema": _keys("pk", ordered_by), "Projection": {"ProjectionType": "ALL"}}
 
 
 def _keys(partition: str, order: str) -> list[dict[str, str]]:

@@ -10,23 +10,24 @@ import random
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from tests.torture.calls import FUNCTIONS, event_of, lookup_event, named_by, seq_of_made
 from tests.torture.environment import Environment, EnvironmentEndedError, prepare
 from tests.torture.journal import Journal, journal_file, lines
 from tests.torture.plan import LANES_PER_CLIENT, Asked, Send, read
 
 TURNED_AWAY: Final = frozenset({429, 503})
-CALLER: Final = {"sub": "billing", "client_id": "billing", "scope": "credits/charge credits/fund"}
-PATHS: Final = {"cost": "/v1/cost", "funding": "/v1/funding"}
+FOUND: Final = 200
 LONGEST_WAIT_S: Final = 0.2
 
 
 def main(directory: Path, client: int) -> None:
-    prepare(PATHS)
+    prepare(FUNCTIONS)
     file = journal_file(directory, client)
     done = {line.send for line in lines(file) if line.happening == "answered"}
     killed = {line.send for line in lines(file) if line.happening == "killed"}
@@ -48,45 +49,58 @@ def work(sends: list[Send], journal: Journal, killed: set[int]) -> None:
 
 
 def until_answered(send: Send, environment: Environment, journal: Journal, *, is_killed_already: bool) -> None:
+    named = terms_named(send, environment)
     kill_after_ms = None if is_killed_already else send.kill_after_ms
-    while (answer := _ask(send, environment, journal, kill_after_ms)) is None or answer["statusCode"] in TURNED_AWAY:
+    while (answer := _ask(send, named, environment, journal, kill_after_ms)) is None or _is_turned_away(answer):
         kill_after_ms = None
-        time.sleep(random.uniform(0, LONGEST_WAIT_S))
+        _wait()
     is_replayed = "Idempotency-Replayed" in answer["headers"]
     journal.answered(send.number, answer["statusCode"], answer["body"], is_replayed=is_replayed)
 
 
-def _ask(send: Send, environment: Environment, journal: Journal, kill_after_ms: int | None) -> Any:
+def terms_named(send: Send, environment: Environment) -> dict[str, str]:
+    """What the operation names, once that is on record. Its request is an earlier one, so somebody is at it."""
+    (asked, *others) = send.asked
+    if others or asked.named is None:
+        return {}
+    while (seq := _seq_of_made(asked, asked.named, environment)) is None:
+        _wait()
+    return named_by(asked, seq)
+
+
+def _seq_of_made(asked: Asked, key: str, environment: Environment) -> int | None:
+    try:
+        answer = environment.invoke(*lookup_event(asked.actor, key, f"request-{uuid4()}"))
+    except EnvironmentEndedError:
+        return None
+    return seq_of_made(json.loads(answer["body"])) if answer["statusCode"] == FOUND else None
+
+
+def _ask(
+    send: Send, named: Mapping[str, str], environment: Environment, journal: Journal, kill_after_ms: int | None
+) -> Any:
     request = f"request-{uuid4()}"
     journal.sent(send.number)
     try:
-        answer = environment.invoke(send.asked.function, http_event(send.asked, request), kill_after_ms)
+        answer = environment.invoke(*event_of(send, request, named), kill_after_ms)
     except EnvironmentEndedError:
         journal.killed(send.number)
         return None
-    if answer["statusCode"] in TURNED_AWAY:
-        journal.turned_away(send.number, request, answer["statusCode"])
+    if _is_turned_away(answer):
+        journal.turned_away(send.number, request, answer["statusCode"], answer["body"])
     return answer
 
 
-def http_event(asked: Asked, request: str) -> dict[str, Any]:
-    """Payload format 2.0, as the gateway sends it once it has verified the token."""
-    path = PATHS[asked.function]
-    return {
-        "version": "2.0",
-        "routeKey": f"POST {path}",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {"content-type": "application/json", "idempotency-key": asked.key},
-        "requestContext": {
-            "requestId": request,
-            "stage": "$default",
-            "http": {"method": "POST", "path": path, "sourceIp": "127.0.0.1", "userAgent": "torture"},
-            "authorizer": {"jwt": {"claims": CALLER, "scopes": None}},
-        },
-        "isBase64Encoded": False,
-        "body": json.dumps(asked.body),
-    }
+def _is_turned_away(answer: Any) -> bool:
+    """Whether it is to be sent again; of a batch, whether any of it is."""
+    if answer["statusCode"] in TURNED_AWAY:
+        return True
+    results = json.loads(answer["body"]).get("results", ())
+    return any(result["status"] in TURNED_AWAY for result in results)
+
+
+def _wait() -> None:
+    time.sleep(random.uniform(0, LONGEST_WAIT_S))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,9 @@ class Context:
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:millicent"
     aws_request_id: str = "8a7f1d3e-0000-4000-8000-000000000000"
 
+    def get_remaining_time_in_millis(self) -> int:
+        return HANDLER_TIME_LIMIT_S * 1000
+
 
 def prepare(functions: Iterable[str]) -> None:
     """Names the functions to import before the first environment is started."""

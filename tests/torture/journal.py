@@ -40,8 +40,9 @@ class Journal:
     def killed(self, send: int) -> None:
         self._write(Line(send, "killed", time.monotonic_ns()))
 
-    def turned_away(self, send: int, request: str, status: int) -> None:
-        self._write(Line(send, "turned away", time.monotonic_ns(), request, status))
+    def turned_away(self, send: int, request: str, status: int, body: str) -> None:
+        """To be sent again; of a batch, where any of it is."""
+        self._write(Line(send, "turned away", time.monotonic_ns(), request, status, body=body))
 
     def answered(self, send: int, status: int, body: str, *, is_replayed: bool) -> None:
         self._write(Line(send, "answered", time.monotonic_ns(), "", status, is_replayed, body))

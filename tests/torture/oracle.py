@@ -1,7 +1,7 @@
 """The judge of a run: what lies in the tables goes to the oracle of the simulation, every answer is held against it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -15,11 +15,12 @@ from tests.simulation.oracle import Fields, Oracle
 from tests.simulation.order import Moment, out_of_order
 from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import Charge, Verdict
+from tests.torture.calls import NOBODYS, named_by
 from tests.torture.plan import Asked
 
 TENANT: Final = "main"
-RECORDED: Final = frozenset({200, 201, 402, 409})
-REFUSED: Final = frozenset({402, 409})
+REFUSED: Final = frozenset({402, 404, 409})
+RECORDED: Final = frozenset({200, 201}) | REFUSED
 NO_LONGER_VALID: Final = 422
 THROTTLED: Final = 429
 
@@ -29,7 +30,7 @@ _NO_CLIENTS: Final = cast("Clients", SimpleNamespace(tickets=[], turned_away={},
 
 @dataclass(frozen=True)
 class Answer:
-    """What a client was told, between two instants of one clock."""
+    """What a client was told, between two instants of one clock. One that is batched has no balance."""
 
     asked: Asked
     client: int
@@ -38,6 +39,7 @@ class Answer:
     status: int
     is_replayed: bool
     body: Mapping[str, Any]
+    is_batched: bool = False
 
     @property
     def is_recorded(self) -> bool:
@@ -60,13 +62,13 @@ class Books:
 class Evidence:
     """`asked` has every operation with all contents that its key was sent with, the first of them its own.
 
-    `throttled` are the requests that were told that nothing was recorded, with the key of each.
+    `throttled` are the requests that were told that nothing was recorded, each with the key that it was told so of.
     """
 
     asked: Mapping[str, Sequence[Asked]]
     answers: Sequence[Answer]
     first_sent_ns: Mapping[str, int]
-    throttled: Mapping[str, str]
+    throttled: Collection[tuple[str, str]]
     books: Books
 
 
@@ -77,8 +79,8 @@ def judge(evidence: Evidence) -> Verdict:
     rows = {key: row for (_, key), row in oracle.rows_of_key.items()}
     answers = _by_key(evidence.answers)
     for key, contents in evidence.asked.items():
-        _Trial(contents, answers.get(key, ()), rows.get(key), verdict).judge()
-    for request, key in evidence.throttled.items():
+        _Trial(contents, answers.get(key, ()), rows, verdict).judge()
+    for request, key in evidence.throttled:
         if key in rows and rows[key]["correlation_id"] == request:
             verdict.add("replay_mismatch", _account(rows[key]), key, "was told that nothing was recorded")
     _judge_order(evidence, rows, verdict)
@@ -88,14 +90,36 @@ def judge(evidence: Evidence) -> Verdict:
 CONCURRENT: Final = "one key sent by two clients at once"
 REPLAYED: Final = "an answer given again"
 KEY_REUSED: Final = "a key used for something else"
+BATCHED: Final = "a charge in a batch"
+BATCHED_AND_ALONE: Final = "a charge both in a batch and alone"
+REFUSED_AFTER_TOP_UP: Final = "a refusal repeated after a top-up"
 EXPIRED: Final = "credits expired"
 PARTIAL: Final = "a partial charge"
 OVERDRAWN: Final = "an account below zero by leave"
-FUNDING_CONFLICT: Final = "a funding update that came too late"
-REFUSED_AFTER_TOP_UP: Final = "a refusal repeated after a top-up"
+OVERRUN: Final = "a hold captured beyond its amount"
+HOLD_EXPIRED: Final = "a hold returned as it had expired"
+_SCENES_OF_A_ROW: Final[Mapping[str, Callable[[Fields], bool]]] = {
+    EXPIRED: lambda row: row["kind"] == "expire" and not row["parameters"],
+    PARTIAL: lambda row: (row["kind"], row["outcome"]) == ("charge", "partial"),
+    OVERDRAWN: lambda row: row["after"]["available"] < 0 <= row["before"]["available"],
+    HOLD_EXPIRED: lambda row: row["kind"] == "expire" and "hold" in row["parameters"],
+    OVERRUN: lambda row: row["kind"] == "capture" and -row["amount"] > row["before"]["held"] - row["after"]["held"],
+}
+_APPLIED: Final = ("hold", "capture", "release", "extend", "refund", "void")
+_REFUSED: Final = (
+    "funding_conflict",
+    "hold_captured",
+    "hold_released",
+    "hold_expired",
+    "exceeds_hold",
+    "exceeds_charge",
+)
 SCENES: Final = (
-    CONCURRENT, REPLAYED, KEY_REUSED, EXPIRED, PARTIAL, OVERDRAWN, FUNDING_CONFLICT, REFUSED_AFTER_TOP_UP
-)  # fmt: skip
+    *(CONCURRENT, REPLAYED, KEY_REUSED, BATCHED, BATCHED_AND_ALONE, REFUSED_AFTER_TOP_UP),
+    *_SCENES_OF_A_ROW,
+    *(f"applied: {kind}" for kind in _APPLIED),
+    *(f"refused: {reason}" for reason in _REFUSED),
+)
 
 
 def scenes(evidence: Evidence) -> Counter[str]:
@@ -115,22 +139,23 @@ def scenes(evidence: Evidence) -> Counter[str]:
 
 @dataclass(frozen=True)
 class _Trial:
-    """One key: all that was sent with it, all answers to that, and the row that there is."""
+    """One key: all that was sent with it, and all answers to that. `rows` are those of all keys."""
 
     contents: Sequence[Asked]
     answers: Sequence[Answer]
-    row: Fields | None
+    rows: Mapping[str, Fields]
     verdict: Verdict
 
     def judge(self) -> None:
+        row = self.rows.get(self.contents[0].key)
         if not any(answer.asked == self.contents[0] for answer in self.answers):
             self._wrong("lost", "was never answered")
-        if self.row is None:
+        if row is None:
             self._judge_unrecorded()
             return
         recorded = [answer for answer in self.answers if answer.is_recorded]
-        self._judge_content(self.row, recorded)
-        self._judge_recorded(self.row, recorded)
+        self._judge_content(row, recorded)
+        self._judge_recorded(row, recorded)
 
     def _judge_unrecorded(self) -> None:
         """Only a grant whose expiry had passed may come to nothing."""
@@ -140,7 +165,7 @@ class _Trial:
 
     def _judge_content(self, row: Fields, recorded: Sequence[Answer]) -> None:
         """One content is on record, and exactly those who asked for it were told so."""
-        effective = next((each for each in self.contents if _is_content_of(each, row)), None)
+        effective = next((each for each in self.contents if _is_content_of(each, row, self.rows)), None)
         if effective is None:
             self._wrong("double", "is on record with content that nobody asked for")
         for answer in self.answers:
@@ -151,7 +176,8 @@ class _Trial:
         if row["outcome"] != "refused" and any(answer.is_refused for answer in recorded):
             self._wrong("refused_then_charged", f"was refused and is on record as {row['outcome']}")
         for answer in recorded:
-            if answer.body != recorded[0].body or not _agrees(answer, row):
+            first = next(other for other in recorded if other.is_batched == answer.is_batched)
+            if answer.body != first.body or not _agrees(answer, row):
                 self._wrong("replay_mismatch", f"was answered {answer.body}, on record is {row}")
         if sum(not answer.is_replayed for answer in recorded) > 1:
             self._wrong("double", "was answered more than once as if for the first time")
@@ -201,21 +227,15 @@ def _came_too_late(answer: Answer, recorded: Sequence[Answer]) -> bool:
     return _is_expired(answer) and all(other.answered_ns > answer.sent_ns for other in recorded)
 
 
-def _is_content_of(asked: Asked, row: Fields) -> bool:
-    found = tuple(row["parameters"].get(name) for name in _TERMS[asked.kind])
-    return (row["actor"], row["kind"], found) == (asked.actor, asked.kind, _CONTENT[asked.kind](asked))
+def _is_content_of(asked: Asked, row: Fields, rows: Mapping[str, Fields]) -> bool:
+    maker = rows.get(asked.named) if asked.named else None
+    named = named_by(asked, _seq_of_made(maker)) if maker else {}
+    return (row["actor"], row["kind"], row["parameters"]) == (asked.actor, asked.kind, {**asked.terms, **named})
 
 
-_TERMS: Final = {
-    "charge": ("cost", "if_insufficient"),
-    "grant": ("amount", "expires_at_ms"),
-    "funding_update": ("old_amount", "new_amount"),
-}
-_CONTENT: Final[Mapping[str, Callable[[Asked], tuple[Any, Any]]]] = {
-    "charge": lambda asked: (asked.amount, asked.mode),
-    "grant": lambda asked: (asked.amount, asked.expires_at_ms),
-    "funding_update": lambda asked: (asked.old_amount, asked.amount),
-}
+def _seq_of_made(maker: Fields) -> int:
+    seq: int = maker["seq"]
+    return NOBODYS if maker["outcome"] == "refused" else seq
 
 
 def _agrees(answer: Answer, row: Fields) -> bool:
@@ -223,9 +243,20 @@ def _agrees(answer: Answer, row: Fields) -> bool:
         return bool(answer.is_refused and answer.body["code"] == row["reason"])
     if "entry" not in answer.body:
         return False
-    entry, balance = answer.body["entry"], answer.body["balance"]
-    told = entry["key"], entry["seq"], entry["outcome"], _microcents(entry["amount"]), _all_microcents(balance)
-    return bool(told == (row["key"], row["seq"], row["outcome"], row["amount"], row["after"]))
+    entry = answer.body["entry"]
+    told = entry["key"], entry["seq"], entry["outcome"], _microcents(entry["amount"]), _hold_of(entry)
+    recorded = row["key"], row["seq"], row["outcome"], row["amount"], row.get("hold") and _summary_of(row["hold"])
+    is_balance_right = answer.is_batched or _all_microcents(answer.body["balance"]) == row["after"]
+    return bool(told == recorded and is_balance_right)
+
+
+def _hold_of(entry: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    held = entry.get("hold")
+    return held and (held["id"], _microcents(held["amount"]), _microcents(held["captured"]), held["status"])
+
+
+def _summary_of(held: Mapping[str, Any]) -> tuple[Any, ...]:
+    return held["id"], held["amount"], held["captured"], held["status"]
 
 
 def _all_microcents(balance: Mapping[str, Any]) -> dict[str, Decimal]:
@@ -243,17 +274,19 @@ def _scenes_of_a_key(answers: Sequence[Answer]) -> Iterator[str]:
             yield CONCURRENT
     yield from (REPLAYED for answer in recorded if answer.is_replayed)
     yield from (KEY_REUSED for answer in answers if answer.body.get("code") == "idempotency_key_reused")
+    forms = {answer.is_batched for answer in recorded}
+    if True in forms:
+        yield BATCHED
+    if len(forms) > 1:
+        yield BATCHED_AND_ALONE
 
 
 def _scenes_of_a_row(row: Fields) -> Iterator[str]:
-    if row["kind"] == "expire":
-        yield EXPIRED
-    if row["outcome"] == "partial":
-        yield PARTIAL
-    if row["after"]["available"] < 0 <= row["before"]["available"]:
-        yield OVERDRAWN
-    if row["reason"] == "funding_conflict":
-        yield FUNDING_CONFLICT
+    yield from (scene for scene, has_come_about in _SCENES_OF_A_ROW.items() if has_come_about(row))
+    if row["reason"] in _REFUSED:
+        yield f"refused: {row['reason']}"
+    if row["kind"] in _APPLIED and row["outcome"] != "refused":
+        yield f"applied: {row['kind']}"
 
 
 def _refusals_after_top_up(rows: Sequence[Fields], answers: Mapping[str, Sequence[Answer]]) -> Iterator[str]:

@@ -1,22 +1,18 @@
 """What is asked of the ledger: every operation with its key, made before anything is sent, and who sends it when.
 
-Amounts are microcents. The plan comes from the seed; only the instants at which grants expire depend on the clock.
+Amounts are microcents. The plan comes from the seed; only the instants at which grants expire depend on the clock. A
+new kind is a line in WORK and the function that it names, and its route in calls.py.
 """
 
 import json
 import random
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from decimal import Decimal
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from shared.ledger.times import rfc3339
-
-Kind: TypeAlias = Literal["charge", "grant", "funding_update"]
-Mode: TypeAlias = Literal["refuse", "partial", "overdraw"]
-
-MODES: Final[tuple[Mode, ...]] = ("refuse", "partial", "overdraw")
+MODES: Final = ("refuse", "partial", "overdraw")
 
 CLIENTS: Final = 4
 LANES_PER_CLIENT: Final = 4
@@ -26,6 +22,8 @@ LANES: Final = CLIENTS * LANES_PER_CLIENT
 SCARCE: Final = "user:scarce"
 HOT: Final = "user:hot"
 OTHERS: Final = tuple(f"user:{number:03d}" for number in range(200))
+VOIDED: Final = frozenset((SCARCE, *OTHERS[::4]))
+"""Whose grants are voided at times. Nobody foresees what is left of one, nor then the funded total to be updated."""
 
 SCARCE_SHARE: Final = 0.05
 HOT_SHARE: Final = 0.08
@@ -37,43 +35,48 @@ SHORTEST_LIFE_MS: Final = 8000
 LONGEST_KILL_DELAY_MS: Final = 25
 
 
+BATCH_SHARE: Final = 0.01
+"""Of what is asked; a batch has many charges, so about a seventh of all operations come in one."""
+BATCH_MAX: Final = 30
+REMEMBERED: Final = 30
+"""A hold, charge or grant is named by what is asked soon after it, while that may still be under way."""
+TTLS_S: Final = (1, 3, 600, 3600)
+
+
 @dataclass(frozen=True)
 class Asked:
-    """An operation as a client asks for it. `amount` is the cost, the grant, or the new total of a funding update."""
+    """An operation as a client asks for it.
+
+    `terms` are the parameters that its entry is to have. A term that only an answer tells, the id of a hold or grant,
+    is not among them; `named` is then the key of the operation that made it.
+    """
 
     key: str
     actor: str
-    kind: Kind
-    amount: int
-    mode: Mode = "refuse"
-    old_amount: int = 0
-    expires_at_ms: int | None = None
+    kind: str
+    terms: Mapping[str, Any]
+    named: str | None = None
 
     @property
-    def function(self) -> str:
-        return "cost" if self.kind == "charge" else "funding"
-
-    @property
-    def body(self) -> dict[str, Any]:
-        if self.kind == "charge":
-            return {"actor": self.actor, "cost": _millicents(self.amount), "if_insufficient": self.mode}
-        if self.kind == "funding_update":
-            totals = {"old_amount": _millicents(self.old_amount), "new_amount": _millicents(self.amount)}
-            return {"actor": self.actor, **totals}
-        grant = {"actor": self.actor, "amount": _millicents(self.amount)}
-        if self.expires_at_ms is None:
-            return grant
-        return {**grant, "category": "promotional", "expires_at": rfc3339(self.expires_at_ms)}
+    def expires_at_ms(self) -> int | None:
+        return self.terms.get("expires_at_ms")
 
 
 @dataclass(frozen=True)
 class Send:
-    """One request. `kill_after_ms`: the function's process is killed so long after it was given the request."""
+    """One request; several operations are a batch of charges.
+
+    `kill_after_ms`: the function's process is killed so long after it was given the request.
+    """
 
     number: int
     lane: int
-    asked: Asked
+    asked: tuple[Asked, ...]
     kill_after_ms: int | None
+
+    @property
+    def is_batch(self) -> bool:
+        return len(self.asked) > 1
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Plan:
 
     @property
     def actors(self) -> list[str]:
-        return sorted({send.asked.actor for send in self.sends})
+        return sorted({asked.actor for send in self.sends for asked in send.asked})
 
 
 @dataclass(frozen=True)
@@ -99,25 +102,85 @@ class _Clock:
         return self.starts_at_ms + int(SHORTEST_LIFE_MS * span ** chance.random())
 
 
+@dataclass(frozen=True)
+class _Desk:
+    """Where the plan is made: chance, the clock, and what was asked so far."""
+
+    chance: random.Random
+    clock: _Clock
+    funded: dict[str, int] = field(default_factory=dict)
+    holds: deque[Asked] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    charges: deque[Asked] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    grants: deque[Asked] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+
+    def ask(self, key: str) -> Asked:
+        """One operation of some kind; the first of an account pays in."""
+        asked = self._draw().make(self, key)
+        if asked.actor not in self.funded:
+            return _first_funding(self, key, asked.actor)
+        self._remember(asked)
+        return asked
+
+    def batch(self, keys: list[str]) -> tuple[Asked, ...]:
+        return tuple(_charge(self, key) for key in keys)
+
+    def _draw(self) -> "_Work":
+        return self.chance.choices(WORK, [work.share for work in WORK])[0]
+
+    def _remember(self, asked: Asked) -> None:
+        match asked.kind:
+            case "hold":
+                self.holds.append(asked)
+            case "charge" | "capture":
+                self.charges.append(asked)
+            case "funding_update":
+                self.funded[asked.actor] = asked.terms["new_amount"]
+            case "grant":
+                self.funded[asked.actor] += asked.terms["amount"]
+                # One that expires may come to nothing, and then there is none to name.
+                if asked.actor in VOIDED and asked.expires_at_ms is None:
+                    self.grants.append(asked)
+
+
+_Due: TypeAlias = tuple[float, int, tuple[Asked, ...]]
+
+
+class _Work(NamedTuple):
+    share: float
+    make: Callable[[_Desk, str], Asked]
+
+
 def plan(operations: int, seed: int, now_ms: int) -> Plan:
     """`now_ms` is when the run starts."""
-    clock = _Clock(now_ms, longest_life_ms=max(operations * 10, 60_000))
-    chance = random.Random(seed)
-    funded: dict[str, int] = {}
-    due: list[tuple[float, int, Asked]] = []
-    for number in range(operations):
-        asked = _asked(chance, number, funded, clock)
-        lane = chance.randrange(LANES)
+    desk = _Desk(random.Random(seed), _Clock(now_ms, longest_life_ms=max(operations * 10, 60_000)))
+    due: list[_Due] = []
+    number = 0
+    while number < operations:
+        asked = _ask_at(desk, number, operations)
+        lane = desk.chance.randrange(LANES)
         due.append((number, lane, asked))
-        due += _more_sends(chance, number, lane, asked, operations)
+        due += _more_sends(desk.chance, number, lane, asked, operations)
+        number += len(asked)
     due.sort(key=lambda each: each[0])
     kill_share = max(KILL_SHARE, KILLS_MIN / operations)
     return Plan(
         operations,
         tuple(
-            Send(number, lane, asked, _kill_after_ms(chance, kill_share)) for number, (_, lane, asked) in enumerate(due)
+            Send(number, lane, asked, _kill_after_ms(desk.chance, kill_share))
+            for number, (_, lane, asked) in enumerate(due)
         ),
     )
+
+
+def _ask_at(desk: _Desk, number: int, operations: int) -> tuple[Asked, ...]:
+    room = min(operations - number, BATCH_MAX)
+    if room > 1 and desk.chance.random() < BATCH_SHARE:
+        return desk.batch([_key(number + place) for place in range(desk.chance.randint(2, room))])
+    return (desk.ask(_key(number)),)
+
+
+def _key(number: int) -> str:
+    return f"op-{number:07d}"
 
 
 def write(sends: tuple[Send, ...], directory: Path) -> None:
@@ -132,7 +195,7 @@ def read(directory: Path, client: int) -> Iterator[Send]:
     with plan_file(directory, client).open() as lines:
         for line in lines:
             fields = json.loads(line)
-            yield Send(**{**fields, "asked": Asked(**fields["asked"])})
+            yield Send(**{**fields, "asked": tuple(Asked(**each) for each in fields["asked"])})
 
 
 def plan_file(directory: Path, client: int) -> Path:
@@ -143,58 +206,124 @@ def client_of(lane: int) -> int:
     return lane // LANES_PER_CLIENT
 
 
-def _asked(chance: random.Random, number: int, funded: dict[str, int], clock: _Clock) -> Asked:
-    key, actor = f"op-{number:07d}", _actor(chance)
-    if actor not in funded:
-        amount = _first_funding(chance, actor)
-        funded[actor] = amount
-        return Asked(key, actor, "funding_update", amount)
+def _actor(chance: random.Random, scarce_share: float = SCARCE_SHARE) -> str:
     draw = chance.random()
-    if draw < 0.08:
-        return _grant(chance, key, actor, funded, clock)
-    if draw < 0.1:
-        return _funding_update(chance, key, actor, funded)
-    mode = chance.choices(MODES, (90, 7, 3))[0]
-    return Asked(key, actor, "charge", chance.randint(0, 40_000), mode)
-
-
-def _actor(chance: random.Random) -> str:
-    draw = chance.random()
-    if draw < SCARCE_SHARE:
+    if draw < scarce_share:
         return SCARCE
-    return HOT if draw < SCARCE_SHARE + HOT_SHARE else chance.choice(OTHERS)
+    return HOT if draw < scarce_share + HOT_SHARE else chance.choice(OTHERS)
 
 
-def _first_funding(chance: random.Random, actor: str) -> int:
-    return 50_000_000_000 if actor == HOT else chance.randint(20_000, 400_000)
+def _first_funding(desk: _Desk, key: str, actor: str) -> Asked:
+    amount = 50_000_000_000 if actor == HOT else desk.chance.randint(20_000, 400_000)
+    desk.funded[actor] = amount
+    return Asked(key, actor, "funding_update", {"old_amount": 0, "new_amount": amount, "force": False})
 
 
-def _grant(chance: random.Random, key: str, actor: str, funded: dict[str, int], clock: _Clock) -> Asked:
+def _charge(desk: _Desk, key: str) -> Asked:
+    mode = desk.chance.choices(MODES, (90, 7, 3))[0]
+    terms = {"cost": desk.chance.randint(0, 40_000), "if_insufficient": mode}
+    return Asked(key, _actor(desk.chance), "charge", terms)
+
+
+def _grant(desk: _Desk, key: str) -> Asked:
     # The scarce account gets about half of what is asked of it; the others about what they need.
+    chance, actor = desk.chance, _actor(desk.chance)
     amount = chance.randint(1, 150_000 if actor == SCARCE else 420_000)
-    funded[actor] += amount
-    expires_at_ms = clock.expiry_ms(chance) if chance.random() < 0.4 else None
-    return Asked(key, actor, "grant", amount, expires_at_ms=expires_at_ms)
+    terms = {"amount": amount, "category": "purchased", "priority": 10}
+    if chance.random() < 0.4:
+        terms |= {"category": "promotional", "expires_at_ms": desk.clock.expiry_ms(chance)}
+    elif actor in VOIDED:
+        # Alike grants are one, under the name of the first.
+        terms |= {"priority": chance.randint(11, 99)}
+    return Asked(key, actor, "grant", terms)
 
 
-def _funding_update(chance: random.Random, key: str, actor: str, funded: dict[str, int]) -> Asked:
+def _funding_update(desk: _Desk, key: str) -> Asked:
     """Often too late with its old total, as another came first: then it must be refused, for good."""
-    old_amount = funded[actor]
-    amount = max(old_amount + chance.randint(-60_000, 60_000), 0)
-    funded[actor] = amount
-    return Asked(key, actor, "funding_update", amount, old_amount=old_amount)
+    actor = _actor(desk.chance)
+    old_amount = desk.funded.get(actor, 0)
+    amount = max(old_amount + desk.chance.randint(-60_000, 60_000), 0)
+    return Asked(key, actor, "funding_update", {"old_amount": old_amount, "new_amount": amount, "force": False})
+
+
+def _void(desk: _Desk, key: str) -> Asked:
+    granted = _one_of(desk, desk.grants)
+    return Asked(key, granted.actor, "void", {}, granted.key) if granted else _charge(desk, key)
+
+
+def _hold(desk: _Desk, key: str) -> Asked:
+    amount = desk.chance.randint(1, 60_000)
+    terms = {"amount": amount, "ttl_ms": _ttl_ms(desk.chance)}
+    least = {"minimum_amount": amount // 2 + 1} if desk.chance.random() < 0.3 else {}
+    return Asked(key, _actor(desk.chance, scarce_share=0.3), "hold", terms | least)
+
+
+def _capture(desk: _Desk, key: str) -> Asked:
+    """All of a hold, a part of it, or more; often of one that another captures too."""
+    held = _one_of(desk, desk.holds)
+    if held is None:
+        return _charge(desk, key)
+    terms = {"overrun": desk.chance.choice(("refuse", "charge"))}
+    part = {} if desk.chance.random() < 0.3 else {"amount": desk.chance.randint(0, held.terms["amount"] * 3 // 2)}
+    return Asked(key, held.actor, "capture", terms | part, held.key)
+
+
+def _release(desk: _Desk, key: str) -> Asked:
+    held = _one_of(desk, desk.holds)
+    return Asked(key, held.actor, "release", {}, held.key) if held else _charge(desk, key)
+
+
+def _extend(desk: _Desk, key: str) -> Asked:
+    held = _one_of(desk, desk.holds)
+    return Asked(key, held.actor, "extend", {"ttl_ms": _ttl_ms(desk.chance)}, held.key) if held else _charge(desk, key)
+
+
+def _refund(desk: _Desk, key: str) -> Asked:
+    """All that is left, or some of it; often more than that."""
+    paid = _one_of(desk, desk.charges)
+    if paid is None:
+        return _charge(desk, key)
+    part = {} if desk.chance.random() < 0.3 else {"amount": desk.chance.randint(1, 20_000)}
+    return Asked(key, paid.actor, "refund", {"charge": paid.key} | part)
+
+
+WORK: Final = (
+    _Work(0.6, _charge),
+    _Work(0.08, _grant),
+    _Work(0.02, _funding_update),
+    _Work(0.02, _void),
+    _Work(0.1, _hold),
+    _Work(0.08, _capture),
+    _Work(0.03, _release),
+    _Work(0.02, _extend),
+    _Work(0.05, _refund),
+)
+
+
+def _one_of(desk: _Desk, asked: deque[Asked]) -> Asked | None:
+    return desk.chance.choice(asked) if asked else None
+
+
+def _ttl_ms(chance: random.Random) -> int:
+    return chance.choice(TTLS_S) * 1000
 
 
 def _more_sends(
-    chance: random.Random, number: int, lane: int, asked: Asked, operations: int
-) -> Iterator[tuple[float, int, Asked]]:
-    """Duplicates, sent by other clients: at the same time, a little later, or at any time until the end."""
+    chance: random.Random, number: int, lane: int, asked: tuple[Asked, ...], operations: int
+) -> Iterator[_Due]:
+    """Duplicates, sent by other clients: at the same time, a little later, or at any time until the end.
+
+    A batch comes again as a whole; and any one of its charges alone.
+    """
     if chance.random() < DUPLICATE_SHARE:
         latest = chance.choice((0.5, 200, operations - number))
         yield number + chance.uniform(0, latest), _lane_of_another(chance, lane), asked
+    one = chance.choice(asked)
+    if len(asked) > 1:
+        yield number + chance.uniform(0, 200), _lane_of_another(chance, lane), (one,)
     if chance.random() < REUSED_KEY_SHARE:
-        other = Asked(asked.key, asked.actor, "charge", 40_001 + number, "overdraw")
-        yield number + chance.uniform(0, 200), _lane_of_another(chance, lane), other
+        other = Asked(one.key, one.actor, "charge", {"cost": 40_001 + number, "if_insufficient": "overdraw"})
+        yield number + chance.uniform(0, 200), _lane_of_another(chance, lane), (other,)
 
 
 def _lane_of_another(chance: random.Random, lane: int) -> int:
@@ -203,7 +332,3 @@ def _lane_of_another(chance: random.Random, lane: int) -> int:
 
 def _kill_after_ms(chance: random.Random, share: float) -> int | None:
     return chance.randint(0, LONGEST_KILL_DELAY_MS) if chance.random() < share else None
-
-
-def _millicents(microcents: int) -> str:
-    return f"{Decimal(microcents).scaleb(-3):f}"

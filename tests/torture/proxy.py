@@ -43,6 +43,7 @@ TRANSACTIONS: Final = {
     "canceled for a throttle": CANCEL_FOR_A_THROTTLE,
 }
 RARE: Final = {"stalled, then written": STALL}
+SELDOM_CALLED: Final = {"answer lost": LOSE_THE_ANSWER, "throttled": THROTTLE}
 LEDGER_CALLS: Final = {"GetItem": ANY_CALL, "TransactWriteItems": {**ANY_CALL, **TRANSACTIONS}}
 AUDIT_CALLS: Final = {"PutItem": ANY_CALL}
 NETWORK_DOWN: Final = "no connection for a moment"
@@ -52,6 +53,8 @@ SHARE: Final = 0.004
 HIGHEST_SHARE: Final = 0.008
 RARE_SHARE: Final = 0.0004
 HIGHEST_RARE_SHARE: Final = 0.004
+SELDOM_CALLED_SHARE: Final = 0.02
+HIGHEST_SELDOM_CALLED_SHARE: Final = 0.15
 
 
 @dataclass
@@ -108,7 +111,9 @@ def ledger_rules(scale: float) -> dict[str, Fault]:
     """By name, most of them alike in frequency; `scale` makes them more frequent in a short run."""
     common = rules_of(LEDGER_CALLS, min(SHARE * scale, HIGHEST_SHARE))
     rare = rules_of({"TransactWriteItems": RARE}, min(RARE_SHARE * scale, HIGHEST_RARE_SHARE))
-    return common | rare
+    # Only who falls short while a hold may have expired asks the index of open holds.
+    of_open_holds = rules_of({"Query": SELDOM_CALLED}, min(SELDOM_CALLED_SHARE * scale, HIGHEST_SELDOM_CALLED_SHARE))
+    return common | rare | of_open_holds
 
 
 def audit_rules(scale: float) -> dict[str, Fault]:

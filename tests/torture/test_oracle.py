@@ -1,25 +1,30 @@
 """The judge finds what is wrong, and nothing where all is well. The histories it gets are the reducer's own."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
-from shared.ledger.entries import Entry, record_of
-from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Terms
+from shared.ledger.accounts import AccountState
+from shared.ledger.entries import Entry
+from shared.ledger.operations import CaptureHold, Charge, FundingUpdate, GrantCredits, PlaceHold, Refund, Terms
+from shared.ledger.protocol import Commit, Found, Read
+from shared.ledger.reducer import apply
 from shared.problems import refusal_of
 from shared.usecases.record_operation import effect_of
-from tests.builders import ALICE, history
+from tests.builders import ALICE, NOW_MS, operation
 from tests.simulation.downstream import AuditRow
-from tests.simulation.table import LedgerTable, Row
+from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import FIGURES
 from tests.torture.oracle import (
+    BATCHED_AND_ALONE,
     CONCURRENT,
     EXPIRED,
-    FUNDING_CONFLICT,
     KEY_REUSED,
     OVERDRAWN,
+    OVERRUN,
     PARTIAL,
     REFUSED_AFTER_TOP_UP,
     REPLAYED,
@@ -39,19 +44,25 @@ STORY: tuple[Terms, ...] = (
     FundingUpdate(7, 50),
     Charge(5, "overdraw"),
     FundingUpdate(100, 130),
+    PlaceHold(20, 60_000),
+    CaptureHold("h8", 25, "charge"),
+    CaptureHold("h8", 1),
+    Refund("key-9", 10),
 )
 
 
 def asked_of(entry: Entry) -> Asked:
-    match entry.terms:
-        case Charge(cost, mode):
-            return Asked(entry.key, ALICE.actor, "charge", cost, mode)
-        case GrantCredits(amount):
-            return Asked(entry.key, ALICE.actor, "grant", amount)
-        case FundingUpdate(old_amount, new_amount):
-            return Asked(entry.key, ALICE.actor, "funding_update", new_amount, old_amount=old_amount)
-        case _:
-            raise TypeError(entry.kind)
+    terms = {name: value for name, value in entry.parameters.items() if (entry.kind, name) != ("capture", "hold")}
+    named = "key-8" if entry.kind == "capture" else None
+    return Asked(entry.key, ALICE.actor, entry.kind, terms, named)
+
+
+def charge(key: str, cost: int) -> Asked:
+    return Asked(key, ALICE.actor, "charge", {"cost": cost, "if_insufficient": "refuse"})
+
+
+def charged_more(asked: Asked, by: int) -> Asked:
+    return replace(asked, terms={**asked.terms, "cost": asked.terms["cost"] + by})
 
 
 def answer_of(entry: Entry) -> Answer:
@@ -62,20 +73,26 @@ def answer_of(entry: Entry) -> Answer:
     return Answer(asked_of(entry), 0, entry.seq * 10, entry.seq * 10 + 5, status, is_replayed=False, body=told)
 
 
+def ledger_after(story: Iterable[Terms]) -> LedgerTable:
+    ledger = LedgerTable(lambda _account, _row: None)
+    for number, terms in enumerate(story, start=1):
+        found = cast("Found", ledger.execute(ledger.begin(Read(ALICE, terms))))
+        change = apply(found.state or AccountState(ALICE), operation(f"key-{number}", terms), NOW_MS, found.references)
+        ledger.execute(Commit(change))
+    return ledger
+
+
 def evidence() -> Evidence:
     """What a run without any trouble leaves behind."""
-    state, entries = history(*STORY)
-    ledger = LedgerTable(lambda _account, _row: None)
-    rows = [Row(record_of(entry), entry.hash) for entry in entries]
-    ledger.states[ALICE] = state
-    ledger.journal[ALICE] = rows
-    ledger.rows[ALICE] = {entry.key: row for entry, row in zip(entries, rows, strict=True)}
+    ledger = ledger_after(STORY)
+    rows = ledger.journal[ALICE]
+    entries = [row.entry for row in rows]
     audit = {entry.seq: AuditRow(*row, "event") for entry, row in zip(entries, rows, strict=True)}
     return Evidence(
         asked={entry.key: [asked_of(entry)] for entry in entries},
         answers=[answer_of(entry) for entry in entries],
         first_sent_ns={entry.key: entry.seq * 10 for entry in entries},
-        throttled={},
+        throttled=(),
         books=Books(ledger, {ALICE: audit}),
     )
 
@@ -137,7 +154,7 @@ def with_an_acknowledged_operation_on_no_row(found: Evidence) -> Evidence:
 
 
 def with_an_operation_turned_down_for_no_reason(found: Evidence) -> Evidence:
-    asked = Asked("wrong", ALICE.actor, "charge", 10)
+    asked = charge("wrong", 10)
     return with_answer(found, Answer(asked, 0, 100, 105, 422, is_replayed=False, body={}), asked)
 
 
@@ -147,18 +164,47 @@ def with_rows_out_of_real_time_order(found: Evidence) -> Evidence:
 
 
 def with_content_that_nobody_asked_for(found: Evidence) -> Evidence:
-    asked = replace(found.asked["key-3"][0], amount=69)
+    asked = charged_more(found.asked["key-3"][0], -1)
     told = [replace(each, asked=asked) if each.asked.key == "key-3" else each for each in found.answers]
     return replace(found, asked={**found.asked, "key-3": [asked]}, answers=told)
 
 
 def with_a_reused_key_taken_for_the_same(found: Evidence) -> Evidence:
-    other = replace(found.asked["key-3"][0], amount=71)
+    other = charged_more(found.asked["key-3"][0], 1)
     return with_answer(found, replace(found.answers[2], asked=other, is_replayed=True), other)
 
 
 def with_a_record_of_what_was_said_not_to_be_recorded(found: Evidence) -> Evidence:
-    return replace(found, throttled={"request-of-key-3": "key-3"})
+    return replace(found, throttled={("request-of-key-3", "key-3")})
+
+
+def with_a_hold_that_stands_open(found: Evidence) -> Evidence:
+    holds = found.books.ledger.holds
+    holds[ALICE, "h8"] = replace(holds[ALICE, "h8"], status="open")
+    return found
+
+
+def without_a_hold(found: Evidence) -> Evidence:
+    found.books.ledger.holds.clear()
+    return found
+
+
+def with_a_refund_that_nobody_counted(found: Evidence) -> Evidence:
+    found.books.ledger.tallies.clear()
+    return found
+
+
+def with_an_answer_about_another_hold(found: Evidence) -> Evidence:
+    first = found.answers[7]
+    entry = {**first.body["entry"], "hold": {**first.body["entry"]["hold"], "id": "h7"}}
+    told = [replace(each, body={**each.body, "entry": entry}) if each == first else each for each in found.answers]
+    return replace(found, answers=told)
+
+
+def with_another_hold_captured_than_asked_for(found: Evidence) -> Evidence:
+    asked = replace(found.asked["key-9"][0], named="key-2")
+    told = [replace(each, asked=asked) if each.asked.key == "key-9" else each for each in found.answers]
+    return replace(found, asked={**found.asked, "key-9": [asked]}, answers=told)
 
 
 BROKEN: dict[Callable[[Evidence], Evidence], str] = {
@@ -176,6 +222,11 @@ BROKEN: dict[Callable[[Evidence], Evidence], str] = {
     with_content_that_nobody_asked_for: "double",
     with_a_reused_key_taken_for_the_same: "replay_mismatch",
     with_a_record_of_what_was_said_not_to_be_recorded: "replay_mismatch",
+    with_a_hold_that_stands_open: "chain_breaks",
+    without_a_hold: "chain_breaks",
+    with_a_refund_that_nobody_counted: "chain_breaks",
+    with_an_answer_about_another_hold: "replay_mismatch",
+    with_another_hold_captured_than_asked_for: "double",
 }
 
 
@@ -194,20 +245,30 @@ def test_what_is_wrong_is_found_and_counted_for_what_it_is(broken: Callable[[Evi
     assert judge(broken(evidence())).figures[figure]
 
 
+def test_a_charge_of_a_batch_is_told_without_a_balance() -> None:
+    found = evidence()
+    body = {"entry": found.answers[2].body["entry"]}
+    batched = replace(found.answers[2], client=1, is_replayed=True, body=body, is_batched=True)
+    told = with_answer(found, batched)
+    assert judge(told).is_clean
+    assert scenes(told)[BATCHED_AND_ALONE] == 1
+    assert judge(with_answer(found, replace(batched, is_batched=False))).figures["replay_mismatch"]
+
+
 def test_every_figure_has_something_that_raises_it() -> None:
     raised_by_the_oracle_of_the_simulation = {"overspent"}
     assert set(BROKEN.values()) | raised_by_the_oracle_of_the_simulation == set(FIGURES)
 
 
 def test_a_grant_whose_expiry_passed_before_it_came_through_may_come_to_nothing() -> None:
-    asked = Asked("late", ALICE.actor, "grant", 10, expires_at_ms=1)
+    asked = Asked("late", ALICE.actor, "grant", {"amount": 10, "expires_at_ms": 1})
     answer = Answer(asked, 0, 100, 105, 422, is_replayed=False, body={"code": "invalid_operation"})
     assert judge(with_answer(evidence(), answer, asked)).is_clean
 
 
 def test_a_key_used_for_something_else_may_be_turned_down() -> None:
     found = evidence()
-    other = replace(found.asked["key-3"][0], amount=71)
+    other = charged_more(found.asked["key-3"][0], 1)
     turned_down = Answer(other, 1, 100, 105, 422, is_replayed=False, body={"code": "idempotency_key_reused"})
     reused = with_answer(found, turned_down, other)
     assert judge(reused).is_clean
@@ -219,6 +280,7 @@ def test_the_scenes_of_a_history_are_counted() -> None:
     at_once = replace(found.answers[2], client=1, is_replayed=True)
     refused_again = replace(found.answers[0], is_replayed=True, sent_ns=500, answered_ns=505)
     seen = scenes(replace(found, answers=[*found.answers, at_once, refused_again]))
-    once = (CONCURRENT, PARTIAL, FUNDING_CONFLICT, OVERDRAWN, REFUSED_AFTER_TOP_UP)
-    assert seen == {**dict.fromkeys(once, 1), REPLAYED: 2}
+    once = (CONCURRENT, PARTIAL, "refused: funding_conflict", OVERDRAWN, REFUSED_AFTER_TOP_UP, OVERRUN)
+    applied = {f"applied: {kind}": 1 for kind in ("hold", "capture", "refund")}
+    assert seen == {**dict.fromkeys(once, 1), **applied, "refused: hold_captured": 1, REPLAYED: 2}
     assert EXPIRED not in seen

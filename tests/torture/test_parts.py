@@ -3,18 +3,32 @@
 import json
 import random
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from functions.cost.schema import CostRequest
-from functions.funding.schema import funding_request
+from functions.cost.schema import CostRequest, RefundRequest
+from functions.funding.schema import VoidRequest, funding_request
+from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldRequest, ReleaseRequest
 from shared.validation import convert
 from tests.torture.bus import LATE, LOST_ANSWER, REFUSED_CALL, REFUSED_ENTRY, REPEATED, Bus, Message, Queue, Shares
+from tests.torture.calls import ROUTES, body_of, event_of, named_by
 from tests.torture.journal import Journal, Line, Progress, journal_file, lines
-from tests.torture.plan import CLIENTS, HOT, LANES, SCARCE, Plan, client_of, plan, read, write
+from tests.torture.plan import CLIENTS, HOT, LANES, SCARCE, Asked, Plan, Send, client_of, plan, read, write
 
+TAKEN_AS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "charge": lambda body: convert(body, CostRequest),
+    "refund": lambda body: convert(body, RefundRequest),
+    "funding_update": funding_request,
+    "grant": funding_request,
+    "void": lambda body: convert(body, VoidRequest),
+    "hold": lambda body: convert(body, PlaceHoldRequest),
+    "capture": lambda body: convert(body, CaptureRequest),
+    "release": lambda body: convert(body, ReleaseRequest),
+    "extend": lambda body: convert(body, ExtendRequest),
+}
 NOW_MS = 1_763_900_000_000
 NEVER = Shares(0, 0, 0, 0, 0)
 
@@ -40,14 +54,15 @@ def test_the_same_seed_makes_the_same_plan_and_another_seed_another(made: Plan) 
 def test_a_plan_has_every_operation_and_duplicates_from_other_clients(made: Plan) -> None:
     clients: dict[str, set[int]] = {}
     for send in made.sends:
-        clients.setdefault(send.asked.key, set()).add(client_of(send.lane))
+        for asked in send.asked:
+            clients.setdefault(asked.key, set()).add(client_of(send.lane))
     assert len(clients) == made.operations == 3000
     assert sum(len(each) > 1 for each in clients.values()) > 400
     assert {send.lane for send in made.sends} == set(range(LANES))
 
 
 def test_a_plan_has_a_scarce_a_hot_and_two_hundred_other_accounts(made: Plan) -> None:
-    keys = Counter(send.asked.actor for send in made.sends)
+    keys = Counter(asked.actor for send in made.sends for asked in send.asked)
     assert len(keys) == 202
     assert min(keys[SCARCE], keys[HOT]) > 5 * max(
         number for actor, number in keys.items() if actor not in {SCARCE, HOT}
@@ -55,10 +70,36 @@ def test_a_plan_has_a_scarce_a_hot_and_two_hundred_other_accounts(made: Plan) ->
 
 
 def test_every_request_of_a_plan_is_one_that_the_functions_take(made: Plan) -> None:
+    for asked in (asked for send in made.sends for asked in send.asked):
+        body = json.loads(json.dumps(body_of(asked)))
+        assert TAKEN_AS[asked.kind](body).actor == asked.actor
+
+
+def test_a_plan_has_every_kind_that_there_is_a_route_for(made: Plan) -> None:
+    assert {asked.kind for send in made.sends for asked in send.asked} == set(ROUTES)
+
+
+def test_what_is_named_was_asked_for_by_an_earlier_request(made: Plan) -> None:
+    first_sent: dict[str, int] = {}
     for send in made.sends:
-        body = json.loads(json.dumps(send.asked.body))
-        taken = convert(body, CostRequest) if send.asked.function == "cost" else funding_request(body)
-        assert taken.actor == send.asked.actor
+        for asked in send.asked:
+            first_sent.setdefault(asked.key, send.number)
+            assert asked.named is None or first_sent[asked.named] < send.number
+
+
+def test_a_batch_has_its_charges_with_their_keys() -> None:
+    send = Send(0, 0, tuple(Asked(f"k{number}", "a", "charge", {"cost": 1500}) for number in range(2)), None)
+    function, event = event_of(send, "request", {})
+    charges = [{"key": "k0", "actor": "a", "cost": "1.500"}, {"key": "k1", "actor": "a", "cost": "1.500"}]
+    assert (function, event["rawPath"]) == ("cost", "/v1/cost/batch")
+    assert json.loads(event["body"]) == {"charges": charges}
+
+
+def test_the_hold_that_an_operation_names_is_in_its_path() -> None:
+    asked = Asked("k1", "a", "capture", {"amount": 2000}, named="k0")
+    function, event = event_of(Send(0, 0, (asked,), None), "request", named_by(asked, 7))
+    assert (function, event["rawPath"]) == ("holds", "/v1/holds/h7/capture")
+    assert json.loads(event["body"]) == {"actor": "a", "amount": "2.000"}
 
 
 def test_a_client_reads_its_own_part_of_the_plan_and_no_other(made: Plan, tmp_path: Path) -> None:

@@ -1,0 +1,123 @@
+"""The calls of the API: which function takes which kind of operation, and how its terms are spelled there."""
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from shared.ledger.times import rfc3339
+from tests.torture.plan import Asked, Send
+
+CALLER: Final = {"sub": "billing", "client_id": "billing", "scope": "credits/read credits/charge credits/fund"}
+NOBODYS: Final = 0
+"""No entry has this number, so no hold and no grant is named after it."""
+
+
+class Route(NamedTuple):
+    """`path` has the term that is not in the body in braces. `named` is that term, and what its ids begin with."""
+
+    function: str
+    method: str
+    path: str
+    named: tuple[str, str] | None = None
+
+
+_A_HOLD: Final = ("hold", "h")
+ROUTES: Final[Mapping[str, Route]] = {
+    "charge": Route("cost", "POST", "/v1/cost"),
+    "refund": Route("cost", "POST", "/v1/refunds"),
+    "funding_update": Route("funding", "POST", "/v1/funding"),
+    "grant": Route("funding", "POST", "/v1/funding"),
+    "void": Route("funding", "POST", "/v1/grants/{grant}/void", ("grant", "g")),
+    "hold": Route("holds", "POST", "/v1/holds"),
+    "capture": Route("holds", "POST", "/v1/holds/{hold}/capture", _A_HOLD),
+    "release": Route("holds", "POST", "/v1/holds/{hold}/release", _A_HOLD),
+    "extend": Route("holds", "POST", "/v1/holds/{hold}/extend", _A_HOLD),
+}
+BATCH: Final = Route("cost", "POST", "/v1/cost/batch")
+LOOKUP: Final = Route("accounts", "GET", "/v1/operations/{key}")
+FUNCTIONS: Final = tuple(sorted({route.function for route in (*ROUTES.values(), BATCH, LOOKUP)}))
+
+
+def named_by(asked: Asked, maker_seq: int) -> dict[str, str]:
+    """The term that only an answer told: `maker_seq` is the number of the entry that made what is named."""
+    named = ROUTES[asked.kind].named
+    return {} if named is None else {named[0]: f"{named[1]}{maker_seq}"}
+
+
+def seq_of_made(outcome: Mapping[str, Any]) -> int:
+    """The number of the entry that made a hold or grant, from its operation as it is on record."""
+    entry = outcome["entry"]
+    return NOBODYS if entry["outcome"] == "refused" else entry["seq"]
+
+
+def event_of(send: Send, request: str, named: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """The function, and what the gateway gives it."""
+    if send.is_batch:
+        charges = [{"key": asked.key} | body_of(asked) for asked in send.asked]
+        return BATCH.function, _http_event(BATCH, BATCH.path, request, {"charges": charges})
+    (asked,) = send.asked
+    route = ROUTES[asked.kind]
+    return route.function, _http_event(route, route.path.format(**named), request, body_of(asked), key=asked.key)
+
+
+def lookup_event(actor: str, key: str, request: str) -> tuple[str, dict[str, Any]]:
+    """As event_of, for what is on record under a key."""
+    return LOOKUP.function, _http_event(LOOKUP, LOOKUP.path.format(key=key), request, query={"actor": actor})
+
+
+def body_of(asked: Asked) -> dict[str, Any]:
+    return {"actor": asked.actor, **dict(_spelled(name, value) for name, value in asked.terms.items())}
+
+
+def _spelled(name: str, value: object) -> tuple[str, Any]:
+    spell = _SPELLED.get(name)
+    return (name, value) if spell is None else spell(name, value)
+
+
+def _in_millicents(name: str, microcents: int) -> tuple[str, Any]:
+    return name, f"{Decimal(microcents).scaleb(-3):f}"
+
+
+def _in_seconds(_name: str, ttl_ms: int) -> tuple[str, Any]:
+    return "ttl_s", ttl_ms // 1000
+
+
+def _as_a_time(_name: str, at_ms: int) -> tuple[str, Any]:
+    return "expires_at", rfc3339(at_ms)
+
+
+_SPELLED: Final[Mapping[str, Callable[[str, Any], tuple[str, Any]]]] = {
+    **dict.fromkeys(("cost", "amount", "minimum_amount", "old_amount", "new_amount"), _in_millicents),
+    "ttl_ms": _in_seconds,
+    "expires_at_ms": _as_a_time,
+}
+
+
+def _http_event(
+    route: Route,
+    path: str,
+    request: str,
+    body: Mapping[str, Any] | None = None,
+    *,
+    key: str | None = None,
+    query: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Payload format 2.0, as the gateway sends it once it has verified the token."""
+    headers = {"content-type": "application/json"} | ({"idempotency-key": key} if key else {})
+    return {
+        "version": "2.0",
+        "routeKey": f"{route.method} {route.path}",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": headers,
+        "queryStringParameters": dict(query or {}),
+        "requestContext": {
+            "requestId": request,
+            "stage": "$default",
+            "http": {"method": route.method, "path": path, "sourceIp": "127.0.0.1", "userAgent": "torture"},
+            "authorizer": {"jwt": {"claims": CALLER, "scopes": None}},
+        },
+        "isBase64Encoded": False,
+        "body": None if body is None else json.dumps(body),
+    }
