@@ -21,7 +21,7 @@ that was seen, and what replaced it comes back when it has not. POLICY is never 
 covers it too. Where a parent account pays as well, its items are under the same conditions in the same transaction.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -87,7 +87,7 @@ ALL_OLD: Final = "ALL_OLD"
 _CONFLICT: Final = "TransactionConflict"
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 _THROTTLED: Final = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
-_REREADS_MAX: Final = 3
+_READS_MAX: Final = 4
 _DUE_MAX: Final = 100
 """Holds looked at in one go; each that is due is returned in a transaction of its own."""
 _SCAN_SIZE: Final = 500
@@ -165,16 +165,15 @@ class DynamoLedger:
     def _read(self, account: Account, terms: Terms) -> Found | Busy | Unknown:
         return self._answered(lambda: Found(*positions(account, terms, self._state_with_policy, self._references)))
 
-    def _read_whole(self, account: Account) -> Found:
+    def _read_whole(self, account: Account) -> Found | Busy:
         """A state together with its policy, which may have moved between the two reads."""
-        state = self._state_with_policy(account)
-        for _ in range(_REREADS_MAX):
-            if state is None or state.has_its_policy:
-                break
+        for _ in range(_READS_MAX):
             state = self._state_with_policy(account)
-        return Found(state)
+            if state is None or state.has_its_policy:
+                return Found(state)
+        return Busy()
 
-    def _answered(self, ask: Callable[[], Found]) -> Found | Busy | Unknown:
+    def _answered(self, ask: Callable[[], Found | Busy]) -> Found | Busy | Unknown:
         try:
             return ask()
         except FAILURES as failure:
@@ -240,7 +239,7 @@ class DynamoLedger:
         key_is_free = table.entries.pk.does_not_exist()
         # The SDK makes a token for each call: it makes a call that the network repeats one, and is no business of ours.
         with TransactWrite(connection=table.connection) as transaction:
-            for part in _parts(change):
+            for part in change.parts:
                 for entry in part.entries:
                     transaction.save(table.entries.of(entry), condition=key_is_free, return_values=ALL_OLD)
                 for item, seen_seq in self._replacements(part):
@@ -282,10 +281,16 @@ class DynamoLedger:
         tallies = [table.tallies.from_raw_data(item).tally for sk, item in items.items() if is_tally_sk(sk)]
         return TurnedDown(
             entries=tuple(table.entries.from_raw_data(item).entry for sk, item in items.items() if is_entry_sk(sk)),
-            state=table.states.from_raw_data(items[STATE_SK]).state_of(account) if STATE_SK in items else None,
+            state=self._moved_state(items, account) if STATE_SK in items else None,
             hold=holds[0] if holds else None,
             tally=tallies[0] if tallies else None,
         )
+
+    def _moved_state(self, items: Mapping[str, _Raw], account: Account) -> AccountState:
+        """With what came back of its policy, where that has moved too."""
+        state = self._table.states.from_raw_data(items[STATE_SK]).state_of(account)
+        policy = items.get(POLICY_SK)
+        return replace(state, policy=self._table.policies.from_raw_data(policy).value) if policy else state
 
     def _slice(self, account: Account, wanted: EntryFilter, before_seq: int | None, remaining_ms: int) -> _Slice:
         return insist(lambda: self._query(account, wanted, before_seq), self._pace, remaining_ms)
@@ -327,12 +332,6 @@ def _found(model: type[_Item], account: Account, sk: str) -> _Item | None:
         return model.get(account_pk(account), sk, consistent_read=True)
     except DoesNotExist:
         return None
-
-
-def _parts(change: Change) -> Iterator[Change]:
-    yield change
-    if change.parent is not None:
-        yield change.parent
 
 
 def _is_unmoved(model: type[_Replaced], seen_seq: int) -> Condition:

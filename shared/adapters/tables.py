@@ -271,11 +271,11 @@ class HoldItem(Model):
     open_until = IntegerAttribute(null=True)
     drawn = DrawsAttribute()
     seq = IntegerAttribute()
-    placed_at_ms = IntegerAttribute(null=True)
     app = UnicodeAttribute(null=True)
     meter = UnicodeAttribute(null=True)
     parent = UnicodeAttribute(null=True)
     parent_hold = UnicodeAttribute(null=True)
+    member = UnicodeAttribute(null=True)
     open_holds = OpenHolds()
 
     @classmethod
@@ -291,11 +291,11 @@ class HoldItem(Model):
             open_until=hold.expires_at_ms if hold.status == "open" else None,
             drawn=hold.drawn,
             seq=hold.seq,
-            placed_at_ms=hold.placed_at_ms,
             app=hold.app,
             meter=hold.meter,
             parent=hold.parent and hold.parent[0],
             parent_hold=hold.parent and hold.parent[1],
+            member=hold.member,
         )
 
     @property
@@ -308,10 +308,10 @@ class HoldItem(Model):
             expires_at_ms=self.expires_at_ms,
             drawn=self.drawn,
             seq=self.seq,
-            placed_at_ms=self.placed_at_ms or 0,
             app=self.app,
             meter=self.meter,
             parent=(self.parent, self.parent_hold) if self.parent else None,
+            member=self.member,
         )
 
 

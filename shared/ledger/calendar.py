@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 Period: TypeAlias = Literal["hour", "day", "week", "month"]
 
 _MS_PER_S: Final = 1000
-_HOUR: Final = timedelta(hours=1)
+_HOUR_MS: Final = 3_600_000
 
 
 @lru_cache(maxsize=64)
@@ -32,10 +32,15 @@ def period_around(period: Period, at_ms: int, zone_name: str) -> tuple[int, int]
     zone = zone_of(zone_name)
     local = datetime.fromtimestamp(at_ms / _MS_PER_S, zone)
     if period == "hour":
-        begin = local.replace(minute=0, second=0, microsecond=0).timestamp()
-        return int(begin) * _MS_PER_S, int(begin + _HOUR.total_seconds()) * _MS_PER_S
+        return _hour(at_ms, local.utcoffset() or timedelta())
     first, following = _DAYS[period](local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None))
     return _midnight_ms(first, zone), _midnight_ms(following, zone)
+
+
+def _hour(at_ms: int, offset: timedelta) -> tuple[int, int]:
+    # The hour that the clock shows now. Where clocks move by half an hour, one hour reaches into another.
+    begin_ms = at_ms - (at_ms + offset // timedelta(milliseconds=1)) % _HOUR_MS
+    return begin_ms, begin_ms + _HOUR_MS
 
 
 def _day(today: datetime) -> tuple[datetime, datetime]:

@@ -72,24 +72,30 @@ class Position:
 class Backing:
     """What the parent account said to a member's operation: how much it could pay, and whether it refused.
 
-    `hold` is the id of the hold that was placed there.
+    Its room names who decided it: the parent or one further up. `hold` is the id of the hold that was placed there;
+    `declined` why it has no part in what gives back, which goes on without it.
     """
 
     actor: str
     room: Room
     refusal: Reason | None = None
     hold: str | None = None
+    declined: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What decides an operation beside the state and its terms. `room` is the most that it may spend."""
+    """What decides an operation beside the state and its terms.
+
+    `room` is the most that it may spend; `member` whose operation it goes with, where it is one of a parent account.
+    """
 
     now_ms: int
     room: Room
     references: References = References()
     app: str | None = None
     meter: str | None = None
+    member: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,7 @@ def charge(state: AccountState, terms: Charge, case: Case) -> Effect:
 
 def refund(state: AccountState, terms: Refund, case: Case) -> Effect:
     charge_entry = case.references.charge
-    if charge_entry is None or charge_entry.kind not in ("charge", "capture") or charge_entry.is_refused:
+    if charge_entry is None or not _is_refundable(charge_entry, case):
         return _refused("charge_not_found")
     tally = case.references.tally
     refunded = tally.refunded if tally else 0
@@ -246,10 +252,10 @@ def hold(state: AccountState, terms: PlaceHold, case: Case) -> Effect:
             expires_at_ms=case.now_ms + terms.ttl_ms,
             drawn=drawn,
             seq=seq,
-            placed_at_ms=case.now_ms,
             app=case.app,
             meter=case.meter,
             parent=_at_parent(case),
+            member=case.member,
         ),
         outcome="applied" if takes == terms.amount else "partial",
         shortfall=terms.amount - takes,
@@ -320,7 +326,8 @@ def configure(state: AccountState, terms: Configure, case: Case) -> Effect:
     changes = _policy_changes(state, terms, case.now_ms)
     policy = replace(state.policy or Policy(), **changes) if changes else state.policy
     if policy is not None and terms.limits is not None:
-        policy = with_limits(policy, [Limit(**each) for each in terms.limits], case.now_ms)
+        limits = [Limit(**each) for each in terms.limits]
+        policy = with_limits(policy, limits, case.now_ms, state.seq + 1)
     return Effect(policy=policy, overdraft_limit=terms.overdraft_limit)
 
 
@@ -335,7 +342,7 @@ def _policy_changes(state: AccountState, terms: Configure, now_ms: int) -> dict[
         amounts = sorted(set(terms.low_balance_thresholds), reverse=True)
         changes["thresholds"] = tuple(Threshold(amount, state.available >= amount) for amount in amounts)
     if terms.allowance is not None:
-        changes["allowance"] = _allowance_from(state.policy, terms.allowance, now_ms)
+        changes |= _allowance_changes(state.policy or Policy(), terms.allowance, now_ms)
     if terms.parent is not None:
         changes["parent"] = _parent_of(state, terms.parent)
     return changes
@@ -349,10 +356,14 @@ def _known_zone(name: str) -> str:
     return name
 
 
-def _allowance_from(policy: Policy | None, terms: Mapping[str, Any], now_ms: int) -> Allowance | None:
-    # The period that is running ends when it would have: what changes, changes with the next refill.
-    present = policy.allowance if policy else None
-    return Allowance(**terms, next_at_ms=present.next_at_ms if present else now_ms) if terms else None
+def _allowance_changes(policy: Policy, terms: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+    # The period that is running ends when it would have: what changes, changes with the next refill. So does an
+    # allowance that was ended and is set again: no period is given two.
+    present = policy.allowance
+    until_ms = present.next_at_ms if present else policy.allowed_until_ms
+    if not terms:
+        return {"allowance": None, "allowed_until_ms": until_ms}
+    return {"allowance": Allowance(**terms, next_at_ms=until_ms if present else max(until_ms, now_ms))}
 
 
 def _parent_of(state: AccountState, parent: str) -> str | None:
@@ -408,7 +419,8 @@ def _undrawn_rest(held: Hold, amount: int) -> int:
 
 def _open_hold(case: Case) -> Hold | Effect:
     held = case.references.hold
-    if held is None:
+    # A hold that goes with a member's is none to those who do not speak for that: it has to end together with it.
+    if held is None or held.member != case.member:
         return _refused("hold_not_found")
     if held.status == "open" and not held.is_due(case.now_ms):
         return held
@@ -420,32 +432,43 @@ _RESOLVED: Final[Mapping[str, Reason]] = {"captured": "hold_captured", "released
 
 def refused_by_parent(backing: Backing) -> Effect:
     """The refusal of an operation that the parent account does not go along with."""
-    return Effect(outcome="refused", reason=backing.refusal, limit={"account": backing.actor})
+    return Effect(outcome="refused", reason=backing.refusal, limit={"account": backing.room.account})
 
 
-def counted_by_limits(operation: Operation, effect: Effect, held: Hold | None, now_ms: int) -> Iterator[Spending]:
-    """What spending limits count.
+def counted_by_limits(operation: Operation, effect: Effect, held: Hold | None, seq: int) -> Iterator[Spending]:
+    """What spending limits count of the entry of `seq`.
 
     A hold counts when it is placed. When it ends its amount is given back, and what is captured counts anew.
     """
     origin = effect.origin
     if held is not None and operation.kind in {"capture", "release", "expire"}:
-        yield Spending(-held.amount, origin.at_ms, origin.app, origin.meter)
+        yield given_back(held)
     match operation.kind:
         case "charge" | "hold":
-            yield Spending(-effect.amount, now_ms, operation.app, operation.meter)
+            yield Spending(-effect.amount, seq, operation.app, operation.meter)
         case "capture":
-            yield Spending(-effect.amount, now_ms, origin.app, origin.meter)
+            yield Spending(-effect.amount, seq, origin.app, origin.meter)
         case "refund":
-            yield Spending(-effect.amount, origin.at_ms, origin.app, origin.meter)
+            yield Spending(-effect.amount, origin.seq, origin.app, origin.meter)
         case _:
             return
 
 
+def given_back(held: Hold) -> Spending:
+    """What a hold that ends gives back to spending limits."""
+    return Spending(-held.amount, held.placed_seq, held.app, held.meter)
+
+
+def _is_refundable(entry: Entry, case: Case) -> bool:
+    return entry.kind in {"charge", "capture"} and not entry.is_refused and entry.member == case.member
+
+
 def _origin_of(charge_entry: Entry) -> Origin:
+    # As it was counted: a capture through what its hold was placed through, whatever it says itself.
+    if charge_entry.kind == "charge":
+        return Origin(charge_entry.app, charge_entry.meter, charge_entry.seq)
     named = charge_entry.origin or {}
-    app, meter = charge_entry.app or named.get("app"), charge_entry.meter or named.get("meter")
-    return Origin(app, meter, charge_entry.at_ms)
+    return Origin(named.get("app"), named.get("meter"), charge_entry.seq)
 
 
 def _at_parent(case: Case) -> tuple[str, str] | None:

@@ -17,11 +17,11 @@ DEFAULT_TTL_S: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Through which app, on which meter and when something was spent that is now given back or captured."""
+    """Through which app, on which meter and by which entry something was spent that is now given back or captured."""
 
     app: str | None = None
     meter: str | None = None
-    at_ms: int = 0
+    seq: int = 0
 
     @property
     def named(self) -> dict[str, str | None] | None:
@@ -36,7 +36,8 @@ NOWHERE: Final = Origin()
 class Hold:
     """`amount` microcents set aside until `expires_at_ms`, exclusive. `seq`: of the entry that last changed it.
 
-    `parent` is the actor of the parent account that holds as much, and the id of its hold.
+    It was placed through `app` and on `meter`. `parent` is the actor of the parent account that holds as much, and the
+    id of its hold; `member` that of the member whose hold this one of a parent account goes with.
     """
 
     id: str
@@ -46,14 +47,19 @@ class Hold:
     expires_at_ms: int
     drawn: tuple[Draw, ...]
     seq: int
-    placed_at_ms: int = 0
     app: str | None = None
     meter: str | None = None
     parent: tuple[str, str] | None = None
+    member: str | None = None
 
     @property
     def origin(self) -> Origin:
-        return Origin(self.app, self.meter, self.placed_at_ms)
+        return Origin(self.app, self.meter, self.placed_seq)
+
+    @property
+    def placed_seq(self) -> int:
+        """A hold is named by the entry that placed it."""
+        return int(self.id[1:])
 
     @property
     def summary(self) -> dict[str, int | str]:

@@ -102,6 +102,8 @@ class VoidGrant:
 class RefillAllowance:
     """Lets the allowance hold `amount` until `expires_at_ms`, in the place of the grant that held it until now.
 
+    Of what that did not hold, what the account owes is paid first.
+
     Only the ledger asks for it.
     """
 

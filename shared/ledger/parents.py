@@ -1,10 +1,11 @@
 """Parents: what a member of a team or organisation spends, its parent account pays as well, in the same transaction.
 
 Each of the two keeps a record of its own that can be replayed alone. The member's entry says what the parent said
-(`Backing`); the parent's entry, its counterpart, is an operation like any other, exact where the member's was not.
+(`Backing`); the parent's entry, its counterpart, is an operation like any other, exact where the member's was not. A
+parent may be a member itself: then its counterpart has a counterpart.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,7 +13,10 @@ from shared.ledger.accounts import Account, AccountState
 from shared.ledger.effects import Backing, Effect, Position, References
 from shared.ledger.entries import Entry
 from shared.ledger.operations import CaptureHold, Charge, ExtendHold, Operation, PlaceHold, Refund, ReleaseHold, Terms
-from shared.ledger.rooms import Room, room_of
+from shared.ledger.rooms import Room
+
+MAX_PARENTS: Final = 4
+"""Accounts above one that pay with it. Those further up do not, nor does one again that is above itself."""
 
 _GIVES_BACK: Final = frozenset({"release", "refund"})
 
@@ -37,17 +41,26 @@ def positions(
     terms: Terms,
     read_state: Callable[[Account], AccountState | None],
     read_named: Callable[[Account, Terms], References],
+    below: tuple[str, ...] = (),
 ) -> tuple[AccountState | None, References]:
-    """Reads what decides an operation, each state before what it guards: the account's own and then the parent's."""
+    """Reads what decides an operation, each state before what it guards: the account's own and then the parent's.
+
+    `below` are the actors of the accounts that it comes from.
+    """
     state = read_state(account)
     references = read_named(account, terms)
     actor = parent_of(state, terms, references)
-    if actor is None:
+    if actor is None or not is_payer(actor, path := (*below, account.actor)):
         return state, references
     parent = Account(account.tenant, actor)
-    parent_state = read_state(parent) or AccountState(parent)
-    named = read_named(parent, counterpart_names(account, terms, references))
-    return state, replace(references, parent=Position(parent_state, named))
+    named = counterpart_names(account, terms, references)
+    parent_state, parent_references = positions(parent, named, read_state, read_named, path)
+    return state, replace(references, parent=Position(parent_state or AccountState(parent), parent_references))
+
+
+def is_payer(parent: str, below: Sequence[str]) -> bool:
+    """Whether a parent pays with the accounts below it, the lowest first."""
+    return len(below) <= MAX_PARENTS and parent not in below
 
 
 def counterpart_names(account: Account, terms: Terms, references: References) -> Terms:
@@ -61,13 +74,6 @@ def counterpart_names(account: Account, terms: Terms, references: References) ->
 def counterpart_key(member: Account, key: str) -> str:
     """The key of the parent's entry. No caller can make it: "~" is not in the alphabet of keys."""
     return f"~{member.actor}~{key}"
-
-
-def backing_of(parent: AccountState, app: str | None, meter: str | None, now_ms: int) -> Backing:
-    """What the parent can pay for something spent through `app` and on `meter`."""
-    actor = parent.account.actor
-    room = room_of(parent, app, meter, now_ms)
-    return Backing(actor, Room(room.amount, room.limit, actor))
 
 
 def counterpart_of(operation: Operation, effect: Effect, parent: Account, references: References) -> Operation:
@@ -103,25 +109,36 @@ def _counterpart_terms(operation: Operation, effect: Effect, references: Referen
             raise ValueError(f"a {operation.kind} concerns the account alone")
 
 
-def refused_by(counterpart: Operation, entry: Entry, effect: Effect) -> dict[str, Any]:
-    """What the counterpart's outcome adds to the backing. What gives back is never refused for the parent's sake."""
-    if entry.is_refused:
-        return {} if counterpart.kind in _GIVES_BACK else {"refusal": entry.reason}
-    return {"hold": effect.hold.id} if counterpart.kind == "hold" and effect.hold else {}
+def answered(backing: Backing, counterpart: Entry) -> Backing:
+    """The backing with what became of the counterpart. What gives back is never refused for the parent's sake."""
+    if not counterpart.is_refused:
+        held = counterpart.hold if counterpart.kind == "hold" else None
+        return backing if held is None else replace(backing, hold=held["id"])
+    if counterpart.kind in _GIVES_BACK:
+        return replace(backing, declined=counterpart.reason)
+    decided_by = (counterpart.limit or {}).get("account", backing.actor)
+    return replace(backing, refusal=counterpart.reason, room=replace(backing.room, account=decided_by))
 
 
 def recorded_backing(backing: Backing | None) -> dict[str, Any] | None:
     """What the member's entry says of the parent, as plain values. `backing_from` is the way back."""
     if backing is None:
         return None
-    optional = {"limit": backing.room.limit, "refusal": backing.refusal, "hold": backing.hold}
+    room = backing.room
+    optional = {
+        "account": None if room.account == backing.actor else room.account,
+        "limit": room.limit,
+        "refusal": backing.refusal,
+        "hold": backing.hold,
+        "declined": backing.declined,
+    }
     present = {name: value for name, value in optional.items() if value is not None}
-    return {"actor": backing.actor, "room": backing.room.amount, **present}
+    return {"actor": backing.actor, "room": room.amount, **present}
 
 
 def backing_from(recorded: Mapping[str, Any] | None) -> Backing | None:
     if recorded is None:
         return None
     actor = recorded["actor"]
-    room = Room(recorded["room"], recorded.get("limit"), actor)
-    return Backing(actor, room, recorded.get("refusal"), recorded.get("hold"))
+    room = Room(recorded["room"], recorded.get("limit"), recorded.get("account", actor))
+    return Backing(actor, room, recorded.get("refusal"), recorded.get("hold"), recorded.get("declined"))

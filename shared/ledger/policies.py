@@ -23,10 +23,10 @@ _PERIOD: Final[Mapping[Interval, Period]] = {"daily": "day", "weekly": "week", "
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """`amount` spent at `at_ms`; below zero what is given back of it."""
+    """`amount` spent by the entry of `seq`; below zero what is given back of that."""
 
     amount: int
-    at_ms: int
+    seq: int
     app: str | None
     meter: str | None
 
@@ -35,7 +35,7 @@ class Spending:
 class Limit:
     """At most `amount` may be spent through `app` and on `meter` (None: any) in a window, or ever where that is None.
 
-    `used` counts from `counted_from_ms` on, holds included, and starts again at `resets_at_ms`.
+    `used` counts from the entry of `counted_from_seq` on, holds included, and starts again at `resets_at_ms`.
     """
 
     amount: int
@@ -43,7 +43,7 @@ class Limit:
     app: str | None = None
     meter: str | None = None
     used: int = 0
-    counted_from_ms: int = 0
+    counted_from_seq: int = 0
     resets_at_ms: int | None = None
 
     @property
@@ -58,12 +58,15 @@ class Limit:
     def covers(self, app: str | None, meter: str | None) -> bool:
         return self.app in {None, app} and self.meter in {None, meter}
 
-    def at(self, now_ms: int, time_zone: str) -> "Limit":
-        """As it counts at `now_ms`: from nothing where its window is over. A clock that is behind counts as in time."""
+    def at(self, now_ms: int, time_zone: str, seq: int) -> "Limit":
+        """As the entry of `seq` at `now_ms` finds it: with nothing counted where its window is over.
+
+        A clock that is behind counts as in time.
+        """
         if self.window is None or (self.resets_at_ms is not None and now_ms < self.resets_at_ms):
             return self
-        begin_ms, end_ms = period_around(self.window, now_ms, time_zone)
-        return replace(self, used=0, counted_from_ms=begin_ms, resets_at_ms=end_ms)
+        _, end_ms = period_around(self.window, now_ms, time_zone)
+        return replace(self, used=0, counted_from_seq=seq, resets_at_ms=end_ms)
 
     def counting(self, amount: int) -> "Limit":
         return replace(self, used=max(self.used + amount, 0))
@@ -94,19 +97,20 @@ class Allowance:
     def is_due(self, now_ms: int) -> bool:
         return self.next_at_ms <= now_ms
 
-    def refilled(self, remaining: int, now_ms: int, time_zone: str) -> tuple[int, int]:
-        """What the allowance holds after every refill that is due by `now_ms`, and when the next one is.
+    def due_by(self, now_ms: int, time_zone: str, remaining: int, owed: int) -> tuple[int, int]:
+        """What all the refills that are due by `now_ms` come to, and when the next one is.
 
-        A refill never lowers it.
+        As if each had come in time: what the account owes is paid first, the rest is added to what is `remaining`, and
+        none lowers that.
         """
-        next_at_ms = self.next_at_ms
+        total, next_at_ms = 0, self.next_at_ms
         while next_at_ms <= now_ms:
-            refilled = max(remaining, self.amount + self._rolled_over(remaining))
-            if refilled == remaining:
-                next_at_ms = now_ms
-            remaining = refilled
-            _, next_at_ms = period_around(_PERIOD[self.interval], next_at_ms, time_zone)
-        return remaining, next_at_ms
+            refill = max(self.amount + self._rolled_over(remaining) - remaining, 0)
+            paid_off = min(owed, refill)
+            total, owed, remaining = total + refill, owed - paid_off, remaining + refill - paid_off
+            # Once one has nothing to add, the others have not either.
+            _, next_at_ms = period_around(_PERIOD[self.interval], next_at_ms if refill else now_ms, time_zone)
+        return total, next_at_ms
 
     def _rolled_over(self, remaining: int) -> int:
         return min(remaining, self.rollover_maximum) if remaining >= self.rollover_minimum else 0
@@ -114,7 +118,10 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`seq` is that of the entry that last changed it; `thresholds` from the highest down."""
+    """`seq` is that of the entry that last changed it; `thresholds` from the highest down.
+
+    `allowed_until_ms` is the end of the period that an allowance which has been ended was last given for.
+    """
 
     seq: int = 0
     status: Status = "open"
@@ -123,16 +130,18 @@ class Policy:
     limits: tuple[Limit, ...] = ()
     allowance: Allowance | None = None
     parent: str | None = None
+    allowed_until_ms: int = 0
 
-    def limits_at(self, now_ms: int) -> tuple[Limit, ...]:
-        return tuple(limit.at(now_ms, self.time_zone) for limit in self.limits)
+    def limits_at(self, now_ms: int, seq: int = 0) -> tuple[Limit, ...]:
+        """The limits as the entry of `seq` finds them; 0 for a reader, who writes none."""
+        return tuple(limit.at(now_ms, self.time_zone, seq) for limit in self.limits)
 
-    def counting(self, spending: Spending, now_ms: int) -> "Policy":
-        """With `spending` counted where counting had begun by then."""
-        limits = self.limits_at(now_ms)
+    def counting(self, spending: Spending, now_ms: int, seq: int) -> "Policy":
+        """With `spending` counted by the entry of `seq`, wherever it lies in the present window."""
+        limits = self.limits_at(now_ms, seq)
         counted = tuple(
             limit.counting(spending.amount)
-            if limit.covers(spending.app, spending.meter) and spending.at_ms >= limit.counted_from_ms
+            if limit.covers(spending.app, spending.meter) and spending.seq >= limit.counted_from_seq
             else limit
             for limit in limits
         )
@@ -153,15 +162,15 @@ def fired(before: Policy, after: Policy) -> tuple[int, ...]:
     return tuple(each.amount for each in before.thresholds if each.is_armed and each.amount not in still)
 
 
-def with_limits(policy: Policy, limits: Iterable[Limit], now_ms: int) -> Policy:
-    """With other limits. One that limits the same as a present one goes on with what that has counted."""
+def with_limits(policy: Policy, limits: Iterable[Limit], now_ms: int, seq: int) -> Policy:
+    """With other limits, by the entry of `seq`. One that limits the same as a present one goes on counting."""
     counted = {limit.scope: limit for limit in policy.limits}
     return replace(
         policy,
         limits=tuple(
             replace(counted[limit.scope], amount=limit.amount)
             if limit.scope in counted
-            else replace(limit.at(now_ms, policy.time_zone), counted_from_ms=now_ms)
+            else replace(limit.at(now_ms, policy.time_zone, seq), counted_from_seq=seq)
             for limit in limits
         ),
     )
@@ -195,4 +204,5 @@ def policy_from(values: Mapping[str, Any]) -> Policy:
         limits=tuple(Limit(**each) for each in values["limits"]),
         allowance=None if allowance is None else Allowance(**allowance),
         parent=values["parent"],
+        allowed_until_ms=values["allowed_until_ms"],
     )

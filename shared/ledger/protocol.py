@@ -39,6 +39,7 @@ from shared.ledger.errors import (
 )
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import Expire, Operation, Terms, names_nothing
+from shared.ledger.parents import parent_of
 from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, expire_hold
 
 FIRST_PAUSE_MS: Final = 10
@@ -74,7 +75,8 @@ class Lookup:
 class Commit:
     """Put each entry if its key has none; replace the state if its seq is still the one that was seen.
 
-    A hold or tally of the change is put under the condition on seq of the one in `change.references`.
+    A hold or tally of the change is put under the condition on seq of the one in `change.references`. So is what the
+    change writes to each account above.
     """
 
     change: Change
@@ -110,7 +112,10 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class TurnedDown:
-    """What stood in the way: entries that have a key of the change, and what replaced the state, hold or tally seen."""
+    """What stood in the way: entries that have a key of the change, and what replaced the state, hold or tally seen.
+
+    All of the operation's own account. The state has the policy that came back, none where none did.
+    """
 
     entries: tuple[Entry, ...]
     state: AccountState | None
@@ -164,7 +169,10 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
     Raises IdempotencyKeyReused or InvalidOperation (neither wrote anything), LedgerThrottled (nothing was written) or
     LedgerUnavailable (the same operation again finds out).
     """
-    patience = _Patience()
+    return (yield from _record(operation, now_ms, _Patience()))
+
+
+def _record(operation: Operation, now_ms: int, patience: "_Patience") -> Steps[Recorded]:
     state, references = yield from _read(operation, patience)
     while True:
         try:
@@ -172,9 +180,9 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
         except InvalidOperation as invalid:
             return (yield from _recorded_earlier(operation, invalid, patience))
         if _may_fall_short_for_a_due_hold(change, now_ms) and not patience.has_swept:
-            state = yield from _return_due_holds(change, operation, now_ms, patience)
-            if references != NOTHING_NAMED:
-                state, references = yield from _read(operation, patience)
+            swept = yield from _return_due_holds(change, operation, now_ms, patience)
+            known = swept if references == NOTHING_NAMED else None
+            state, references = yield from _unless_joined(known, operation, references, patience)
             continue
         turned_down = yield from _commit(change, patience)
         written = change.entry_under(operation.key)
@@ -183,11 +191,9 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
         if (entry := _entry_under(operation.key, turned_down)) is not None:
             return _answer_again(operation, entry, written)
         yield from patience.pause()
-        moved = _with_policy(turned_down.state or state, state)
-        if moved is None or _has_unguarded_references(change, operation):
-            state, references = yield from _read(operation, patience)
-        else:
-            state, references = moved, _moved_references(references, turned_down)
+        moved = None if _has_unguarded_references(change, operation) else _moved_state(state, turned_down)
+        references = _moved_references(references, turned_down)
+        state, references = yield from _unless_joined(moved, operation, references, patience)
 
 
 def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str, Recorded | LedgerError]]:
@@ -204,10 +210,11 @@ def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str
         state, references = yield from _read(operations[0], patience)
         while pending:
             if references.parent is not None:
-                return answers | (yield from _record_each(pending.values(), now_ms))
+                return answers | (yield from _record_each(pending.values(), now_ms, patience))
             change = apply_batch(state, pending.values(), now_ms)
             if _may_fall_short_for_a_due_hold(change, now_ms) and not patience.has_swept:
-                state = yield from _return_due_holds(change, operations[0], now_ms, patience)
+                swept = yield from _return_due_holds(change, operations[0], now_ms, patience)
+                state, references = yield from _unless_joined(swept, operations[0], references, patience)
                 continue
             turned_down = yield from _commit(change, patience)
             settled = _settled(pending, change, turned_down)
@@ -215,18 +222,22 @@ def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str
             pending = {key: operation for key, operation in pending.items() if key not in settled}
             if turned_down is not None and pending:
                 yield from patience.pause()
-                moved = _with_policy(turned_down.state or state, state)
-                state, references = (moved, references) if moved else (yield from _read(operations[0], patience))
+                moved = _moved_state(state, turned_down)
+                state, references = yield from _unless_joined(moved, operations[0], references, patience)
     except (LedgerThrottled, LedgerUnavailable) as error:
         return answers | dict.fromkeys(pending, error)
     return answers
 
 
-def _record_each(operations: Iterable[Operation], now_ms: int) -> Steps[dict[str, Recorded | LedgerError]]:
+def _record_each(
+    operations: Iterable[Operation], now_ms: int, patience: "_Patience"
+) -> Steps[dict[str, Recorded | LedgerError]]:
     answers: dict[str, Recorded | LedgerError] = {}
     for operation in operations:
+        patience = patience.afresh()
         try:
-            answers[operation.key] = yield from record(operation, now_ms)
+            patience.raise_when_out_of_time()
+            answers[operation.key] = yield from _record(operation, now_ms, patience)
         except LedgerError as error:
             answers[operation.key] = error
     return answers
@@ -252,10 +263,32 @@ def _answer_or_reuse(operation: Operation, entry: Entry, written: Entry) -> Reco
 def _read(operation: Operation, patience: "_Patience") -> Steps[tuple[AccountState, References]]:
     while True:
         match (yield from patience.send(Read(operation.account, operation.terms))):
-            case Found(state, references):
+            case Found(state, references) if _is_whole(state, references):
                 return state or AccountState(operation.account), references
             case _:
                 yield from patience.pause()
+
+
+def _is_whole(state: AccountState | None, references: References) -> bool:
+    """Whether the states have the policies that belong to them. One that moved between two reads makes another read."""
+    if state is not None and not state.has_its_policy:
+        return False
+    above = references.parent
+    return above is None or _is_whole(above.state, above.references)
+
+
+def _has_joined(state: AccountState, operation: Operation, references: References) -> bool:
+    """Whether a parent pays for the operation by now, of which nothing was read."""
+    return references.parent is None and parent_of(state, operation.terms, references) is not None
+
+
+def _unless_joined(
+    state: AccountState | None, operation: Operation, references: References, patience: "_Patience"
+) -> Steps[tuple[AccountState, References]]:
+    """What to go on from: the state, or a new reading where there is none or a parent account has come to pay too."""
+    if state is None or _has_joined(state, operation, references):
+        return (yield from _read(operation, patience))
+    return state, references
 
 
 def _has_unguarded_references(change: Change, operation: Operation) -> bool:
@@ -267,8 +300,9 @@ def _has_unguarded_references(change: Change, operation: Operation) -> bool:
     return not names_nothing(operation.terms) and change.hold is None and change.tally is None
 
 
-def _with_policy(moved: AccountState, seen: AccountState) -> AccountState | None:
+def _moved_state(seen: AccountState, turned_down: TurnedDown) -> AccountState | None:
     """The state that came back, with the policy that belongs to it; None where that has to be read."""
+    moved = turned_down.state or seen
     if moved.has_its_policy:
         return moved
     policy = seen.policy
@@ -289,8 +323,10 @@ def _may_fall_short_for_a_due_hold(change: Change, now_ms: int) -> bool:
 
 def _payers(change: Change) -> Iterator[AccountState]:
     yield change.seen
-    if change.references.parent is not None:
-        yield change.references.parent.state
+    above = change.references.parent
+    while above is not None:
+        yield above.state
+        above = above.references.parent
 
 
 def _may_hold_what_is_due(state: AccountState, now_ms: int) -> bool:
@@ -334,8 +370,7 @@ def _return_hold(
         if turned_down is None:
             return change.state
         due = turned_down.hold or due
-        moved = _with_policy(turned_down.state or state, state)
-        state = moved or (yield from _read_state(state.account, patience))
+        state = _moved_state(state, turned_down) or (yield from _read_state(state.account, patience))
         if _entry_under(change.entries[-1].key, turned_down) is not None:
             return state
         yield from patience.pause()
@@ -345,7 +380,7 @@ def _return_hold(
 def _read_state(account: Account, patience: "_Patience") -> Steps[AccountState]:
     while True:
         match (yield from patience.send(Read(account, Expire()))):
-            case Found(AccountState() as state):
+            case Found(AccountState() as state) if state.has_its_policy:
                 return state
             case _:
                 yield from patience.pause()
@@ -401,6 +436,12 @@ class _Patience:
         self.has_swept = False
         """Whether the holds that are due were looked for. Once a request is enough, and cannot go round for ever."""
 
+    def afresh(self) -> "_Patience":
+        """For another operation of the same request."""
+        fresh = _Patience()
+        fresh._remaining_ms = self._remaining_ms
+        return fresh
+
     def send(self, command: Command) -> Steps[Outcome]:
         outcome, self._remaining_ms = yield command
         if isinstance(command, Commit):
@@ -411,13 +452,13 @@ class _Patience:
         return outcome
 
     def pause(self) -> Steps[None]:
-        self._raise_when_out_of_time()
+        self.raise_when_out_of_time()
         ceiling_ms = min(FIRST_PAUSE_MS << min(self._pauses, 8), LONGEST_PAUSE_MS, self._remaining_ms)
         self._pauses += 1
         yield from self.send(Pause(ceiling_ms))
-        self._raise_when_out_of_time()
+        self.raise_when_out_of_time()
 
-    def _raise_when_out_of_time(self) -> None:
+    def raise_when_out_of_time(self) -> None:
         if self._remaining_ms > 0:
             return
         if self._throttled and not self._in_doubt:

@@ -4,13 +4,13 @@
 and every check that replays history call this same function.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from shared.ledger import effects
 from shared.ledger.accounts import Account, AccountState, Balances
-from shared.ledger.effects import Backing, Case, Effect, References
+from shared.ledger.effects import Backing, Case, Effect, Position, References
 from shared.ledger.entries import Entry, operation_of, sealed
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import (
@@ -24,7 +24,7 @@ from shared.ledger.operations import (
     named_hold,
     parameters_of,
 )
-from shared.ledger.parents import backing_from, backing_of, counterpart_of, recorded_backing, refused_by
+from shared.ledger.parents import answered, backing_from, counterpart_of, recorded_backing
 from shared.ledger.policies import Policy, fired
 from shared.ledger.rooms import Room, room_of, tightest
 
@@ -64,6 +64,14 @@ class Change:
     tally: RefundTally | None = None
     parent: "Change | None" = None
 
+    @property
+    def parts(self) -> "Iterator[Change]":
+        """This change and those of the accounts above: one for each account that is written to."""
+        part: Change | None = self
+        while part is not None:
+            yield part
+            part = part.parent
+
     def entry_under(self, key: str) -> Entry:
         return next(entry for entry in self.entries if entry.key == key)
 
@@ -84,7 +92,7 @@ def apply(state: AccountState, operation: Operation, now_ms: int, references: Re
     present, entries = _brought_up(state, operation, now_ms)
     counterpart: Change | None = None
     if references.parent is not None:
-        references, counterpart = _with_parent(present, operation, now_ms, references)
+        references, counterpart = _with_parent(present, operation, now_ms, references, references.parent)
     after, entry, effect = step(present, operation, now_ms, references)
     change = Change(state, references, after, (*entries, entry), effect.hold, effect.tally, counterpart)
     return _with_first_refill(change, operation, now_ms) if isinstance(operation.terms, Configure) else change
@@ -132,7 +140,9 @@ def as_of(state: AccountState, now_ms: int) -> AccountState:
 
 def returned_as_of(state: AccountState, due: Hold, now_ms: int) -> AccountState:
     """The state as a reader must see it once `due`, a hold that has expired, is returned."""
-    return _seen_with(state, effects.expire(state, Expire(due.id), _system_case(now_ms, References(hold=due))))
+    seen = _seen_with(state, effects.expire(state, Expire(due.id), _system_case(now_ms, References(hold=due))))
+    policy = seen.policy and seen.policy.counting(effects.given_back(due), now_ms, state.seq + 1)
+    return replace(seen, policy=policy)
 
 
 class Replay:
@@ -207,8 +217,10 @@ def _due_refill(state: AccountState, now_ms: int) -> RefillAllowance | None:
         ),
         None,
     )
-    amount, next_at_ms = allowance.refilled(running.remaining if running else 0, now_ms, state.policy.time_zone)
-    return RefillAllowance(amount, allowance.priority, next_at_ms, running.id if running else None)
+    remaining = running.remaining if running else 0
+    owed = max(-state.available, 0)
+    added, next_at_ms = allowance.due_by(now_ms, state.policy.time_zone, remaining, owed)
+    return RefillAllowance(remaining + added, allowance.priority, next_at_ms, running.id if running else None)
 
 
 def _with_first_refill(change: Change, cause: Operation, now_ms: int) -> Change:
@@ -218,25 +230,29 @@ def _with_first_refill(change: Change, cause: Operation, now_ms: int) -> Change:
 
 
 def _with_parent(
-    state: AccountState, operation: Operation, now_ms: int, references: References
+    state: AccountState, operation: Operation, now_ms: int, references: References, position: Position
 ) -> tuple[References, Change | None]:
     """What the parent says to the operation, and what it writes: nothing where member or parent refuse."""
-    position = references.parent
-    if position is None:
-        raise ValueError("there is no parent")
-    parent, entries = _brought_up(position.state, operation, now_ms)
-    backing = backing_of(parent, *_spent_through(operation, references), now_ms)
-    backed = replace(references, backing=backing)
-    effect = _effect_of(state, operation, now_ms, backed)
+    parent = position.state.account
+    backing = Backing(parent.actor, _room_above(position, operation, now_ms, _spent_through(operation, references)))
+    references = replace(references, backing=backing)
+    effect = _effect_of(state, operation, now_ms, references)
     if effect.outcome == "refused":
-        return backed, None
-    counterpart = counterpart_of(operation, effect, parent.account, references)
-    after, entry, parent_effect = step(parent, counterpart, now_ms, position.references)
-    backing = replace(backing, **refused_by(counterpart, entry, parent_effect))
-    change = Change(
-        position.state, position.references, after, (*entries, entry), parent_effect.hold, parent_effect.tally
-    )
-    return replace(references, backing=backing), None if entry.is_refused else change
+        return references, None
+    counterpart = counterpart_of(operation, effect, parent, references)
+    change = apply(position.state, counterpart, now_ms, position.references)
+    entry = change.entry_under(counterpart.key)
+    return replace(references, backing=answered(backing, entry)), None if entry.is_refused else change
+
+
+def _room_above(
+    position: Position, operation: Operation, now_ms: int, spent_through: tuple[str | None, str | None]
+) -> Room:
+    """What a parent, and whoever is above it, can pay. The room says which of them decides."""
+    parent, _ = _brought_up(position.state, operation, now_ms)
+    room = replace(room_of(parent, *spent_through, now_ms), account=parent.account.actor)
+    above = position.references.parent
+    return room if above is None else tightest(room, _room_above(above, operation, now_ms, spent_through))
 
 
 def _by_the_ledger(state: AccountState, key: str, terms: Expire | RefillAllowance, cause: Operation) -> Operation:
@@ -256,7 +272,7 @@ def _case(state: AccountState, operation: Operation, now_ms: int, references: Re
     room = room_of(state, app, meter, now_ms)
     if references.backing is not None:
         room = tightest(room, references.backing.room)
-    return Case(now_ms, room, references, app, meter)
+    return Case(now_ms, room, references, app, meter, operation.member)
 
 
 def _spent_through(operation: Operation, references: References) -> tuple[str | None, str | None]:
@@ -295,8 +311,9 @@ def _policy_after(
     policy = effect.policy or state.policy
     if policy is None or effect.outcome == "refused":
         return policy
-    for counted in effects.counted_by_limits(operation, effect, held, now_ms):
-        policy = policy.counting(counted, now_ms)
+    seq = state.seq + 1
+    for counted in effects.counted_by_limits(operation, effect, held, seq):
+        policy = policy.counting(counted, now_ms, seq)
     return policy.crossing(after.available, is_funding=effect.funded > 0)
 
 

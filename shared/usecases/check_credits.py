@@ -11,6 +11,7 @@ from shared.ledger.accounts import Account, AccountState
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import public_limit
 from shared.ledger.events import check_event
+from shared.ledger.parents import is_payer
 from shared.ledger.ports import EventBus, Ledger
 from shared.ledger.rooms import Room, prepaid_room_of, tightest
 from shared.usecases.present_state import present_state
@@ -57,9 +58,14 @@ def check_credits(
 
 
 def _parents_of(state: AccountState, ledger: Ledger, now_ms: int) -> Iterator[AccountState]:
-    if state.policy is not None and state.policy.parent is not None:
+    below: tuple[str, ...] = ()
+    while state.policy is not None and state.policy.parent is not None:
+        below += (state.account.actor,)
+        if not is_payer(state.policy.parent, below):
+            return
         parent = Account(state.account.tenant, state.policy.parent)
-        yield present_state(parent, ledger, now_ms) or AccountState(parent)
+        state = present_state(parent, ledger, now_ms) or AccountState(parent)
+        yield state
 
 
 def _refusal(question: CreditQuestion, payers: Sequence[AccountState], now_ms: int) -> dict[str, Any] | None:

@@ -82,7 +82,7 @@ class MemoryLedger:
                 raise TypeError("a pause is the driver's")
 
     def _commit(self, change: Change) -> Committed | TurnedDown:
-        parts = [change] if change.parent is None else [change, change.parent]
+        parts = list(change.parts)
         for part in parts:
             turned_down = self._in_the_way(part)
             if turned_down is not None:
