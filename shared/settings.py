@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast, get_args
 
 CheckEvents: TypeAlias = Literal["all", "refused", "none"]
+IngestTenant: TypeAlias = Literal["default", "message"]
+"""Where the tenant of a message of the ingest queue comes from: DEFAULT_TENANT, or what the message says."""
 
 DEFAULT_LEDGER_DEADLINE_MS: Final = 5000
 DEFAULT_AUDIT_GRACE_S: Final = 900
@@ -19,6 +21,7 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "funding": _MUTATION,
     "holds": _MUTATION,
     "policies": _MUTATION,
+    "ingest": _COMMON | {"LEDGER_TABLE", "LEDGER_DEADLINE_MS", "DEFAULT_TENANT", "INGEST_TENANT", "FAILURE_QUEUE_URL"},
     "accounts": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE"},
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE"},
@@ -53,6 +56,7 @@ class Settings:
     check_events: CheckEvents = "all"
     tenant_claim: str = ""
     default_tenant: str = ""
+    ingest_tenant: IngestTenant = "default"
     audit_grace_s: int = DEFAULT_AUDIT_GRACE_S
     digest_bucket: str = ""
     signing_key: str = ""
@@ -77,6 +81,7 @@ class Settings:
             check_events=cast("CheckEvents", values.get("CHECK_EVENTS", "all")),
             tenant_claim=values.get("TENANT_CLAIM", ""),
             default_tenant=values.get("DEFAULT_TENANT", ""),
+            ingest_tenant=cast("IngestTenant", values.get("INGEST_TENANT", "default")),
             audit_grace_s=int(values.get("AUDIT_GRACE_S", DEFAULT_AUDIT_GRACE_S)),
             digest_bucket=values.get("DIGEST_BUCKET", ""),
             signing_key=values.get("SIGNING_KEY", ""),
@@ -96,6 +101,8 @@ def _wrong_values(values: Mapping[str, str]) -> list[str]:
     problems = []
     if values.get("CHECK_EVENTS", "all") not in {"", *get_args(CheckEvents)}:
         problems.append("CHECK_EVENTS must be all, refused or none")
+    if values.get("INGEST_TENANT", "default") not in {"", *get_args(IngestTenant)}:
+        problems.append("INGEST_TENANT must be default or message")
     for name in ("LEDGER_DEADLINE_MS", "AUDIT_GRACE_S"):
         number = values.get(name, "1")
         if number and not (number.isascii() and number.isdigit() and int(number) > 0):

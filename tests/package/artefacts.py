@@ -19,6 +19,7 @@ FUNCTIONS: Final = (
     "Cost",
     "Funding",
     "Holds",
+    "Ingest",
     "Policies",
     "Accounts",
     "Outbox",

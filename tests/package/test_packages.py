@@ -29,6 +29,7 @@ VALUES: Final = {
     "DIGEST_BUCKET": "digests",
     "EVENT_BUS": "bus",
     "FAILURE_QUEUE_URL": "http://127.0.0.1/failures",
+    "INGEST_TENANT": "default",
     "LEDGER_DEADLINE_MS": "5000",
     "LEDGER_TABLE": "ledger",
     "POWERTOOLS_LOG_LEVEL": "INFO",

@@ -13,6 +13,7 @@ FUNCTIONS: Final = (
     "Cost",
     "Funding",
     "Holds",
+    "Ingest",
     "Policies",
     "Accounts",
     "Outbox",

@@ -6,7 +6,10 @@ import pytest
 
 from tests.template.loading import FUNCTIONS, ROOT, of_type, properties, references
 
-FAILURE_QUEUES: Final = ("OutboxFailureQueue", "RuleFailureQueue", "AuditFailureQueue", "ScheduleFailureQueue")
+FAILURE_QUEUES: Final = (
+    "OutboxFailureQueue", "RuleFailureQueue", "AuditFailureQueue", "ScheduleFailureQueue", "IngestFailureQueue",
+)  # fmt: skip
+WORKING_QUEUES: Final = ("AuditQueue", "IngestQueue")
 SCHEDULED: Final = ("Reconcile", "Digest")
 SCHEDULE_FAILURES: Final = {"Fn::GetAtt": ["ScheduleFailureQueue", "Arn"]}
 FOURTEEN_DAYS_S: Final = 14 * 24 * 3600
@@ -115,8 +118,8 @@ def test_what_the_reconciler_finds_raises_an_alarm(metric: str) -> None:
     assert (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"]) == ("Millicent", "Maximum", 1)
 
 
-def test_every_queue_but_the_working_one_is_a_failure_exit() -> None:
-    assert set(of_type("AWS::SQS::Queue")) == {*FAILURE_QUEUES, "AuditQueue"}
+def test_every_queue_but_the_working_ones_is_a_failure_exit() -> None:
+    assert set(of_type("AWS::SQS::Queue")) == {*FAILURE_QUEUES, *WORKING_QUEUES}
 
 
 @pytest.mark.parametrize("queue", FAILURE_QUEUES)
@@ -138,6 +141,7 @@ def test_a_function_that_fails_or_is_throttled_raises_an_alarm(name: str, metric
     [
         ("IteratorAge", {"Ref": "OutboxFunction"}),
         ("ApproximateAgeOfOldestMessage", {"Fn::GetAtt": ["AuditQueue", "QueueName"]}),
+        ("ApproximateAgeOfOldestMessage", {"Fn::GetAtt": ["IngestQueue", "QueueName"]}),
         ("5xx", {"Ref": "Api"}),
     ],
 )

@@ -61,12 +61,13 @@ def test_concurrency_is_reserved_only_when_the_parameter_asks_for_it(name: str) 
     }
 
 
-def test_the_audit_function_is_limited_at_its_queue_so_that_messages_wait_instead_of_failing() -> None:
-    assert "ReservedConcurrentExecutions" not in properties("AuditFunction")
-    assert properties("AuditQueueMapping")["ScalingConfig"] == {
-        "MaximumConcurrency": {"Fn::FindInMap": ["Executions", {"Ref": "AuditConcurrency"}, "Maximum"]},
+@pytest.mark.parametrize("name", ["Audit", "Ingest"])
+def test_a_function_behind_a_queue_is_limited_there_so_that_messages_wait_instead_of_failing(name: str) -> None:
+    assert "ReservedConcurrentExecutions" not in properties(f"{name}Function")
+    assert properties(f"{name}QueueMapping")["ScalingConfig"] == {
+        "MaximumConcurrency": {"Fn::FindInMap": ["Executions", {"Ref": f"{name}Concurrency"}, "Maximum"]},
     }
-    offered = PARAMETERS["AuditConcurrency"]["AllowedValues"]
+    offered = PARAMETERS[f"{name}Concurrency"]["AllowedValues"]
     assert {each: {"Maximum": int(each)} for each in offered} == template()["Mappings"]["Executions"]
 
 

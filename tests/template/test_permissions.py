@@ -9,12 +9,14 @@ from tests.template.loading import FUNCTIONS, actions, listed, of_type, properti
 LOG: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
 MUTATE: Final = {"dynamodb:GetItem", "dynamodb:PutItem"}
 FIND_HOLDS: Final = {"dynamodb:Query"}
+CONSUME: Final = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 MAY: Final = {
     "Check": {"dynamodb:GetItem", "events:PutEvents"} | FIND_HOLDS,
     "Cost": MUTATE | FIND_HOLDS,
     "Funding": MUTATE | FIND_HOLDS,
     "Holds": MUTATE | FIND_HOLDS,
     "Policies": MUTATE,
+    "Ingest": MUTATE | FIND_HOLDS | CONSUME | {"sqs:SendMessage"},
     "Accounts": {"dynamodb:GetItem", "dynamodb:Query"},
     "Outbox": {
         "dynamodb:DescribeStream",
@@ -24,13 +26,7 @@ MAY: Final = {
         "events:PutEvents",
         "sqs:SendMessage",
     },
-    "Audit": {
-        "dynamodb:GetItem",
-        "dynamodb:PutItem",
-        "sqs:ReceiveMessage",
-        "sqs:DeleteMessage",
-        "sqs:GetQueueAttributes",
-    },
+    "Audit": {"dynamodb:GetItem", "dynamodb:PutItem"} | CONSUME,
     "Reconcile": {
         "dynamodb:GetItem",
         "dynamodb:Query",
@@ -124,10 +120,11 @@ def test_only_mutations_write_to_the_ledger() -> None:
         "FundingRole",
         "HoldsRole",
         "PoliciesRole",
+        "IngestRole",
     }
 
 
-@pytest.mark.parametrize("name", ["Check", "Cost", "Funding", "Holds"])
+@pytest.mark.parametrize("name", ["Check", "Cost", "Funding", "Holds", "Ingest"])
 def test_of_all_there_is_in_the_ledger_those_that_spend_may_list_open_holds_alone(name: str) -> None:
     listed_from = [
         target for where, action, target in _granted() if (where, action) == (f"{name}Role", "dynamodb:Query")

@@ -14,13 +14,14 @@ from typing import Any, Final, Literal, TypeAlias
 from millicent.aws import AwsFailed, Stack
 from millicent.errors import ConfigurationError
 
-Kind: TypeAlias = Literal["event", "entry", "batch", "call", "unknown"]
+Kind: TypeAlias = Literal["event", "entry", "batch", "call", "charge", "unknown"]
 
 _SUFFIX: Final = "FailureQueueUrl"
 _SHOWN_FOR_S: Final = 10
 _HANDED_OVER_IN_S: Final = 300
 _PAGE: Final = 10
-_ATTRIBUTES: Final = ["SentTimestamp", "ApproximateReceiveCount"]
+_ATTRIBUTES: Final = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId"]
+_INGEST: Final = "ingest"
 _WAITING: Final = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
 
@@ -30,7 +31,7 @@ class NotTaken(Exception):
 
 @dataclass(frozen=True)
 class Queue:
-    """`name` is what the commands call it: outbox, rule, audit or schedule."""
+    """`name` is what the commands call it: outbox, rule, audit, schedule or ingest."""
 
     name: str
     url: str
@@ -47,7 +48,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Failure:
-    """A message. An event of the bus, an entry or a batch of entries to publish, or a call of a function."""
+    """A message. An event of the bus, an entry or a batch of entries to publish, a call of a function, or a charge.
+
+    A charge has the `group` that orders it and, where it names one, its `tenant`.
+    """
 
     id: str
     receipt: str
@@ -58,6 +62,8 @@ class Failure:
     body: str
     content: Any = None
     target: str | None = None
+    group: str | None = None
+    tenant: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,8 @@ def _hand_over(stack: Stack, failure: Failure) -> str:
             return _to_outbox(stack, failure)
         case "call":
             return _to_function(stack, failure)
+        case "charge":
+            return _to_ingest_queue(stack, failure)
         case _:
             raise NotTaken("nothing of Millicent's wrote this message; it stays for a person to look at")
 
@@ -125,6 +133,21 @@ def _hand_over(stack: Stack, failure: Failure) -> str:
 def _to_audit_queue(stack: Stack, failure: Failure) -> str:
     stack.call("sqs", "send_message", QueueUrl=stack.output("AuditQueueUrl"), MessageBody=failure.body)
     return "sent to the audit queue"
+
+
+def _to_ingest_queue(stack: Stack, failure: Failure) -> str:
+    named = {} if failure.tenant is None else {"tenant": {"DataType": "String", "StringValue": failure.tenant}}
+    stack.call(
+        "sqs",
+        "send_message",
+        QueueUrl=stack.output("IngestQueueUrl"),
+        MessageBody=failure.body,
+        MessageGroupId=failure.group,
+        # Its own, for the queue may remember the one that it was first sent with, and drop this one.
+        MessageDeduplicationId=failure.id,
+        MessageAttributes=named,
+    )
+    return "sent to the ingest queue"
 
 
 def _to_outbox(stack: Stack, failure: Failure) -> str:
@@ -203,7 +226,7 @@ def _received(stack: Stack, queue: Queue, limit: int, hidden_for_s: int) -> Iter
         if not new:
             return
         seen.update(message["MessageId"] for message in new)
-        yield from map(_failure, new)
+        yield from (_failure(queue, message) for message in new)
 
 
 def _put_back(stack: Stack, queue: Queue, failure: Failure) -> None:
@@ -212,7 +235,9 @@ def _put_back(stack: Stack, queue: Queue, failure: Failure) -> None:
     )
 
 
-def _failure(message: Mapping[str, Any]) -> Failure:
+def _failure(queue: Queue, message: Mapping[str, Any]) -> Failure:
+    if queue.name == _INGEST:
+        return _charge(message)
     kind, subject, why, content, target = _understood(message)
     return Failure(
         id=message["MessageId"],
@@ -227,12 +252,40 @@ def _failure(message: Mapping[str, Any]) -> Failure:
     )
 
 
+def _charge(message: Mapping[str, Any]) -> Failure:
+    """What was in the ingest queue, be it a charge or not."""
+    attributes = _texts(message)
+    return Failure(
+        id=message["MessageId"],
+        receipt=message["ReceiptHandle"],
+        sent_at=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),
+        kind="charge",
+        subject=_key_and_actor(message["Body"]),
+        why=attributes.get("ERROR_MESSAGE"),
+        body=message["Body"],
+        group=message["Attributes"]["MessageGroupId"],
+        tenant=attributes.get("tenant"),
+    )
+
+
+def _key_and_actor(body: str) -> str:
+    try:
+        charge = json.loads(body)
+        return f"{charge['key']} of {charge['actor']}"
+    except (ValueError, KeyError, TypeError):
+        return body[:80]
+
+
+def _texts(message: Mapping[str, Any]) -> dict[str, str | None]:
+    return {name: each.get("StringValue") for name, each in message.get("MessageAttributes", {}).items()}
+
+
 _Understood: TypeAlias = tuple[Kind, str, str | None, Any, str | None]
 
 
 def _understood(message: Mapping[str, Any]) -> _Understood:
     """What the message is about."""
-    attributes = {name: each.get("StringValue") for name, each in message.get("MessageAttributes", {}).items()}
+    attributes = _texts(message)
     why = attributes.get("ERROR_MESSAGE") or attributes.get("ERROR_CODE")
     body = message["Body"]
     try:

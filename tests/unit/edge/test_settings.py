@@ -14,6 +14,7 @@ COMPLETE = {
     "SIGNING_KEY": "arn:aws:kms:eu-central-1:123456789012:key/1",
     "TENANT_CLAIM": "custom:tenant",
     "DEFAULT_TENANT": "",
+    "INGEST_TENANT": "message",
     "STAGE": "prod",
     "POWERTOOLS_SERVICE_NAME": "millicent",
     "POWERTOOLS_METRICS_NAMESPACE": "Millicent",

@@ -19,7 +19,7 @@ from millicent.cli.invocation import (
     report,
     report_interruption,
 )
-from millicent.cli.operations import digest, dlq, verify
+from millicent.cli.operations import digest, dlq, enqueue, verify
 from millicent.cli.output import print_facts, print_json, print_rows
 from millicent.cli.replay import replay
 from millicent.cli.values import AMOUNT, INSTANT, JSON_OBJECT
@@ -298,6 +298,7 @@ main.add_command(replay)
 main.add_command(verify)
 main.add_command(digest)
 main.add_command(dlq)
+main.add_command(enqueue)
 
 _Answer = TypeVar("_Answer")
 

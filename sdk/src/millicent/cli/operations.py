@@ -1,13 +1,14 @@
-"""The commands of those who run the service: `verify`, `digest` and `dlq`. All but the proofs need AWS credentials."""
+"""The commands that need AWS credentials: `verify`, `dlq` and `enqueue`, and `digest`, whose proofs need none."""
 
 import sys
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import click
 import msgspec
 
-from millicent import failures, operations, verify_proof
+from millicent import failures, ingest, operations, verify_proof
 from millicent.aws import Stack, find_stack
 from millicent.cli.invocation import EXIT_REFUSED, Invocation, json_option, pass_invocation
 from millicent.cli.output import print_facts, print_json, print_rows
@@ -15,6 +16,7 @@ from millicent.operations import Reconciliation
 
 _FINDING_COLUMNS: Final = {"tenant": "left", "actor": "left", "place": "left", "seq": "right", "problem": "left"}
 _MESSAGE_COLUMNS: Final = {"sent": "left", "kind": "left", "what": "left", "why": "left", "message": "left"}
+_decode_object: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 
 _stack_option = click.option("--stack", help="The deployed stack. Default: MILLICENT_STACK, else the laptop cloud's.")
 
@@ -103,6 +105,26 @@ def verify_digest(ctx: click.Context, proof_file: Path, trusted: str, records: P
     ctx.exit(verify_proof.main(arguments))
 
 
+@click.command("enqueue")
+@click.argument("file", type=click.File("rb"))
+@click.option("--tenant", help="Whose actors they are, where the stack takes the tenant from messages.")
+@_stack_option
+@json_option
+@pass_invocation
+def enqueue(invocation: Invocation, file: BinaryIO, tenant: str | None, stack: str | None) -> None:
+    """Send the charges in FILE (JSON lines; - is standard input) to the ingest queue, and do not wait for them.
+
+    A line is a charge as in POST /v1/cost/batch, with its own key: enqueue the same file again, and nothing is charged
+    twice.
+    """
+    charges = [_charge(number, line) for number, line in enumerate(file, start=1) if line.strip()]
+    sent = ingest.enqueue(_stack(invocation, stack), charges, tenant=tenant)
+    if invocation.as_json:
+        print_json({"enqueued": sent})
+    else:
+        print_facts("Ingest queue", {"enqueued": sent})
+
+
 @click.group()
 def dlq() -> None:
     """The failure queues: what could not be done, and having it done after all."""
@@ -132,7 +154,7 @@ def list_queues(invocation: Invocation, stack: str | None) -> None:
 @json_option
 @pass_invocation
 def show(invocation: Invocation, queue: str, limit: int, stack: str | None) -> None:
-    """Show messages of QUEUE (outbox, rule, audit, schedule) and leave them there."""
+    """Show messages of QUEUE (outbox, rule, audit, schedule, ingest) and leave them there."""
     found = _stack(invocation, stack)
     shown = failures.show(found, failures.queue_named(found, queue), limit)
     if invocation.as_json:
@@ -161,6 +183,18 @@ def redrive(invocation: Invocation, queue: str, limit: int | None, stack: str | 
         rows = ((each.is_taken, each.failure.kind, each.failure.subject, each.done) for each in done)
         print_rows(f"Failure queue {queue}: {taken} taken, {len(done) - taken} left", columns, rows)
     sys.exit(0 if taken == len(done) else EXIT_REFUSED)
+
+
+def _charge(number: int, line: bytes) -> dict[str, Any]:
+    """Only what sending needs is looked at here. Raises UsageError."""
+    try:
+        charge = _decode_object(line)
+    except msgspec.DecodeError as malformed:
+        raise click.UsageError(f"line {number} is no JSON object: {malformed}") from malformed
+    for name in ("key", "actor"):
+        if not isinstance(charge.get(name), str) or not charge[name]:
+            raise click.UsageError(f"line {number} needs its {name}, a text")
+    return charge
 
 
 def _stack(invocation: Invocation, name: str | None) -> Stack:

@@ -1,0 +1,42 @@
+"""The ingest queue: charges of services that do not wait for an answer."""
+
+from collections import Counter
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.ingest.schema import requests
+from shared.ingest_bootstrap import ingest_runtime
+from shared.usecases.take_charges import Taken, take_charges
+
+LAST_TRY_MS: Final = 3_000
+"""A try that begins just before the deadline: 1 s to connect, 2 s to read."""
+
+runtime = ingest_runtime()
+
+
+def observe(taken: list[Taken]) -> None:
+    seen = runtime.observability
+    fates = Counter(each.fate for each in taken)
+    seen.count("IngestedChargesRecorded", fates["recorded"] + fates["refused"])
+    seen.count("IngestedMessagesSetAside", fates["set_aside"])
+    seen.count("IngestedMessagesFailed", fates["failed"])
+    seen.logger.info("messages ingested", extra={"fates": dict(fates)})
+    for each in taken:
+        if each.poison is not None:
+            said = {"message_id": each.letter.id, "sender": each.letter.sender, "code": each.poison.code}
+            seen.logger.error("message set aside", extra=said | {"fate": each.fate, "why": each.poison.why})
+
+
+@runtime.observability.logger.inject_lambda_context(clear_state=True)
+@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    def may_begin_another() -> bool:
+        """Whether one more transaction would end before this function does."""
+        remaining_ms: int = context.get_remaining_time_in_millis()
+        return remaining_ms > runtime.deadline_ms + LAST_TRY_MS
+
+    asked = requests(event, runtime.default_tenant, runtime.tenant_from)
+    taken = take_charges(asked, runtime.ledger, runtime.poison_queue, runtime.now_ms(), may_begin_another)
+    observe(taken)
+    return {"batchItemFailures": [{"itemIdentifier": each.letter.id} for each in taken if each.fate == "failed"]}

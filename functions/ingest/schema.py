@@ -1,0 +1,58 @@
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from shared.charges import Circumstances, keyed_charge
+from shared.edge_errors import EdgeError, FieldError, TenantMissing, ValidationFailed
+from shared.exact_json import body_bytes, read_object
+from shared.ledger.accounts import Account
+from shared.ledger.ingest_ports import Letter, Poison
+from shared.ledger.operations import Operation
+from shared.settings import IngestTenant
+from shared.usecases.take_charges import Request
+from shared.validation import is_identifier
+
+TENANT_ATTRIBUTE = "tenant"
+
+
+def requests(event: Mapping[str, Any], default_tenant: str, tenant_from: IngestTenant) -> list[Request]:
+    """The messages of a queue event in their order; the body of each is a charge."""
+    letters = [_letter(record) for record in event["Records"]]
+    return [Request(letter, _asked(letter, default_tenant, tenant_from)) for letter in letters]
+
+
+def _letter(record: Mapping[str, Any]) -> Letter:
+    attributes = record["attributes"]
+    named = record["messageAttributes"].get(TENANT_ATTRIBUTE)
+    return Letter(
+        id=record["messageId"],
+        group=attributes["MessageGroupId"],
+        sender=attributes["SenderId"],
+        body=record["body"],
+        tenant=None if named is None else named.get("stringValue", ""),
+    )
+
+
+def _asked(letter: Letter, default_tenant: str, tenant_from: IngestTenant) -> Operation | Poison:
+    try:
+        account_of = partial(Account, _tenant(letter, default_tenant, tenant_from))
+        document = read_object(body_bytes(letter.body, is_base64=False))
+        return keyed_charge(document, account_of, Circumstances(letter.sender, letter.id))
+    except ValidationFailed as wrong:
+        return Poison(wrong.code, _sentence(wrong.errors))
+    except EdgeError as wrong:
+        return Poison(wrong.code, str(wrong))
+
+
+def _tenant(letter: Letter, default_tenant: str, tenant_from: IngestTenant) -> str:
+    """Raises TenantMissing. A message that names a tenant is never charged to another."""
+    tenant = default_tenant if letter.tenant is None else letter.tenant
+    if not is_identifier(tenant):
+        raise TenantMissing("the message names no tenant that could be one")
+    if tenant != default_tenant and tenant_from == "default":
+        raise TenantMissing("the message names a tenant, and IngestTenant says that none is taken from a message")
+    return tenant
+
+
+def _sentence(errors: Iterable[FieldError]) -> str:
+    return "; ".join(f"{each.path} {each.detail}" for each in errors)

@@ -1,0 +1,64 @@
+"""A charge that brings its key along: of a batch, or of the ingest queue."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+
+from shared.edge_errors import FieldError, ValidationFailed
+from shared.exact_json import MAX_BODY_BYTES
+from shared.ledger.accounts import Account
+from shared.ledger.operations import Charge, IfInsufficient, Operation
+from shared.validation import Identifier, Metadata, Microcents, convert
+
+AccountOf: TypeAlias = Callable[[str], Account]
+"""The account that an actor's charges go to."""
+
+
+class CostRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    actor: Identifier
+    cost: Microcents
+    if_insufficient: IfInsufficient = "refuse"
+    check_id: Identifier | None = None
+    app: Identifier | None = None
+    meter: Identifier | None = None
+    metadata: Metadata | None = None
+
+
+class KeyedCost(CostRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    key: Identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Who asks, in which request, and where in that request the charge is."""
+
+    by: str
+    correlation_id: str
+    root: str = "$"
+
+
+def charge(request: CostRequest, account: Account, key: str, asked: Circumstances) -> Operation:
+    return Operation(
+        account=account,
+        key=key,
+        terms=Charge(int(request.cost), request.if_insufficient, request.check_id),
+        by=asked.by,
+        correlation_id=asked.correlation_id,
+        app=request.app,
+        meter=request.meter,
+        metadata=request.metadata,
+    )
+
+
+def keyed_charge(document: object, account_of: AccountOf, asked: Circumstances) -> Operation:
+    """The charge in a document that was read exactly. Raises ValidationFailed and what `account_of` does."""
+    if not isinstance(document, Mapping):
+        raise ValidationFailed([FieldError(asked.root, "must be a JSON object")])
+    request = convert(document, KeyedCost, root=asked.root)
+    # An entry is an event and a row elsewhere: it may be as large as one that came alone, and no larger.
+    if len(msgspec.json.encode(request.metadata)) > MAX_BODY_BYTES:
+        fault = FieldError(f"{asked.root}.metadata", f"must have at most {MAX_BODY_BYTES} bytes as JSON")
+        raise ValidationFailed([fault])
+    return charge(request, account_of(request.actor), request.key, asked)

@@ -1,0 +1,39 @@
+"""Composes what the ingest function runs on. As bootstrap.py does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shared.adapters.dynamodb_ledger import DynamoLedger
+from shared.adapters.failure_queue import sqs_client
+from shared.adapters.poison_queue import SqsPoisonQueue
+from shared.bootstrap import epoch_now_ms, settings_of
+from shared.ledger.ingest_ports import PoisonQueue
+from shared.ledger.ports import Ledger
+from shared.observability import Observability, observability
+from shared.settings import IngestTenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestRuntime:
+    """`deadline_ms` is what the ledger has for one transaction."""
+
+    observability: Observability
+    default_tenant: str
+    tenant_from: IngestTenant
+    ledger: Ledger
+    poison_queue: PoisonQueue
+    deadline_ms: int
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
+
+
+def ingest_runtime() -> IngestRuntime:
+    settings = settings_of("ingest")
+    seen = observability(settings)
+    return IngestRuntime(
+        observability=seen,
+        default_tenant=settings.default_tenant,
+        tenant_from=settings.ingest_tenant,
+        ledger=DynamoLedger(settings.ledger_table, settings.ledger_deadline_ms),
+        poison_queue=SqsPoisonQueue(settings.failure_queue_url, sqs_client(), seen.logger),
+        deadline_ms=settings.ledger_deadline_ms,
+    )

@@ -1,0 +1,84 @@
+"""Takes charges from a queue: those of an account in their order, whatever can never be recorded out of their way."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
+from shared.ledger.ingest_ports import Letter, Poison, PoisonQueue
+from shared.ledger.operations import Operation
+from shared.ledger.ports import Ledger
+from shared.ledger.protocol import Recorded
+from shared.usecases.record_batch import Answer, record_batch
+
+Fate: TypeAlias = Literal["recorded", "refused", "replayed", "set_aside", "failed"]
+"""What became of a message. One that `failed` comes again; a refusal is on the record, and so an answer like any."""
+
+_PASSING: Final = (LedgerThrottled, LedgerUnavailable)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A message, and what it asks for."""
+
+    letter: Letter
+    asked: Operation | Poison
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`poison` is why a message was set aside, or why it would have been had the failure queue taken it."""
+
+    letter: Letter
+    fate: Fate
+    poison: Poison | None = None
+
+
+def take_charges(
+    requests: Sequence[Request],
+    ledger: Ledger,
+    poison_queue: PoisonQueue,
+    now_ms: int,
+    may_begin: Callable[[], bool],
+) -> list[Taken]:
+    """What became of each, in order. Once one has failed, so have all after it in its group: they come again together.
+
+    Those of them that are on the record by then are answered as replays.
+    """
+    operations = [each.asked for each in requests if isinstance(each.asked, Operation)]
+    answers = iter(record_batch(operations, ledger, now_ms, may_begin))
+    waiting: set[str] = set()
+    taken = []
+    for each in requests:
+        outcome = each.asked if isinstance(each.asked, Poison) else next(answers)
+        settled = _failed(each.letter) if each.letter.group in waiting else _settle(each.letter, outcome, poison_queue)
+        if settled.fate == "failed":
+            waiting.add(each.letter.group)
+        taken.append(settled)
+    return taken
+
+
+def _settle(letter: Letter, outcome: Answer | Poison, poison_queue: PoisonQueue) -> Taken:
+    match outcome:
+        case Recorded():
+            return Taken(letter, _fate_of(outcome))
+        case Poison():
+            return _set_aside(letter, outcome, poison_queue)
+        case _ if isinstance(outcome, _PASSING):
+            return _failed(letter)
+        case _:
+            return _set_aside(letter, Poison(outcome.code, str(outcome)), poison_queue)
+
+
+def _failed(letter: Letter) -> Taken:
+    return Taken(letter, "failed")
+
+
+def _fate_of(recorded: Recorded) -> Fate:
+    if recorded.replayed:
+        return "replayed"
+    return "refused" if recorded.entry.is_refused else "recorded"
+
+
+def _set_aside(letter: Letter, poison: Poison, poison_queue: PoisonQueue) -> Taken:
+    return Taken(letter, "set_aside" if poison_queue.set_aside(letter, poison) else "failed", poison)

@@ -1,0 +1,140 @@
+"""What becomes of the messages of the ingest queue, whatever the ledger and the failure queue do."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from shared.ledger.accounts import Account
+from shared.ledger.errors import IdempotencyKeyReused, LedgerError, LedgerThrottled, LedgerUnavailable
+from shared.ledger.ingest_ports import Letter, Poison
+from shared.ledger.operations import Charge, GrantCredits, Operation
+from shared.ledger.protocol import Recorded
+from shared.usecases.take_charges import Fate, Request, Taken, take_charges
+from tests.fakes.memory_ledger import MemoryLedger
+
+NOW_MS = 1_763_900_000_000
+NO_JSON = Poison("invalid_json", "no")
+
+
+@dataclass
+class Kept:
+    """A failure queue. `is_down`: takes nothing."""
+
+    is_down: bool = False
+    messages: list[tuple[str, Poison]] = field(default_factory=list)
+
+    def set_aside(self, letter: Letter, poison: Poison) -> bool:
+        if not self.is_down:
+            self.messages.append((letter.id, poison))
+        return not self.is_down
+
+
+class Ledger(MemoryLedger):
+    """Does not record charges under the keys of `fails`."""
+
+    def __init__(self, fails: dict[str, LedgerError] | None = None) -> None:
+        super().__init__()
+        self.fails = fails or {}
+
+    def record_batch(self, operations: Sequence[Operation], now_ms: int) -> dict[str, Recorded | LedgerError]:
+        failing = {each.key: self.fails[each.key] for each in operations if each.key in self.fails}
+        others = [each for each in operations if each.key not in failing]
+        return (super().record_batch(others, now_ms) if others else {}) | failing
+
+
+def charge(actor: str, key: str, cost: int = 10) -> Operation:
+    return Operation(Account("main", actor), key, Charge(cost), by="sender", correlation_id=f"message-{key}")
+
+
+def request(actor: str, key: str, asked: Operation | Poison | None = None) -> Request:
+    return Request(Letter(key, actor, "sender", "body"), asked or charge(actor, key))
+
+
+def funded(ledger: Ledger, *actors: str) -> Ledger:
+    for actor in actors:
+        grant = Operation(Account("main", actor), "grant", GrantCredits(1_000), by="admin", correlation_id="request")
+        ledger.record(grant, NOW_MS)
+    return ledger
+
+
+def fates(taken: Iterable[Taken]) -> dict[str, Fate]:
+    return {each.letter.id: each.fate for each in taken}
+
+
+def take(requests: list[Request], ledger: Ledger, kept: Kept | None = None, *, in_time: bool = True) -> list[Taken]:
+    return take_charges(requests, ledger, kept or Kept(), NOW_MS, lambda: in_time)
+
+
+def test_charges_are_recorded_in_their_order() -> None:
+    ledger = funded(Ledger(), "a")
+    assert set(fates(take([request("a", key) for key in "321"], ledger)).values()) == {"recorded"}
+    seqs = {key: ledger.entry(Account("main", "a"), key) for key in "321"}
+    assert [entry.seq for entry in seqs.values() if entry is not None] == [2, 3, 4]
+
+
+def test_a_refusal_is_on_the_record_and_no_failure() -> None:
+    kept = Kept()
+    assert fates(take([request("poor", "1")], Ledger(), kept)) == {"1": "refused"}
+    assert kept.messages == []
+
+
+def test_the_same_message_again_is_a_replay() -> None:
+    ledger = funded(Ledger(), "a")
+    take([request("a", "1")], ledger)
+    assert fates(take([request("a", "1"), request("a", "1")], ledger)) == {"1": "replayed"}
+
+
+def test_poison_is_set_aside_alone_and_its_group_goes_on() -> None:
+    kept = Kept()
+    taken = take([request("a", "1"), request("a", "2", NO_JSON), request("a", "3")], funded(Ledger(), "a"), kept)
+    assert fates(taken) == {"1": "recorded", "2": "set_aside", "3": "recorded"}
+    assert kept.messages == [("2", NO_JSON)]
+
+
+def test_a_key_that_was_used_for_another_charge_is_poison() -> None:
+    ledger, kept = funded(Ledger(), "a"), Kept()
+    take([request("a", "1")], ledger)
+    other = Request(Letter("again", "a", "sender", "body"), charge("a", "1", cost=11))
+    assert fates(take([other], ledger, kept)) == {"again": "set_aside"}
+    assert kept.messages == [("again", Poison("idempotency_key_reused", "1 was used for another operation"))]
+
+
+def test_a_charge_that_may_succeed_later_keeps_its_group_waiting_and_no_other() -> None:
+    for passing in (LedgerUnavailable("no answer"), LedgerThrottled("too much")):
+        ledger, kept = funded(Ledger({"2": passing}), "a", "b"), Kept()
+        taken = take([request("a", "1"), request("a", "2"), request("b", "x"), request("a", "3")], ledger, kept)
+        assert fates(taken) == {"1": "recorded", "2": "failed", "x": "recorded", "3": "failed"}
+        assert kept.messages == []
+
+
+def test_poison_behind_a_failure_waits_for_its_turn() -> None:
+    ledger, kept = Ledger({"1": LedgerUnavailable("no answer")}), Kept()
+    assert fates(take([request("a", "1"), request("a", "2", NO_JSON)], ledger, kept)) == {"1": "failed", "2": "failed"}
+    assert kept.messages == []
+
+
+def test_what_came_after_a_failure_and_was_recorded_is_recorded_once() -> None:
+    ledger = funded(Ledger({"1": LedgerUnavailable("no answer")}), "a")
+    requests = [request("a", "1"), request("a", "2")]
+    assert fates(take(requests, ledger)) == {"1": "failed", "2": "failed"}
+    ledger.fails.clear()
+    assert fates(take(requests, ledger)) == {"1": "recorded", "2": "replayed"}
+
+
+def test_without_time_for_a_transaction_all_come_again() -> None:
+    ledger = Ledger()
+    assert fates(take([request("a", "1"), request("b", "2")], ledger, in_time=False)) == {"1": "failed", "2": "failed"}
+    assert ledger.entry(Account("main", "a"), "1") is None
+
+
+def test_poison_that_the_failure_queue_does_not_take_is_not_lost() -> None:
+    kept = Kept(is_down=True)
+    requests = [request("a", "1", NO_JSON), request("a", "2"), request("b", "3")]
+    taken = take(requests, funded(Ledger(), "a", "b"), kept)
+    assert fates(taken) == {"1": "failed", "2": "failed", "3": "recorded"}
+    assert [each.poison for each in taken] == [NO_JSON, None, None]
+
+
+def test_an_error_of_the_ledger_that_no_retry_mends_is_poison() -> None:
+    ledger, kept = Ledger({"1": IdempotencyKeyReused("never")}), Kept()
+    take([request("a", "1")], ledger, kept)
+    assert kept.messages == [("1", Poison("idempotency_key_reused", "never"))]
