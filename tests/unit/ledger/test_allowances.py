@@ -1,0 +1,343 @@
+"""Allowances: when they refill, by how much, what rolls over, and that late is the same as in time."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.ledger.grants import MAX_OPEN_GRANTS
+from shared.ledger.operations import Charge, Configure, FundingUpdate, GrantCredits, Refund, VoidGrant
+from shared.ledger.policies import Interval
+from shared.ledger.reducer import as_of
+from tests.builders import SECOND_MS, drawn
+from tests.till import Till, ending
+
+DAY_MS = 24 * 3600 * SECOND_MS
+
+
+def at(text: str, zone: str = "UTC") -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()) * 1000
+
+
+START_MS = at("2026-01-14T12:00")
+
+
+def allowance(
+    amount: int, interval: Interval = "daily", *, minimum: int = 0, maximum: int = 0, priority: int = 5
+) -> dict[str, Any]:
+    return {
+        "amount": amount,
+        "interval": interval,
+        "priority": priority,
+        "rollover_minimum": minimum,
+        "rollover_maximum": maximum,
+    }
+
+
+def allowed(terms: dict[str, Any], zone: str = "UTC", now_ms: int = START_MS) -> Till:
+    till = Till(now_ms=now_ms)
+    till.send(Configure(allowance=terms, time_zone=zone))
+    return till
+
+
+def available(till: Till, now_ms: int | None = None) -> int:
+    """What a reader sees now; once the record is checked."""
+    till.check()
+    return as_of(till.state(), till.now_ms if now_ms is None else now_ms).available
+
+
+def next_at(till: Till) -> int:
+    allowance = till.policy().allowance
+    assert allowance is not None
+    return allowance.next_at_ms
+
+
+def test_an_allowance_begins_with_the_entry_that_sets_it() -> None:
+    till = allowed(allowance(100))
+    assert [(entry.kind, entry.amount) for entry in till.entries()] == [("configure", 0), ("allowance", 100)]
+    (grant,) = till.state().grants
+    assert (grant.category, grant.priority, grant.expires_at_ms) == ("allowance", 5, at("2026-01-15"))
+    assert till.state().funded == 100
+
+
+@pytest.mark.parametrize(
+    ("interval", "following"),
+    [("daily", "2026-01-15"), ("weekly", "2026-01-19"), ("monthly", "2026-02-01")],
+)
+def test_an_allowance_refills_at_midnight_of_the_next_day_monday_or_first(interval: Interval, following: str) -> None:
+    till = allowed(allowance(100, interval))
+    till.send(Charge(80))
+    assert available(till, at(following) - 1) == 20
+    assert available(till, at(following)) == 100
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "second"),
+    [
+        ("Asia/Tokyo", "2026-01-31T15:00", "2026-02-28T15:00"),
+        ("Europe/Amsterdam", "2026-01-31T23:00", "2026-02-28T23:00"),
+    ],
+)
+def test_a_monthly_allowance_comes_at_midnight_of_the_account(zone: str, first: str, second: str) -> None:
+    till = allowed(allowance(100, "monthly"), zone)
+    for text in (first, second):
+        till.send(Charge(100))
+        assert available(till, at(text) - 1) == 0
+        till.now_ms = at(text)
+        assert available(till) == 100
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-03-30", 24)])
+def test_a_day_on_which_clocks_change_is_one_period(day: str, hours: int) -> None:
+    begin_ms = at(day, "Europe/Amsterdam")
+    till = allowed(allowance(100), "Europe/Amsterdam", begin_ms)
+    assert next_at(till) - begin_ms == hours * 3600 * SECOND_MS
+
+
+def test_a_refill_on_a_day_without_a_midnight_comes_when_the_day_begins() -> None:
+    till = allowed(allowance(100), "Africa/Cairo", at("2026-04-23T12:00", "Africa/Cairo"))
+    assert next_at(till) == at("2026-04-24T01:00", "Africa/Cairo")
+    till.now_ms = next_at(till)
+    till.send(Charge(1))
+    assert next_at(till) == at("2026-04-25", "Africa/Cairo")
+
+
+def test_a_monthly_allowance_of_a_leap_year_lasts_through_the_leap_day() -> None:
+    till = allowed(allowance(100, "monthly"), now_ms=at("2028-02-10"))
+    till.send(Charge(100))
+    assert available(till, at("2028-02-29T23:59")) == 0
+    assert available(till, at("2028-03-01")) == 100
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "spent", "there"),
+    [
+        (0, 0, 40, 100),
+        (0, 50, 0, 150),
+        (0, 50, 40, 150),
+        (0, 50, 60, 140),
+        (0, 50, 100, 100),
+        (61, 50, 40, 100),
+        (60, 50, 40, 150),
+        (0, 1000, 40, 160),
+    ],
+)
+def test_what_is_left_rolls_over_from_its_minimum_on_and_up_to_its_maximum(
+    minimum: int, maximum: int, spent: int, there: int
+) -> None:
+    till = allowed(allowance(100, minimum=minimum, maximum=maximum))
+    till.send(Charge(spent))
+    till.now_ms = at("2026-01-15")
+    assert available(till) == there
+
+
+def test_what_rolled_over_rolls_over_no_further_than_its_maximum() -> None:
+    till = allowed(allowance(100, maximum=50))
+    assert [available(till, at(f"2026-01-{day}")) for day in (15, 16, 17)] == [150, 150, 150]
+
+
+def test_a_refill_never_lowers_what_is_there() -> None:
+    till = allowed(allowance(100))
+    till.send(Configure(allowance=allowance(20)))
+    till.now_ms = at("2026-01-15")
+    refill = till.send(Charge(0))
+    assert till.state().available == 100
+    assert [entry.amount for entry in till.entries() if entry.kind == "allowance"] == [100, 0]
+    assert refill.seq == 5
+    till.check()
+
+
+def test_a_change_takes_effect_with_the_next_refill() -> None:
+    till = allowed(allowance(100, "monthly"))
+    till.send(Configure(allowance=allowance(300, "daily", priority=1)))
+    assert available(till) == 100
+    assert next_at(till) == at("2026-02-01")
+    assert available(till, at("2026-02-01")) == 300
+    till.now_ms = at("2026-02-01")
+    till.send(Charge(0))
+    assert next_at(till) == at("2026-02-02")
+    assert till.state().grants[0].priority == 1
+
+
+def test_an_allowance_that_is_ended_lets_its_period_run_out_and_gives_nothing_more() -> None:
+    till = allowed(allowance(100))
+    till.send(Configure(allowance={}))
+    assert till.policy().allowance is None
+    assert available(till) == 100
+    assert available(till, at("2026-01-15")) == 0
+    assert available(till, at("2026-02-15")) == 0
+
+
+def test_an_allowance_ended_and_set_again_in_one_period_gives_that_period_nothing_twice() -> None:
+    till = allowed(allowance(100))
+    till.send(Charge(100))
+    for _ in range(3):
+        till.send(Configure(allowance={}))
+        till.send(Configure(allowance=allowance(100)))
+    assert available(till) == 0
+    assert available(till, at("2026-01-15")) == 100
+    till.now_ms = at("2026-01-15")
+    till.send(Charge(30))
+    assert available(till) == 70
+
+
+def test_what_is_left_rolls_over_also_when_the_allowance_was_ended_and_set_again() -> None:
+    till = allowed(allowance(100, maximum=50))
+    till.send(Configure(allowance={}))
+    till.send(Configure(allowance=allowance(100, maximum=50)))
+    assert available(till, at("2026-01-15")) == 150
+
+
+def test_an_allowance_ended_long_ago_begins_at_once_when_it_is_set_again() -> None:
+    till = allowed(allowance(100))
+    till.send(Configure(allowance={}))
+    till.now_ms = at("2026-03-10T09:00")
+    till.send(Configure(allowance=allowance(70)))
+    assert available(till) == 70
+    assert next_at(till) == at("2026-03-11")
+
+
+def test_ending_an_allowance_that_there_is_none_of_changes_nothing() -> None:
+    till = Till()
+    till.send(Configure(allowance={}))
+    assert till.policy().allowance is None
+    assert available(till) == 0
+
+
+def test_an_account_that_slept_for_three_years_has_one_refill() -> None:
+    till = allowed(allowance(100, maximum=50))
+    till.now_ms += 3 * 365 * DAY_MS + 12
+    till.send(Charge(20))
+    assert [(entry.kind, entry.amount) for entry in till.entries()[2:]] == [("allowance", 50), ("charge", -20)]
+    assert till.state().grants[0].expires_at_ms == next_at(till) == at("2029-01-14")
+    till.check()
+
+
+def test_a_refill_first_pays_what_the_account_owes() -> None:
+    till = allowed(allowance(100))
+    till.send(Charge(130, "overdraw"))
+    till.now_ms = at("2026-01-15")
+    till.send(Charge(0))
+    assert till.balances() == (70, 0, 130)
+    assert till.state().grants[0].remaining == 70
+
+
+def test_refills_that_an_overdraft_swallowed_while_nobody_looked_are_not_lost() -> None:
+    till = allowed(allowance(100))
+    till.send(Charge(350, "overdraw"))
+    seen = [available(till, at(f"2026-01-{day}")) for day in (15, 16, 17, 18)]
+    assert seen == [-150, -50, 50, 100]
+    till.now_ms = at("2026-01-17")
+    till.send(Charge(0))
+    assert till.balances() == (50, 0, 350)
+    assert till.state().grants[0].remaining == 50
+
+
+@given(
+    spent=st.integers(0, 400),
+    minimum=st.sampled_from([0, 1, 30]),
+    maximum=st.sampled_from([0, 20, 500]),
+    days=st.lists(st.integers(1, 6), min_size=1, max_size=5),
+    interval=st.sampled_from(["daily", "weekly"]),
+)
+def test_refills_that_come_late_come_to_what_they_would_have_been_in_time(
+    spent: int, minimum: int, maximum: int, days: list[int], interval: Interval
+) -> None:
+    late, in_time = (allowed(allowance(100, interval, minimum=minimum, maximum=maximum)) for _ in range(2))
+    for till in (late, in_time):
+        till.send(Charge(spent, "overdraw"))
+    for step in days:
+        for _ in range(step):
+            in_time.now_ms += DAY_MS
+            in_time.send(Charge(0))
+    late.now_ms = in_time.now_ms
+    late.send(Charge(0))
+    assert late.balances() == in_time.balances()
+    assert [grant.remaining for grant in late.state().grants] == [grant.remaining for grant in in_time.state().grants]
+    assert late.state().funded == in_time.state().funded
+
+
+def test_charges_draw_on_the_allowance_by_its_priority() -> None:
+    till = allowed(allowance(100, priority=5))
+    till.send(GrantCredits(50, priority=1))
+    till.send(GrantCredits(50))
+    assert drawn(till.send(Charge(170))) == {"g3": 50, "g2": 100, "g4": 20}
+
+
+def test_a_refund_gives_an_allowance_back_only_while_its_period_runs() -> None:
+    till = allowed(allowance(100))
+    first, second = till.send(Charge(60)), till.send(Charge(10))
+    till.send(Refund(first.key, 20))
+    assert available(till) == 50
+    till.now_ms = at("2026-01-15")
+    till.send(Refund(second.key))
+    assert available(till) == 100
+    assert till.state().expired == 10
+
+
+def test_an_allowance_that_was_voided_comes_again_with_the_next_refill() -> None:
+    till = allowed(allowance(100))
+    till.send(VoidGrant("g2"))
+    assert available(till) == 0
+    assert available(till, at("2026-01-15")) == 100
+
+
+def test_an_allowance_is_given_also_where_a_grant_more_would_be_refused() -> None:
+    till = Till(now_ms=START_MS)
+    for number in range(MAX_OPEN_GRANTS):
+        till.send(GrantCredits(1, priority=number + 10))
+    till.send(Configure(allowance=allowance(100)))
+    assert available(till) == MAX_OPEN_GRANTS + 100
+    assert ending(till.send(GrantCredits(1, priority=50))) == ("refused", "too_many_grants")
+    till.now_ms = at("2026-01-15")
+    till.send(Charge(0))
+    assert len(till.state().grants) == MAX_OPEN_GRANTS + 1
+    till.check()
+
+
+def test_a_refill_goes_before_what_expires_and_each_has_its_entry() -> None:
+    till = allowed(allowance(100))
+    till.send(GrantCredits(10, "promotional", expires_at_ms=at("2026-01-15")))
+    till.send(Charge(30))
+    till.now_ms = at("2026-01-15")
+    till.send(Charge(1))
+    assert [(entry.kind, entry.amount) for entry in till.entries()[-3:]] == [
+        ("allowance", 30),
+        ("expire", -10),
+        ("charge", -1),
+    ]
+    till.check()
+
+
+def test_a_refill_is_written_by_the_ledger_under_a_key_that_no_caller_can_make() -> None:
+    till = allowed(allowance(100))
+    entry = till.entries()[-1]
+    assert (entry.key, entry.by, entry.parameters["expires_at_ms"]) == ("~allowance-2", "millicent", at("2026-01-15"))
+
+
+def test_a_refill_is_a_funding_in_the_funded_total() -> None:
+    till = allowed(allowance(100))
+    assert ending(till.send(FundingUpdate(0, 50))) == ("refused", "funding_conflict")
+    assert ending(till.send(FundingUpdate(100, 150))) == ("applied", None)
+
+
+def test_a_time_zone_that_changes_lets_the_period_end_where_it_would_have() -> None:
+    till = allowed(allowance(100), "Asia/Tokyo")
+    till.send(Configure(time_zone="UTC"))
+    assert next_at(till) == at("2026-01-15", "Asia/Tokyo")
+    till.now_ms = next_at(till)
+    till.send(Charge(0))
+    assert next_at(till) == at("2026-01-15")
+
+
+def test_a_clock_that_is_behind_refills_nothing_early_and_nothing_twice() -> None:
+    till = allowed(allowance(100))
+    till.now_ms = at("2026-01-15")
+    till.send(Charge(100))
+    till.now_ms -= 1
+    assert ending(till.send(Charge(1))) == ("refused", "insufficient_credits")
+    till.now_ms += 1
+    assert available(till) == 0
