@@ -10,6 +10,7 @@ from shared.edge_errors import FieldError, ValidationFailed
 from shared.exact_json import MAX_BODY_BYTES
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge, IfInsufficient, Operation
+from shared.metered import UsageDocument, given, metered_by, one_of, read_usage
 from shared.validation import Identifier, Metadata, Microcents, convert
 
 AccountOf: TypeAlias = Callable[[str], Account]
@@ -17,8 +18,11 @@ AccountOf: TypeAlias = Callable[[str], Account]
 
 
 class CostRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was spent: its `cost`, or the `usage` that a rate card prices."""
+
     actor: Identifier
-    cost: Microcents
+    cost: Microcents | msgspec.UnsetType = msgspec.UNSET
+    usage: UsageDocument | msgspec.UnsetType = msgspec.UNSET
     if_insufficient: IfInsufficient = "refuse"
     check_id: Identifier | None = None
     app: Identifier | None = None
@@ -40,14 +44,18 @@ class Circumstances:
 
 
 def charge(request: CostRequest, account: Account, key: str, asked: Circumstances) -> Operation:
+    """A charge of a cost, or of usage that is still to be priced. Raises ValidationFailed."""
+    one_of({"cost": request.cost, "usage": request.usage}, asked.root)
+    usage = read_usage(request.usage, f"{asked.root}.usage")
+    content = None if usage is None else usage.content
     return Operation(
         account=account,
         key=key,
-        terms=Charge(int(request.cost), request.if_insufficient, request.check_id),
+        terms=Charge(given(request.cost) or 0, request.if_insufficient, request.check_id, usage=content),
         by=asked.by,
         correlation_id=asked.correlation_id,
         app=request.app,
-        meter=request.meter,
+        meter=metered_by(request.meter, usage, asked.root),
         metadata=request.metadata,
     )
 

@@ -8,7 +8,7 @@ from shared.edge_errors import ActorNotAllowed, InsufficientScope, TenantMissing
 from shared.ledger.accounts import Account
 from shared.validation import is_identifier
 
-Scope: TypeAlias = Literal["credits/read", "credits/charge", "credits/fund"]
+Scope: TypeAlias = Literal["credits/read", "credits/charge", "credits/fund", "credits/admin"]
 
 ADMIN_SCOPE: Final = "credits/admin"
 """Opens every route."""

@@ -10,6 +10,8 @@ from shared.bootstrap import epoch_now_ms, settings_of
 from shared.ledger.ingest_ports import PoisonQueue
 from shared.ledger.ports import Ledger
 from shared.observability import Observability, observability
+from shared.pricing.cards import RateBook
+from shared.pricing_bootstrap import rate_book_of
 from shared.settings import IngestTenant
 
 
@@ -21,6 +23,7 @@ class IngestRuntime:
     default_tenant: str
     tenant_from: IngestTenant
     ledger: Ledger
+    rates: RateBook
     poison_queue: PoisonQueue
     deadline_ms: int
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
@@ -34,6 +37,7 @@ def ingest_runtime() -> IngestRuntime:
         default_tenant=settings.default_tenant,
         tenant_from=settings.ingest_tenant,
         ledger=DynamoLedger(settings.ledger_table, settings.ledger_deadline_ms),
+        rates=rate_book_of(settings),
         poison_queue=SqsPoisonQueue(settings.failure_queue_url, sqs_client(), seen.logger),
         deadline_ms=settings.ledger_deadline_ms,
     )

@@ -11,6 +11,8 @@ from shared import http
 from shared.bootstrap import MutationRuntime
 from shared.identity import Scope
 from shared.ledger.operations import Operation, Terms
+from shared.ledger.ports import Ledger
+from shared.ledger.protocol import Recorded
 from shared.usecases.record_operation import record_operation
 from shared.validation import Identifier, Metadata
 
@@ -47,6 +49,7 @@ def mutate(
     scope: Scope,
     request_type: type[_Request],
     terms: Callable[[_Request], Terms],
+    record: Callable[[Operation, Ledger, int], Recorded] = record_operation,
 ) -> Response[str]:
     """Records the operation that the body asks for. Raises what the request's identity, key and content call for."""
     caller = http.caller(event, scope, runtime.tenants)
@@ -60,6 +63,6 @@ def mutate(
         correlation_id=http.request_id(event),
         **request.about,
     )
-    recorded = record_operation(operation, runtime.ledger, runtime.now_ms())
+    recorded = record(operation, runtime.ledger, runtime.now_ms())
     runtime.observability.recorded(recorded)
     return http.recorded(recorded)

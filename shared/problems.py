@@ -10,7 +10,7 @@ from shared.edge_errors import EdgeError, ValidationFailed
 from shared.ledger import errors
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry, public_limit
-from shared.ledger.errors import InvalidOperation, LedgerError
+from shared.ledger.errors import InvalidOperation, LedgerError, RateVersionConflict, Unpriced
 from shared.ledger.operations import CaptureHold, Charge, PlaceHold, Reason, Refund, Terms
 
 RETRY_AFTER_S: Final = 1
@@ -41,6 +41,8 @@ MEANINGS: Final[Mapping[type[LedgerError | EdgeError], Meaning]] = {
     errors.DigestNotFound: Meaning(HTTPStatus.NOT_FOUND, "There is no such digest"),
     errors.DigestExists: Meaning(HTTPStatus.CONFLICT, "The digest has been made already"),
     errors.NotInDigest: Meaning(HTTPStatus.NOT_FOUND, "The account is not in the digest"),
+    errors.Unpriced: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The usage has no price"),
+    errors.RateVersionConflict: Meaning(HTTPStatus.CONFLICT, "The version is not the next one"),
     errors.LedgerThrottled: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "The ledger is over its capacity"),
     errors.LedgerUnavailable: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "The ledger did not answer in time"),
 }
@@ -118,6 +120,11 @@ def _particulars(error: LedgerError | EdgeError) -> dict[str, Any]:
             return {"errors": [{"path": each.path, "detail": each.detail} for each in error.errors]}
         case InvalidOperation():
             return {"errors": [{"path": f"$.{error.field}", "detail": f"must be {error.must_be}"}]}
+        case Unpriced():
+            fault = {"path": f"$.{error.field}", "detail": "must be one that a rate card has a price for"}
+            return {"meter": error.meter, "model": error.model, "errors": [fault]}
+        case RateVersionConflict():
+            return {"newest": error.newest}
         case _:
             return {}
 

@@ -22,6 +22,7 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "holds": _MUTATION,
     "policies": _MUTATION,
     "ingest": _COMMON | {"LEDGER_TABLE", "LEDGER_DEADLINE_MS", "DEFAULT_TENANT", "INGEST_TENANT", "FAILURE_QUEUE_URL"},
+    "rates": _MUTATION,
     "accounts": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE"},
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE"},

@@ -5,18 +5,18 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.cost.schema import MAX_BATCH_BYTES, CostRequest, RefundRequest, batch, charge, results
+from functions.cost.schema import MAX_BATCH_BYTES, RefundRequest, batch, results
 from shared import http
-from shared.bootstrap import mutation_runtime
+from shared.charges import Circumstances, CostRequest, charge
 from shared.ledger.operations import Operation
 from shared.mutations import mutate
-from shared.usecases.record_batch import record_batch
-from shared.usecases.record_operation import record_operation
+from shared.pricing_bootstrap import priced_runtime
+from shared.usecases.record_priced import record_priced, record_priced_batch
 
 LAST_TRY_MS: Final = 3_000
 """A try that begins just before the deadline: 1 s to connect, 2 s to read."""
 
-runtime = mutation_runtime("cost")
+runtime = priced_runtime("cost")
 app = http.Resolver(runtime.observability)
 
 
@@ -27,8 +27,8 @@ def record_cost() -> Response[str]:
     key = http.idempotency_key(event)
     request = http.body(event, CostRequest)
     account = caller.account_of(request.actor)
-    operation = charge(request, account, key, caller.subject, http.request_id(event))
-    recorded = record_operation(operation, runtime.ledger, runtime.now_ms())
+    operation = charge(request, account, key, Circumstances(caller.subject, http.request_id(event)))
+    recorded = record_priced(operation, runtime.ledger, runtime.rates, runtime.now_ms())
     runtime.observability.recorded(recorded)
     return http.recorded(recorded)
 
@@ -39,7 +39,7 @@ def record_costs() -> Response[str]:
     caller = http.caller(event, "credits/charge", runtime.tenants)
     lines = batch(http.document(event, MAX_BATCH_BYTES), caller, http.request_id(event))
     operations = [line.asked for line in lines if isinstance(line.asked, Operation)]
-    answers = record_batch(operations, runtime.ledger, runtime.now_ms(), may_begin_another)
+    answers = record_priced_batch(operations, runtime.ledger, runtime.rates, runtime.now_ms(), may_begin_another)
     shown = results(lines, answers)
     observe(shown)
     return http.answer({"results": shown})

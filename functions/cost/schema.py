@@ -2,38 +2,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
+from shared.charges import Circumstances, keyed_charge
 from shared.edge_errors import EdgeError, FieldError, ValidationFailed
-from shared.exact_json import MAX_BODY_BYTES
 from shared.identity import Caller
-from shared.ledger.accounts import Account
 from shared.ledger.errors import LedgerError
-from shared.ledger.operations import Charge, IfInsufficient, Operation, Refund
+from shared.ledger.operations import Operation, Refund
 from shared.mutations import ActorRequest
 from shared.problems import problem_of, refusal_of
 from shared.usecases.record_batch import Answer
 from shared.usecases.record_operation import effect_of
-from shared.validation import Identifier, Metadata, Microcents, PositiveMicrocents, convert, is_identifier
+from shared.validation import Identifier, PositiveMicrocents, is_identifier
 
 MAX_BATCH_BYTES: Final = 256 * 1024
 MAX_CHARGES: Final = 1000
-
-
-class CostRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    actor: Identifier
-    cost: Microcents
-    if_insufficient: IfInsufficient = "refuse"
-    check_id: Identifier | None = None
-    app: Identifier | None = None
-    meter: Identifier | None = None
-    metadata: Metadata | None = None
-
-
-class BatchedCost(CostRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A charge of a batch brings its key along."""
-
-    key: Identifier
 
 
 class RefundRequest(ActorRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -51,19 +32,6 @@ class Line:
 
     key: str | None
     asked: Operation | EdgeError
-
-
-def charge(request: CostRequest, account: Account, key: str, by: str, correlation_id: str) -> Operation:
-    return Operation(
-        account=account,
-        key=key,
-        terms=Charge(int(request.cost), request.if_insufficient, request.check_id),
-        by=by,
-        correlation_id=correlation_id,
-        app=request.app,
-        meter=request.meter,
-        metadata=request.metadata,
-    )
 
 
 def batch(document: Mapping[str, Any], caller: Caller, correlation_id: str) -> list[Line]:
@@ -111,16 +79,7 @@ def _line(document: object, path: str, caller: Caller, correlation_id: str) -> L
     key = document.get("key") if isinstance(document, Mapping) else None
     known_key = str(key) if is_identifier(key) else None
     try:
-        return Line(known_key, _operation(document, path, caller, correlation_id))
+        asked = Circumstances(caller.subject, correlation_id, path)
+        return Line(known_key, keyed_charge(document, caller.account_of, asked))
     except EdgeError as refused:
         return Line(known_key, refused)
-
-
-def _operation(document: object, path: str, caller: Caller, correlation_id: str) -> Operation:
-    if not isinstance(document, Mapping):
-        raise ValidationFailed([FieldError(path, "must be a JSON object")])
-    request = convert(document, BatchedCost, root=path)
-    # An entry is an event and a row elsewhere: it may be as large as one that came alone, and no larger.
-    if len(msgspec.json.encode(request.metadata)) > MAX_BODY_BYTES:
-        raise ValidationFailed([FieldError(f"{path}.metadata", f"must have at most {MAX_BODY_BYTES} bytes as JSON")])
-    return charge(request, caller.account_of(request.actor), request.key, caller.subject, correlation_id)

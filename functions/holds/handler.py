@@ -7,15 +7,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldRequest, ReleaseRequest
 from shared import http
-from shared.bootstrap import mutation_runtime
 from shared.identity import Scope
-from shared.ledger.operations import Terms
+from shared.ledger.operations import Operation, Terms
+from shared.ledger.ports import Ledger
+from shared.ledger.protocol import Recorded
 from shared.mutations import ActorRequest, mutate
+from shared.pricing_bootstrap import priced_runtime
+from shared.usecases.record_priced import record_priced
 from shared.validation import identifier
 
 SCOPE: Final[Scope] = "credits/charge"
 
-runtime = mutation_runtime("holds")
+runtime = priced_runtime("holds")
 app = http.Resolver(runtime.observability)
 
 _Request = TypeVar("_Request", bound=ActorRequest)
@@ -23,7 +26,7 @@ _Request = TypeVar("_Request", bound=ActorRequest)
 
 @app.post("/v1/holds")
 def place_hold() -> Response[str]:
-    return mutate(app.current_event, runtime, SCOPE, PlaceHoldRequest, lambda request: request.terms)
+    return mutate(app.current_event, runtime, SCOPE, PlaceHoldRequest, lambda request: request.terms, record)
 
 
 @app.post("/v1/holds/<hold_id>/capture")
@@ -44,8 +47,17 @@ def extend_hold(hold_id: str) -> Response[str]:
 def change_hold(hold_id: str, request_type: type[_Request], terms: Callable[[_Request, str], Terms]) -> Response[str]:
     hold = unquote(hold_id)
     return mutate(
-        app.current_event, runtime, SCOPE, request_type, lambda request: terms(request, identifier(hold, "path.id"))
+        app.current_event,
+        runtime,
+        SCOPE,
+        request_type,
+        lambda request: terms(request, identifier(hold, "path.id")),
+        record,
     )
+
+
+def record(operation: Operation, ledger: Ledger, now_ms: int) -> Recorded:
+    return record_priced(operation, ledger, runtime.rates, now_ms)
 
 
 @runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)

@@ -1,32 +1,66 @@
+from typing import Any
+
+import msgspec
+
 from shared.edge_errors import FieldError, ValidationFailed
 from shared.ledger.holds import DEFAULT_TTL_S
 from shared.ledger.operations import CaptureHold, ExtendHold, Overrun, PlaceHold, ReleaseHold
+from shared.metered import UsageDocument, given, metered_by, one_of, read_usage
 from shared.mutations import ActorRequest, MeteredRequest
+from shared.pricing.usage import Usage
 from shared.validation import Microcents, PositiveMicrocents, TtlSeconds
 
 MS_PER_S = 1000
 
 
-class PlaceHoldRequest(MeteredRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    amount: PositiveMicrocents
+class PricedRequest(MeteredRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An amount, or the `usage` that a rate card prices."""
+
+    usage: UsageDocument | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return super().about | {"meter": metered_by(self.meter, self.used)}
+
+    @property
+    def used(self) -> Usage | None:
+        """Raises ValidationFailed."""
+        return read_usage(self.usage)
+
+    @property
+    def usage_content(self) -> dict[str, Any] | None:
+        used = self.used
+        return None if used is None else used.content
+
+
+class PlaceHoldRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`usage` is the most that may be used: `max_output_tokens` stands for output_tokens."""
+
+    amount: PositiveMicrocents | msgspec.UnsetType = msgspec.UNSET
     minimum_amount: PositiveMicrocents | None = None
     ttl_s: TtlSeconds = DEFAULT_TTL_S
 
     @property
     def terms(self) -> PlaceHold:
-        """Raises ValidationFailed for a minimum above the amount."""
+        """Raises ValidationFailed for a minimum above the amount, and without exactly one of amount and usage."""
+        one_of({"amount": self.amount, "usage": self.usage})
+        amount = given(self.amount)
         minimum = None if self.minimum_amount is None else int(self.minimum_amount)
-        if minimum is not None and minimum > self.amount:
+        if minimum is not None and amount is not None and minimum > amount:
             raise ValidationFailed([FieldError("$.minimum_amount", "must be at most amount")])
-        return PlaceHold(int(self.amount), self.ttl_s * MS_PER_S, minimum)
+        return PlaceHold(amount or 0, self.ttl_s * MS_PER_S, minimum, usage=self.usage_content)
 
 
-class CaptureRequest(MeteredRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
     amount: Microcents | None = None
     overrun: Overrun = "refuse"
 
     def terms(self, hold: str) -> CaptureHold:
-        return CaptureHold(hold, None if self.amount is None else int(self.amount), self.overrun)
+        """All that is held where neither amount nor usage is given. Raises ValidationFailed where both are."""
+        if self.amount is not None:
+            one_of({"amount": self.amount, "usage": self.usage})
+        amount = None if self.amount is None else int(self.amount)
+        return CaptureHold(hold, amount, self.overrun, usage=self.usage_content)
 
 
 class ReleaseRequest(ActorRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -37,6 +37,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         return remaining_ms > runtime.deadline_ms + LAST_TRY_MS
 
     asked = requests(event, runtime.default_tenant, runtime.tenant_from)
-    taken = take_charges(asked, runtime.ledger, runtime.poison_queue, runtime.now_ms(), may_begin_another)
+    ledger, rates, poison_queue = runtime.ledger, runtime.rates, runtime.poison_queue
+    taken = take_charges(asked, ledger, rates, poison_queue, runtime.now_ms(), may_begin_another)
     observe(taken)
     return {"batchItemFailures": [{"itemIdentifier": each.letter.id} for each in taken if each.fate == "failed"]}

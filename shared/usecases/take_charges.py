@@ -9,7 +9,9 @@ from shared.ledger.ingest_ports import Letter, Poison, PoisonQueue
 from shared.ledger.operations import Operation
 from shared.ledger.ports import Ledger
 from shared.ledger.protocol import Recorded
-from shared.usecases.record_batch import Answer, record_batch
+from shared.pricing.cards import RateBook
+from shared.usecases.record_batch import Answer
+from shared.usecases.record_priced import record_priced_batch
 
 Fate: TypeAlias = Literal["recorded", "refused", "replayed", "set_aside", "failed"]
 """What became of a message. One that `failed` comes again; a refusal is on the record, and so an answer like any."""
@@ -37,6 +39,7 @@ class Taken:
 def take_charges(
     requests: Sequence[Request],
     ledger: Ledger,
+    book: RateBook,
     poison_queue: PoisonQueue,
     now_ms: int,
     may_begin: Callable[[], bool],
@@ -46,7 +49,7 @@ def take_charges(
     Those of them that are on the record by then are answered as replays.
     """
     operations = [each.asked for each in requests if isinstance(each.asked, Operation)]
-    answers = iter(record_batch(operations, ledger, now_ms, may_begin))
+    answers = iter(record_priced_batch(operations, ledger, book, now_ms, may_begin))
     waiting: set[str] = set()
     taken = []
     for each in requests:

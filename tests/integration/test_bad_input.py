@@ -108,11 +108,6 @@ def test_an_unknown_field_is_refused_by_name(funded: World, path: str) -> None:
     assert (answer.status, set(answer.errors)) == (422, {"$.surprise", "$.tenant"})
 
 
-def test_usage_is_no_field_yet(funded: World) -> None:
-    answer = send(funded, "/v1/cost", spelled("/v1/cost", usage="{}"))
-    assert answer.errors == {"$.usage": "must be left out: it is no field of this request"}
-
-
 @pytest.mark.parametrize("path", CALLS)
 def test_every_missing_field_is_named(funded: World, path: str) -> None:
     answer = send(funded, path, "{}")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from decimal import Decimal
 from io import StringIO
 from typing import Any, Final
 
@@ -163,6 +164,15 @@ def test_a_refused_charge_is_an_answer_and_no_failure(world: World, stack: Stack
     assert deliver(world) == []
     assert [(each["outcome"], each["reason"]) for each in recorded(world)] == [("refused", "insufficient_credits")]
     assert set_aside() == []
+
+
+def test_usage_is_priced_as_in_a_call_and_what_has_no_price_is_set_aside(world: World, stack: StackInProcess) -> None:
+    usage = {"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}
+    send(json.dumps({"key": "k", "actor": ALICE, "usage": usage}))
+    send(json.dumps({"key": "l", "actor": ALICE, "usage": {**usage, "model": "gpt-9000x"}}))
+    assert deliver(world) == []
+    assert [(each["key"], each["amount"]) for each in recorded(world)] == [("k", Decimal("-137.5"))]
+    assert [code for code, _ in set_aside()] == ["unpriced"]
 
 
 def test_a_message_that_names_another_tenant_is_not_charged_to_ours(world: World, stack: StackInProcess) -> None:

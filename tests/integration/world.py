@@ -55,6 +55,7 @@ FUNCTIONS: Final = (
     "holds",
     "ingest",
     "policies",
+    "rates",
     "accounts",
     "outbox",
     "audit",

@@ -21,6 +21,7 @@ FUNCTIONS: Final = (
     "Holds",
     "Ingest",
     "Policies",
+    "Rates",
     "Accounts",
     "Outbox",
     "Audit",

@@ -15,6 +15,7 @@ FUNCTIONS: Final = (
     "Holds",
     "Ingest",
     "Policies",
+    "Rates",
     "Accounts",
     "Outbox",
     "Audit",

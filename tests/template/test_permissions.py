@@ -10,13 +10,15 @@ LOG: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
 MUTATE: Final = {"dynamodb:GetItem", "dynamodb:PutItem"}
 FIND_HOLDS: Final = {"dynamodb:Query"}
 CONSUME: Final = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+READ_RATES: Final = {"dynamodb:Query"}
 MAY: Final = {
     "Check": {"dynamodb:GetItem", "events:PutEvents"} | FIND_HOLDS,
-    "Cost": MUTATE | FIND_HOLDS,
+    "Cost": MUTATE | FIND_HOLDS | READ_RATES,
     "Funding": MUTATE | FIND_HOLDS,
-    "Holds": MUTATE | FIND_HOLDS,
+    "Holds": MUTATE | FIND_HOLDS | READ_RATES,
+    "Rates": MUTATE | READ_RATES,
     "Policies": MUTATE,
-    "Ingest": MUTATE | FIND_HOLDS | CONSUME | {"sqs:SendMessage"},
+    "Ingest": MUTATE | FIND_HOLDS | READ_RATES | CONSUME | {"sqs:SendMessage"},
     "Accounts": {"dynamodb:GetItem", "dynamodb:Query"},
     "Outbox": {
         "dynamodb:DescribeStream",
@@ -48,6 +50,7 @@ MAY: Final = {
 }
 LEDGER: Final = {"Fn::GetAtt": ["LedgerTable", "Arn"]}
 AUDIT: Final = {"Fn::GetAtt": ["AuditTable", "Arn"]}
+RATES_ALONE: Final = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*#RATES"]}}
 DIGESTS: Final = {"Fn::Sub": "${DigestBucket.Arn}/*"}
 AUDIT_OVERWRITES: Final = {"UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLUpdate", "PartiQLDelete"}
 
@@ -121,15 +124,20 @@ def test_only_mutations_write_to_the_ledger() -> None:
         "HoldsRole",
         "PoliciesRole",
         "IngestRole",
+        "RatesRole",
     }
 
 
 @pytest.mark.parametrize("name", ["Check", "Cost", "Funding", "Holds", "Ingest"])
-def test_of_all_there_is_in_the_ledger_those_that_spend_may_list_open_holds_alone(name: str) -> None:
-    listed_from = [
-        target for where, action, target in _granted() if (where, action) == (f"{name}Role", "dynamodb:Query")
-    ]
-    assert listed_from == [{"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"}]
+def test_of_the_accounts_in_the_ledger_those_that_spend_may_list_open_holds_alone(name: str) -> None:
+    listings = [each for each in statements(f"{name}Role") if "dynamodb:Query" in listed(each["Action"])]
+    of_accounts = [each["Resource"] for each in listings if each.get("Condition") != RATES_ALONE]
+    assert of_accounts == [{"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"}]
+
+
+def test_the_rates_function_reaches_the_rate_cards_and_no_account() -> None:
+    on_ledger = [each for each in statements("RatesRole") if each["Resource"] == LEDGER]
+    assert [each["Condition"] for each in on_ledger] == [RATES_ALONE]
 
 
 def test_the_reconciler_only_reads_the_ledger() -> None:

@@ -21,6 +21,9 @@ SCOPES: Final = {
     "PUT /v1/accounts/{actor}/limits": "credits/fund",
     "PUT /v1/accounts/{actor}/allowance": "credits/fund",
     "DELETE /v1/accounts/{actor}/allowance": "credits/fund",
+    "GET /v1/rates": "credits/read",
+    "PUT /v1/rates": "credits/admin",
+    "POST /v1/rates/quote": "credits/read",
     "GET /v1/accounts/{actor}": "credits/read",
     "GET /v1/accounts/{actor}/entries": "credits/read",
     "GET /v1/accounts/{actor}/audit": "credits/read",
@@ -43,6 +46,9 @@ FUNCTION: Final = {
     "PUT /v1/accounts/{actor}/limits": "Policies",
     "PUT /v1/accounts/{actor}/allowance": "Policies",
     "DELETE /v1/accounts/{actor}/allowance": "Policies",
+    "GET /v1/rates": "Rates",
+    "PUT /v1/rates": "Rates",
+    "POST /v1/rates/quote": "Rates",
     "GET /v1/accounts/{actor}/proof": "Proof",
 }
 CALLED_BY: Final = {
@@ -51,6 +57,7 @@ CALLED_BY: Final = {
     "Funding": {"POST/v1/funding", "POST/v1/grants/*"},
     "Holds": {"POST/v1/holds", "POST/v1/holds/*"},
     "Policies": {"PATCH/v1/accounts/*", "PUT/v1/accounts/*", "DELETE/v1/accounts/*"},
+    "Rates": {"GET/v1/rates", "PUT/v1/rates", "POST/v1/rates/quote"},
     "Accounts": {"GET/v1/*"},
     "Proof": {"GET/v1/accounts/{actor}/proof"},
 }
@@ -68,7 +75,7 @@ def test_a_route_needs_a_token_with_its_own_scope_or_the_one_of_an_administrator
     route = ROUTES[key]
     assert route["AuthorizationType"] == "JWT"
     assert route["AuthorizerId"] == {"Ref": "Authorizer"}
-    assert route["AuthorizationScopes"] == [SCOPES[key], "credits/admin"]
+    assert route["AuthorizationScopes"] == list(dict.fromkeys([SCOPES[key], "credits/admin"]))
 
 
 def test_health_alone_is_open() -> None:

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import pytest
 
-from functions.cost.schema import CostRequest, RefundRequest
+from functions.cost.schema import RefundRequest
 from functions.funding.schema import VoidRequest, funding_request
 from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldRequest, ReleaseRequest
+from shared.charges import CostRequest
 from shared.validation import convert
 from tests.torture.bus import LATE, LOST_ANSWER, REFUSED_CALL, REFUSED_ENTRY, REPEATED, Bus, Message, Queue, Shares
 from tests.torture.calls import ROUTES, body_of, event_of, named_by

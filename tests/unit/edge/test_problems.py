@@ -30,6 +30,8 @@ STATUSES = {
     "digest_not_found": 404,
     "not_in_digest": 404,
     "digest_exists": 409,
+    "unpriced": 422,
+    "rate_version_conflict": 409,
     "throttled": 429,
     "ledger_unavailable": 503,
     "insufficient_credits": 402,

@@ -8,6 +8,7 @@ from shared.ledger.errors import IdempotencyKeyReused, LedgerError, LedgerThrott
 from shared.ledger.ingest_ports import Letter, Poison
 from shared.ledger.operations import Charge, GrantCredits, Operation
 from shared.ledger.protocol import Recorded
+from shared.pricing.cards import RateBook, RateCard
 from shared.usecases.take_charges import Fate, Request, Taken, take_charges
 from tests.fakes.memory_ledger import MemoryLedger
 
@@ -41,6 +42,17 @@ class Ledger(MemoryLedger):
         return (super().record_batch(others, now_ms) if others else {}) | failing
 
 
+class NoCards:
+    def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
+        return ()
+
+    def find(self, meter: str, model: str | None, now_ms: int) -> RateCard | None:
+        return None
+
+
+NO_RATES = RateBook(NoCards(), NoCards(), lambda: 0)
+
+
 def charge(actor: str, key: str, cost: int = 10) -> Operation:
     return Operation(Account("main", actor), key, Charge(cost), by="sender", correlation_id=f"message-{key}")
 
@@ -61,7 +73,7 @@ def fates(taken: Iterable[Taken]) -> dict[str, Fate]:
 
 
 def take(requests: list[Request], ledger: Ledger, kept: Kept | None = None, *, in_time: bool = True) -> list[Taken]:
-    return take_charges(requests, ledger, kept or Kept(), NOW_MS, lambda: in_time)
+    return take_charges(requests, ledger, NO_RATES, kept or Kept(), NOW_MS, lambda: in_time)
 
 
 def test_charges_are_recorded_in_their_order() -> None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from functions.accounts.schema import EntriesQuery, before_seq, cursor_of
 from functions.check.schema import CheckRequest
-from functions.cost.schema import CostRequest
 from functions.funding.schema import FundingUpdateRequest, GrantRequest
 from shared import validation
+from shared.charges import CostRequest
 from shared.edge_errors import FieldError, IdempotencyKeyRequired, ValidationFailed
 from shared.validation import convert, idempotency_key, is_identifier
 

@@ -1,0 +1,59 @@
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery, card_document, listing, quote_document
+from shared import http
+from shared.metered import usage_of
+from shared.pricing_bootstrap import rates_runtime
+from shared.usecases.price_usage import price_usage
+from shared.usecases.put_rate_card import put_rate_card
+
+runtime = rates_runtime()
+app = http.Resolver(runtime.observability)
+
+
+@app.get("/v1/rates")
+def list_rates() -> Response[str]:
+    event = app.current_event
+    caller = http.caller(event, "credits/read", runtime.tenants)
+    wanted = http.query(event, RatesQuery).wanted
+    shown = listing(runtime.store.page(caller.tenant, wanted))
+    if wanted.meter is not None:
+        card = runtime.book.find(caller.tenant, wanted.meter, wanted.model, runtime.now_ms())
+        shown["in_effect"] = card and card_document(card)
+    observe("rates listed", tenant=caller.tenant)
+    return http.answer(shown)
+
+
+@app.put("/v1/rates")
+def put_rate() -> Response[str]:
+    event = app.current_event
+    caller = http.caller(event, "credits/admin", runtime.tenants)
+    draft = http.body(event, RateDocument).draft
+    put = put_rate_card(caller.tenant, draft, runtime.store, runtime.now_ms(), caller.subject)
+    observe("rate card made" if put.made else "rate card was there", tenant=caller.tenant, card=put.card.reference)
+    return http.answer(card_document(put.card), HTTPStatus.CREATED if put.made else HTTPStatus.OK)
+
+
+@app.post("/v1/rates/quote")
+def quote() -> Response[str]:
+    event = app.current_event
+    caller = http.caller(event, "credits/read", runtime.tenants)
+    usage = usage_of(http.body(event, QuoteRequest).usage)
+    quoted = price_usage(usage, usage.estimated_units, caller.tenant, runtime.book, runtime.now_ms())
+    observe("usage quoted", tenant=caller.tenant, card=quoted.card.reference)
+    return http.answer(quote_document(quoted))
+
+
+def observe(message: str, **ids: str) -> None:
+    runtime.observability.count(message.title().replace(" ", ""))
+    runtime.observability.logger.info(message, extra=ids)
+
+
+@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
+@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

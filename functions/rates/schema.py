@@ -1,0 +1,282 @@
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+
+from shared.edge_errors import FieldError, ValidationFailed
+from shared.ledger.times import epoch_ms, rfc3339
+from shared.metered import QUANTITY_NAME, ModelName, UsageDocument
+from shared.pricing.cards import RateCard
+from shared.pricing.documents import document_of, worth_document
+from shared.pricing.rates import Price, Rate, Tier, TierMode
+from shared.pricing.store import CardFilter, CardPage, CardPlace
+from shared.pricing.usage import ESTIMATE_PREFIX
+from shared.usecases.price_usage import Quote
+from shared.usecases.put_rate_card import Draft
+from shared.validation import DEFAULT_PAGE, Identifier, Limit, Time, convert
+
+MAX_PRICES: Final = 32
+MAX_TIERS: Final = 16
+MAX_PER: Final = 10**12
+MAX_VERSION: Final = 99_999_999
+MAX_NUMBER: Final = 10**15
+MAX_PRICE_DECIMALS: Final = 12
+_DECIMAL_TEXT: Final = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
+
+Number: TypeAlias = Annotated[
+    Any, msgspec.Meta(description='a decimal string such as "0.25", from 0 to 10^15, with at most 12 decimals')
+]
+Prices: TypeAlias = Annotated[
+    dict[str, Any], msgspec.Meta(description="a JSON object of prices, each under a quantity")
+]
+Tiers: TypeAlias = Annotated[list[Any], msgspec.Meta(description="a list of {above, price}")]
+Names: TypeAlias = Annotated[list[str], msgspec.Meta(description="a list of quantities")]
+Per: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_PER, description=f"a whole number from 1 to {MAX_PER}")]
+Version: TypeAlias = Annotated[
+    int, msgspec.Meta(ge=1, le=MAX_VERSION, description=f"a whole number from 1 to {MAX_VERSION}")
+]
+
+
+class TierDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    above: Number
+    price: Number
+
+
+class PriceDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See pricing.rates.Price."""
+
+    price: Number
+    per: Per = 1
+    tiers: Tiers = []
+    tier_mode: TierMode = "graduated"
+    tiers_by: str | None = None
+    part_of: Names = []
+    minimum_units: Number = "0"
+
+
+class RateDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What PUT makes the next version of a card of."""
+
+    meter: Identifier
+    model: ModelName | None = None
+    prices: Prices = {}
+    request_price: Number = "0"
+    minimum_charge: Number = "0"
+    effective_from: Time | None = None
+    version: Version | None = None
+
+    @property
+    def draft(self) -> Draft:
+        """Raises ValidationFailed, which names every member of the prices that is wrong."""
+        return Draft(
+            meter=self.meter,
+            model=self.model,
+            rate=_rate(self),
+            effective_from_ms=None if self.effective_from is None else epoch_ms(self.effective_from),
+            version=self.version,
+        )
+
+
+class RatesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Limit = Limit(DEFAULT_PAGE)
+    after: str | None = None
+    meter: Identifier | None = None
+    model: ModelName | None = None
+
+    @property
+    def wanted(self) -> CardFilter:
+        """Raises ValidationFailed for a model without its meter, and for a cursor that no such listing gave."""
+        if self.model is not None and self.meter is None:
+            raise ValidationFailed([FieldError("query.meter", "must be given with a model")])
+        return CardFilter(int(self.limit), self.meter, self.model, self._place)
+
+    @property
+    def _place(self) -> CardPlace | None:
+        if self.after is None:
+            return None
+        place = _place_of(self.after)
+        if place is None or self.meter not in {None, place.meter} or self.model not in {None, place.model}:
+            raise ValidationFailed([FieldError("query.after", "must be the `next` of an earlier page of this listing")])
+        return place
+
+
+class QuoteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`max_output_tokens` may stand for output_tokens, as it does for a hold."""
+
+    usage: UsageDocument
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    meter: Identifier
+    model: ModelName | None
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A number that was read, or what it should have been."""
+
+    path: str
+    value: object
+
+    @property
+    def fault(self) -> FieldError | None:
+        if _is_number(self.value):
+            return None
+        return FieldError(self.path, 'must be a decimal string such as "0.25", from 0 to 10^15, of 12 decimals at most')
+
+
+def card_document(card: RateCard) -> dict[str, Any]:
+    """A card as the API shows it. Of the built-in one nobody of the tenant's has made a version."""
+    is_own = card.by is not None
+    return {
+        "card": card.reference,
+        "version": card.version,
+        "meter": card.meter,
+        "model": card.model,
+        **document_of(card.rate),
+        "effective_from": rfc3339(card.effective_from_ms) if is_own else None,
+        "made_at": rfc3339(card.made_at_ms) if is_own else None,
+        "by": card.by,
+    }
+
+
+def listing(page: CardPage) -> dict[str, Any]:
+    return {"items": [card_document(card) for card in page.items], "next": page.next and _cursor(page.next)}
+
+
+def quote_document(quote: Quote) -> dict[str, Any]:
+    shown = worth_document(quote.worth)
+    return {"amount": shown["amount"], "card": quote.card.reference, "items": shown["items"]}
+
+
+def _rate(document: RateDocument) -> Rate:
+    prices = _price_documents(document)
+    faults = [*_numbers_at_fault(document, prices), *_structure_at_fault(document, prices)]
+    if faults:
+        raise ValidationFailed(faults)
+    return Rate(
+        prices={name: _price(name, prices) for name in prices},
+        request_price=Decimal(document.request_price),
+        minimum_charge=Decimal(document.minimum_charge),
+    )
+
+
+def _price_documents(document: RateDocument) -> dict[str, PriceDocument]:
+    faults: list[FieldError] = []
+    read: dict[str, PriceDocument] = {}
+    for name, each in document.prices.items():
+        if not isinstance(each, Mapping):
+            faults.append(FieldError(f"$.prices.{name[:64]}", "must be a JSON object"))
+            continue
+        try:
+            read[name] = convert(each, PriceDocument, root=f"$.prices.{name[:64]}")
+            _tiers(name, read[name])
+        except ValidationFailed as failed:
+            faults += failed.errors
+    if faults:
+        raise ValidationFailed(faults)
+    return read
+
+
+def _tiers(name: str, price: PriceDocument) -> list[TierDocument]:
+    root = f"$.prices.{name[:64]}.tiers"
+    if not all(isinstance(each, Mapping) for each in price.tiers):
+        raise ValidationFailed([FieldError(root, "must be a list of {above, price}")])
+    return [convert(each, TierDocument, root=f"{root}[{place}]") for place, each in enumerate(price.tiers)]
+
+
+def _price(name: str, prices: Mapping[str, PriceDocument]) -> Price:
+    price = prices[name]
+    return Price(
+        price=Decimal(price.price),
+        per=price.per,
+        tiers=tuple(Tier(Decimal(tier.above), Decimal(tier.price)) for tier in _tiers(name, price)),
+        tier_mode=price.tier_mode,
+        tiers_by=price.tiers_by,
+        part_of=tuple(sorted(_wholes(name, prices))),
+        minimum_units=Decimal(price.minimum_units),
+    )
+
+
+def _wholes(name: str, prices: Mapping[str, PriceDocument]) -> set[str]:
+    """All that count these units too, also by way of others."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        new = [each for each in prices[waiting.pop()].part_of if each in prices and each not in found]
+        found.update(new)
+        waiting += new
+    return found
+
+
+def _numbers_at_fault(document: RateDocument, prices: Mapping[str, PriceDocument]) -> Iterator[FieldError]:
+    read = [
+        _Read("$.request_price", document.request_price),
+        _Read("$.minimum_charge", document.minimum_charge),
+        *(_Read(f"$.prices.{name}.price", price.price) for name, price in prices.items()),
+        *(_Read(f"$.prices.{name}.minimum_units", price.minimum_units) for name, price in prices.items()),
+        *(
+            _Read(f"$.prices.{name}.tiers[{place}].{member}", getattr(tier, member))
+            for name, price in prices.items()
+            for place, tier in enumerate(_tiers(name, price))
+            for member in ("above", "price")
+        ),
+    ]
+    return (fault for each in read if (fault := each.fault) is not None)
+
+
+def _structure_at_fault(document: RateDocument, prices: Mapping[str, PriceDocument]) -> Iterator[FieldError]:
+    if len(prices) > MAX_PRICES:
+        yield FieldError("$.prices", f"must have at most {MAX_PRICES} quantities")
+    if not (prices or _is_above_0(document.request_price) or _is_above_0(document.minimum_charge)):
+        yield FieldError("$.prices", "must have a price, where there is neither a request_price nor a minimum_charge")
+    for name, price in prices.items():
+        yield from _price_at_fault(name, price, prices)
+
+
+def _price_at_fault(name: str, price: PriceDocument, prices: Mapping[str, PriceDocument]) -> Iterator[FieldError]:
+    path = f"$.prices.{name[:64]}"
+    if not QUANTITY_NAME.fullmatch(name) or name.startswith(ESTIMATE_PREFIX) or name in {"meter", "model"}:
+        yield FieldError(path, f"must be named by a-z, 0-9 and _, neither meter nor model nor with {ESTIMATE_PREFIX}")
+    if any(each not in prices for each in price.part_of) or name in _wholes(name, prices):
+        yield FieldError(f"{path}.part_of", "must be other quantities with a price here, without a circle")
+    if price.tier_mode == "volume" and not price.tiers:
+        yield FieldError(f"{path}.tier_mode", "must be left out where there are no tiers")
+    if price.tiers_by is not None and (price.tier_mode != "volume" or price.tiers_by not in prices):
+        yield FieldError(f"{path}.tiers_by", "must be a quantity with a price here, with tier_mode volume")
+    bounds = [Decimal(tier.above) for tier in _tiers(name, price) if _is_number(tier.above)]
+    if len(bounds) > MAX_TIERS or bounds != sorted(set(bounds)) or (bounds and bounds[0] <= 0):
+        yield FieldError(f"{path}.tiers", f"must be at most {MAX_TIERS}, each above more than the one before it")
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        return False
+    if isinstance(value, str) and not _DECIMAL_TEXT.fullmatch(value):
+        return False
+    number = Decimal(value)
+    return number.is_finite() and 0 <= number <= MAX_NUMBER and number == round(number, MAX_PRICE_DECIMALS)
+
+
+def _is_above_0(value: object) -> bool:
+    return _is_number(value) and Decimal(str(value)) > 0
+
+
+def _cursor(place: CardPlace) -> str:
+    text = msgspec.json.encode([place.meter, place.model, place.version])
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+def _place_of(cursor: str) -> CardPlace | None:
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True)
+        place = msgspec.json.decode(text, type=_Place)
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        return None
+    return CardPlace(place.meter, place.model, place.version)

@@ -1,0 +1,73 @@
+"""Where rate cards are kept: what dynamodb_rates.py reads, for those who make and list them."""
+
+import json
+
+from pynamodb.exceptions import DoesNotExist, PutError
+
+from shared.adapters.dynamodb_answers import CONDITION_FAILED, error_code
+from shared.adapters.dynamodb_rates import ALL_MODELS, DynamoRateCards, RateItem, card_prefix, card_sk, rates_pk
+from shared.pricing.cards import RateCard
+from shared.pricing.documents import document_of
+from shared.pricing.store import CardFilter, CardPage, CardPlace
+
+
+class DynamoRateStore(DynamoRateCards):
+    """Implements store.RateCardStore. Every call may be repeated."""
+
+    def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None:
+        return self._insist(lambda: self._version(tenant, card_sk(meter, model, version)))
+
+    def put(self, tenant: str, card: RateCard) -> bool:
+        return self._insist(lambda: self._put(self._item(tenant, card)))
+
+    def page(self, tenant: str, wanted: CardFilter) -> CardPage:
+        cards = self._insist(lambda: self._cards(tenant, wanted))
+        listed = cards[: wanted.limit]
+        return CardPage(listed, _place_of(listed[-1]) if len(cards) > wanted.limit else None)
+
+    def _version(self, tenant: str, sk: str) -> RateCard | None:
+        try:
+            return self._items.get(rates_pk(tenant), sk, consistent_read=True).card
+        except DoesNotExist:
+            return None
+
+    def _put(self, item: RateItem) -> bool:
+        try:
+            item.save(condition=self._items.pk.does_not_exist())
+        except PutError as failure:
+            if error_code(failure) == CONDITION_FAILED:
+                return False
+            raise
+        return True
+
+    def _cards(self, tenant: str, wanted: CardFilter) -> tuple[RateCard, ...]:
+        found = self._items.query(
+            rates_pk(tenant),
+            self._items.sk.startswith(card_prefix(wanted.meter, wanted.model or ALL_MODELS)),
+            consistent_read=True,
+            limit=wanted.limit + 1,
+            last_evaluated_key=None if wanted.after is None else _key(tenant, wanted.after),
+        )
+        return tuple(item.card for item in found)
+
+    def _item(self, tenant: str, card: RateCard) -> RateItem:
+        version = int(card.version)
+        return self._items(
+            rates_pk(tenant),
+            card_sk(card.meter, card.model, version),
+            meter=card.meter,
+            model=card.model,
+            version=version,
+            effective_from_ms=card.effective_from_ms,
+            made_at_ms=card.made_at_ms,
+            by=card.by,
+            rate=json.dumps(document_of(card.rate), separators=(",", ":")),
+        )
+
+
+def _place_of(card: RateCard) -> CardPlace:
+    return CardPlace(card.meter, card.model, int(card.version))
+
+
+def _key(tenant: str, place: CardPlace) -> dict[str, dict[str, str]]:
+    return {"pk": {"S": rates_pk(tenant)}, "sk": {"S": card_sk(place.meter, place.model, place.version)}}

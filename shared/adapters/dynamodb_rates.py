@@ -1,0 +1,124 @@
+"""Rate cards in the ledger table. Their keys are spelled here and nowhere else.
+
+All of a tenant under one pk, `TENANT#<tenant>#RATES`:
+
+    sk = RATE#<meter>#<model>#<version>    a version of a card; written once, never changed
+
+No name can hold "#". A meter without models has an empty one.
+"""
+
+import json
+from collections.abc import Callable
+from functools import cached_property
+from typing import Final, TypeVar
+
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.models import Model
+
+from shared.adapters.driver import REAL_PACE, Pace, insist
+from shared.adapters.dynamodb_answers import FAILURES, translated
+from shared.adapters.tables import IntegerAttribute, _bound, _guarded
+from shared.ledger.protocol import Busy, Unknown
+from shared.pricing.cards import RateCard, rate_from, reference_of
+
+DEADLINE_MS: Final = 5000
+
+ALL_MODELS: Final = "*"
+
+_PREFIX: Final = "RATE#"
+_VERSION_DIGITS: Final = 8
+_PAGE_SIZE: Final = 8
+"""Versions read at once; nearly always the first is effective."""
+
+_Answer = TypeVar("_Answer")
+
+
+class RateItem(Model):
+    """`rate` is a document of pricing/documents.py as JSON. Times in epoch milliseconds."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    meter = UnicodeAttribute()
+    model = UnicodeAttribute(null=True)
+    version = IntegerAttribute()
+    effective_from_ms = IntegerAttribute()
+    made_at_ms = IntegerAttribute()
+    by = UnicodeAttribute()
+    rate = UnicodeAttribute()
+
+    @property
+    def card(self) -> RateCard:
+        return RateCard(
+            reference=reference_of(self.meter, self.model, self.version),
+            version=self.version,
+            meter=self.meter,
+            model=self.model,
+            rate=rate_from(json.loads(self.rate)),
+            effective_from_ms=self.effective_from_ms,
+            made_at_ms=self.made_at_ms,
+            by=self.by,
+        )
+
+
+class DynamoRateCards:
+    """Implements cards.RateCards."""
+
+    def __init__(
+        self,
+        table_name: str,
+        deadline_ms: int = DEADLINE_MS,
+        *,
+        pace: Pace = REAL_PACE,
+        region: str | None = None,
+        host: str | None = None,
+    ) -> None:
+        self._place = table_name, region, host
+        self._pace = pace
+        self._deadline_ms = deadline_ms
+
+    @cached_property
+    def _items(self) -> type[RateItem]:
+        """Made when the first usage comes: a client of its own takes its time at a cold start."""
+        items = _bound(RateItem, *self._place)
+        _guarded(items)
+        return items
+
+    def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
+        return self._insist(lambda: self._newest(tenant, meter, model, now_ms))
+
+    def _newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
+        cards: list[RateCard] = []
+        of_the_card = self._items.sk.startswith(card_prefix(meter, model))
+        for item in self._items.query(
+            rates_pk(tenant), of_the_card, consistent_read=True, scan_index_forward=False, page_size=_PAGE_SIZE
+        ):
+            cards.append(item.card)
+            if cards[-1].is_effective(now_ms):
+                break
+        return tuple(cards)
+
+    def _insist(self, ask: Callable[[], _Answer]) -> _Answer:
+        return insist(lambda: _answered(ask), self._pace, self._deadline_ms)
+
+
+def _answered(ask: Callable[[], _Answer]) -> _Answer | Busy | Unknown:
+    try:
+        return ask()
+    except FAILURES as failure:
+        return translated(failure)
+
+
+def rates_pk(tenant: str) -> str:
+    return f"TENANT#{tenant}#RATES"
+
+
+def card_prefix(meter: str | None, model: str | None) -> str:
+    """Of all cards without a meter, of all models of a meter with "*" for a model."""
+    if meter is None:
+        return _PREFIX
+    return f"{_PREFIX}{meter}#" if model == ALL_MODELS else f"{_PREFIX}{meter}#{model or ''}#"
+
+
+def card_sk(meter: str, model: str | None, version: int) -> str:
+    """Padded, so that the order of the text is the order of the numbers."""
+    return f"{card_prefix(meter, model)}{version:0{_VERSION_DIGITS}d}"

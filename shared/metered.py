@@ -1,0 +1,95 @@
+"""Usage in a request: `usage` in the place of an amount, checked strictly."""
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+
+from shared.edge_errors import FieldError, ValidationFailed
+from shared.pricing.usage import Quantity, Usage
+from shared.validation import is_identifier
+
+MAX_QUANTITIES: Final = 16
+MAX_UNITS: Final = 10**15
+MAX_DECIMALS: Final = 6
+QUANTITY_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+MODEL: Final = r"\A[A-Za-z0-9_.:@/~+-]{1,128}\Z"
+
+ModelName: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=MODEL, description="1 to 128 characters out of A-Z a-z 0-9 _ . : @ / ~ + -")
+]
+UsageDocument: TypeAlias = Annotated[
+    dict[str, Any], msgspec.Meta(description="a JSON object of the meter, the model and the quantities")
+]
+
+_NUMBER: Final = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
+_UNITS: Final = f"must be a number or a decimal string from 0 to {MAX_UNITS}, with at most six decimals"
+_NAME: Final = "must be left out: a quantity is named by up to 64 of a-z, 0-9 and _, beginning with a letter"
+
+
+def read_usage(document: UsageDocument | msgspec.UnsetType, path: str = "$.usage") -> Usage | None:
+    """None where the field is not in the request. Raises ValidationFailed, which names every member that is wrong."""
+    return None if isinstance(document, msgspec.UnsetType) else usage_of(document, path)
+
+
+def usage_of(document: UsageDocument, path: str = "$.usage") -> Usage:
+    """Raises ValidationFailed, which names every member that is wrong."""
+    quantities = {name: value for name, value in document.items() if name not in {"meter", "model"}}
+    if faults := list(_faults(document, quantities, path)):
+        raise ValidationFailed(faults)
+    return Usage(document["meter"], document.get("model"), {name: _quantity(each) for name, each in quantities.items()})
+
+
+def metered_by(meter: str | None, usage: Usage | None, root: str = "$") -> str | None:
+    """The meter of an entry: that of the usage, which must not differ. Raises ValidationFailed."""
+    if usage is None or meter == usage.meter:
+        return meter
+    if meter is not None:
+        raise ValidationFailed([FieldError(f"{root}.meter", "must be left out, or the meter of the usage")])
+    return usage.meter
+
+
+def given(amount: int | msgspec.UnsetType) -> int | None:
+    """None where the field is not in the request."""
+    return None if isinstance(amount, msgspec.UnsetType) else int(amount)
+
+
+def one_of(members: Mapping[str, object], root: str = "$") -> None:
+    """Raises ValidationFailed unless exactly one of the two is given."""
+    amount, usage = members
+    present = [name for name, value in members.items() if value is not msgspec.UNSET]
+    if not present:
+        raise ValidationFailed([FieldError(f"{root}.{amount}", f"must be given, or {usage} in its place")])
+    if len(present) > 1:
+        raise ValidationFailed([FieldError(f"{root}.{usage}", f"must be left out, or {amount} must")])
+
+
+def _faults(document: Mapping[str, Any], quantities: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    if not is_identifier(document.get("meter")):
+        yield FieldError(f"{path}.meter", "must be 1 to 128 characters out of A-Z a-z 0-9 _ . : @ -")
+    if "model" in document and not (isinstance(document["model"], str) and re.match(MODEL, document["model"])):
+        yield FieldError(f"{path}.model", "must be 1 to 128 characters out of A-Z a-z 0-9 _ . : @ / ~ + -")
+    if len(quantities) > MAX_QUANTITIES:
+        yield FieldError(path, f"must have at most {MAX_QUANTITIES} quantities")
+    for name, value in quantities.items():
+        if not QUANTITY_NAME.fullmatch(name):
+            yield FieldError(path, f"{_NAME}: not {name[:64]!r}")
+        elif not _is_number_of_units(value):
+            yield FieldError(f"{path}.{name}", _UNITS)
+
+
+def _is_number_of_units(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        return False
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return False
+    number = Decimal(value)
+    return number.is_finite() and 0 <= number <= MAX_UNITS and number == round(number, MAX_DECIMALS)
+
+
+def _quantity(value: int | Decimal | str) -> Quantity:
+    number = Decimal(value)
+    whole = int(number)
+    return whole if whole == number else f"{number.normalize():f}"

@@ -1,0 +1,100 @@
+"""Rate cards: a rate under a name and a version. A version never changes; a new price is a new version."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol
+
+from shared.pricing.rates import Price, Rate, Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateCard:
+    """What a model of a meter costs (`model` None: a meter without models) from a time on.
+
+    `reference` is what entries keep of it.
+    """
+
+    reference: str
+    version: int | str
+    meter: str
+    model: str | None
+    rate: Rate
+    effective_from_ms: int
+    made_at_ms: int = 0
+    by: str | None = None
+
+    def is_effective(self, now_ms: int) -> bool:
+        return self.effective_from_ms <= now_ms
+
+
+class RateCards(Protocol):
+    """The cards of the tenants."""
+
+    def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
+        """The versions of a card, newest first, down to the first that is effective already."""
+
+
+class BuiltInCard(Protocol):
+    def find(self, meter: str, model: str | None, now_ms: int) -> RateCard | None:
+        """The built-in price of a model as of then."""
+
+
+class RateBook:
+    """Which card holds: a tenant's own, of which it remembers the newest for `keep_ms`, else the built-in one."""
+
+    def __init__(
+        self, cards: RateCards, built_in: BuiltInCard, monotonic_ms: Callable[[], int], keep_ms: int = 0
+    ) -> None:
+        self._cards = cards
+        self._built_in = built_in
+        self._monotonic_ms = monotonic_ms
+        self._keep_ms = keep_ms
+        self._kept: dict[tuple[str, str, str | None], tuple[int, tuple[RateCard, ...]]] = {}
+
+    def find(self, tenant: str, meter: str, model: str | None, now_ms: int) -> RateCard | None:
+        """The newest version that is effective at `now_ms`."""
+        own = effective(self._newest(tenant, meter, model, now_ms), now_ms)
+        return own or self._built_in.find(meter, model, now_ms)
+
+    def forget(self) -> None:
+        """The next price is of what is there then."""
+        self._kept = {}
+
+    def _newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
+        at_ms, key = self._monotonic_ms(), (tenant, meter, model)
+        kept_at_ms, cards = self._kept.get(key, (at_ms - self._keep_ms, ()))
+        if at_ms - kept_at_ms >= self._keep_ms:
+            self._kept = {key: kept for key, kept in self._kept.items() if at_ms - kept[0] < self._keep_ms}
+            cards = self._cards.newest(tenant, meter, model, now_ms)
+            self._kept[key] = (at_ms, cards)
+        return cards
+
+
+def effective(newest_first: Iterable[RateCard], now_ms: int) -> RateCard | None:
+    return next((card for card in newest_first if card.is_effective(now_ms)), None)
+
+
+def reference_of(meter: str, model: str | None, version: int) -> str:
+    return f"{meter}@{version}" if model is None else f"{meter}/{model}@{version}"
+
+
+def rate_from(document: Mapping[str, Any]) -> Rate:
+    """The rate that a document of documents.py describes."""
+    return Rate(
+        prices={name: _price(each) for name, each in document["prices"].items()},
+        request_price=Decimal(document["request_price"]),
+        minimum_charge=Decimal(document["minimum_charge"]),
+    )
+
+
+def _price(document: Mapping[str, Any]) -> Price:
+    return Price(
+        price=Decimal(document["price"]),
+        per=document["per"],
+        tiers=tuple(Tier(Decimal(tier["above"]), Decimal(tier["price"])) for tier in document.get("tiers", ())),
+        tier_mode=document.get("tier_mode", "graduated"),
+        tiers_by=document.get("tiers_by"),
+        part_of=tuple(document.get("part_of", ())),
+        minimum_units=Decimal(document.get("minimum_units", 0)),
+    )

@@ -1,0 +1,42 @@
+"""Port: where tenants keep their rate cards."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.pricing.cards import RateCard, RateCards
+
+
+@dataclass(frozen=True, slots=True)
+class CardPlace:
+    """Where a listing goes on: after this version."""
+
+    meter: str
+    model: str | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardPage:
+    """In the order of meter, model and version; `next` continues the listing, None at its end."""
+
+    items: tuple[RateCard, ...]
+    next: CardPlace | None
+
+
+@dataclass(frozen=True, slots=True)
+class CardFilter:
+    """`meter` None: all cards; `model` None: all models of the meter."""
+
+    limit: int
+    meter: str | None = None
+    model: str | None = None
+    after: CardPlace | None = None
+
+
+class RateCardStore(RateCards, Protocol):
+    def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None: ...
+
+    def put(self, tenant: str, card: RateCard) -> bool:
+        """Whether it was written; False where the version is there already, maybe by an attempt of this very call."""
+
+    def page(self, tenant: str, wanted: CardFilter) -> CardPage: ...

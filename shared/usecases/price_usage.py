@@ -1,0 +1,24 @@
+"""Says what usage is worth, and by which rate card."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from shared.ledger.errors import Unpriced
+from shared.pricing.cards import RateBook, RateCard
+from shared.pricing.rates import Worth, worth_of
+from shared.pricing.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    card: RateCard
+    worth: Worth
+
+
+def price_usage(usage: Usage, units: Mapping[str, Fraction], tenant: str, book: RateBook, now_ms: int) -> Quote:
+    """The price of `units` (those of the usage, or as estimated) as of now. Raises Unpriced or InvalidOperation."""
+    card = book.find(tenant, usage.meter, usage.model, now_ms)
+    if card is None:
+        raise Unpriced(usage.meter, usage.model)
+    return Quote(card, worth_of(units, card.rate))

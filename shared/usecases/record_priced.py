@@ -1,0 +1,114 @@
+"""Records mutations whose amount may be given as usage, which a rate card prices.
+
+The prices are no part of an operation's content: the same usage under the same key is the same operation, whatever it
+is worth by now, and has the answer that it had at first. So a key that has an entry is answered before anybody is told
+that the usage has no price (any more).
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerError, LedgerUnavailable, Unpriced
+from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold
+from shared.ledger.ports import Ledger
+from shared.ledger.protocol import Recorded
+from shared.pricing.cards import RateBook
+from shared.pricing.usage import usage_from
+from shared.usecases.price_usage import Quote, price_usage
+from shared.usecases.record_batch import Answer, record_batch
+
+LOOK_UPS_AT_ONCE: Final = 16
+
+Metered: TypeAlias = Charge | PlaceHold | CaptureHold
+
+
+def record_priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Recorded:
+    """Raises what pricing raises, unless there is an entry under the key, and what recording does."""
+    try:
+        priced = _priced(operation, book, now_ms)
+    except (Unpriced, InvalidOperation) as refused:
+        return _recorded_earlier(operation, ledger, refused)
+    return ledger.record(priced, now_ms)
+
+
+def record_priced_batch(
+    operations: Sequence[Operation], ledger: Ledger, book: RateBook, now_ms: int, may_begin: Callable[[], bool]
+) -> list[Answer]:
+    """As `record_batch`. What has no price does not keep the others from being recorded."""
+    asked = [_priced_or_refused(each, book, now_ms, may_begin) for each in operations]
+    recorded = iter(record_batch([each for each in asked if isinstance(each, Operation)], ledger, now_ms, may_begin))
+    answers = [next(recorded) if isinstance(each, Operation) else each for each in asked]
+    return _answered_earlier(operations, answers, ledger, may_begin)
+
+
+def _priced_or_refused(
+    operation: Operation, book: RateBook, now_ms: int, may_begin: Callable[[], bool]
+) -> Operation | LedgerError:
+    if not may_begin():
+        return LedgerUnavailable("the batch took too long; the same key again is safe")
+    try:
+        return _priced(operation, book, now_ms)
+    except LedgerError as refused:
+        return refused
+
+
+def _answered_earlier(
+    operations: Sequence[Operation], answers: list[Answer], ledger: Ledger, may_begin: Callable[[], bool]
+) -> list[Answer]:
+    """The answers, where an unpriced charge has been recorded before with the one that it had then."""
+    refused = {place: each for place, each in enumerate(answers) if isinstance(each, Unpriced | InvalidOperation)}
+    if not refused:
+        return answers
+
+    def look_up(place: int) -> Answer:
+        if not may_begin():
+            return LedgerUnavailable("the batch took too long; the same key again is safe")
+        try:
+            return _recorded_earlier(operations[place], ledger, refused[place])
+        except LedgerError as error:
+            return error
+
+    with ThreadPoolExecutor(min(len(refused), LOOK_UPS_AT_ONCE)) as threads:
+        found = dict(zip(refused, threads.map(look_up, refused), strict=True))
+    return [found.get(place, each) for place, each in enumerate(answers)]
+
+
+def _recorded_earlier(operation: Operation, ledger: Ledger, refused: LedgerError) -> Recorded:
+    entry = ledger.entry(operation.account, operation.key)
+    if entry is None:
+        raise refused
+    if entry.request_hash != operation.request_hash:
+        raise IdempotencyKeyReused(f"{operation.key} was used for another operation")
+    return Recorded(entry, replayed=True)
+
+
+def _priced(operation: Operation, book: RateBook, now_ms: int) -> Operation:
+    """The operation with the amount that its usage is worth; one without usage as it is."""
+    terms = operation.terms
+    if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
+        return operation
+    usage = usage_from(terms.usage)
+    units = usage.estimated_units if isinstance(terms, PlaceHold) else usage.units
+    quote = price_usage(usage, units, operation.account.tenant, book, now_ms)
+    return replace(operation, terms=_with_amount(terms, quote))
+
+
+def _with_amount(terms: Metered, quote: Quote) -> Metered:
+    amount, card = quote.worth.amount, quote.card.reference
+    match terms:
+        case Charge():
+            return replace(terms, cost=amount, rate_card=card)
+        case CaptureHold():
+            return replace(terms, amount=amount, rate_card=card)
+        case PlaceHold():
+            _insist_on_hold(terms, amount)
+            return replace(terms, amount=amount, rate_card=card)
+
+
+def _insist_on_hold(terms: PlaceHold, amount: int) -> None:
+    if not amount:
+        raise InvalidOperation("usage", "worth more than 0")
+    if terms.minimum_amount is not None and terms.minimum_amount > amount:
+        raise InvalidOperation("minimum_amount", "at most what the usage is worth")

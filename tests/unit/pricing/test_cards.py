@@ -1,0 +1,147 @@
+"""Which card holds, and when."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from shared.pricing.cards import RateBook, RateCard, effective, rate_from, reference_of
+from shared.pricing.documents import document_of, text_of
+from shared.pricing.rates import Price, Rate, Tier
+
+NOW_MS = 1_000_000
+CARD = RateCard(
+    reference="llm/m@1",
+    version=1,
+    meter="llm",
+    model="m",
+    rate=Rate(prices={"tokens": Price(price=Decimal(1))}),
+    effective_from_ms=0,
+    by="admin",
+)
+BUILT_IN = replace(CARD, reference="built-in@7", version="7", by=None)
+
+
+class Cards:
+    """A tenant's, and a count of how often they were read."""
+
+    def __init__(self, *newest_first: RateCard) -> None:
+        self.cards = newest_first
+        self.reads = 0
+
+    def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
+        self.reads += 1
+        return tuple(each for each in self.cards if (each.meter, each.model) == (meter, model))
+
+
+class BuiltIn:
+    def find(self, meter: str, model: str | None, now_ms: int) -> RateCard | None:
+        return BUILT_IN if meter == "llm" else None
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at_ms = 5_000
+
+    def __call__(self) -> int:
+        return self.at_ms
+
+
+def version(number: int, effective_from_ms: int) -> RateCard:
+    return replace(CARD, reference=f"llm/m@{number}", version=number, effective_from_ms=effective_from_ms)
+
+
+def test_the_newest_version_that_is_effective_holds() -> None:
+    versions = (version(3, NOW_MS + 1), version(2, NOW_MS), version(1, 0))
+    assert effective(versions, NOW_MS) == versions[1]
+    assert effective(versions, NOW_MS + 1) == versions[0]
+    assert effective(versions[:1], NOW_MS) is None
+
+
+def test_a_tenants_own_card_comes_before_the_built_in_one() -> None:
+    assert RateBook(Cards(CARD), BuiltIn(), Clock()).find("t", "llm", "m", NOW_MS) == CARD
+
+
+@pytest.mark.parametrize("cards", [Cards(), Cards(version(1, NOW_MS + 1)), Cards(replace(CARD, model="other"))])
+def test_without_a_card_of_its_own_that_is_effective_the_built_in_one_holds(cards: Cards) -> None:
+    assert RateBook(cards, BuiltIn(), Clock()).find("t", "llm", "m", NOW_MS) == BUILT_IN
+
+
+def test_without_any_card_there_is_none() -> None:
+    assert RateBook(Cards(), BuiltIn(), Clock()).find("t", "storage", None, NOW_MS) is None
+
+
+def test_what_was_read_is_remembered_for_a_while() -> None:
+    cards, clock = Cards(CARD), Clock()
+    book = RateBook(cards, BuiltIn(), clock, keep_ms=10_000)
+    for _ in range(3):
+        book.find("t", "llm", "m", NOW_MS)
+    assert cards.reads == 1
+    clock.at_ms += 9_999
+    book.find("t", "llm", "m", NOW_MS)
+    assert cards.reads == 1
+    clock.at_ms += 1
+    book.find("t", "llm", "m", NOW_MS)
+    assert cards.reads == 2
+
+
+def test_that_there_is_no_card_is_remembered_too() -> None:
+    cards = Cards()
+    book = RateBook(cards, BuiltIn(), Clock(), keep_ms=10_000)
+    book.find("t", "storage", None, NOW_MS)
+    book.find("t", "storage", None, NOW_MS)
+    assert cards.reads == 1
+
+
+def test_a_version_that_becomes_effective_holds_at_that_instant_though_it_was_read_before() -> None:
+    cards = Cards(version(2, NOW_MS + 1), version(1, 0))
+    book = RateBook(cards, BuiltIn(), Clock(), keep_ms=10_000)
+    assert [book.find("t", "llm", "m", at_ms) for at_ms in (NOW_MS, NOW_MS + 1)] == [cards.cards[1], cards.cards[0]]
+    assert cards.reads == 1
+
+
+def test_what_is_remembered_of_one_tenant_is_not_told_to_another() -> None:
+    cards = Cards(CARD)
+    book = RateBook(cards, BuiltIn(), Clock(), keep_ms=10_000)
+    book.find("one", "llm", "m", NOW_MS)
+    book.find("other", "llm", "m", NOW_MS)
+    assert cards.reads == 2
+
+
+def test_what_was_remembered_long_ago_is_forgotten() -> None:
+    clock = Clock()
+    book = RateBook(Cards(), BuiltIn(), clock, keep_ms=10)
+    for number in range(100):
+        clock.at_ms += 20
+        book.find("t", f"meter-{number}", None, NOW_MS)
+    assert len(book._kept) == 1
+
+
+def test_a_reference_says_meter_model_and_version() -> None:
+    assert (reference_of("llm", "gpt-4o", 3), reference_of("storage", None, 1)) == ("llm/gpt-4o@3", "storage@1")
+
+
+def test_a_rate_comes_back_from_its_document() -> None:
+    rate = Rate(
+        prices={
+            "input": Price(price=Decimal("0.25"), per=1000, tiers=(Tier(Decimal(10), Decimal("0.2")),)),
+            "cached": Price(
+                price=Decimal(0),
+                tiers=(Tier(Decimal(5), Decimal(1)),),
+                tier_mode="volume",
+                tiers_by="input",
+                part_of=("input",),
+                minimum_units=Decimal("1.5"),
+            ),
+        },
+        request_price=Decimal("1E+3"),
+        minimum_charge=Decimal("0.001"),
+    )
+    assert rate_from(document_of(rate)) == rate
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [("1E+3", "1000"), ("2.500", "2.5"), ("0", "0"), ("0.000", "0"), ("1E-12", "0.000000000001")]
+)
+def test_a_number_has_one_text(number: str, text: str) -> None:
+    assert text_of(Decimal(number)) == text

@@ -1,0 +1,111 @@
+"""The built-in card says what its library says, and asks no network."""
+
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from typing import Final
+
+import genai_prices
+import pytest
+from genai_prices.data import providers
+from genai_prices.types import ModelInfo, Provider
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.adapters.genai_rates import GenaiCard, _rate, _units
+from shared.ledger.errors import InvalidOperation
+from shared.pricing.rates import Rate, worth_of
+
+AT: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
+AT_MS: Final = int(AT.timestamp()) * 1000
+MODELS: Final = [(provider, model) for provider in providers for model in provider.models]
+PRICED: Final = [each for each in MODELS if _rate(*each, AT) is not None]
+
+pytestmark = pytest.mark.usefixtures("socket_disabled")
+
+
+def find(model: str) -> Rate | None:
+    card = GenaiCard().find("llm", model, AT_MS)
+    return None if card is None else card.rate
+
+
+def microcents(dollars: Decimal) -> Decimal:
+    return (dollars * 10**8).quantize(Decimal(1), ROUND_HALF_UP)
+
+
+def test_gpt_4o_is_priced_as_in_the_design() -> None:
+    rate = find("gpt-4o")
+    assert rate is not None
+    assert worth_of({"input_tokens": Fraction(374), "output_tokens": Fraction(44)}, rate).amount == 137_500
+
+
+def test_the_version_of_the_card_is_that_of_the_data() -> None:
+    card = GenaiCard().find("llm", "gpt-4o", AT_MS)
+    assert card is not None
+    assert card.reference == f"genai-prices@{genai_prices.__version__}"
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "openai/gpt-4o", "GPT-4o", "gpt-4o-2024-08-06"])
+def test_a_model_goes_by_all_names_that_its_provider_has_for_it(model: str) -> None:
+    assert find(model) is not None
+
+
+@pytest.mark.parametrize("model", ["no-such-model", "openai/no-such-model", "", "/", "nobody/gpt-of-nobody"])
+def test_an_unknown_model_has_no_price(model: str) -> None:
+    assert find(model) is None
+
+
+def test_only_language_models_have_a_built_in_price() -> None:
+    assert GenaiCard().find("storage", "gpt-4o", AT_MS) is None
+    assert GenaiCard().find("llm", None, AT_MS) is None
+
+
+def test_a_model_that_the_library_has_no_price_of_is_not_free() -> None:
+    unpriced = [each for each in MODELS if _rate(*each, AT) is None]
+    assert unpriced != []
+    assert all(not any(vars(model.get_prices(AT)).values()) for _, model in unpriced)
+
+
+def test_every_price_of_the_library_can_be_read() -> None:
+    assert len(PRICED) > 1000
+    assert all(rate.prices or rate.request_price for each in PRICED if (rate := _rate(*each, AT)))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Provider, ModelInfo, dict[str, int]]:
+    """A model and a usage of the quantities that it has a price of, each part within its whole mostly."""
+    provider, model = draw(st.sampled_from(PRICED))
+    rate = _rate(provider, model, AT)
+    assert rate is not None
+    used: dict[str, int] = {}
+    for name in sorted(rate.prices, key=lambda name: len(rate.prices[name].part_of)):
+        wholes = [used[whole] for whole in rate.prices[name].part_of if whole in used]
+        used[name] = draw(st.integers(0, min(wholes, default=3_000_000)))
+    return provider, model, used
+
+
+@settings(max_examples=500, deadline=None)
+@given(cases())
+def test_the_built_in_card_costs_what_the_library_says(case: tuple[Provider, ModelInfo, dict[str, int]]) -> None:
+    provider, model, used = case
+    rate = _rate(provider, model, AT)
+    assert rate is not None
+    try:
+        theirs = model.calc_price(genai_prices.Usage(**used), provider, genai_request_timestamp=AT).total_price
+    except ValueError:
+        with pytest.raises(InvalidOperation):
+            worth_of({name: Fraction(number) for name, number in used.items()}, rate)
+        return
+    ours = worth_of({name: Fraction(number) for name, number in used.items()}, rate).amount
+    assert ours == microcents(theirs)
+
+
+def test_a_reasoning_model_is_not_paid_twice_for_what_it_thought() -> None:
+    rate = find("gpt-5")
+    assert rate is not None
+    said = {"input_tokens": Fraction(10), "output_tokens": Fraction(1000)}
+    assert worth_of(said | {"output_reasoning_tokens": Fraction(900)}, rate) == worth_of(said, rate)
+
+
+def test_every_unit_of_the_library_is_known() -> None:
+    assert {"input_mtok", "output_mtok", "requests_kcount", "audio_hours"} <= _units().keys()
