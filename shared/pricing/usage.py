@@ -22,9 +22,12 @@ class Usage:
 
     @property
     def content(self) -> dict[str, Any]:
-        """As an operation carries it. `usage_from` is the way back."""
+        """As an operation carries it, in the order of a record: a replay shows it as it was shown at first.
+
+        `usage_from` is the way back.
+        """
         model = {} if self.model is None else {"model": self.model}
-        return {"meter": self.meter, **model, **self.quantities}
+        return dict(sorted({"meter": self.meter, **model, **self.quantities}.items()))
 
     @property
     def units(self) -> dict[str, Fraction]:
