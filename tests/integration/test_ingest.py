@@ -240,7 +240,7 @@ def test_the_log_says_what_was_set_aside_and_why(world: World, stack: StackInPro
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     (line,) = [each for each in lines if each.get("message") == "message set aside"]
     assert (line["level"], line["code"], line["sender"]) == ("ERROR", "validation_failed", SENDER)
-    assert line["why"] == "$.cost must be given"
+    assert line["why"] == "$.cost must be given, or usage in its place"
 
 
 def test_the_command_sends_every_line_of_a_file_with_its_exact_numbers(world: World, stack: StackInProcess) -> None:
