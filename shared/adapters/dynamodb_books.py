@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.models import Model
@@ -14,21 +14,28 @@ from pynamodb.pagination import ResultIterator
 from shared.adapters.driver import REAL_PACE, Pace, insist
 from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.tables import (
+    POLICY_SK,
     STATE_SK,
     AuditItem,
     EntryItem,
+    HoldItem,
+    PolicyItem,
     StateItem,
+    TallyItem,
     account_pk,
     audit_entry_sk,
     audit_table,
     entry_sk,
+    hold_sk,
     ledger_table,
+    tally_sk,
 )
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.beside import Beside
 from shared.ledger.digest import Head, head_of
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
-from shared.ledger.inspection_ports import AccountPlace, AccountPlaces, Row, StoredState
+from shared.ledger.inspection_ports import AccountPlace, AccountPlaces, Item, Row, StoredState
 from shared.ledger.protocol import Busy, Unknown
 
 DEADLINE_MS: Final = 20_000
@@ -77,6 +84,21 @@ class _Reader:
 
     def page(self, ask: Callable[[], ResultIterator[Any]]) -> _Raw:
         return insist(lambda: _answered(ask), self.pace, self.deadline_ms)
+
+
+class _Kind(NamedTuple):
+    """A kind of item beside the entries: how its sort keys begin, its model, and how that says what it keeps."""
+
+    sk: str
+    model: Any
+    read: Callable[[Any], Beside]
+
+
+_BESIDE: Final = (
+    _Kind(hold_sk(""), HoldItem, lambda item: item.hold),
+    _Kind(tally_sk(""), TallyItem, lambda item: item.tally),
+    _Kind(POLICY_SK, PolicyItem, lambda item: item.value),
+)
 
 
 class DynamoHeads:
@@ -141,6 +163,12 @@ class DynamoBooks:
         for item in self._reader.query(self._ledger.entries, account, is_entry):
             yield _row(account, item, EntryItem, EntryItem.of)
 
+    def beside(self, account: Account) -> Iterator[Item]:
+        for kind in _BESIDE:
+            # Any of the models reaches the table; this one has every kind's keys.
+            for item in self._reader.query(self._ledger.whole, account, self._ledger.whole.sk.startswith(kind.sk)):
+                yield _item(account, item, kind)
+
     def audited(self, account: Account) -> Iterator[Row]:
         is_copy = self._audit.sk.startswith(_AUDITED)
         for item in self._reader.query(self._audit, account, is_copy):
@@ -203,6 +231,12 @@ def _row(account: Account, raw: _Raw, model: Any, item_of: Callable[[Entry], Mod
 
 def _audit_item(entry: Entry) -> AuditItem:
     return AuditItem.of(entry, entry_event(entry).detail["event_id"])
+
+
+def _item(account: Account, raw: _Raw, kind: _Kind) -> Item:
+    kept: Beside | None = _made(lambda: kind.read(kind.model.from_raw_data(raw)))
+    expected = _made(lambda: kind.model.of(account, kept).serialize()) if kept else None
+    return Item(raw["sk"]["S"], kept if expected is not None else None, is_as_written=expected == raw)
 
 
 def _made(make: Callable[[], _Made]) -> _Made | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.beside import Beside
 from shared.ledger.digest import Chunk, Head, HeadTree
 from shared.ledger.entries import Entry
 
@@ -23,8 +24,23 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """An item beside the entries as it lies in the table. `name` is its sort key.
+
+    `kept` is what it says, None where that is nothing of its kind. `is_as_written` as for a row.
+    """
+
+    name: str
+    kept: Beside | None
+    is_as_written: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StoredState:
-    """`state` is None where there is none, or none that the ledger could have written (`is_as_written` is False)."""
+    """`state` is None where there is none, or none that the ledger could have written (`is_as_written` is False).
+
+    It is without its policy, which is an item beside it.
+    """
 
     state: AccountState | None
     is_as_written: bool
@@ -58,6 +74,10 @@ class Books(Protocol):
 
     def entries(self, account: Account) -> Iterator[Row]:
         """All rows of the ledger that should be entries, in any order."""
+        ...
+
+    def beside(self, account: Account) -> Iterator[Item]:
+        """All items of the account that are neither its state nor an entry, in any order."""
         ...
 
     def audited(self, account: Account) -> Iterator[Row]:

@@ -1,22 +1,23 @@
 """The reconciler: does what is stored add up, and does the audit table tell the same story?
 
 Accounts are in use while they are read, so the order of reading matters. The audit rows come first: each was on the
-ledger before. Then STATE, the entries, and STATE again: where it moved meanwhile, the entries up to the first reading
-are compared with that reading, and only what lies beyond the second is an entry too many. And whatever is found counts
-only if a second look finds it too.
+ledger before. Then STATE, the entries, what lies beside them, and STATE again: where it moved meanwhile, the entries up
+to the first reading are compared with that reading, and only what lies beyond the second is an entry too many. And
+whatever is found counts only if a second look finds it too.
 
 The ledger is never written to. An audit row that is missing is written again from the ledger, where that is asked for
 and the ledger's own record of the account is whole; a row that is there is never touched.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from shared.ledger.accounts import Account
+from shared.ledger.beside import Beside, compare_beside, of_entries, with_policy
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
-from shared.ledger.inspection_ports import Books, Row, StoredState
+from shared.ledger.inspection_ports import Books, Item, Row, StoredState
 from shared.ledger.ports import AuditTrail
 from shared.ledger.verification import Finding, Place, compare_audit, drift_microcents, verify_account
 
@@ -24,6 +25,10 @@ FINDINGS_MAX: Final = 1000
 """Of one run: it ends there, and the next one goes on. An account is never cut in two."""
 
 _ROWS_BETWEEN_LOOKS: Final = 256
+_KEPT_BESIDE: Final = frozenset({"hold", "refund", "configure"})
+"""Kinds of entries that begin something beside them."""
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ class _Look:
     before: StoredState
     rows: list[Row]
     entries: list[Entry]
+    items: list[Item]
     after: StoredState
 
     @property
@@ -96,6 +102,11 @@ class _Look:
         if self.before == self.after:
             return self.entries
         return [entry for entry in self.entries if entry.seq <= _seq(self.before)]
+
+    def expected_beside(self, account: Account) -> dict[str, Beside]:
+        """Without a replay for most accounts, of which nothing is kept beside the entries."""
+        is_any_kept = self.items or any(entry.kind in _KEPT_BESIDE for entry in self.settled)
+        return of_entries(account, self.settled) if is_any_kept else {}
 
 
 class OutOfTime(Exception):
@@ -151,8 +162,10 @@ def _examine(account: Account, books: Books, policy: Policy) -> AccountReport:
     comparison = compare_audit(account, look.entries, _entries_of(look.audited))
     missing = tuple(entry for entry in comparison.missing if policy.now_ms - entry.at_ms >= policy.grace_ms)
     late = {entry.seq for entry in comparison.missing} - {entry.seq for entry in missing}
-    wrong = verify_account(account, look.settled, look.before.state)
-    drift = drift_microcents(account, look.settled, look.before.state) if wrong else 0
+    beside = look.expected_beside(account)
+    stored = look.before.state and with_policy(look.before.state, beside)
+    wrong = verify_account(account, look.settled, stored)
+    drift = drift_microcents(account, look.settled, stored) if wrong else 0
     return AccountReport(
         entries=len(look.rows),
         audited=len(look.audited),
@@ -165,6 +178,7 @@ def _examine(account: Account, books: Books, policy: Policy) -> AccountReport:
             *_row_findings(account, "ledger", look.rows),
             *_entries_too_many(account, look),
             *wrong,
+            *_beside_findings(account, look, beside),
             *_row_findings(account, "audit", look.audited),
             *(found for found in comparison.findings if found.seq not in late),
         ),
@@ -175,7 +189,8 @@ def _look(account: Account, books: Books, policy: Policy) -> _Look:
     audited = list(_in_time(books.audited(account), policy))
     before = books.state(account)
     rows = list(_in_time(books.entries(account), policy))
-    return _Look(audited, before, rows, _in_order(rows), books.state(account))
+    items = list(_in_time(books.beside(account), policy))
+    return _Look(audited, before, rows, _in_order(rows), items, books.state(account))
 
 
 def _confirmed(first: AccountReport, second: AccountReport) -> AccountReport:
@@ -206,7 +221,7 @@ def _event_id(entry: Entry) -> str:
     return event_id
 
 
-def _in_time(rows: Iterable[Row], policy: Policy) -> Iterator[Row]:
+def _in_time(rows: Iterable[_Read], policy: Policy) -> Iterator[_Read]:
     for number, row in enumerate(rows, start=1):
         if number % _ROWS_BETWEEN_LOOKS == 0 and policy.is_time_up():
             raise OutOfTime
@@ -231,6 +246,17 @@ def _row_findings(account: Account, where: Place, rows: Iterable[Row]) -> Iterat
             yield Finding(account, where, None, f"{row.name} holds no entry")
         elif not row.is_as_written:
             yield Finding(account, where, row.entry.seq, f"{row.name} is not laid down as the ledger does")
+
+
+def _beside_findings(account: Account, look: _Look, expected: Mapping[str, Beside]) -> Iterator[Finding]:
+    for item in look.items:
+        if item.kept is None:
+            yield Finding(account, "state", None, f"{item.name} is nothing that the ledger writes")
+        elif not item.is_as_written:
+            yield Finding(account, "state", item.kept.seq, f"{item.name} is not laid down as the ledger does")
+    stored = [item.kept for item in look.items if item.kept is not None]
+    settled_seq = max((entry.seq for entry in look.settled), default=0)
+    yield from compare_beside(account, expected, stored, settled_seq, max(settled_seq, _seq(look.after)))
 
 
 def _entries_too_many(account: Account, look: _Look) -> Iterator[Finding]:

@@ -63,6 +63,23 @@ def test_an_audit_row_that_was_taken_away_is_found_and_written_again(laptop: Lap
     assert reconcile(stack).holds
 
 
+def test_a_hold_that_was_altered_is_named(laptop: Laptop, stack: Stack, client: Millicent) -> None:
+    actor, table = "user:tampered-hold", laptop.stack.outputs["LedgerTableName"]
+    client.grant(actor, 100)
+    client.hold(actor, 40)
+    dynamodb = laptop.aws.session.client("dynamodb", endpoint_url=laptop.aws.url)
+    place: Any = {"pk": {"S": f"TENANT#default#ACTOR#{actor}"}, "sk": {"S": "HOLD#h2"}}
+    item = dynamodb.get_item(TableName=table, Key=place)["Item"]
+    dynamodb.put_item(TableName=table, Item=item | {"amount": {"N": "1"}})
+    try:
+        *_, found = operations.reconcile(stack, repair=False, tenant="default", actor=actor)
+        assert [each.problem for each in found.findings] == ["hold h2 is not what the entries add up to"]
+    finally:
+        dynamodb.put_item(TableName=table, Item=item)
+    *_, found = operations.reconcile(stack, repair=False, tenant="default", actor=actor)
+    assert found.holds
+
+
 @pytest.mark.usefixtures("audited")
 def test_all_accounts_are_reconciled_in_as_many_calls_as_it_takes(laptop: Laptop, stack: Stack) -> None:
     first = stack.invoke(stack.output("ReconcileFunctionName"), {"budget_s": 0})

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.adapters.tables import EntryItem, StateItem, account_pk, entry_sk
+from shared.adapters.tables import POLICY_SK, EntryItem, StateItem, account_pk, entry_sk, hold_sk, tally_sk
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge
 from tests.builders import history
@@ -290,3 +290,92 @@ def test_an_account_in_use_while_it_is_read_has_no_findings(busy: World, monkeyp
     monkeypatch.setattr(books, "entries", charged_meanwhile)
     answer = reconcile(busy, grace_s=60)
     assert (answer["findings"], answer["drift_microcents"], answer["late"]) == ([], 0, 2)
+
+
+@pytest.fixture
+def holding(busy: World) -> World:
+    """Alice also has an open hold (entry 6), a captured one (7, 8), a refund (9) and a limit (10)."""
+    busy.hold({"actor": ALICE, "amount": 5}, key="hold-6")
+    busy.hold({"actor": ALICE, "amount": 6}, key="hold-7")
+    busy.change_hold("h7", "capture", {"actor": ALICE}, key="capture-8")
+    busy.refund({"actor": ALICE, "charge": "charge-2", "amount": 4}, key="refund-9")
+    busy.limit(ALICE, [{"amount": 500}], key="limit-10")
+    busy.settle()
+    return busy
+
+
+TALLY_SK = tally_sk("charge-2")
+BESIDE = {hold_sk("h6"): 6, hold_sk("h7"): 8, TALLY_SK: 9, POLICY_SK: 10}
+NAMES = {hold_sk("h6"): "hold h6", hold_sk("h7"): "hold h7", TALLY_SK: "refund of charge-2", POLICY_SK: "policy"}
+
+
+def test_holds_refunds_and_a_policy_that_are_as_they_should_be_have_no_findings(holding: World) -> None:
+    assert all(row(LEDGER_TABLE, sk) for sk in BESIDE)
+    assert found(holding) == set()
+
+
+@pytest.mark.parametrize("sk", BESIDE)
+def test_what_was_deleted_beside_the_entries_is_named(holding: World, sk: str) -> None:
+    delete(LEDGER_TABLE, sk)
+    assert found(holding) == {("state", BESIDE[sk], f"{NAMES[sk]} is missing")}
+
+
+@pytest.mark.parametrize(
+    ("sk", "damage"),
+    [
+        (hold_sk("h6"), {"amount": {"N": "6000"}}),
+        (hold_sk("h7"), {"status": {"S": "open"}, "open_until": {"N": "1"}, "expires_at_ms": {"N": "1"}}),
+        (TALLY_SK, {"refunded": {"N": "0"}}),
+    ],
+)
+def test_what_was_altered_beside_the_entries_is_named(holding: World, sk: str, damage: Row) -> None:
+    put(LEDGER_TABLE, row(LEDGER_TABLE, sk) | damage)
+    assert found(holding) == {("state", BESIDE[sk], f"{NAMES[sk]} is not what the entries add up to")}
+
+
+def test_a_policy_that_was_altered_is_named(holding: World) -> None:
+    altered = row(LEDGER_TABLE, POLICY_SK)
+    altered["policy"]["S"] = altered["policy"]["S"].replace("500000", "900000")
+    put(LEDGER_TABLE, altered)
+    assert found(holding) == {("state", 10, "policy is not what the entries add up to")}
+
+
+@pytest.mark.parametrize("sk", BESIDE)
+def test_what_is_laid_down_otherwise_beside_the_entries_is_named(holding: World, sk: str) -> None:
+    put(LEDGER_TABLE, row(LEDGER_TABLE, sk) | {"extra": {"S": "?"}})
+    assert ("state", BESIDE[sk], f"{sk} is not laid down as the ledger does") in found(holding)
+
+
+@pytest.mark.parametrize("sk", BESIDE)
+def test_what_makes_no_sense_beside_the_entries_is_named(holding: World, sk: str) -> None:
+    put(LEDGER_TABLE, row(LEDGER_TABLE, sk) | {"seq": {"S": "?"}})
+    assert found(holding) == {
+        ("state", None, f"{sk} is nothing that the ledger writes"),
+        ("state", BESIDE[sk], f"{NAMES[sk]} is missing"),
+    }
+
+
+def test_a_hold_and_a_refund_that_nobody_asked_for_are_named(holding: World) -> None:
+    forged = {"sk": {"S": hold_sk("h5")}, "hold_id": {"S": "h5"}, "seq": {"N": "5"}}
+    put(LEDGER_TABLE, row(LEDGER_TABLE, hold_sk("h6")) | forged)
+    beyond = {"sk": {"S": tally_sk("charge-3")}, "charge_key": {"S": "charge-3"}, "seq": {"N": "99"}}
+    put(LEDGER_TABLE, row(LEDGER_TABLE, TALLY_SK) | beyond)
+    assert found(holding) == {
+        ("state", 5, "hold h5 is in no entry"),
+        ("state", 99, "refund of charge-3 is beyond the state"),
+    }
+
+
+def test_a_hold_that_ends_while_its_account_is_read_has_no_findings(
+    holding: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = type(holding.modules["reconcile"].runtime.books)
+    read: Callable[..., Any] = books.beside
+
+    def changed_meanwhile(self: Any, account: Account) -> Any:
+        holding.change_hold("h6", "extend", {"actor": ALICE, "ttl_s": 3600})
+        holding.cost({"actor": ALICE, "cost": 1})
+        return read(self, account)
+
+    monkeypatch.setattr(books, "beside", changed_meanwhile)
+    assert reconcile(holding, grace_s=60, tenant="main", actor=ALICE)["findings"] == []
