@@ -3,7 +3,7 @@
 Pure, like the reducer: it is given what the tables hold and names everything that is not as it must be.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
@@ -11,6 +11,7 @@ from shared.ledger.accounts import Account, AccountState, Balances
 from shared.ledger.chain import breaks
 from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation
+from shared.ledger.parents import counterpart_key
 from shared.ledger.reducer import Replay
 
 Place: TypeAlias = Literal["ledger", "state", "audit"]
@@ -62,6 +63,41 @@ def compare_audit(account: Account, entries: Iterable[Entry], audited: Iterable[
         *(Finding(account, "audit", seq, "is in no ledger") for seq in sorted(copies.keys() - recorded.keys())),
     ]
     return AuditComparison(missing, tuple(findings))
+
+
+@dataclass(frozen=True, slots=True)
+class OtherHalf:
+    """Where an entry of a member or of its parent has its other half: it was written in the same transaction."""
+
+    account: Account
+    key: str
+
+
+def other_halves(entry: Entry) -> Iterator[OtherHalf]:
+    """None for most entries, two for one of an account that is a parent and a member."""
+    tenant = entry.account.tenant
+    if entry.parent is not None and not entry.is_refused and "declined" not in entry.parent:
+        yield OtherHalf(Account(tenant, str(entry.parent.get("actor"))), counterpart_key(entry.account, entry.key))
+    if entry.member is not None:
+        member = Account(tenant, entry.member)
+        yield OtherHalf(member, entry.key.removeprefix(counterpart_key(member, "")))
+
+
+def compare_halves(entry: Entry, half: OtherHalf, found: Entry | None) -> list[Finding]:
+    """Compares an entry with what a strong read found under one of its `other_halves`."""
+    if found is None:
+        problem = f"has no other half at {half.account.actor}"
+    elif _shared(entry) != _shared(found) or OtherHalf(entry.account, entry.key) not in other_halves(found):
+        problem = f"is not what its other half at {half.account.actor} says"
+    else:
+        return []
+    return [Finding(entry.account, "ledger", entry.seq, problem)]
+
+
+def _shared(entry: Entry) -> tuple[object, ...]:
+    """What both halves say. Of a hold that is released each gets back what has not expired: not always the same."""
+    amount = entry.amount if entry.hold is None or entry.kind in {"hold", "capture"} else entry.hold["amount"]
+    return entry.kind, amount, entry.at_ms, entry.correlation_id, entry.by
 
 
 def _replay(account: Account, entries: Iterable[Entry]) -> tuple[AccountState, list[Finding]]:
