@@ -31,11 +31,10 @@ from shared.adapters.tables import (
     tally_sk,
 )
 from shared.ledger.accounts import Account, AccountState
-from shared.ledger.beside import Beside
 from shared.ledger.digest import Head, head_of
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
-from shared.ledger.inspection_ports import AccountPlace, AccountPlaces, Item, Row, StoredState
+from shared.ledger.inspection_ports import AccountPlace, AccountPlaces, Beside, Item, Row, StoredState
 from shared.ledger.protocol import Busy, Unknown
 
 DEADLINE_MS: Final = 20_000

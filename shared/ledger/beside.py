@@ -7,20 +7,17 @@ up to. A new kind of item is a line in `of_entries` and one in `name_of`.
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation
 from shared.ledger.holds import Hold, RefundTally
+from shared.ledger.inspection_ports import Beside
 from shared.ledger.operations import Refund
 from shared.ledger.policies import Policy
 from shared.ledger.reducer import Replay
 from shared.ledger.verification import Finding
-
-Beside: TypeAlias = Hold | RefundTally | Policy
-"""All have the `seq` of the entry that last changed them."""
-
 
 _POLICY: Final = "policy"
 

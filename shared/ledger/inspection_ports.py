@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState
-from shared.ledger.beside import Beside
 from shared.ledger.digest import Chunk, Head, HeadTree
 from shared.ledger.entries import Entry
+from shared.ledger.holds import Hold, RefundTally
+from shared.ledger.policies import Policy
+
+Beside: TypeAlias = Hold | RefundTally | Policy
+"""What an item beside an account's entries keeps. All have the `seq` of the entry that last changed them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from shared.ledger.accounts import Account
-from shared.ledger.beside import Beside, compare_beside, of_entries, with_policy
+from shared.ledger.beside import compare_beside, of_entries, with_policy
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
-from shared.ledger.inspection_ports import Books, Item, Row, StoredState
+from shared.ledger.inspection_ports import Beside, Books, Item, Row, StoredState
 from shared.ledger.ports import AuditTrail
 from shared.ledger.verification import Finding, Place, compare_audit, drift_microcents, verify_account
 

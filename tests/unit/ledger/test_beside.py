@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from shared.ledger.accounts import AccountState
-from shared.ledger.beside import Beside, compare_beside, of_entries
+from shared.ledger.beside import compare_beside, of_entries
 from shared.ledger.entries import Entry
 from shared.ledger.holds import Hold, RefundTally
+from shared.ledger.inspection_ports import Beside
 from shared.ledger.operations import CaptureHold, Charge, GrantCredits, PlaceHold, Refund, ReleaseHold, Terms
 from shared.ledger.protocol import Commit, Found, Read
 from shared.ledger.reducer import apply
