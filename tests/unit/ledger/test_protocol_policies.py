@@ -1,0 +1,277 @@
+"""The protocol where an account has a policy or a parent: what it reads again, and what it never goes by."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from shared.ledger.accounts import Account, AccountState
+from shared.ledger.effects import Position, References
+from shared.ledger.entries import Entry
+from shared.ledger.errors import LedgerError, LedgerUnavailable
+from shared.ledger.holds import Hold
+from shared.ledger.operations import Charge, Configure, GrantCredits, Operation, PlaceHold, Terms
+from shared.ledger.protocol import (
+    Busy,
+    Command,
+    Commit,
+    Committed,
+    FindDue,
+    Found,
+    FoundDue,
+    Outcome,
+    Pause,
+    Read,
+    Recorded,
+    Reply,
+    Resumed,
+    Steps,
+    TurnedDown,
+    Unknown,
+    record,
+    record_batch,
+)
+from shared.ledger.reducer import apply
+from tests.builders import NOW_MS, after, operation
+
+TEAM = Account("main", "team:red")
+DAILY = {"amount": 50, "window": "day", "app": None, "meter": None}
+TTL_MS = 5
+LATER_MS = NOW_MS + TTL_MS
+CHARGE = operation("k", Charge(30))
+
+LIMITED = after(GrantCredits(100), Configure(limits=[DAILY]))
+MEMBER = after(GrantCredits(100), Configure(parent=TEAM.actor))
+TEAM_STATE = after(GrantCredits(40), account=TEAM)
+BACKED = References(parent=Position(TEAM_STATE))
+
+
+def moved(state: AccountState, *terms: Terms) -> AccountState:
+    for number, each in enumerate(terms):
+        moving = operation(f"move-{state.seq}-{number}", each, account=state.account)
+        state = apply(state, moving, NOW_MS).state
+    return state
+
+
+def without_policy(state: AccountState) -> AccountState:
+    return replace(state, policy=None)
+
+
+def played(
+    steps: Steps[object], script: list[Outcome], remaining_ms: Callable[[int], int]
+) -> tuple[object, list[Command]]:
+    commands = [next(steps)]
+    outcomes = iter(script)
+    while True:
+        outcome = Resumed() if isinstance(commands[-1], Pause) else next(outcomes)
+        try:
+            commands.append(steps.send(Reply(outcome, remaining_ms(len(commands)))))
+        except StopIteration as end:
+            assert next(outcomes, None) is None, "the protocol did not ask for everything in the script"
+            return end.value, commands
+
+
+def run(*script: Outcome, asked: Operation = CHARGE, now_ms: int = NOW_MS) -> tuple[Recorded, list[Command]]:
+    result, commands = played(record(asked, now_ms), list(script), lambda _: 5000)
+    assert isinstance(result, Recorded)
+    return result, commands
+
+
+def run_batch(
+    *script: Outcome, now_ms: int = NOW_MS, remaining_ms: Callable[[int], int] = lambda _: 5000
+) -> tuple[dict[str, Recorded | LedgerError], list[type]]:
+    batch = [operation("a", Charge(10)), operation("b", Charge(20))]
+    result, commands = played(record_batch(batch, now_ms), list(script), remaining_ms)
+    assert isinstance(result, dict)
+    return result, kinds(commands)
+
+
+def kinds(commands: list[Command]) -> list[type]:
+    return [type(command) for command in commands]
+
+
+def last_commit(commands: list[Command]) -> Commit:
+    return [command for command in commands if isinstance(command, Commit)][-1]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        without_policy(LIMITED),
+        replace(LIMITED, policy=moved(LIMITED, Charge(1)).policy),
+        replace(LIMITED, policy_seq=LIMITED.seq - 1),
+    ],
+    ids=["gone", "newer", "older"],
+)
+def test_a_state_without_the_policy_that_belongs_to_it_is_never_gone_by(read: AccountState) -> None:
+    _, commands = run(Found(read), Found(LIMITED), Committed())
+    assert kinds(commands) == [Read, Pause, Read, Commit]
+    assert last_commit(commands).change.seen == LIMITED
+
+
+def test_a_parent_without_the_policy_that_belongs_to_it_is_never_gone_by() -> None:
+    limited_team = moved(TEAM_STATE, Configure(limits=[DAILY]))
+    stale = References(parent=Position(without_policy(limited_team)))
+    whole = References(parent=Position(limited_team))
+    _, commands = run(Found(MEMBER, stale), Found(MEMBER, whole), Committed())
+    assert kinds(commands) == [Read, Pause, Read, Commit]
+
+
+def test_a_policy_that_never_comes_is_waited_for_only_as_long_as_there_is_time() -> None:
+    steps = record(CHARGE, NOW_MS)
+    next(steps)
+    with pytest.raises(LedgerUnavailable):
+        steps.send(Reply(Found(without_policy(LIMITED)), 0))
+
+
+def test_a_state_that_moved_but_for_its_policy_needs_no_second_read() -> None:
+    funded = moved(LIMITED, GrantCredits(1))
+    result, commands = run(Found(LIMITED), TurnedDown((), without_policy(funded)), Committed())
+    assert kinds(commands) == [Read, Commit, Pause, Commit]
+    assert last_commit(commands).change.seen == funded
+    assert result.entry.before.available == 101
+
+
+def test_a_policy_that_moved_is_read_again() -> None:
+    charged = moved(LIMITED, Charge(30))
+    result, commands = run(Found(LIMITED), TurnedDown((), without_policy(charged)), Found(charged), Committed())
+    assert kinds(commands) == [Read, Commit, Pause, Read, Commit]
+    assert result.entry.reason == "limit_exceeded"
+
+
+def test_a_policy_that_came_back_with_the_state_is_not_read_again() -> None:
+    charged = moved(LIMITED, Charge(30))
+    result, commands = run(Found(LIMITED), TurnedDown((), charged), Committed())
+    assert kinds(commands) == [Read, Commit, Pause, Commit]
+    assert result.entry.reason == "limit_exceeded"
+
+
+@pytest.mark.parametrize("is_with_policy", [True, False])
+def test_an_account_that_joins_a_parent_while_it_charges_has_the_parent_pay(is_with_policy: bool) -> None:
+    alone = after(GrantCredits(100))
+    joined = moved(alone, Configure(parent=TEAM.actor))
+    came_back = joined if is_with_policy else without_policy(joined)
+    result, commands = run(Found(alone), TurnedDown((), came_back), Found(joined, BACKED), Committed())
+    assert kinds(commands) == [Read, Commit, Pause, Read, Commit]
+    assert result.entry.parent == {"actor": TEAM.actor, "room": 40}
+    assert last_commit(commands).change.parent is not None
+
+
+def test_an_account_that_leaves_its_parent_while_it_charges_pays_alone() -> None:
+    left = moved(MEMBER, Configure(parent=""))
+    result, commands = run(Found(MEMBER, BACKED), TurnedDown((), left), Found(left), Committed())
+    assert kinds(commands) == [Read, Commit, Pause, Read, Commit]
+    assert result.entry.parent is None
+    assert last_commit(commands).change.parent is None
+
+
+def test_what_moved_in_the_parent_alone_is_read_again() -> None:
+    poorer = moved(TEAM_STATE, Charge(20))
+    result, commands = run(
+        Found(MEMBER, BACKED),
+        TurnedDown((), None),
+        Found(MEMBER, References(parent=Position(poorer))),
+        Committed(),
+    )
+    assert kinds(commands) == [Read, Commit, Pause, Read, Commit]
+    assert (result.entry.reason, result.entry.shortfall) == ("insufficient_credits", 10)
+
+
+@pytest.mark.parametrize("lost", [Unknown(), Busy()])
+def test_a_charge_of_two_accounts_whose_answer_was_lost_is_sent_again_as_it_was(lost: Outcome) -> None:
+    change = apply(MEMBER, CHARGE, NOW_MS, BACKED)
+    written = change.entry_under("k")
+    result, commands = run(Found(MEMBER, BACKED), lost, TurnedDown((written,), change.state))
+    assert result == Recorded(written, replayed=False)
+    assert [command.change for command in commands if isinstance(command, Commit)] == [change, change]
+
+
+def placed(state: AccountState, amount: int) -> tuple[AccountState, Hold]:
+    change = apply(state, operation(f"place-{state.seq}", PlaceHold(amount, TTL_MS), account=state.account), NOW_MS)
+    assert change.hold is not None
+    return change.state, change.hold
+
+
+def test_due_holds_of_the_parent_are_returned_for_a_member_that_falls_short() -> None:
+    held, hold = placed(TEAM_STATE, 40)
+    free = moved(TEAM_STATE, GrantCredits(1))
+    result, commands = run(
+        Found(MEMBER, References(parent=Position(held))),
+        FoundDue((hold,)),
+        Committed(),
+        Found(MEMBER, References(parent=Position(free))),
+        Committed(),
+        now_ms=LATER_MS,
+    )
+    assert kinds(commands) == [Read, FindDue, Commit, Read, Commit]
+    assert [command.account for command in commands if isinstance(command, FindDue)] == [TEAM]
+    assert result.entry.outcome == "applied"
+
+
+def test_an_account_that_joins_while_its_due_holds_are_returned_has_the_parent_pay() -> None:
+    held, hold = placed(after(GrantCredits(40)), 40)
+    joined = moved(held, Configure(parent=TEAM.actor))
+    result, commands = run(
+        Found(held),
+        FoundDue((hold,)),
+        TurnedDown((), without_policy(joined)),
+        Found(joined),
+        Committed(),
+        Found(moved(joined, GrantCredits(60)), BACKED),
+        Committed(),
+        now_ms=LATER_MS,
+    )
+    assert kinds(commands) == [Read, FindDue, Commit, Read, Pause, Commit, Read, Commit]
+    assert result.entry.parent == {"actor": TEAM.actor, "room": 40}
+
+
+def test_a_batch_whose_account_joins_meanwhile_is_paid_by_both_each_by_itself() -> None:
+    alone = after(GrantCredits(100))
+    joined = moved(alone, Configure(parent=TEAM.actor))
+    answers, commands = run_batch(
+        Found(alone),
+        TurnedDown((), without_policy(joined)),
+        Found(joined, BACKED),
+        *(Found(joined, BACKED), Committed()) * 2,
+    )
+    assert commands == [Read, Commit, Pause, Read, *(Read, Commit) * 2]
+    assert all(isinstance(each, Recorded) and each.entry.parent for each in answers.values())
+
+
+def test_a_batch_whose_account_joins_while_due_holds_are_returned_is_paid_by_both() -> None:
+    held, hold = placed(after(GrantCredits(20)), 20)
+    joined = moved(held, Configure(parent=TEAM.actor))
+    answers, commands = run_batch(
+        Found(held),
+        FoundDue((hold,)),
+        TurnedDown((), joined),
+        Committed(),
+        Found(moved(joined, GrantCredits(60)), BACKED),
+        *(Found(moved(joined, GrantCredits(60)), BACKED), Committed()) * 2,
+        now_ms=LATER_MS,
+    )
+    assert commands == [Read, FindDue, Commit, Pause, Commit, Read, *(Read, Commit) * 2]
+    assert all(isinstance(each, Recorded) and each.entry.parent for each in answers.values())
+
+
+def test_charges_of_a_members_batch_for_which_no_time_is_left_are_not_begun() -> None:
+    answers, commands = run_batch(
+        Found(MEMBER, BACKED),
+        *(Found(MEMBER, BACKED), Committed()),
+        remaining_ms=lambda sent: 5000 if sent < 3 else 0,
+    )
+    assert commands == [Read, Read, Commit]
+    assert isinstance(answers["a"], Recorded)
+    assert isinstance(answers["b"], LedgerUnavailable)
+
+
+def test_a_charge_of_a_members_batch_that_cannot_be_recorded_holds_up_no_other() -> None:
+    other_content = apply(MEMBER, operation("a", Charge(11)), NOW_MS, BACKED)
+    there: Entry = other_content.entry_under("a")
+    answers, _ = run_batch(
+        Found(MEMBER, BACKED),
+        *(Found(MEMBER, BACKED), TurnedDown((there,), other_content.state)),
+        *(Found(MEMBER, BACKED), Committed()),
+    )
+    assert isinstance(answers["a"], LedgerError)
+    assert isinstance(answers["b"], Recorded)
