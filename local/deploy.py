@@ -28,6 +28,7 @@ PARAMETERS: Final = {
     "CostConcurrency": "8",
     "FundingConcurrency": "8",
     "AccountsConcurrency": "8",
+    "HistoryConcurrency": "8",
     "OutboxConcurrency": "2",
     "AuditConcurrency": "2",
 }

@@ -64,8 +64,15 @@ class AccountsRuntime:
     observability: Observability
     tenants: TenantRule
     ledger: Ledger
-    trail: AuditTrail
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRuntime:
+    observability: Observability
+    tenants: TenantRule
+    ledger: Ledger
+    trail: AuditTrail
 
 
 def check_runtime() -> CheckRuntime:
@@ -94,6 +101,13 @@ def mutation_runtime(function: str) -> MutationRuntime:
 def accounts_runtime() -> AccountsRuntime:
     settings = settings_of("accounts")
     return AccountsRuntime(
+        observability=observability(settings), tenants=tenants_of(settings), ledger=_ledger(settings)
+    )
+
+
+def history_runtime() -> HistoryRuntime:
+    settings = settings_of("history")
+    return HistoryRuntime(
         observability=observability(settings),
         tenants=tenants_of(settings),
         ledger=_ledger(settings),

@@ -1,1 +1,1 @@
-"""Everything that only reads: accounts, entries, audit rows, operations and health."""
+"""Accounts as they stand, and health."""

@@ -4,21 +4,10 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.accounts.schema import (
-    AuditQuery,
-    EntriesQuery,
-    NoQuery,
-    OperationQuery,
-    before_seq,
-    listing,
-    recorded_outcome,
-)
+from functions.accounts.schema import NoQuery
 from shared import http
 from shared.bootstrap import accounts_runtime
 from shared.ledger.accounts import Account
-from shared.usecases.list_audit import list_audit
-from shared.usecases.list_entries import list_entries
-from shared.usecases.look_up_operation import look_up_operation
 from shared.usecases.read_account import read_account
 from shared.validation import identifier
 
@@ -33,34 +22,6 @@ def show_account(actor: str) -> Response[str]:
     state = read_account(account, runtime.ledger, runtime.now_ms())
     observe("account read", account)
     return http.answer(state)
-
-
-@app.get("/v1/accounts/<actor>/entries")
-def show_entries(actor: str) -> Response[str]:
-    account = account_of(actor)
-    wanted = http.query(app.current_event, EntriesQuery).wanted
-    page = list_entries(account, wanted, runtime.ledger)
-    observe("entries listed", account)
-    return http.answer(listing(page))
-
-
-@app.get("/v1/accounts/<actor>/audit")
-def show_audit(actor: str) -> Response[str]:
-    account = account_of(actor)
-    query = http.query(app.current_event, AuditQuery)
-    audit = list_audit(account, int(query.limit), before_seq(query.after), runtime.trail, runtime.ledger)
-    observe("audit listed", account)
-    return http.answer(listing(audit.page) | {"verified": audit.is_verified})
-
-
-@app.get("/v1/operations/<key>")
-def show_operation(key: str) -> Response[str]:
-    caller = http.caller(app.current_event, "credits/read", runtime.tenants)
-    query = http.query(app.current_event, OperationQuery)
-    account = caller.account_of(query.actor)
-    entry = look_up_operation(account, identifier(unquote(key), "path.key"), runtime.ledger)
-    observe("operation read", account)
-    return http.answer(recorded_outcome(entry))
 
 
 @app.get("/v1/health")

@@ -38,7 +38,7 @@ class BrokenLedger:
 
 
 def send(world: World, monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> Any:
-    for function in ("check", "cost", "funding", "holds", "accounts"):
+    for function in ("check", "cost", "funding", "holds", "accounts", "history"):
         runtime = dataclasses.replace(world.modules[function].runtime, ledger=BrokenLedger(error))
         monkeypatch.setattr(world.modules[function], "runtime", runtime)
     method, path, body, query = CALLS[name]

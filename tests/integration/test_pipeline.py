@@ -133,7 +133,7 @@ def test_a_row_that_differs_is_loud_and_never_overwritten(
 
 def forged_message(world: World, seq: int) -> dict[str, Any]:
     """An event of this seq that is whole in itself but not what the ledger recorded."""
-    ledger = world.modules["accounts"].runtime.ledger
+    ledger = world.modules["history"].runtime.ledger
     entries = ledger.entries(Account("main", ALICE), EntryFilter(limit=100)).items
     entry = next(each for each in entries if each.seq == seq)
     other = dataclasses.replace(entry, amount=entry.amount + 1)

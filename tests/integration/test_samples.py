@@ -16,9 +16,9 @@ BEFORE = {
     **dict.fromkeys(
         ("cost", "cost-overdraw", "cost-usage", "cost-batch", "holds", "funding-void"), ("funding-update",)
     ),
-    **dict.fromkeys(("accounts-account", "accounts-audit", "accounts-entries"), ("funding-update",)),
+    **dict.fromkeys(("accounts-account", "history-audit", "history-entries"), ("funding-update",)),
     **dict.fromkeys(("holds-capture", "holds-release", "holds-extend"), ("funding-update", "holds")),
-    "accounts-operation": ("funding-update",),
+    "history-operation": ("funding-update",),
     "cost-refund": ("funding-update", "cost"),
 }
 """The samples that a sample builds on."""

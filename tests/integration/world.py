@@ -57,13 +57,14 @@ FUNCTIONS: Final = (
     "policies",
     "rates",
     "accounts",
+    "history",
     "outbox",
     "audit",
     "reconcile",
     "digest",
     "proof",
 )
-FUNCTION_OF: Final = {"refunds": "cost", "grants": "funding"}
+FUNCTION_OF: Final = {"refunds": "cost", "grants": "funding", "operations": "history"}
 """Where the path does not name it."""
 ALL_SCOPES: Final = "credits/read credits/charge credits/fund"
 SERVICE: Final[Mapping[str, Any]] = {"sub": "billing", "client_id": "billing", "scope": ALL_SCOPES}
@@ -292,6 +293,8 @@ def function_of(method: str, path: str) -> str:
     name = path.split("/")[2]
     if path.endswith("/proof"):
         return "proof"
+    if path.endswith(("/entries", "/audit")):
+        return "history"
     return FUNCTION_OF.get(name, name if name in FUNCTIONS else "accounts")
 
 

@@ -23,6 +23,7 @@ FUNCTIONS: Final = (
     "Policies",
     "Rates",
     "Accounts",
+    "History",
     "Outbox",
     "Audit",
     "Reconcile",

@@ -17,6 +17,7 @@ FUNCTIONS: Final = (
     "Policies",
     "Rates",
     "Accounts",
+    "History",
     "Outbox",
     "Audit",
     "Reconcile",

@@ -19,7 +19,8 @@ MAY: Final = {
     "Rates": MUTATE | READ_RATES,
     "Policies": MUTATE,
     "Ingest": MUTATE | FIND_HOLDS | READ_RATES | CONSUME | {"sqs:SendMessage"},
-    "Accounts": {"dynamodb:GetItem", "dynamodb:Query"},
+    "Accounts": {"dynamodb:GetItem"} | FIND_HOLDS,
+    "History": {"dynamodb:GetItem", "dynamodb:Query"},
     "Outbox": {
         "dynamodb:DescribeStream",
         "dynamodb:GetRecords",

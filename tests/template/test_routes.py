@@ -49,6 +49,9 @@ FUNCTION: Final = {
     "GET /v1/rates": "Rates",
     "PUT /v1/rates": "Rates",
     "POST /v1/rates/quote": "Rates",
+    "GET /v1/accounts/{actor}/entries": "History",
+    "GET /v1/accounts/{actor}/audit": "History",
+    "GET /v1/operations/{key}": "History",
     "GET /v1/accounts/{actor}/proof": "Proof",
 }
 CALLED_BY: Final = {
@@ -58,7 +61,8 @@ CALLED_BY: Final = {
     "Holds": {"POST/v1/holds", "POST/v1/holds/*"},
     "Policies": {"PATCH/v1/accounts/*", "PUT/v1/accounts/*", "DELETE/v1/accounts/*"},
     "Rates": {"GET/v1/rates", "PUT/v1/rates", "POST/v1/rates/quote"},
-    "Accounts": {"GET/v1/*"},
+    "Accounts": {"GET/v1/accounts/{actor}", "GET/v1/health"},
+    "History": {"GET/v1/accounts/{actor}/entries", "GET/v1/accounts/{actor}/audit", "GET/v1/operations/{key}"},
     "Proof": {"GET/v1/accounts/{actor}/proof"},
 }
 

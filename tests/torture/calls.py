@@ -35,7 +35,7 @@ ROUTES: Final[Mapping[str, Route]] = {
     "extend": Route("holds", "POST", "/v1/holds/{hold}/extend", _A_HOLD),
 }
 BATCH: Final = Route("cost", "POST", "/v1/cost/batch")
-LOOKUP: Final = Route("accounts", "GET", "/v1/operations/{key}")
+LOOKUP: Final = Route("history", "GET", "/v1/operations/{key}")
 FUNCTIONS: Final = tuple(sorted({route.function for route in (*ROUTES.values(), BATCH, LOOKUP)}))
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from functions.accounts.schema import EntriesQuery, before_seq, cursor_of
 from functions.check.schema import CheckRequest
 from functions.funding.schema import FundingUpdateRequest, GrantRequest
+from functions.history.schema import EntriesQuery, before_seq, cursor_of
 from shared import validation
 from shared.charges import CostRequest
 from shared.edge_errors import FieldError, IdempotencyKeyRequired, ValidationFailed

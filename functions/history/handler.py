@@ -1,0 +1,69 @@
+from typing import Any
+from urllib.parse import unquote
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.history.schema import (
+    AuditQuery,
+    EntriesQuery,
+    OperationQuery,
+    before_seq,
+    listing,
+    recorded_outcome,
+)
+from shared import http
+from shared.bootstrap import history_runtime
+from shared.ledger.accounts import Account
+from shared.usecases.list_audit import list_audit
+from shared.usecases.list_entries import list_entries
+from shared.usecases.look_up_operation import look_up_operation
+from shared.validation import identifier
+
+runtime = history_runtime()
+app = http.Resolver(runtime.observability)
+
+
+@app.get("/v1/accounts/<actor>/entries")
+def show_entries(actor: str) -> Response[str]:
+    account = account_of(actor)
+    wanted = http.query(app.current_event, EntriesQuery).wanted
+    page = list_entries(account, wanted, runtime.ledger)
+    observe("entries listed", account)
+    return http.answer(listing(page))
+
+
+@app.get("/v1/accounts/<actor>/audit")
+def show_audit(actor: str) -> Response[str]:
+    account = account_of(actor)
+    query = http.query(app.current_event, AuditQuery)
+    audit = list_audit(account, int(query.limit), before_seq(query.after), runtime.trail, runtime.ledger)
+    observe("audit listed", account)
+    return http.answer(listing(audit.page) | {"verified": audit.is_verified})
+
+
+@app.get("/v1/operations/<key>")
+def show_operation(key: str) -> Response[str]:
+    caller = http.caller(app.current_event, "credits/read", runtime.tenants)
+    query = http.query(app.current_event, OperationQuery)
+    account = caller.account_of(query.actor)
+    entry = look_up_operation(account, identifier(unquote(key), "path.key"), runtime.ledger)
+    observe("operation read", account)
+    return http.answer(recorded_outcome(entry))
+
+
+def account_of(actor: str) -> Account:
+    """The account in the path, if the caller may read it."""
+    caller = http.caller(app.current_event, "credits/read", runtime.tenants)
+    return caller.account_of(identifier(unquote(actor), "path.actor"))
+
+
+def observe(message: str, account: Account) -> None:
+    runtime.observability.count("Reads")
+    runtime.observability.logger.info(message, extra={"tenant": account.tenant, "actor": account.actor})
+
+
+@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
+@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)
