@@ -1,14 +1,15 @@
 """The client against the functions themselves: each understands what the other writes."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from millicent import (
     BatchCharge,
@@ -22,18 +23,20 @@ from millicent import (
     Millicent,
     NotFound,
     OutcomeUnknown,
+    RateVersionConflict,
     ReferenceNotFound,
     RetryPolicy,
+    Unpriced,
     ValidationFailed,
     WouldOverdraw,
 )
 from millicent.cli import main
 from millicent.cli.invocation import Invocation
 from millicent.replay import HoldTerms, Terms, Usage, replay
-from tests.integration.world import World
+from tests.integration.world import SERVICE, World
 
 
-def transport_to(world: World) -> httpx.MockTransport:
+def transport_to(world: World, claims: Mapping[str, Any] = SERVICE) -> httpx.MockTransport:
     def handle(request: httpx.Request) -> httpx.Response:
         answer = world.call(
             request.method,
@@ -41,6 +44,7 @@ def transport_to(world: World) -> httpx.MockTransport:
             text=request.content.decode() or None,
             key=request.headers.get("Idempotency-Key"),
             query=dict(request.url.params) or None,
+            claims=claims,
         )
         return httpx.Response(answer.status, headers=dict(answer.headers), text=answer.text)
 
@@ -360,3 +364,108 @@ def test_the_command_line_replays_in_batches_or_with_holds_but_not_both(run: Cal
         summary = json.loads(shown.splitlines()[-1])
         assert (code, summary["charged"], summary["holds"], summary["captures"]) == (0, 1, holds, holds)
     assert run("replay", str(file), "--batch", "5", "--holds")[0] == 2
+
+
+# --- prices ------------------------------------------------------------------------------------------------------
+
+GPT_4O = {"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}
+SPEECH = {"meter": "speech", "model": "narrator-2", "prices": {"seconds": {"price": "0.5", "minimum_units": "10"}}}
+
+
+@pytest.fixture
+def admin(world: World) -> Iterator[Millicent]:
+    transport = transport_to(world, {"sub": "ops", "client_id": "ops", "scope": "credits/admin"})
+    with Millicent("http://127.0.0.1:9", "token", transport=transport, clock=Clock(sleep=never_wait)) as client:
+        yield client
+
+
+def test_the_client_charges_holds_and_captures_usage(client: Millicent) -> None:
+    client.grant("user:alice", 10_000)
+    charged = client.charge("user:alice", usage=GPT_4O)
+    assert (charged.entry.amount, charged.entry.usage) == (Decimal("-137.5"), GPT_4O)
+    assert (charged.entry.rate_card or "").startswith("genai-prices@")
+    estimate = {"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "max_output_tokens": 1000}
+    with client.holding("user:alice", usage=estimate) as held:
+        assert held.hold.amount == Decimal("1093.5")
+        held.capture(usage=GPT_4O)
+    (batched,) = client.charge_batch([BatchCharge(actor="user:alice", usage=GPT_4O)])
+    assert batched.entry is not None
+    assert client.account("user:alice").spent == 3 * Decimal("137.5")
+
+
+def test_the_client_is_told_what_has_no_price(client: Millicent) -> None:
+    with pytest.raises(Unpriced) as unpriced:
+        client.charge("user:alice", usage={**GPT_4O, "model": "gpt-9000x"})
+    assert (unpriced.value.meter, unpriced.value.model) == ("llm", "gpt-9000x")
+    assert [each.path for each in unpriced.value.errors] == ["$.usage.model"]
+
+
+def test_the_client_makes_lists_and_quotes_rate_cards(client: Millicent, admin: Millicent) -> None:
+    first = admin.put_rate(SPEECH)
+    assert admin.put_rate(SPEECH) == first
+    second = admin.put_rate({**SPEECH, "request_price": "1", "version": 2})
+    assert (first.card, second.card) == ("speech/narrator-2@1", "speech/narrator-2@2")
+    with pytest.raises(RateVersionConflict) as conflict:
+        admin.put_rate({**SPEECH, "version": 2})
+    assert conflict.value.newest == 2
+    assert list(client.rates(page_size=1)) == [first, second]
+    assert client.rate_in_effect("speech", "narrator-2") == second
+    assert client.rate_in_effect("speech", "narrator-9") is None
+    quoted = client.quote({"meter": "speech", "model": "narrator-2", "seconds": "2.5"})
+    assert (quoted.amount, [item.item for item in quoted.items]) == (Decimal(6), ["request", "seconds"])
+
+
+def told(done: Result) -> Any:
+    """The document of --json; the functions, which run in this process, log before it."""
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_command_line_puts_lists_and_quotes_prices(world: World, tmp_path: Path) -> None:
+    def run(*arguments: str, text: str | None = None) -> Result:
+        claims = {"sub": "ops", "client_id": "ops", "scope": "credits/admin"}
+        invocation = Invocation(transport=transport_to(world, claims), clock=Clock(sleep=never_wait))
+        options = ["--url", "http://127.0.0.1:9", "--token", "token"]
+        return CliRunner().invoke(main, [*options, *arguments], obj=invocation, input=text)
+
+    tiers = {"price": "3", "tiers": [{"above": "1000", "price": "2"}], "part_of": []}
+    file = tmp_path / "cards.json"
+    file.write_text(json.dumps([SPEECH, {"meter": "calls", "prices": {"requests": tiers}, "minimum_charge": "5"}]))
+    assert "speech/narrator-2@1" in run("rates", "put", str(file)).stdout
+    again = told(run("rates", "put", "-", "--json", text=json.dumps(SPEECH)))
+    assert [card["version"] for card in again["items"]] == [1]
+    listed = run("rates", "list")
+    assert "calls@1" in listed.stdout
+    assert "seconds 0.5/1" in listed.stdout
+    shown = run("rates", "list", "--meter", "calls").stdout
+    assert "2 above 1000; graduated" in shown
+    built_in = run("rates", "list", "--meter", "llm", "--model", "gpt-4o").stdout
+    assert "In effect: genai-prices@" in built_in
+    assert "part of input_tokens" in built_in
+    document = told(run("rates", "list", "--meter", "calls", "--json"))
+    assert document["in_effect"]["card"] == "calls@1"
+    quoted = run("quote", "llm", "--model", "gpt-4o", "input_tokens=374", "output_tokens=44")
+    assert (quoted.exit_code, "137.500" in quoted.stdout) == (0, True)
+    quote = told(run("quote", "calls", "requests=1500", "--json"))
+    assert (quote["amount"], quote["card"]) == (4000, "calls@1")
+    unpriced = run("quote", "llm", "--model", "gpt-9000x")
+    assert (unpriced.exit_code, "$.usage.model" in unpriced.stderr) == (2, True)
+    assert run("quote", "llm", "input_tokens").exit_code == 2
+    assert run("rates", "put", "-", text="5").exit_code == 2
+
+
+def test_the_command_line_charges_and_holds_usage(world: World) -> None:
+    def run(*arguments: str) -> Result:
+        invocation = Invocation(transport=transport_to(world), clock=Clock(sleep=never_wait))
+        options = ["--url", "http://127.0.0.1:9", "--token", "token"]
+        return CliRunner().invoke(main, [*options, *arguments], obj=invocation)
+
+    run("fund", "user:alice", "--amount", "10000")
+    usage = json.dumps(GPT_4O)
+    charged = run("charge", "user:alice", "--usage", usage)
+    assert (charged.exit_code, "genai-prices@" in charged.stdout) == (0, True)
+    held = told(run("hold", "user:alice", "--usage", usage, "--json"))
+    captured = told(run("capture", "user:alice", held["hold"]["id"], "--usage", usage, "--json"))
+    assert (held["hold"]["amount"], captured["entry"]["amount"]) == (137.5, -137.5)
+    assert run("charge", "user:alice").exit_code == 2
+    assert run("charge", "user:alice", "5", "--usage", usage).exit_code == 2
+    assert run("hold", "user:alice").exit_code == 2

@@ -10,7 +10,7 @@ Amounts are millicents (1/1000 cent, $0.00001), exact: int, Decimal or decimal s
 """
 
 from millicent.amounts import Amount
-from millicent.client import BatchCharge, Category, Holding, IfInsufficient, Millicent, Overrun
+from millicent.client import BatchCharge, Category, Holding, IfInsufficient, Millicent, Overrun, Usage
 from millicent.errors import (
     ApiError,
     BadRequest,
@@ -26,6 +26,7 @@ from millicent.errors import (
     MillicentError,
     NotFound,
     OutcomeUnknown,
+    RateVersionConflict,
     ReferenceNotFound,
     Refused,
     ServerError,
@@ -35,6 +36,7 @@ from millicent.errors import (
     Unauthenticated,
     Unavailable,
     UnexpectedAnswer,
+    Unpriced,
     Unreachable,
     ValidationFailed,
     WouldOverdraw,
@@ -52,9 +54,14 @@ from millicent.models import (
     Grant,
     Health,
     Hold,
+    LineItem,
     Operation,
+    Price,
     Problem,
+    Quote,
+    RateCard,
     Receipt,
+    Tier,
 )
 from millicent.retry import Clock, RetryPolicy
 from millicent.tokens import ClientCredentials, Token, TokenSource
@@ -89,19 +96,25 @@ __all__ = [
     "IfInsufficient",
     "InsufficientCredits",
     "KeyReused",
+    "LineItem",
     "Millicent",
     "MillicentError",
     "NotFound",
     "Operation",
     "OutcomeUnknown",
     "Overrun",
+    "Price",
     "Problem",
+    "Quote",
+    "RateCard",
+    "RateVersionConflict",
     "Receipt",
     "ReferenceNotFound",
     "Refused",
     "RetryPolicy",
     "ServerError",
     "Throttled",
+    "Tier",
     "Token",
     "TokenError",
     "TokenSource",
@@ -109,7 +122,9 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "UnexpectedAnswer",
+    "Unpriced",
     "Unreachable",
+    "Usage",
     "ValidationFailed",
     "WouldOverdraw",
     "new_key",

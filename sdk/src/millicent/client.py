@@ -29,6 +29,9 @@ from millicent.models import (
     Health,
     Hold,
     Operation,
+    Quote,
+    RateCard,
+    RatePage,
     Receipt,
 )
 from millicent.retry import Clock, RetryPolicy
@@ -42,6 +45,9 @@ Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
 Wire: TypeAlias = Mapping[str, object]
 """A part of a request as it is sent."""
 
+Usage: TypeAlias = Mapping[str, object]
+"""A meter, a model and quantities: `{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}`."""
+
 _Answer = TypeVar("_Answer")
 _USER_AGENT: Final = f"millicent-python/{version('millicent')}"
 _MAX_PAGE: Final = 100
@@ -52,10 +58,11 @@ _KEEP_ALIVE_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchCharge:
-    """One cost of a batch, with its own idempotency key."""
+    """One cost of a batch, or the `usage` that a rate card prices, with its own idempotency key."""
 
     actor: str
-    cost: Amount
+    cost: Amount | None = None
+    usage: Usage | None = None
     if_insufficient: IfInsufficient = "refuse"
     check_id: str | None = None
     app: str | None = None
@@ -66,7 +73,7 @@ class BatchCharge:
     @property
     def wire(self) -> dict[str, object]:
         """As the API takes it."""
-        members = {each.name: getattr(self, each.name) for each in fields(self)} | {"cost": wire_text(self.cost)}
+        members = {each.name: getattr(self, each.name) for each in fields(self)} | {"cost": _optional_amount(self.cost)}
         return {name: value for name, value in members.items() if value is not None}
 
 
@@ -152,8 +159,9 @@ class Millicent:
     def charge(  # noqa: PLR0913 - one option for each field of the API
         self,
         actor: str,
-        cost: Amount,
+        cost: Amount | None = None,
         *,
+        usage: Usage | None = None,
         if_insufficient: IfInsufficient = "refuse",
         check_id: str | None = None,
         app: str | None = None,
@@ -161,10 +169,14 @@ class Millicent:
         metadata: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> Receipt:
-        """Records a cost. Raises InsufficientCredits, which is final for the key."""
+        """Records a cost, or `usage`, which a rate card prices. Raises InsufficientCredits, which is final for the key.
+
+        Raises Unpriced where no rate card has a price for the usage.
+        """
         body = {
             "actor": actor,
-            "cost": wire_text(cost),
+            "cost": _optional_amount(cost),
+            "usage": usage,
             "if_insufficient": if_insufficient,
             "check_id": check_id,
             "app": app,
@@ -198,8 +210,9 @@ class Millicent:
     def hold(  # noqa: PLR0913 - one option for each field of the API
         self,
         actor: str,
-        amount: Amount,
+        amount: Amount | None = None,
         *,
+        usage: Usage | None = None,
         minimum_amount: Amount | None = None,
         ttl_s: int | None = None,
         app: str | None = None,
@@ -209,11 +222,13 @@ class Millicent:
     ) -> Receipt:
         """Sets credits aside until they are captured or released, or `ttl_s` is over (by default 600 seconds).
 
+        `usage` in the place of an amount is the most that may be used: `max_output_tokens` stands for output_tokens.
         With a `minimum_amount` the hold takes what is there, at least that much. Raises InsufficientCredits.
         """
         body = {
             "actor": actor,
-            "amount": wire_text(amount),
+            "amount": _optional_amount(amount),
+            "usage": usage,
             "minimum_amount": _optional_amount(minimum_amount),
             "ttl_s": ttl_s,
             "app": app,
@@ -228,13 +243,14 @@ class Millicent:
         hold: str,
         amount: Amount | None = None,
         *,
+        usage: Usage | None = None,
         overrun: Overrun = "refuse",
         app: str | None = None,
         meter: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> Receipt:
-        """Charges `amount` of the hold (by default all of it) and returns the rest.
+        """Charges `amount` of the hold, or what `usage` is worth (by default all of it), and returns the rest.
 
         More than is held raises ExceedsHold, unless `overrun` is `charge`: then the excess is charged like any cost.
         Raises HoldEnded for a hold that was captured, released or is over.
@@ -242,6 +258,7 @@ class Millicent:
         body = {
             "actor": actor,
             "amount": _optional_amount(amount),
+            "usage": usage,
             "overrun": overrun,
             "app": app,
             "meter": meter,
@@ -258,7 +275,14 @@ class Millicent:
         return self._mutate(f"{_hold_path(hold)}/extend", {"actor": actor, "ttl_s": ttl_s}, key)
 
     @contextmanager
-    def holding(self, actor: str, amount: Amount, *, key: str | None = None, **terms: Any) -> Iterator[Holding]:  # noqa: ANN401 - those of hold()
+    def holding(
+        self,
+        actor: str,
+        amount: Amount | None = None,
+        *,
+        key: str | None = None,
+        **terms: Any,  # noqa: ANN401 - those of hold()
+    ) -> Iterator[Holding]:
         """A hold for the length of a block: what the block does not capture is released when it ends, however it ends.
 
         `terms` are those of `hold`. The keys of capture and release derive from `key`, so that the same block again,
@@ -377,6 +401,35 @@ class Millicent:
         """
         params: Params = {"digest": digest, "records": records}
         return self._answer(Call("GET", f"{_account_path(actor)}/proof", params=params), dict[str, Any])
+
+    def quote(self, usage: Usage) -> Quote:
+        """What usage is worth now; nothing is recorded. Raises Unpriced."""
+        return self._answer(Call("POST", "/v1/rates/quote", {"usage": usage}), Quote)
+
+    def rates(
+        self, meter: str | None = None, model: str | None = None, *, page_size: int = _MAX_PAGE
+    ) -> Iterator[RateCard]:
+        """The versions of the tenant's own rate cards, page by page as they are read. Built-in ones are not listed."""
+        after: str | None = None
+        while True:
+            params: Params = {"meter": meter, "model": model, "limit": page_size, "after": after}
+            page = self._answer(Call("GET", "/v1/rates", params=params), RatePage)
+            yield from page.items
+            after = page.next
+            if after is None:
+                return
+
+    def rate_in_effect(self, meter: str, model: str | None = None) -> RateCard | None:
+        """The card that prices usage of this model now, the built-in one included; None where nothing does."""
+        params: Params = {"meter": meter, "model": model, "limit": 1}
+        return self._answer(Call("GET", "/v1/rates", params=params), RatePage).in_effect
+
+    def put_rate(self, card: Wire) -> RateCard:
+        """Makes the next version of a card; the same content again makes none. Needs the scope credits/admin.
+
+        With a `version` it is that one, however late it comes again, or raises RateVersionConflict.
+        """
+        return self._answer(Call("PUT", "/v1/rates", card), RateCard)
 
     def health(self) -> Health:
         """Needs no token."""

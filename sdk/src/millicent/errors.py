@@ -157,6 +157,23 @@ class ValidationFailed(ApiError):
         return self.problem.errors
 
 
+class Unpriced(ValidationFailed):
+    """422: no rate card has a price for `model` of `meter`. Nothing was recorded."""
+
+    def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
+        super().__init__(problem, circumstances)
+        self.meter = problem.meter
+        self.model = problem.model
+
+
+class RateVersionConflict(ApiError):
+    """409: the version of the rate card is not the next one; `newest` is the last there is."""
+
+    def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
+        super().__init__(problem, circumstances)
+        self.newest = problem.newest
+
+
 class KeyReused(ApiError):
     """422: the idempotency key belongs to an operation with other content."""
 
@@ -183,6 +200,8 @@ _BY_CODE: Final[Mapping[str | None, type[ApiError]]] = MappingProxyType(
         "charge_not_found": ReferenceNotFound,
         "grant_not_found": ReferenceNotFound,
         "idempotency_key_reused": KeyReused,
+        "unpriced": Unpriced,
+        "rate_version_conflict": RateVersionConflict,
     }
 )
 _BY_STATUS: Final[Mapping[int, type[ApiError]]] = MappingProxyType(

@@ -25,7 +25,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the ledger.
 
     `amount` is signed (a charge is negative). `outcome` is `applied`, `partial` or `refused`; a refused operation moved
-    nothing and says its `reason`. `hash` chains the entries of an account.
+    nothing and says its `reason`. `hash` chains the entries of an account. `rate_card` is what priced its `usage`.
     """
 
     key: str
@@ -47,6 +47,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, Any] | None = None
     reason: str | None = None
     hold: "Hold | None" = None
+    usage: Mapping[str, Any] | None = None
+    rate_card: str | None = None
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +146,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     funded: Decimal | None = None
     reason: str | None = None
     largest_affordable: Decimal | None = None
+    meter: str | None = None
+    model: str | None = None
+    newest: int | None = None
 
 
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +206,82 @@ class AuditTrail(msgspec.Struct, frozen=True, kw_only=True):
 
     items: tuple[Entry, ...]
     verified: bool
+
+
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
+    """Another price above so many units."""
+
+    above: str
+    price: str
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """Millicents for `per` units. Prices are exact decimal texts.
+
+    `graduated` tiers hold for the units above their bound, `volume` tiers for all units, by the number of `tiers_by`.
+    What is `part_of` other quantities is paid for once.
+    """
+
+    price: str
+    per: int
+    tiers: tuple[Tier, ...] = ()
+    tier_mode: str = "graduated"
+    tiers_by: str | None = None
+    part_of: tuple[str, ...] = ()
+    minimum_units: str | None = None
+
+    @property
+    def more(self) -> str:
+        """All but price and per, in words."""
+        words = [f"{tier.price} above {tier.above} {self.tiers_by or ''}".rstrip() for tier in self.tiers]
+        if self.tiers:
+            words.append(self.tier_mode)
+        if self.part_of:
+            words.append(f"part of {', '.join(self.part_of)}")
+        if self.minimum_units is not None:
+            words.append(f"at least {self.minimum_units}")
+        return "; ".join(words)
+
+
+class RateCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of the prices of a model of a meter; `card` names it. The built-in one was made by nobody."""
+
+    card: str
+    version: int | str
+    meter: str
+    model: str | None = None
+    prices: Mapping[str, Price]
+    request_price: str
+    minimum_charge: str
+    effective_from: datetime | None = None
+    made_at: datetime | None = None
+    by: str | None = None
+
+
+class RatePage(msgspec.Struct, frozen=True, kw_only=True):
+    """In the order of meter, model and version. `in_effect` of one card, where the listing is of one."""
+
+    items: tuple[RateCard, ...]
+    next: str | None = None
+    in_effect: RateCard | None = None
+
+
+class LineItem(msgspec.Struct, frozen=True, kw_only=True):
+    """Units at one price, exact decimal texts; `item` is a quantity, `request` or `minimum_charge`."""
+
+    item: str
+    units: str
+    price: str
+    per: int
+    amount: str
+
+
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """What usage is worth: `amount`, rounded once from the sum of `items`, by the rate card `card`."""
+
+    amount: Decimal
+    card: str
+    items: tuple[LineItem, ...]
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

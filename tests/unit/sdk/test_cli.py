@@ -253,7 +253,7 @@ def test_an_unknown_service_exits_with_2_and_says_what_to_do() -> None:
         (("cost", "user:alice", "abc"), "no amount"),
         (("cost", "user:alice", "NaN"), "no finite amount"),
         (("cost", "user:alice", "1", "--metadata", "[1]"), "no JSON object"),
-        (("cost", "user:alice"), "Missing argument 'COST'"),
+        (("cost", "user:alice"), "give COST or --usage, one of the two"),
         (("check", "user:alice", "--minimum", "x"), "no amount"),
         (("fund", "user:alice", "--amount", "1", "--expires-at", "soon"), "no time"),
         (("entries", "user:alice", "--limit", "0"), "--limit"),

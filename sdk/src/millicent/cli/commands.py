@@ -21,6 +21,7 @@ from millicent.cli.invocation import (
 )
 from millicent.cli.operations import digest, dlq, enqueue, verify
 from millicent.cli.output import print_facts, print_json, print_rows
+from millicent.cli.rates import quote, rates
 from millicent.cli.replay import replay
 from millicent.cli.values import AMOUNT, INSTANT, JSON_OBJECT
 from millicent.client import Category, IfInsufficient, Millicent, Overrun
@@ -41,6 +42,9 @@ _ENTRY_COLUMNS: Final[Mapping[str, str]] = {
 }
 
 _app_option = click.option("--app", help="What the actor acts through.")
+_usage_option = click.option(
+    "--usage", type=JSON_OBJECT, help="Instead of an amount: a JSON object of meter, model and quantities."
+)
 _rows_option = click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Newest rows.")
 
 
@@ -102,7 +106,8 @@ def check(invocation: Invocation, actor: str, minimum: str | None, app: str | No
 
 @main.command()
 @click.argument("actor")
-@click.argument("amount", metavar="COST", type=AMOUNT)
+@click.argument("amount", metavar="[COST]", type=AMOUNT, required=False)
+@_usage_option
 @click.option("--if-insufficient", type=click.Choice(get_args(IfInsufficient)), default="refuse", show_default=True)
 @click.option("--check-id", help="The check that allowed this.")
 @_app_option
@@ -111,8 +116,9 @@ def check(invocation: Invocation, actor: str, minimum: str | None, app: str | No
 @key_option
 @json_option
 @pass_invocation
-def cost(invocation: Invocation, /, actor: str, amount: str, **options: Any) -> None:  # noqa: ANN401
-    """Record that ACTOR used COST millicents."""
+def cost(invocation: Invocation, /, actor: str, amount: str | None, **options: Any) -> None:  # noqa: ANN401
+    """Record that ACTOR used COST millicents, or the usage that a rate card prices."""
+    _insist_on_one("COST", amount, options)
     with invocation.client() as client:
         receipt = client.charge(actor, amount, **options)
     _show(invocation, receipt, _show_receipt)
@@ -120,7 +126,8 @@ def cost(invocation: Invocation, /, actor: str, amount: str, **options: Any) -> 
 
 @main.command()
 @click.argument("actor")
-@click.argument("amount", type=AMOUNT)
+@click.argument("amount", metavar="[AMOUNT]", type=AMOUNT, required=False)
+@_usage_option
 @click.option("--minimum", "minimum_amount", type=AMOUNT, help="Take what is there, at least this much.")
 @click.option("--ttl", "ttl_s", type=int, help="Seconds until the hold is over; the service's default is 600.")
 @_app_option
@@ -129,8 +136,9 @@ def cost(invocation: Invocation, /, actor: str, amount: str, **options: Any) -> 
 @key_option
 @json_option
 @pass_invocation
-def hold(invocation: Invocation, /, actor: str, amount: str, **options: Any) -> None:  # noqa: ANN401
-    """Set AMOUNT millicents of ACTOR aside, to be captured or released."""
+def hold(invocation: Invocation, /, actor: str, amount: str | None, **options: Any) -> None:  # noqa: ANN401
+    """Set AMOUNT millicents of ACTOR aside, or what usage can be worth at most, to be captured or released."""
+    _insist_on_one("AMOUNT", amount, options)
     with invocation.client() as client:
         receipt = client.hold(actor, amount, **options)
     _show(invocation, receipt, _show_receipt)
@@ -140,6 +148,7 @@ def hold(invocation: Invocation, /, actor: str, amount: str, **options: Any) -> 
 @click.argument("actor")
 @click.argument("hold_id", metavar="HOLD")
 @click.option("--amount", type=AMOUNT, help="What to charge; all that is held if left out.")
+@_usage_option
 @click.option("--overrun", type=click.Choice(get_args(Overrun)), default="refuse", show_default=True)
 @_app_option
 @click.option("--meter", help="What was metered.")
@@ -298,6 +307,9 @@ main.add_command(replay)
 main.add_command(verify)
 main.add_command(digest)
 main.add_command(dlq)
+main.add_command(cost, "charge")
+main.add_command(rates)
+main.add_command(quote)
 main.add_command(enqueue)
 
 _Answer = TypeVar("_Answer")
@@ -308,6 +320,11 @@ def _show(invocation: Invocation, answer: _Answer, as_table: Callable[[_Answer],
         print_json(answer)
     else:
         as_table(answer)
+
+
+def _insist_on_one(name: str, amount: str | None, options: Mapping[str, Any]) -> None:
+    if (amount is None) == (options["usage"] is None):
+        raise click.UsageError(f"give {name} or --usage, one of the two")
 
 
 def _insist_on_one_form(options: Mapping[str, Any]) -> None:
@@ -354,6 +371,7 @@ def _show_receipt(receipt: Receipt) -> None:
             "outcome": entry.outcome,
             "shortfall": receipt.shortfall or None,
             "replayed": receipt.replayed,
+            "rate card": entry.rate_card,
             **_hold_facts(receipt.hold),
             "available": balance.available,
             "held": balance.held,
