@@ -28,8 +28,8 @@ class Mutant:
 
 _COMMIT: Final = (
     "        turned_down = yield from _commit(change, patience)\n"
+    "        written = change.entry_under(operation.key)\n"
     "        if turned_down is None:\n"
-    "            return Recorded("
 )
 
 
@@ -44,7 +44,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         (
             "acknowledge before write",
             _COMMIT,
-            ("        return Recorded(change.entries[-1], replayed=False)\n" + _COMMIT),
+            ("        return Recorded(change.entry_under(operation.key), replayed=False)\n" + _COMMIT),
         ),
         ("take no answer for a yes", "case Committed():", "case Committed() | Unknown():"),
         ("take busy for a yes", "case Committed():", "case Committed() | Busy():"),
@@ -52,14 +52,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "skip the refusal row",
             _COMMIT,
             (
-                "        if change.entries[-1].is_refused:\n"
-                "            return Recorded(change.entries[-1], replayed=False)\n" + _COMMIT
+                "        if change.entry_under(operation.key).is_refused:\n"
+                "            return Recorded(change.entry_under(operation.key), replayed=False)\n" + _COMMIT
             ),
         ),
         (
             "answer with what would have been written",
-            "            return _answer_again(operation, entry, change.entries[-1])\n        yield",
-            "            return Recorded(change.entries[-1], replayed=True)\n        yield",
+            "            return _answer_again(operation, entry, written)\n        yield",
+            "            return Recorded(written, replayed=True)\n        yield",
         ),
         ("answer with any entry in the way", " if entry.key == key)", ")"),
         ("take any content under a used key", "if entry.request_hash != operation.request_hash:", "if False:"),
@@ -78,11 +78,11 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "return next((entry for entry in turned_down.entries if entry.key == key), None)",
             "return None",
         ),
-        ("ignore ALL_OLD of the state", "return turned_down.state or state, moved", "return state, moved"),
+        ("ignore ALL_OLD of the state", "    moved = turned_down.state or seen\n", "    moved = seen\n"),
         ("say that nothing was written while in doubt", "if self._throttled and not self._in_doubt:", "if True:"),
         (
             "leave an expired hold in the way",
-            "return falls_short and bound_ms is not None and bound_ms <= now_ms",
+            "return bound_ms is not None and bound_ms <= now_ms",
             "return False",
         ),
         (
@@ -108,29 +108,37 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     *_of(
         "shared.ledger.effects",
-        ("one microcent too much", "terms.cost > max(state.spendable, 0)", "terms.cost > max(state.spendable, 0) + 1"),
+        (
+            "one microcent too much",
+            "terms.cost > max(case.room.amount, 0)",
+            "terms.cost > max(case.room.amount, 0) + 1",
+        ),
         (
             "the last microcent cannot be spent",
-            "terms.cost > max(state.spendable, 0)",
-            "terms.cost >= max(state.spendable, 0)",
+            "terms.cost > max(case.room.amount, 0)",
+            "terms.cost >= max(case.room.amount, 0)",
         ),
         ("charge what was refused", 'if terms.if_insufficient == "refuse":', 'if terms.if_insufficient == "never":'),
-        ("a partial charge takes all", 'takes, outcome = max(state.spendable, 0), "partial"', 'outcome = "partial"'),
+        ("a partial charge takes all", 'takes, outcome = max(case.room.amount, 0), "partial"', 'outcome = "partial"'),
         ("set the funding whatever it was", "if state.funded != terms.old_amount:", "if False:"),
         ("withdraw what is spent", "if state.spendable + difference < 0 and not terms.force:", "if False:"),
         ("forgive an overdraft", "return max(-state.available, 0)", "return 0"),
     ),
     *_of(
         "shared.ledger.effects",
-        ("use a hold that is over", 'held.status == "open" and not held.is_due(now_ms)', 'held.status == "open"'),
-        ("capture a hold twice", 'held.status == "open" and not held.is_due(now_ms)', "not held.is_due(now_ms)"),
+        ("use a hold that is over", 'held.status == "open" and not held.is_due(case.now_ms)', 'held.status == "open"'),
+        (
+            "capture a hold twice",
+            'held.status == "open" and not held.is_due(case.now_ms)',
+            "not held.is_due(case.now_ms)",
+        ),
         ("capture more than is held", 'if excess and terms.overrun == "refuse":', "if False:"),
         ("keep the rest of a hold", "returned = max(held.amount - amount, 0)", "returned = 0"),
         ("hold what is not there", "takes = min(terms.amount, spendable)", "takes = terms.amount"),
         ("refund more than was paid", "if not left or amount > left:", "if not left:"),
         (
             "forget what was refunded",
-            "refunded = references.tally.refunded if references.tally else 0",
+            "refunded = tally.refunded if tally else 0",
             "refunded = 0",
         ),
         killers=(SIMULATOR, "tests/unit/ledger"),
@@ -160,7 +168,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("skip FailedEntryCount", "waiting = [waiting[index] for index in published.failed]", "waiting = []"),
         (
             "report no failed record",
-            "failed=tuple(records[position].sequence_number for position in failed)",
+            "failed=tuple(records[position].sequence_number for position in dict.fromkeys(failed))",
             "failed=()",
         ),
         (
@@ -195,11 +203,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("do not ask for what stood in the way", 'ALL_OLD: Final = "ALL_OLD"', 'ALL_OLD: Final = "NONE"'),
         (
             "reasons by call order",
-            '{item["sk"]["S"]: item for reason in reasons if (item := reason.raw_item)}',
-            (
-                '{("OP#" if place == 0 else STATE_SK): reason.raw_item'
-                " for place, reason in enumerate(reasons) if reason.raw_item}"
-            ),
+            'items = {item["sk"]["S"]: item for item in found if item["pk"]["S"] == own}',
+            'items = {("OP#" if place == 0 else STATE_SK): item for place, item in enumerate(found)}',
         ),
         ("read without consistency", "sk, consistent_read=True", "sk, consistent_read=False"),
         ("start again where the state is gone", "if not codes or _CONDITION_FAILED in codes:", "if not codes:"),
