@@ -12,3 +12,7 @@ mutants: dev ## Mistakes made on purpose, one at a time: each must be noticed
 .PHONY: torture
 torture: dev ## The functions over real protocols, with faults and kills, judged alike (OPS=50000 SEED=1)
 	@exec $(VENV)/python -m tests.torture $(if $(OPS),--operations "$(OPS)") $(if $(SEED),--seed "$(SEED)")
+
+.PHONY: order
+order: dev ## How long it takes to check a history for real-time order (OPS=1000000)
+	@exec $(VENV)/python -m tests.simulation.long_history $(OPS)

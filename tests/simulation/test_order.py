@@ -1,7 +1,6 @@
 """The checker of real-time order."""
 
-from collections.abc import Iterator
-
+from tests.simulation.long_history import long_history
 from tests.simulation.order import Moment, out_of_order
 
 
@@ -42,8 +41,5 @@ def test_one_displaced_operation_is_found_in_a_history_of_a_million() -> None:
     assert out_of_order(long_history(1_000_000, displaced=777_777)) == [(777_777, 777_777 % 202)]
 
 
-def long_history(operations: int, displaced: int) -> Iterator[tuple[int, int, int]]:
-    for number in range(operations):
-        account, seq = number % 202, number // 202 + 1
-        yield account, number, 0
-        yield account, number, seq - 1 if number == displaced else seq
+def test_a_history_with_a_thousand_operations_under_way_is_in_order() -> None:
+    assert not out_of_order(long_history(20_000, displaced=-1))
