@@ -1,7 +1,8 @@
 """The language of vectors.yaml: what each phrase sends to the API, or asks of what came back.
 
 A phrase is one line below with `@action` or `@expectation`: its words, `{name}` for a name, `{n}` for an amount in
-millicents or a count, `{d}` for a duration such as 600s, 1h or 2d. A new phrase is one more function.
+millicents or a count, `{d}` for a duration such as 600s, 1h or 2d, `{t}` for a time such as 2026-03-29 00:00 in
+Europe/Amsterdam. What stands in [brackets] may be left out. A new phrase is one more function.
 """
 
 import dataclasses
@@ -13,7 +14,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
+from shared.adapters.driver import Pace
+from shared.http import encoded
 from shared.ledger.accounts import Account
 from shared.ledger.ports import EntryFilter
 from shared.ledger.protocol import Command, Commit, Outcome
@@ -21,12 +25,15 @@ from shared.ledger.verification import verify_account
 from tests.builders import NOW_MS
 from tests.integration.world import Answer, World
 
-MUTATING: Final = ("cost", "funding", "holds")
+MUTATING: Final = ("cost", "funding", "holds", "policies")
 TIMED: Final = (*MUTATING, "check", "accounts")
+UNHURRIED: Final = Pace(monotonic_ms=lambda: 0, sleep_ms=lambda _: None, below=lambda _: 0)
+"""Who waits for all the others to commit first is not to run out of time."""
 UNIT_MS: Final = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 PATTERNS: Final = {
     "n": r"(?P<{}>-?[0-9]+(?:\.[0-9]+)?)",
     "d": r"(?P<{}>[0-9]+[smhd])",
+    "t": r"(?P<{}>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} [0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}})? in [A-Za-z/]+)",
     "name": r"(?P<{}>[a-z][a-z0-9-]*)",
     "rest": r"(?P<{}>.+)",
 }
@@ -63,7 +70,8 @@ class Story:
 
     def __init__(self, world: World, actor: str) -> None:
         self.world = world
-        self.actor = actor
+        self.actor = self.main_actor = actor
+        self.actors = [actor]
         self.now_ms = NOW_MS
         self.answers: list[Answer] = []
         self.names: dict[str, str] = {}
@@ -80,8 +88,15 @@ class Story:
     def send(self, call: Callable[..., Answer], *arguments: Any, key: str | None = None) -> Answer:
         """Every request has a key, so that it can be sent again."""
         body = {"actor": self.actor, **arguments[-1]}
+        return self._request(lambda key: call(*arguments[:-1], body, key=key), key)
+
+    def govern(self, call: Callable[..., Answer], terms: object) -> Answer:
+        actor = self.actor
+        return self._request(lambda key: call(actor, terms, key=key))
+
+    def _request(self, call: Callable[[str], Answer], key: str | None = None) -> Answer:
         key = key or f"request-{next(self._numbers)}"
-        self._last = lambda: call(*arguments[:-1], body, key=key)
+        self._last = lambda: call(key)
         self._sent[key] = self._last
         answer = self._last()
         self.answers.append(answer)
@@ -95,6 +110,21 @@ class Story:
     def name(self, name: str | None, answer: Answer, kind: str) -> None:
         if name is not None and answer.status in {200, 201}:
             self.names[name] = answer.body[kind]["id"]
+
+    @contextmanager
+    def speaking_of(self, who: str) -> Iterator[None]:
+        """What is said concerns another account of the story."""
+        before, self.actor = self.actor, self.actor_named(who)
+        try:
+            yield
+        finally:
+            self.actor = before
+
+    def actor_named(self, who: str) -> str:
+        actor = f"{self.main_actor}.{who}"
+        if actor not in self.actors:
+            self.actors.append(actor)
+        return actor
 
     @property
     def account(self) -> dict[str, Any]:
@@ -116,13 +146,16 @@ class Story:
     def racing(self, others: deque[str]) -> Iterator[None]:
         """Each request is about to commit what it read when the next begins: all of them read the same state."""
         ledgers = [self.world.modules[name].runtime.ledger for name in MUTATING]
+        paces = [vars(ledger)["_pace"] for ledger in ledgers]
         for ledger in ledgers:
             ledger.execute = self._let_in(others, ledger.execute)
+            vars(ledger)["_pace"] = UNHURRIED
         try:
             yield
         finally:
-            for ledger in ledgers:
+            for ledger, pace in zip(ledgers, paces, strict=True):
                 del ledger.execute
+                vars(ledger)["_pace"] = pace
 
     def _let_in(self, others: deque[str], execute: Callable[[Command], Outcome]) -> Callable[[Command], Outcome]:
         def run(command: Command) -> Outcome:
@@ -133,13 +166,14 @@ class Story:
         return run
 
     def assert_sound(self) -> None:
-        """The record holds: it leads to the balances, and the open holds to what is held."""
+        """The record of each account holds: it leads to the balances, and the open holds to what is held."""
         ledger = self.world.modules["accounts"].runtime.ledger
-        account = Account("main", self.actor)
-        state = ledger.state(account)
-        entries = list(ledger.entries(account, EntryFilter(1000)).items)[::-1]
-        assert verify_account(account, entries, state) == []
-        assert sum(hold.amount for hold in ledger.open_holds(account)) == (state.held if state else 0)
+        for actor in self.actors:
+            account = Account("main", actor)
+            state = ledger.state(account)
+            entries = list(ledger.entries(account, EntryFilter(1000)).items)[::-1]
+            assert verify_account(account, entries, state) == []
+            assert sum(hold.amount for hold in ledger.open_holds(account)) == (state.held if state else 0)
 
 
 def _say(story: Story, phrases: list[tuple[re.Pattern[str], Phrase]], text: str) -> None:
@@ -152,6 +186,12 @@ def _say(story: Story, phrases: list[tuple[re.Pattern[str], Phrase]], text: str)
 
 def milliseconds(duration: str) -> int:
     return int(duration[:-1]) * UNIT_MS[duration[-1]]
+
+
+def epoch_ms(time: str) -> int:
+    """Of a time on the clocks of a zone."""
+    at, zone = time.split(" in ")
+    return int(datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
 
 
 def given(members: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,6 +224,18 @@ def pass_time(story: Story, d: str) -> None:
     story.now_ms += milliseconds(d)
 
 
+@action("it is {t:t}")
+def set_time(story: Story, t: str) -> None:
+    assert epoch_ms(t) >= story.now_ms, "time goes forward"
+    story.now_ms = epoch_ms(t)
+
+
+@action("for {who:name} {what:rest}")
+def for_another(story: Story, who: str, what: str) -> None:
+    with story.speaking_of(who):
+        story.do(what)
+
+
 @action("send that again")
 def send_again(story: Story) -> None:
     story.send_again()
@@ -211,15 +263,22 @@ def set_funded(story: Story, old: str, new: str, force: str | None) -> None:
     story.send(story.world.fund, given({"old_amount": old, "new_amount": new, "force": force == "forced" or None}))
 
 
-@action(r"charge {n:n} [or {how:name}] [as {name:name}]")
-def charge(story: Story, n: str, how: str | None, name: str | None) -> None:
+@action(r"charge {n:n} [or {how:name}] [through {app:name}] [on {meter:name}] [as {name:name}]")
+def charge(story: Story, n: str, how: str | None, app: str | None, meter: str | None, name: str | None) -> None:
     ways = {None: "refuse", "less": "partial", "overdraw": "overdraw"}
-    story.send(story.world.cost, {"cost": n, "if_insufficient": ways[how]}, key=name)
+    terms = {"cost": n, "if_insufficient": ways[how], "app": app, "meter": meter}
+    story.send(story.world.cost, given(terms), key=name)
 
 
-@action("hold {n:n} [or at least {least:n}] [for {d:d}] [as {name:name}]")
-def hold(story: Story, n: str, least: str | None, d: str | None, name: str | None) -> None:
-    terms = {"amount": n, "minimum_amount": least, "ttl_s": milliseconds(d) // 1000 if d else None}
+@action("hold {n:n} [or at least {least:n}] [for {d:d}] [through {app:name}] [on {meter:name}] [as {name:name}]")
+def hold(story: Story, n: str, d: str | None, name: str | None, **options: str | None) -> None:
+    terms = {
+        "amount": n,
+        "minimum_amount": options["least"],
+        "ttl_s": milliseconds(d) // 1000 if d else None,
+        "app": options["app"],
+        "meter": options["meter"],
+    }
     story.name(name, story.send(story.world.hold, given(terms)), "hold")
 
 
@@ -243,6 +302,90 @@ def extend(story: Story, name: str, d: str) -> None:
 @action("refund {name:name} [by {n:n}]")
 def refund(story: Story, name: str, n: str | None) -> None:
     story.send(story.world.refund, given({"charge": name, "amount": n}))
+
+
+@action("batch {what:rest}")
+def batch(story: Story, what: str) -> None:
+    """Charges of one request, each `charge N` with a key of its own."""
+    costs = re.findall(r"charge ([0-9.]+)", what)
+    charges = [{"key": f"batch-{place}", "actor": story.actor, "cost": n} for place, n in enumerate(costs)]
+    story.answers += [_alone(result) for result in story.world.batch(charges).body["results"]]
+
+
+def _alone(result: dict[str, Any]) -> Answer:
+    """A result of a batch as if its charge had come alone."""
+    body = result.get("problem") or {name: result[name] for name in ("entry", "shortfall") if name in result}
+    headers = {"Idempotency-Replayed": str(result["replayed"]).lower()}
+    return Answer(result["status"], headers, encoded(body))
+
+
+@action("overdraft limit {n:n}")
+def set_overdraft_limit(story: Story, n: str) -> None:
+    story.govern(story.world.configure, {"overdraft_limit": n})
+
+
+@action("warn at {amounts:rest}")
+def set_thresholds(story: Story, amounts: str) -> None:
+    story.govern(story.world.configure, {"low_balance_thresholds": amounts.split("/")})
+
+
+@action("time zone {zone:rest}")
+def set_time_zone(story: Story, zone: str) -> None:
+    story.govern(story.world.configure, {"time_zone": zone})
+
+
+@action("freeze")
+def freeze(story: Story) -> None:
+    story.govern(story.world.configure, {"status": "frozen"})
+
+
+@action("unfreeze")
+def unfreeze(story: Story) -> None:
+    story.govern(story.world.configure, {"status": "open"})
+
+
+@action("join {who:name}")
+def join(story: Story, who: str) -> None:
+    story.govern(story.world.configure, {"parent": story.actor_named(who)})
+
+
+@action("leave")
+def leave(story: Story) -> None:
+    story.govern(story.world.configure, {"parent": None})
+
+
+@action("limits {what:rest}")
+def set_limits(story: Story, what: str) -> None:
+    story.govern(story.world.limit, [_limit(each) for each in what.split(" and ")])
+
+
+@action("no limits")
+def remove_limits(story: Story) -> None:
+    story.govern(story.world.limit, [])
+
+
+@action("allowance {n:n} {interval:name} [of priority {priority:n}] [rolling over {most:n}] [if at least {least:n}]")
+def set_allowance(story: Story, n: str, interval: str, **options: str | None) -> None:
+    terms = {
+        "amount": n,
+        "interval": interval,
+        "priority": int(options["priority"]) if options["priority"] else None,
+        "rollover_maximum": options["most"],
+        "rollover_minimum": options["least"],
+    }
+    story.govern(story.world.allow, given(terms))
+
+
+@action("allowance ends")
+def end_allowance(story: Story) -> None:
+    story.govern(story.world.allow, None)
+
+
+def _limit(words: str) -> dict[str, Any]:
+    """`100 a day through chat on gpu` as the API takes and shows it."""
+    found = re.fullmatch(r"([0-9.]+)(?: an? (hour|day|month))?(?: through ([a-z-]+))?(?: on ([a-z-]+))?", words)
+    assert found is not None, words
+    return {"amount": found[1], "window": found[2], "app": found[3], "meter": found[4]}
 
 
 # --- what is expected --------------------------------------------------------------------------------------------
@@ -306,7 +449,71 @@ def open_holds(story: Story, n: str) -> None:
     assert len(story.account["holds"]) == int(n)
 
 
-@expectation("check of {n:n} says {verdict:name}")
-def check(story: Story, n: str, verdict: str) -> None:
-    allowed = story.world.check({"actor": story.actor, "minimum": n}).body["allowed"]
-    assert allowed == (verdict == "yes")
+@expectation("check of {n:n} [through {app:name}] says {verdict:name} [because {reason:rest}]")
+def check(story: Story, n: str, app: str | None, verdict: str, reason: str | None) -> None:
+    answer = story.world.check(given({"actor": story.actor, "minimum": n, "app": app})).body
+    assert answer["allowed"] == (verdict == "yes")
+    assert reason is None or answer["reason"] == reason.replace(" ", "_")
+
+
+@expectation("for {who:name} {what:rest}")
+def of_another(story: Story, who: str, what: str) -> None:
+    with story.speaking_of(who):
+        story.expect(what)
+
+
+@expectation("warned at {amounts:rest}")
+def warned(story: Story, amounts: str) -> None:
+    """By the answers, in order, and by no others."""
+    assert _alerts(story) == [Decimal(amount) for amount in amounts.split("/")]
+
+
+@expectation("on record as warned at {amounts:rest}")
+def warned_on_record(story: Story, amounts: str) -> None:
+    """By all the entries of the account."""
+    entries = story.world.get(f"/v1/accounts/{story.actor}/entries", query={"limit": "100"}).body["items"]
+    alerts = [amount for entry in entries[::-1] for amount in entry.get("low_balance", [])]
+    assert alerts == [Decimal(amount) for amount in amounts.split("/")]
+
+
+@expectation("not warned")
+def not_warned(story: Story) -> None:
+    assert _alerts(story) == []
+
+
+@expectation("decided by the limit {what:rest}")
+def decided_by_limit(story: Story, what: str) -> None:
+    decided = story.answers[-1].body["limit"]
+    assert {name: decided[name] for name in ("window", "app", "meter")} | {"amount": str(decided["amount"])} == _limit(
+        what
+    )
+
+
+@expectation("decided by the account of {who:name}")
+def decided_by_parent(story: Story, who: str) -> None:
+    assert story.answers[-1].body["limit"]["account"] == story.actor_named(who)
+
+
+@expectation("starts again at {t:t}")
+def starts_again(story: Story, t: str) -> None:
+    assert epoch_ms_of(story.answers[-1].body["limit"]["resets_at"]) == epoch_ms(t)
+
+
+@expectation("{n:n} used")
+def used(story: Story, n: str) -> None:
+    """Of the first limit."""
+    assert story.account["limits"][0]["used"] == Decimal(n)
+
+
+@expectation("next allowance at {t:t}")
+def next_allowance(story: Story, t: str) -> None:
+    assert epoch_ms_of(story.account["allowance"]["next_at"]) == epoch_ms(t)
+
+
+def epoch_ms_of(rfc3339: str) -> int:
+    return int(datetime.fromisoformat(rfc3339).timestamp() * 1000)
+
+
+def _alerts(story: Story) -> list[Decimal]:
+    entries = [answer.body.get("entry", {}) for answer in story.answers]
+    return [Decimal(amount) for entry in entries for amount in entry.get("low_balance", [])]

@@ -32,4 +32,4 @@ def test_a_vector_holds(shared_world: World, vector: dict[str, Any]) -> None:
 
 
 def test_every_vector_has_a_name_of_its_own() -> None:
-    assert len({name_of(vector)[:100] for vector in VECTORS}) == len(VECTORS) >= 40
+    assert len({name_of(vector)[:100] for vector in VECTORS}) == len(VECTORS) >= 140
