@@ -62,6 +62,10 @@ lock: dev ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 mov
 	$(LOCK) requirements/java.in -o requirements/java.txt
 	$(LOCK) requirements/node.in -o requirements/node.txt
 
+.PHONY: openapi
+openapi: dev ## Write the OpenAPI document anew, after a call was added or changed
+	$(VENV)/python -m openapi
+
 .PHONY: fmt
 fmt: dev ## Format and fix what can be fixed by itself
 	$(VENV)/ruff check --fix --quiet || true

@@ -1,4 +1,4 @@
-"""What a handler uses of ours: the files that its package needs, and no others.
+"""What a handler uses of ours: the files that its package needs, and no others: modules, and documents beside it.
 
     python3 local/closure.py functions.cost.handler
 
@@ -66,7 +66,13 @@ def closure(module: str, root: Path = ROOT) -> list[Path]:
     waiting = [Use(module, None)]
     while waiting:
         waiting.extend(_followed(waiting.pop(), used, root))
-    return sorted(file.relative_to(root) for name in used if (file := _file(name, root)))
+    modules = [file for name in used if (file := _file(name, root))]
+    return sorted(file.relative_to(root) for file in (*modules, *_data(module, root)))
+
+
+def _data(module: str, root: Path) -> Iterable[Path]:
+    """The documents that lie beside a handler: it reads them by their place."""
+    return root.joinpath(*module.split(".")).parent.glob("*.json")
 
 
 def _followed(use: Use, used: dict[str, set[str]], root: Path) -> list[Use]:

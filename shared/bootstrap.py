@@ -9,13 +9,15 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from shared.identity import TenantRule
-from shared.ledger.ports import AuditTrail, EventBus, Ledger
 from shared.observability import Observability, observability
 from shared.settings import CheckEvents, Settings
+
+if TYPE_CHECKING:
+    from shared.ledger.ports import AuditTrail, EventBus, Ledger
 
 _CHECK_TIMEOUT_S: Final = 1.0
 """A caller waits for the check, so its event gets little time."""
@@ -41,8 +43,8 @@ def new_id() -> str:
 class CheckRuntime:
     observability: Observability
     tenants: TenantRule
-    ledger: Ledger
-    bus: EventBus
+    ledger: "Ledger"
+    bus: "EventBus"
     check_events: CheckEvents
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
     new_id: Callable[[], str] = field(default=new_id)
@@ -54,7 +56,7 @@ class MutationRuntime:
 
     observability: Observability
     tenants: TenantRule
-    ledger: Ledger
+    ledger: "Ledger"
     deadline_ms: int
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
@@ -63,7 +65,7 @@ class MutationRuntime:
 class AccountsRuntime:
     observability: Observability
     tenants: TenantRule
-    ledger: Ledger
+    ledger: "Ledger"
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
 
@@ -71,8 +73,8 @@ class AccountsRuntime:
 class HistoryRuntime:
     observability: Observability
     tenants: TenantRule
-    ledger: Ledger
-    trail: AuditTrail
+    ledger: "Ledger"
+    trail: "AuditTrail"
 
 
 def check_runtime() -> CheckRuntime:
@@ -123,19 +125,19 @@ def tenants_of(settings: Settings) -> TenantRule:
     return TenantRule(claim=settings.tenant_claim, default=settings.default_tenant)
 
 
-def _ledger(settings: Settings) -> Ledger:
+def _ledger(settings: Settings) -> "Ledger":
     from shared.adapters.dynamodb_ledger import DynamoLedger
 
     return DynamoLedger(settings.ledger_table, settings.ledger_deadline_ms)
 
 
-def trail_of(settings: Settings) -> AuditTrail:
+def trail_of(settings: Settings) -> "AuditTrail":
     from shared.adapters.dynamodb_audit import DynamoAuditTrail
 
     return DynamoAuditTrail(settings.audit_table)
 
 
-def bus_of(settings: Settings, seen: Observability, connect_timeout_s: float, read_timeout_s: float) -> EventBus:
+def bus_of(settings: Settings, seen: Observability, connect_timeout_s: float, read_timeout_s: float) -> "EventBus":
     from shared.adapters.eventbridge import EventBridgeBus, events_client
 
     client = events_client(connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s)

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from shared.ledger.entries import Entry
-from shared.ledger.protocol import Recorded
 from shared.settings import Settings
+
+if TYPE_CHECKING:  # who only logs has none of the ledger in its package
+    from shared.ledger.entries import Entry
+    from shared.ledger.protocol import Recorded
 
 _FATES: Final[Mapping[str, str]] = {"applied": "recorded", "partial": "recorded in part", "refused": "refused"}
 
@@ -24,7 +26,7 @@ class Observability:
     def count(self, metric: str, number: int = 1) -> None:
         self.metrics.add_metric(name=metric, unit=MetricUnit.Count, value=number)
 
-    def recorded(self, recorded: Recorded) -> None:
+    def recorded(self, recorded: "Recorded") -> None:
         """One metric and one line for a mutation that was answered."""
         entry = recorded.entry
         fate = "replayed" if recorded.replayed else _FATES[entry.outcome]
@@ -41,7 +43,7 @@ def observability(settings: Settings) -> Observability:
     return Observability(logger, metrics)
 
 
-def _ids(entry: Entry) -> dict[str, object]:
+def _ids(entry: "Entry") -> dict[str, object]:
     return {
         "tenant": entry.account.tenant,
         "actor": entry.account.actor,

@@ -25,6 +25,7 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "rates": _MUTATION,
     "accounts": _COMMON | _IDENTITY | {"LEDGER_TABLE"},
     "history": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE"},
+    "docs": _COMMON,
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE"},
     "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "AUDIT_GRACE_S"},

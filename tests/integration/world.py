@@ -58,6 +58,7 @@ FUNCTIONS: Final = (
     "rates",
     "accounts",
     "history",
+    "docs",
     "outbox",
     "audit",
     "reconcile",
@@ -288,6 +289,8 @@ def _jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def function_of(method: str, path: str) -> str:
+    if not path.startswith("/v1/"):
+        return "docs"
     if path.startswith("/v1/accounts/") and method in {"PATCH", "PUT", "DELETE"}:
         return "policies"
     name = path.split("/")[2]

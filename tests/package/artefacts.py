@@ -24,6 +24,7 @@ FUNCTIONS: Final = (
     "Rates",
     "Accounts",
     "History",
+    "Docs",
     "Outbox",
     "Audit",
     "Reconcile",

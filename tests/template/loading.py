@@ -18,6 +18,7 @@ FUNCTIONS: Final = (
     "Rates",
     "Accounts",
     "History",
+    "Docs",
     "Outbox",
     "Audit",
     "Reconcile",

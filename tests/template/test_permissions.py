@@ -18,6 +18,7 @@ MAY: Final = {
     "Holds": MUTATE | FIND_HOLDS | READ_RATES,
     "Rates": MUTATE | READ_RATES,
     "Policies": MUTATE,
+    "Docs": set(),
     "Ingest": MUTATE | FIND_HOLDS | READ_RATES | CONSUME | {"sqs:SendMessage"},
     "Accounts": {"dynamodb:GetItem"} | FIND_HOLDS,
     "History": {"dynamodb:GetItem", "dynamodb:Query"},

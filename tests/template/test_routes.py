@@ -30,7 +30,7 @@ SCOPES: Final = {
     "GET /v1/accounts/{actor}/proof": "credits/read",
     "GET /v1/operations/{key}": "credits/read",
 }
-HEALTH: Final = "GET /v1/health"
+OPEN: Final = ("GET /v1/health", "GET /openapi.json", "GET /docs")
 FUNCTION: Final = {
     "POST /v1/check": "Check",
     "POST /v1/cost": "Cost",
@@ -53,6 +53,8 @@ FUNCTION: Final = {
     "GET /v1/accounts/{actor}/audit": "History",
     "GET /v1/operations/{key}": "History",
     "GET /v1/accounts/{actor}/proof": "Proof",
+    "GET /openapi.json": "Docs",
+    "GET /docs": "Docs",
 }
 CALLED_BY: Final = {
     "Check": {"POST/v1/check"},
@@ -64,13 +66,14 @@ CALLED_BY: Final = {
     "Accounts": {"GET/v1/accounts/{actor}", "GET/v1/health"},
     "History": {"GET/v1/accounts/{actor}/entries", "GET/v1/accounts/{actor}/audit", "GET/v1/operations/{key}"},
     "Proof": {"GET/v1/accounts/{actor}/proof"},
+    "Docs": {"GET/openapi.json", "GET/docs"},
 }
 
 ROUTES: Final = {route["RouteKey"]: route for route in of_type("AWS::ApiGatewayV2::Route").values()}
 
 
 def test_the_routes_are_those_of_the_api_and_no_others() -> None:
-    assert set(ROUTES) == {*SCOPES, HEALTH}
+    assert set(ROUTES) == {*SCOPES, *OPEN}
     assert len(ROUTES) == len(of_type("AWS::ApiGatewayV2::Route"))
 
 
@@ -82,11 +85,13 @@ def test_a_route_needs_a_token_with_its_own_scope_or_the_one_of_an_administrator
     assert route["AuthorizationScopes"] == list(dict.fromkeys([SCOPES[key], "credits/admin"]))
 
 
-def test_health_alone_is_open() -> None:
-    assert [key for key, route in ROUTES.items() if route["AuthorizationType"] != "JWT"] == [HEALTH]
+def test_health_and_the_documents_alone_are_open() -> None:
+    assert [key for key, route in ROUTES.items() if route["AuthorizationType"] != "JWT"] == sorted(
+        OPEN, key=list(ROUTES).index
+    )
 
 
-@pytest.mark.parametrize("key", [*SCOPES, HEALTH])
+@pytest.mark.parametrize("key", [*SCOPES, *OPEN])
 def test_a_route_leads_to_the_function_that_answers_it(key: str) -> None:
     name = FUNCTION.get(key, "Accounts")
     assert ROUTES[key]["Target"] == {"Fn::Sub": f"integrations/${{{name}Integration}}"}
@@ -108,7 +113,7 @@ def test_the_gateway_may_call_a_function_for_its_own_routes_alone(name: str) -> 
     assert {each["Principal"] for each in permissions} == {"apigateway.amazonaws.com"}
 
 
-@pytest.mark.parametrize("key", [*SCOPES, HEALTH])
+@pytest.mark.parametrize("key", [*SCOPES, *OPEN])
 def test_the_gateway_may_call_the_function_of_every_route(key: str) -> None:
     path = key.replace(" ", "")
     assert any(fnmatch(path, allowed) for allowed in CALLED_BY[FUNCTION.get(key, "Accounts")])

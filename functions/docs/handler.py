@@ -1,0 +1,55 @@
+"""GET /openapi.json and GET /docs: the API, described by itself."""
+
+import json
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.docs.page import page
+from shared.docs_bootstrap import docs_runtime
+
+DOCUMENT: Final = Path(__file__).with_name("openapi.json").read_text()
+CACHED: Final = "public, max-age=300"
+NOTHING_FROM_ELSEWHERE: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+runtime = docs_runtime()
+app = APIGatewayHttpResolver()
+
+
+@app.get("/openapi.json")
+def show_document() -> Response[str]:
+    return answer("application/json", DOCUMENT)
+
+
+@app.get("/docs")
+def show_page() -> Response[str]:
+    return answer("text/html; charset=utf-8", rendered())
+
+
+@cache
+def rendered() -> str:
+    return page(json.loads(DOCUMENT))
+
+
+def answer(content_type: str, content: str) -> Response[str]:
+    runtime.observability.count("Requests")
+    runtime.observability.logger.info("docs shown", extra={"content_type": content_type})
+    headers = {
+        "Cache-Control": CACHED,
+        "Content-Security-Policy": NOTHING_FROM_ELSEWHERE,
+        "X-Content-Type-Options": "nosniff",
+        "X-Request-Id": app.current_event.request_context.request_id,
+    }
+    return Response(HTTPStatus.OK, content_type, content, headers)
+
+
+@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
+@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

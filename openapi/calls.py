@@ -1,0 +1,306 @@
+"""Every call of the API: one line each. What a request may hold comes from the struct that its function reads it into,
+what an answer holds from the client's model of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
+
+from functions.check.schema import CheckRequest
+from functions.cost.schema import MAX_CHARGES, RefundRequest
+from functions.funding.schema import FundingUpdateRequest, GrantRequest, VoidRequest
+from functions.history.schema import AuditQuery, EntriesQuery, OperationQuery
+from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldRequest, ReleaseRequest
+from functions.policies.schema import AllowanceRequest, LimitRequest, SettingsRequest
+from functions.proof.schema import ProofQuery
+from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery
+from millicent import models
+from openapi.answers import Proof
+from shared.charges import CostRequest, KeyedCost
+from shared.identity import Scope
+from shared.ledger.operations import Reason
+from shared.ledger.policies import MAX_LIMITS
+
+Tag: TypeAlias = Literal["Checks and charges", "Holds", "Funding", "Rates", "Accounts", "Records", "Service"]
+
+SPENDING: Final[tuple[Reason, ...]] = ("insufficient_credits", "limit_exceeded", "account_frozen")
+ENDED: Final[tuple[Reason, ...]] = ("hold_not_found", "hold_captured", "hold_released", "hold_expired")
+
+
+class BatchRequest(msgspec.Struct, forbid_unknown_fields=True):
+    charges: Annotated[list[KeyedCost], msgspec.Meta(min_length=1, max_length=MAX_CHARGES)]
+
+
+class LimitsRequest(msgspec.Struct, forbid_unknown_fields=True):
+    limits: Annotated[list[LimitRequest], msgspec.Meta(max_length=MAX_LIMITS)]
+
+
+EITHER: Final[Mapping[type[msgspec.Struct], tuple[str, str]]] = {
+    CostRequest: ("cost", "usage"),
+    KeyedCost: ("cost", "usage"),
+    PlaceHoldRequest: ("amount", "usage"),
+}
+"""Fields of which a request has exactly one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One route. Without a `scope` it is open; `keyed` ones need an idempotency key.
+
+    `body` are the forms of the request, `refusals` the answers that are on the record, `errors` others of its own.
+    `sample` is the file in events/ whose body is shown.
+    """
+
+    route: str
+    tag: Tag
+    summary: str
+    answer: type[msgspec.Struct] | Literal["text/html", "application/json"]
+    scope: Scope | None = None
+    keyed: bool = False
+    status: int = 200
+    body: tuple[type[msgspec.Struct], ...] = ()
+    query: type[msgspec.Struct] | None = None
+    refusals: tuple[Reason, ...] = ()
+    errors: tuple[str, ...] = ()
+    sample: str | None = None
+
+    @property
+    def method(self) -> str:
+        return self.route.partition(" ")[0].lower()
+
+    @property
+    def path(self) -> str:
+        return self.route.partition(" ")[2]
+
+
+CALLS: Final = (
+    Call(
+        route="POST /v1/check",
+        tag="Checks and charges",
+        summary="May this actor spend?",
+        scope="credits/read",
+        body=(CheckRequest,),
+        answer=models.CheckResult,
+        sample="check",
+    ),
+    Call(
+        route="POST /v1/cost",
+        tag="Checks and charges",
+        summary="Charge a cost",
+        scope="credits/charge",
+        keyed=True,
+        body=(CostRequest,),
+        answer=models.Receipt,
+        status=201,
+        refusals=SPENDING,
+        sample="cost",
+    ),
+    Call(
+        route="POST /v1/cost/batch",
+        tag="Checks and charges",
+        summary="Charge up to 1000 costs, each with a key of its own",
+        scope="credits/charge",
+        body=(BatchRequest,),
+        answer=models.BatchResults,
+        sample="cost-batch",
+    ),
+    Call(
+        route="POST /v1/refunds",
+        tag="Checks and charges",
+        summary="Give back a charge or a part of it",
+        scope="credits/charge",
+        keyed=True,
+        body=(RefundRequest,),
+        answer=models.Receipt,
+        status=201,
+        refusals=("charge_not_found", "exceeds_charge"),
+        sample="cost-refund",
+    ),
+    Call(
+        route="POST /v1/holds",
+        tag="Holds",
+        summary="Set credits aside",
+        scope="credits/charge",
+        keyed=True,
+        body=(PlaceHoldRequest,),
+        answer=models.Receipt,
+        status=201,
+        refusals=SPENDING,
+        sample="holds",
+    ),
+    Call(
+        route="POST /v1/holds/{id}/capture",
+        tag="Holds",
+        summary="Charge what is held or a part of it, and return the rest",
+        scope="credits/charge",
+        keyed=True,
+        body=(CaptureRequest,),
+        answer=models.Receipt,
+        status=201,
+        refusals=(*ENDED, "exceeds_hold", *SPENDING),
+        sample="holds-capture",
+    ),
+    Call(
+        route="POST /v1/holds/{id}/release",
+        tag="Holds",
+        summary="Return all that is held",
+        scope="credits/charge",
+        keyed=True,
+        body=(ReleaseRequest,),
+        answer=models.Receipt,
+        status=201,
+        refusals=ENDED,
+        sample="holds-release",
+    ),
+    Call(
+        route="POST /v1/holds/{id}/extend",
+        tag="Holds",
+        summary="Let a hold last longer",
+        scope="credits/charge",
+        keyed=True,
+        body=(ExtendRequest,),
+        answer=models.Receipt,
+        status=201,
+        refusals=ENDED,
+        sample="holds-extend",
+    ),
+    Call(
+        route="POST /v1/funding",
+        tag="Funding",
+        summary="Set the funded total, or add a grant",
+        scope="credits/fund",
+        keyed=True,
+        body=(FundingUpdateRequest, GrantRequest),
+        answer=models.Receipt,
+        status=201,
+        refusals=("funding_conflict", "would_overdraw", "too_many_grants"),
+        sample="funding-update",
+    ),
+    Call(
+        route="POST /v1/grants/{id}/void",
+        tag="Funding",
+        summary="Take back what is left of a grant",
+        scope="credits/fund",
+        keyed=True,
+        body=(VoidRequest,),
+        answer=models.Receipt,
+        status=201,
+        refusals=("grant_not_found", "would_overdraw"),
+        sample="funding-void",
+    ),
+    Call(
+        route="GET /v1/rates",
+        tag="Rates",
+        summary="The rate cards, and the one in effect for a meter and model",
+        scope="credits/read",
+        query=RatesQuery,
+        answer=models.RatePage,
+    ),
+    Call(
+        route="PUT /v1/rates",
+        tag="Rates",
+        summary="Make the next version of a rate card",
+        scope="credits/admin",
+        body=(RateDocument,),
+        answer=models.RateCard,
+        status=201,
+        errors=("rate_version_conflict",),
+        sample="rates-put",
+    ),
+    Call(
+        route="POST /v1/rates/quote",
+        tag="Rates",
+        summary="What usage would cost now",
+        scope="credits/read",
+        body=(QuoteRequest,),
+        answer=models.Quote,
+        errors=("unpriced",),
+        sample="rates-quote",
+    ),
+    Call(
+        route="GET /v1/accounts/{actor}",
+        tag="Accounts",
+        summary="What an account has, and where it came from",
+        scope="credits/read",
+        answer=models.Account,
+        errors=("account_not_found",),
+    ),
+    Call(
+        route="PATCH /v1/accounts/{actor}",
+        tag="Accounts",
+        summary="Change the settings of an account",
+        scope="credits/fund",
+        keyed=True,
+        body=(SettingsRequest,),
+        answer=models.Receipt,
+        sample="policies",
+    ),
+    Call(
+        route="PUT /v1/accounts/{actor}/limits",
+        tag="Accounts",
+        summary="Replace the spending limits of an account",
+        scope="credits/fund",
+        keyed=True,
+        body=(LimitsRequest,),
+        answer=models.Receipt,
+        sample="policies-limits",
+    ),
+    Call(
+        route="PUT /v1/accounts/{actor}/allowance",
+        tag="Accounts",
+        summary="Give an account credits that come again",
+        scope="credits/fund",
+        keyed=True,
+        body=(AllowanceRequest,),
+        answer=models.Receipt,
+        sample="policies-allowance",
+    ),
+    Call(
+        route="DELETE /v1/accounts/{actor}/allowance",
+        tag="Accounts",
+        summary="End the allowance of an account",
+        scope="credits/fund",
+        keyed=True,
+        answer=models.Receipt,
+    ),
+    Call(
+        route="GET /v1/accounts/{actor}/entries",
+        tag="Records",
+        summary="The entries of an account, newest first",
+        scope="credits/read",
+        query=EntriesQuery,
+        answer=models.EntryPage,
+        errors=("account_not_found",),
+    ),
+    Call(
+        route="GET /v1/accounts/{actor}/audit",
+        tag="Records",
+        summary="The rows of the audit table, newest first, and whether their chain holds",
+        scope="credits/read",
+        query=AuditQuery,
+        answer=models.AuditPage,
+        errors=("account_not_found",),
+    ),
+    Call(
+        route="GET /v1/accounts/{actor}/proof",
+        tag="Records",
+        summary="The proof that an account is in a signed digest",
+        scope="credits/read",
+        query=ProofQuery,
+        answer=Proof,
+        errors=("digest_not_found", "not_in_digest"),
+    ),
+    Call(
+        route="GET /v1/operations/{key}",
+        tag="Records",
+        summary="What was recorded under a key",
+        scope="credits/read",
+        query=OperationQuery,
+        answer=models.Operation,
+        errors=("operation_not_found",),
+    ),
+    Call(route="GET /v1/health", tag="Service", summary="Whether the service answers", answer=models.Health),
+    Call(route="GET /openapi.json", tag="Service", summary="This document", answer="application/json"),
+    Call(route="GET /docs", tag="Service", summary="This document, to be read", answer="text/html"),
+)

@@ -1,0 +1,327 @@
+"""The OpenAPI 3.1 document: plain JSON values, in an order that is always the same."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from http import HTTPStatus
+from inspect import cleandoc
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from millicent.models import Problem, Receipt
+from openapi.answers import MORE
+from openapi.calls import CALLS, EITHER, Call
+from shared.identity import ADMIN_SCOPE
+from shared.ledger.amounts import MAX_AMOUNT_MILLICENTS, to_millicents
+from shared.problems import MEANINGS, REFUSALS, Meaning
+from shared.validation import MAX_PAGE, Identifier, Limit, Metadata, Microcents, PositiveMicrocents
+
+Json: TypeAlias = dict[str, Any]
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+FILE: Final = ROOT / "functions" / "docs" / "openapi.json"
+
+ALWAYS: Final = (
+    "unauthenticated", "insufficient_scope", "tenant_missing", "throttled", "ledger_unavailable", "internal_error",
+)  # fmt: skip
+OF_AN_ACTOR: Final = ("actor_not_allowed", "validation_failed")
+WITH_BODY: Final = ("invalid_json", "duplicate_json_key", "body_too_large", "validation_failed")
+WITH_KEY: Final = ("idempotency_key_required", "idempotency_key_reused", "invalid_operation", "validation_failed")
+PROBLEMS: Final[Mapping[str, Meaning]] = {
+    **{error.code: meaning for error, meaning in MEANINGS.items()},
+    **{str(reason): meaning for reason, meaning in REFUSALS.items()},
+    "internal_error": Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed, and the same key is safe"),
+}
+PASSING: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+
+_REFERENCE: Final = "#/components/schemas/{name}"
+_RESPONSE: Final = "#/components/responses/{name}"
+_AMOUNT_TEXT: Final = {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]{1,18})?$"}
+_AMOUNT: Final = "millicents (1/1000 cent), a number or a decimal string with at most three decimals, read exactly"
+_PATH: Final = {
+    "actor": "Who pays, such as user:alice.",
+    "id": "What the call that made it answered.",
+    "key": "The idempotency key of the operation.",
+}
+_OURS: Final[Mapping[type, str]] = {Microcents: "Amount", PositiveMicrocents: "PositiveAmount"}
+_SCHEMAS: Final[Json] = {
+    "Amount": {
+        "description": _AMOUNT[0].upper() + _AMOUNT[1:] + ".",
+        "anyOf": [{"type": "number", "minimum": 0, "maximum": MAX_AMOUNT_MILLICENTS}, _AMOUNT_TEXT],
+        "examples": [42.125, "42.125"],
+    },
+    "PositiveAmount": {
+        "description": f"More than 0 {_AMOUNT}.",
+        "anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": MAX_AMOUNT_MILLICENTS}, _AMOUNT_TEXT],
+        "examples": [42.125, "42.125"],
+    },
+    "Millicents": {
+        "description": "Millicents (1/1000 cent), exact to three decimals. Read them as decimals.",
+        "type": "number",
+        "examples": [42.125],
+    },
+}
+_INTRODUCTION: Final = """
+Prepaid credits and metering: check before the work, charge after it, exactly once.
+
+Amounts are millicents (1/1000 cent, $0.00001). Times are RFC 3339, answered in UTC. Unknown fields and duplicate JSON
+keys are refused. A body has at most 8 KiB, a batch 256 KiB.
+
+A call that changes something takes an Idempotency-Key, made by you before the first attempt. Sent again with the same
+key and content it is applied once and answered as the first time, with the header Idempotency-Replayed. After 429, 503
+or no answer at all, send the very same request again. A refusal on account of the account's state (402, 409, or 404 for
+a hold, charge or grant) is on the record and final for its key.
+
+Errors are problem details (RFC 9457) with a stable code. The scope credits/admin opens every call.
+"""
+
+
+def document() -> Json:
+    components, of_type = _components()
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Millicent", "version": "1.0.0", "description": _paragraphs(_INTRODUCTION)},
+        "servers": [{"url": ".", "description": "where this document is"}],
+        "tags": [{"name": tag} for tag, _ in groupby(CALLS, key=lambda call: call.tag)],
+        "paths": _paths(of_type),
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "parameters": {"IdempotencyKey": _idempotency_key()},
+            "headers": {
+                "IdempotencyReplayed": {
+                    "description": "true where an earlier request with this key did it",
+                    "schema": {"type": "string", "const": "true"},
+                },
+                "RetryAfter": {"description": "seconds to wait", "schema": {"type": "integer"}},
+            },
+            "responses": _responses(),
+            "schemas": components,
+        },
+    }
+
+
+def text() -> str:
+    """As it is kept in FILE."""
+    return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _paths(of_type: Mapping[Any, Json]) -> Json:
+    paths: Json = {}
+    for call in CALLS:
+        paths.setdefault(call.path, {})[call.method] = _operation(call, of_type)
+    return paths
+
+
+def _operation(call: Call, of_type: Mapping[Any, Json]) -> Json:
+    operation: Json = {"tags": [call.tag], "summary": call.summary, "operationId": _operation_id(call)}
+    operation["security"] = [] if call.scope is None else _ways(call.scope)
+    if parameters := [*_path_parameters(call), *_query_parameters(call), *_key_parameter(call)]:
+        operation["parameters"] = parameters
+    if call.body:
+        operation["requestBody"] = {"required": True, "content": {"application/json": _request(call, of_type)}}
+    operation["responses"] = {**_answers(call, of_type), **_problems(call)}
+    return operation
+
+
+def _ways(scope: str) -> list[Json]:
+    return [{"token": [each]} for each in dict.fromkeys((scope, ADMIN_SCOPE))]
+
+
+def _operation_id(call: Call) -> str:
+    words = re.findall(r"[a-z]+", call.path.removeprefix("/v1").replace(".json", ""))
+    return call.method + "".join(word.title() for word in words)
+
+
+def _path_parameters(call: Call) -> Iterator[Json]:
+    for name in re.findall(r"{(\w+)}", call.path):
+        schema = _typed(Identifier)
+        yield {"name": name, "in": "path", "required": True, "description": _PATH[name], "schema": schema}
+
+
+def _query_parameters(call: Call) -> Iterator[Json]:
+    if call.query is None:
+        return
+    for field in msgspec.structs.fields(call.query):
+        schema = _given(_field(field))
+        yield {"name": field.encode_name, "in": "query", "required": field.required, "schema": schema}
+
+
+def _key_parameter(call: Call) -> Iterator[Json]:
+    if call.keyed:
+        yield {"$ref": "#/components/parameters/IdempotencyKey"}
+
+
+def _idempotency_key() -> Json:
+    described = "Made by you before the first attempt; keys belong to the actor."
+    schema = _typed(Identifier)
+    return {"name": "Idempotency-Key", "in": "header", "required": True, "description": described, "schema": schema}
+
+
+def _request(call: Call, of_type: Mapping[Any, Json]) -> Json:
+    forms = [of_type[form] for form in call.body]
+    content: Json = {"schema": forms[0] if len(forms) == 1 else {"oneOf": forms}}
+    if call.sample is not None:
+        content["example"] = sample_body(call.sample)
+    return content
+
+
+def sample_body(name: str) -> Any:  # noqa: ANN401 - JSON
+    event = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return json.loads(event["body"])
+
+
+def _answers(call: Call, of_type: Mapping[Any, Json]) -> Json:
+    if isinstance(call.answer, str):
+        kind = "object" if call.answer == "application/json" else "string"
+        return {"200": {"description": "as it says", "content": {call.answer: {"schema": {"type": kind}}}}}
+    content = {"application/json": {"schema": of_type[call.answer]}}
+    replayed = {"headers": {"Idempotency-Replayed": {"$ref": "#/components/headers/IdempotencyReplayed"}}}
+    if not call.keyed:
+        made = {"201": {"description": "made", "content": content}} if call.status == HTTPStatus.CREATED else {}
+        told = "it was there already" if made else "the answer"
+        return {**made, "200": {"description": told, "content": content}}
+    if call.status == HTTPStatus.OK:
+        return {"200": {"description": "recorded, now or by an earlier request", **replayed, "content": content}}
+    again = {"description": "recorded by an earlier request with this key", **replayed, "content": content}
+    return {str(call.status): {"description": "recorded", "content": content}, "200": again}
+
+
+def _problems(call: Call) -> Json:
+    """By status, each with all the codes that it can have."""
+    return {
+        str(status): {"$ref": _RESPONSE.format(name=_response_name(codes))}
+        for status, codes in _codes_by_status(call).items()
+    }
+
+
+def _responses() -> Json:
+    """All problems of all calls, each once."""
+    found = [(status, codes) for call in CALLS for status, codes in _codes_by_status(call).items()]
+    return dict(sorted((_response_name(codes), _problem(status, codes)) for status, codes in found))
+
+
+def _response_name(codes: tuple[str, ...]) -> str:
+    return ".".join(codes)
+
+
+def _codes_by_status(call: Call) -> dict[int, tuple[str, ...]]:
+    codes = list(dict.fromkeys(_codes(call)))
+    statuses = sorted({int(PROBLEMS[code].status) for code in codes})
+    return {status: tuple(code for code in codes if PROBLEMS[code].status == status) for status in statuses}
+
+
+def _codes(call: Call) -> Iterator[str]:
+    if call.scope is None:
+        return
+    yield from call.refusals
+    yield from call.errors
+    yield from ALWAYS
+    yield from OF_AN_ACTOR
+    if call.body:
+        yield from WITH_BODY
+    if call.keyed:
+        yield from WITH_KEY
+
+
+def _problem(status: int, codes: tuple[str, ...]) -> Json:
+    described = "; ".join(f"{code}: {PROBLEMS[code].title}" for code in codes)
+    passing = {"headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}} if status in PASSING else {}
+    schema = {"allOf": [{"$ref": _REFERENCE.format(name="Problem")}, {"properties": {"code": {"enum": list(codes)}}}]}
+    return {"description": described, **passing, "content": {"application/problem+json": {"schema": schema}}}
+
+
+def _components() -> tuple[Json, Mapping[Any, Json]]:
+    """The schemas by name, and for each type that a call names the reference to its schema."""
+    requests = list(dict.fromkeys(form for call in CALLS for form in call.body))
+    answers = list(dict.fromkeys(call.answer for call in CALLS if not isinstance(call.answer, str)))
+    referred = [*answers, Problem, *(part for form in requests for part in _parts(form))]
+    _, found = msgspec.json.schema_components(referred, schema_hook=_hook, ref_template=_REFERENCE)
+    schemas = {name: _readable(schema) for name, schema in found.items()}
+    schemas |= {form.__name__: _object(form) for form in (*requests, *EITHER)} | _SCHEMAS
+    for name, members in MORE.items():
+        schemas[name]["properties"] = members | schemas[name]["properties"]
+    receipt = schemas[Receipt.__name__]
+    receipt["description"] = "What was recorded: the entry, the balance after it, and the hold or grant that it made."
+    del receipt["properties"]["replayed"]  # it is in a header
+    references = {each: {"$ref": _REFERENCE.format(name=each.__name__)} for each in (*requests, *answers)}
+    return dict(sorted(schemas.items())), references
+
+
+def _parts(form: type[msgspec.Struct]) -> Iterable[Any]:
+    return (field.type for field in msgspec.structs.fields(form))
+
+
+def _object(form: type[msgspec.Struct]) -> Json:
+    """A request. msgspec would do it but for the defaults of types that it does not know."""
+    fields = msgspec.structs.fields(form)
+    schema: Json = {"type": "object", "title": form.__name__}
+    if form.__doc__:
+        schema["description"] = _paragraphs(form.__doc__)
+    schema["properties"] = {field.encode_name: _field(field) for field in fields}
+    schema["required"] = [field.encode_name for field in fields if field.required]
+    schema["additionalProperties"] = False
+    return schema | _either(form)
+
+
+def _either(form: type[msgspec.Struct]) -> Json:
+    return {"oneOf": [{"required": [name]} for name in EITHER[form]]} if form in EITHER else {}
+
+
+def _field(field: msgspec.structs.FieldInfo) -> Json:
+    schema = _typed(field.type)
+    default = field.default
+    if field.required or default in {None, msgspec.NODEFAULT, msgspec.UNSET}:
+        return schema
+    return schema | {"default": to_millicents(default) if isinstance(default, Microcents) else default}
+
+
+def _typed(wanted: Any) -> Json:  # noqa: ANN401 - whatever an annotation can be
+    (schema,), _ = msgspec.json.schema_components([wanted], schema_hook=_hook, ref_template=_REFERENCE)
+    readable: Json = _readable(schema)
+    return readable
+
+
+def _given(schema: Json) -> Json:
+    """Without null: a query parameter is there or is not."""
+    forms = [form for form in schema.get("anyOf", ()) if form != {"type": "null"}]
+    return forms[0] if len(forms) == 1 else schema
+
+
+def _paragraphs(text: str) -> str:
+    """With line breaks between paragraphs alone."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in cleandoc(text).split("\n\n"))
+
+
+def _hook(wanted: type) -> Json:
+    """The schema of a type that msgspec does not know. Raises NotImplementedError: then say here what it is."""
+    if wanted in _OURS:
+        return {"$ref": _REFERENCE.format(name=_OURS[wanted])}
+    if wanted is Limit:
+        return {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}
+    if wanted is Metadata:
+        return {"type": "object", "description": "a JSON object of your own"}
+    raise NotImplementedError(f"{wanted.__name__} has no schema yet")
+
+
+def _readable(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """Decimals of answers are numbers on the wire; patterns are those of JavaScript."""
+    if isinstance(schema, list):
+        return [_readable(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("format") == "decimal":
+        return {"$ref": _REFERENCE.format(name="Millicents")}
+    read = {name: _readable(each) for name, each in schema.items() if not _is_decimal_default(name, each)}
+    if isinstance(read.get("description"), str):
+        read["description"] = _paragraphs(read["description"])
+    if isinstance(read.get("pattern"), str):
+        read["pattern"] = read["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
+    return read
+
+
+def _is_decimal_default(name: str, value: object) -> bool:
+    return name == "default" and value in {"0", Decimal(0)}

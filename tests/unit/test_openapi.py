@@ -1,0 +1,96 @@
+"""The OpenAPI document is the API's: every route of the template, every problem, and as it is kept in its function."""
+
+import json
+import re
+from typing import Any, Final
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from functions.docs.page import page
+from openapi.calls import CALLS
+from openapi.document import FILE, PROBLEMS, sample_body, text
+from tests.template.loading import of_type
+
+DOCUMENT: Final[dict[str, Any]] = json.loads(FILE.read_text())
+PAGE: Final = page(DOCUMENT)
+ROUTES: Final = {route["RouteKey"]: route for route in of_type("AWS::ApiGatewayV2::Route").values()}
+OPERATIONS: Final[dict[str, dict[str, Any]]] = {
+    f"{method.upper()} {path}": operation
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+}
+NEVER_ANSWERED: Final = {"route_not_found", "digest_exists", "invalid_amount"}
+"""By the gateway before a function is called, by a function that nobody calls over HTTP, or as `validation_failed`."""
+
+
+def test_what_is_kept_is_what_the_code_says_today() -> None:
+    assert FILE.read_text() == text(), "run `make openapi`"
+
+
+def test_it_is_openapi() -> None:
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+
+
+def test_every_route_is_described_and_nothing_else() -> None:
+    assert set(OPERATIONS) == set(ROUTES)
+    assert len(CALLS) == len(ROUTES)
+
+
+@pytest.mark.parametrize("route", OPERATIONS)
+def test_a_call_needs_the_scopes_that_its_route_has(route: str) -> None:
+    ways = [scope for way in OPERATIONS[route]["security"] for scope in way["token"]]
+    assert ways == ROUTES[route].get("AuthorizationScopes", [])
+
+
+def test_every_problem_that_a_caller_can_meet_is_described() -> None:
+    described = {code for name in DOCUMENT["components"]["responses"] for code in name.split(".")}
+    assert described == PROBLEMS.keys() - NEVER_ANSWERED
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if call.sample], ids=lambda call: call.route)
+def test_the_sample_is_a_request_as_it_is_described(call: Any) -> None:
+    content = OPERATIONS[call.route]["requestBody"]["content"]["application/json"]
+    errors = validator(content["schema"]).iter_errors(sample_body(call.sample))
+    assert [error.message for error in errors] == []
+
+
+def test_a_request_with_an_unknown_field_or_a_wrong_amount_is_not_as_it_is_described() -> None:
+    cost = validator({"$ref": "#/components/schemas/CostRequest"})
+    right = {"actor": "user:alice", "cost": "42.125"}
+    assert cost.is_valid(right)
+    for wrong in ({"price": 1}, {"cost": -1}, {"cost": "much"}, {"actor": "two words"}, {"if_insufficient": "maybe"}):
+        assert not cost.is_valid(right | wrong)
+
+
+def test_defaults_are_in_the_unit_of_the_api() -> None:
+    assert DOCUMENT["components"]["schemas"]["CheckRequest"]["properties"]["minimum"]["default"] == 100
+
+
+def test_the_page_shows_every_call_and_every_schema() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        assert f">{path}</code>" in PAGE
+        assert all(f'id="{operation["operationId"]}"' in PAGE for operation in methods.values())
+    for name in DOCUMENT["components"]["schemas"]:
+        assert f'id="{name}"' in PAGE
+
+
+def test_every_link_of_the_page_leads_somewhere_in_it() -> None:
+    links = set(re.findall(r'href="([^"]*)"', PAGE))
+    assert {link for link in links if f'id="{link.removeprefix("#")}"' not in PAGE} == {"openapi.json"}
+
+
+def test_the_page_fetches_nothing_and_runs_nothing() -> None:
+    assert re.findall(r"<(script|link|img|iframe|object|form)\b", PAGE) == []
+    assert re.findall(r"\b(src|srcset|action|on\w+)=|url\(|@import|https?://", PAGE) == []
+
+
+def test_what_the_document_says_is_text_on_the_page_and_never_markup() -> None:
+    forged = json.loads(json.dumps(DOCUMENT).replace("Charge a cost", "<b onclick=x>&"))
+    assert "&lt;b onclick=x&gt;&amp;" in page(forged)
+    assert "<b onclick" not in page(forged)
+
+
+def validator(schema: dict[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator(schema | {"components": DOCUMENT["components"]})
