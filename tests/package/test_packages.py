@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from types import CodeType
@@ -17,9 +18,11 @@ from shared.settings import VARIABLES
 from tests.package.artefacts import FUNCTIONS, ROOT, Artefacts, make, walk, zipped
 
 LARGEST_ZIP_BYTES: Final = 100_000
-LARGEST_LAYER_BYTES: Final = 30_000_000
-PACKAGES: Final = ("aws_lambda_powertools", "boto3", "botocore", "msgspec", "pynamodb")
+LARGEST_LAYER_BYTES: Final = 36_000_000
+PACKAGES: Final = ("aws_lambda_powertools", "boto3", "botocore", "genai_prices", "msgspec", "pynamodb")
 DATA: Final = {"Docs": {".json"}}
+WHEN_NEEDED: Final = {"genai_prices", "httpx2", "pydantic"}
+"""Prices of models, and what they bring along: a function that never needs them does not pay for them."""
 TOOLS: Final = ("pip", "setuptools", "pytest", "moto", "mypy", "ruff", "hypothesis", "cfnlint", "samcli", "httpx")
 HASH_BASED_UNCHECKED: Final = 0b01
 VALUES: Final = {
@@ -41,6 +44,15 @@ VALUES: Final = {
     "TENANT_CLAIM": "tenant",
 }
 SET_BY_LAMBDA: Final = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
+PRICE_A_MODEL: Final = """
+import sys
+from fractions import Fraction
+sys.path[:0] = sys.argv[1:]
+from shared.adapters.genai_rates import GenaiCard
+from shared.pricing.rates import worth_of
+card = GenaiCard().find("llm", "gpt-4o", 1_763_900_000_000)
+print(card.reference, worth_of({"input_tokens": Fraction(374), "output_tokens": Fraction(44)}, card.rate).amount)
+"""
 IMPORT_HANDLER: Final = """
 import importlib, json, sys
 sys.path[:0] = sys.argv[2:]
@@ -80,6 +92,26 @@ def test_a_handler_imports_from_its_zip_and_the_layer_alone(artefacts: Artefacts
     foreign = {file for file in files if Path(file).is_relative_to(ROOT)}
     assert f"{task}/functions/{name.lower()}/handler.pyc" in ours
     assert foreign == set()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_cold_start_does_not_import_the_prices_of_models(artefacts: Artefacts, name: str) -> None:
+    layer = artefacts.layer
+    files = _imported(f"functions.{name.lower()}.handler", name.lower(), artefacts.function(name), layer)
+    packages = {Path(file).relative_to(layer).parts[0] for file in files if Path(file).is_relative_to(layer)}
+    assert packages.isdisjoint(WHEN_NEEDED)
+    assert "aws_lambda_powertools" in packages
+
+
+@pytest.mark.parametrize("name", ["Cost", "Holds", "Ingest", "Rates"])
+def test_the_layer_prices_a_model_when_it_has_to(artefacts: Artefacts, name: str) -> None:
+    priced = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", PRICE_A_MODEL, str(artefacts.function(name)), str(artefacts.layer)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert priced.stdout.split() == [f"genai-prices@{version('genai-prices')}", "137500"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
