@@ -18,3 +18,183 @@ from shared.settings import VARIABLES
 from tests.package.artefacts import FUNCTIONS, ROOT, Artefacts, make, walk, zipped
 
 LARGEST_ZIP_BYTES: Final = 100_000
+LARGEST_LAYER_BYTES: Final = 36_000_000
+PACKAGES: Final = ("aws_lambda_powertools", "boto3", "botocore", "genai_prices", "msgspec", "pynamodb", "tzdata")
+DATA: Final = {"Docs": {".json"}}
+WHEN_NEEDED: Final = {"genai_prices", "httpx2", "pydantic"}
+"""Prices of models, and what they bring along: a function that never needs them does not pay for them."""
+TOOLS: Final = ("pip", "setuptools", "pytest", "moto", "mypy", "ruff", "hypothesis", "cfnlint", "samcli", "httpx")
+HASH_BASED_UNCHECKED: Final = 0b01
+VALUES: Final = {
+    "AUDIT_GRACE_S": "900",
+    "AUDIT_TABLE": "audit",
+    "CHECK_EVENTS": "all",
+    "DEFAULT_TENANT": "default",
+    "DIGEST_BUCKET": "digests",
+    "EVENT_BUS": "bus",
+    "FAILURE_QUEUE_URL": "http://127.0.0.1/failures",
+    "INGEST_TENANT": "default",
+    "LEDGER_DEADLINE_MS": "5000",
+    "LEDGER_TABLE": "ledger",
+    "POWERTOOLS_LOG_LEVEL": "INFO",
+    "POWERTOOLS_METRICS_NAMESPACE": "Millicent",
+    "POWERTOOLS_SERVICE_NAME": "service",
+    "SIGNING_KEY": "arn:aws:kms:eu-west-1:123456789012:key/1",
+    "STAGE": "test",
+    "TENANT_CLAIM": "tenant",
+}
+SET_BY_LAMBDA: Final = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
+PRICE_A_MODEL: Final = """
+import sys
+from fractions import Fraction
+sys.path[:0] = sys.argv[1:]
+from shared.adapters.genai_rates import GenaiCard
+from shared.pricing.rates import worth_of
+card = GenaiCard().find("llm", "gpt-4o", 1_763_900_000_000)
+print(card.reference, worth_of({"input_tokens": Fraction(374), "output_tokens": Fraction(44)}, card.rate).amount)
+"""
+KNOWN_ZONE: Final = """
+import sys, zoneinfo
+from datetime import datetime
+sys.path[:0] = sys.argv[1:]
+zoneinfo.reset_tzpath(())
+print(datetime(2026, 3, 29, tzinfo=zoneinfo.ZoneInfo("Europe/Amsterdam")))
+"""
+IMPORT_HANDLER: Final = """
+import importlib, json, sys
+sys.path[:0] = sys.argv[2:]
+handler = importlib.import_module(sys.argv[1])
+assert callable(handler.lambda_handler)
+print(json.dumps([file for module in sys.modules.values() if (file := getattr(module, "__file__", None))]))
+"""
+
+
+def _imported(module: str, function: str, *path: Path) -> list[str]:
+    """The files of all modules that a handler brings in, where nothing but `path` and the standard library is."""
+    command = [sys.executable, "-I", "-S", "-c", IMPORT_HANDLER, module, *map(str, path)]
+    environment = {name: VALUES[name] for name in VARIABLES[function]} | SET_BY_LAMBDA
+    done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    files: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return files
+
+
+def _header(bytecode: Path) -> tuple[bytes, int]:
+    head = bytecode.read_bytes()[:8]
+    return head[:4], int.from_bytes(head[4:], "little")
+
+
+def _bytecode(directory: Path) -> Iterator[Path]:
+    return (path for path in walk(directory) if path.suffix == ".pyc")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_handler_imports_from_its_zip_and_the_layer_alone(artefacts: Artefacts, name: str, tmp_path: Path) -> None:
+    task, layer = tmp_path / "task", tmp_path / "opt"
+    with zipfile.ZipFile(BytesIO(zipped(artefacts.function(name)))) as archive:
+        archive.extractall(task)
+    shutil.copytree(artefacts.layer, layer)
+    files = _imported(f"functions.{name.lower()}.handler", name.lower(), task, layer)
+    ours = {file for file in files if Path(file).is_relative_to(task)}
+    foreign = {file for file in files if Path(file).is_relative_to(ROOT)}
+    assert f"{task}/functions/{name.lower()}/handler.pyc" in ours
+    assert foreign == set()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_cold_start_does_not_import_the_prices_of_models(artefacts: Artefacts, name: str) -> None:
+    layer = artefacts.layer
+    files = _imported(f"functions.{name.lower()}.handler", name.lower(), artefacts.function(name), layer)
+    packages = {Path(file).relative_to(layer).parts[0] for file in files if Path(file).is_relative_to(layer)}
+    assert packages.isdisjoint(WHEN_NEEDED)
+    assert "aws_lambda_powertools" in packages
+
+
+@pytest.mark.parametrize("name", ["Cost", "Holds", "Ingest", "Rates"])
+def test_the_layer_prices_a_model_when_it_has_to(artefacts: Artefacts, name: str) -> None:
+    priced = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", PRICE_A_MODEL, str(artefacts.function(name)), str(artefacts.layer)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert priced.stdout.split() == [f"genai-prices@{version('genai-prices')}", "137500"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_zip_stays_small(artefacts: Artefacts, name: str) -> None:
+    assert len(zipped(artefacts.function(name))) < LARGEST_ZIP_BYTES
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_zip_has_the_code_of_its_own_function_and_what_is_shared(artefacts: Artefacts, name: str) -> None:
+    files = artefacts.files(name)
+    own = f"functions/{name.lower()}/"
+    assert {f"{own}handler.pyc", "functions/__init__.pyc", "shared/bootstrap.pyc"} <= files
+    assert [file for file in files if not file.startswith((own, "shared/", "functions/__init__."))] == []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_zip_is_bytecode_of_this_runtime_that_no_date_invalidates(artefacts: Artefacts, name: str) -> None:
+    assert {Path(file).suffix for file in artefacts.files(name)} - DATA.get(name, set()) == {".pyc"}
+    headers = {_header(path) for path in _bytecode(artefacts.function(name))}
+    assert headers == {(importlib.util.MAGIC_NUMBER, HASH_BASED_UNCHECKED)}
+
+
+def test_a_traceback_names_the_place_where_lambda_has_the_code(artefacts: Artefacts) -> None:
+    code = marshal.loads((artefacts.function("Cost") / "shared" / "bootstrap.pyc").read_bytes()[16:])  # noqa: S302
+    assert isinstance(code, CodeType)
+    assert code.co_filename == "/var/task/shared/bootstrap.py"
+
+
+def test_the_layer_is_compiled_whole_and_no_date_invalidates_it(artefacts: Artefacts) -> None:
+    headers = {_header(path) for path in _bytecode(artefacts.layer)}
+    sources = {path for path in walk(artefacts.layer) if path.suffix == ".py"}
+    compiled = {Path(importlib.util.cache_from_source(str(path))) for path in sources}
+    assert headers == {(importlib.util.MAGIC_NUMBER, HASH_BASED_UNCHECKED)}
+    assert compiled == set(_bytecode(artefacts.layer))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_layer_has_what_the_functions_use_and_says_which_version(artefacts: Artefacts, package: str) -> None:
+    assert (artefacts.layer / package).is_dir()
+    assert list(artefacts.layer.glob(f"{package}-*.dist-info/METADATA")) != []
+
+
+def test_a_time_zone_is_known_where_the_system_knows_none(artefacts: Artefacts) -> None:
+    command = [sys.executable, "-I", "-S", "-c", KNOWN_ZONE, str(artefacts.layer)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("2026-03-29 00:00:00+01:00", "")
+
+
+def test_the_layer_has_neither_tools_nor_tests_nor_commands(artefacts: Artefacts) -> None:
+    present = {path.name for path in artefacts.layer.iterdir()}
+    assert present.isdisjoint(TOOLS)
+    assert "bin" not in present
+    assert [path for path in artefacts.layer.rglob("*") if path.is_dir() and path.name in {"test", "tests"}] == []
+
+
+def test_the_layer_has_nothing_of_ours(artefacts: Artefacts) -> None:
+    assert {path.name for path in artefacts.layer.iterdir()}.isdisjoint({"functions", "shared", "millicent", "local"})
+
+
+def test_of_the_descriptions_of_all_services_the_layer_has_those_that_are_called(artefacts: Artefacts) -> None:
+    data = artefacts.layer / "botocore" / "data"
+    called = {"dynamodb", "events", "kms", "lambda", "s3", "sqs"}
+    assert {path.name for path in data.iterdir() if path.is_dir()} == called
+    assert {"_retry.json", "endpoints.json", "partitions.json"} <= {path.name for path in data.iterdir()}
+    assert sum(path.stat().st_size for path in walk(artefacts.layer)) < LARGEST_LAYER_BYTES
+
+
+def test_a_package_does_not_depend_on_where_and_when_it_was_built(tmp_path: Path) -> None:
+    places = [tmp_path / "here", tmp_path / "somewhere" / "else"]
+    for place in places:
+        make("build-CostFunction", place)
+    here, elsewhere = map(zipped, places)
+    assert here == elsewhere
+
+
+def test_a_package_has_no_path_of_the_machine_that_built_it(artefacts: Artefacts) -> None:
+    places = (str(ROOT).encode(), str(artefacts.directory).encode())
+    paths = [path for path in walk(artefacts.directory) if path.suffix == ".pyc"]
+    assert [path for path in paths if any(place in path.read_bytes() for place in places)] == []
