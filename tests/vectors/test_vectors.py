@@ -1,4 +1,4 @@
-"""Every line of vectors.yaml, over HTTP."""
+"""Every line of vectors.yaml and prices.yaml, over HTTP."""
 
 import re
 from pathlib import Path
@@ -7,10 +7,13 @@ from typing import Any, Final
 import pytest
 import yaml
 
+import tests.vectors.prices  # noqa: F401 - its words are known once it is imported
 from tests.integration.world import World
 from tests.vectors.language import Story
 
-VECTORS: Final[list[dict[str, Any]]] = yaml.safe_load((Path(__file__).parent / "vectors.yaml").read_text())
+VECTORS: Final[list[dict[str, Any]]] = [
+    vector for file in sorted(Path(__file__).parent.glob("*.yaml")) for vector in yaml.safe_load(file.read_text())
+]
 
 
 def name_of(vector: dict[str, Any]) -> str:

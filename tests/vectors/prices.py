@@ -1,0 +1,81 @@
+"""The words about prices. A meter belongs to one story, whatever others call theirs."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from tests.integration.world import SERVICE
+from tests.vectors.language import Story, action, expectation, given, milliseconds
+
+ADMIN: Final = {**SERVICE, "scope": "credits/admin"}
+
+
+def meter_of(story: Story, name: str) -> str:
+    return f"{story.actor.removeprefix('user:')[:100]}.{name}"
+
+
+def usage(story: Story, amounts: str, meter: str | None = None, model: str | None = None) -> dict[str, Any]:
+    """`374 input-tokens and 44 output-tokens`, of a meter of the story or of a language model."""
+    named = {"meter": meter_of(story, meter)} if meter else {"meter": "llm", "model": model}
+    quantities = [amount.split(" ") for amount in amounts.split(" and ")]
+    return {**named, **{name.replace("-", "_"): number for number, name in quantities}}
+
+
+@action(
+    "{meter:name} cost {n:n} per {per:n} {what:name}"
+    " [then {lower:n} above {above:n}] [with at least {least:n}] [in {d:d}]"
+)
+def put_card(story: Story, meter: str, n: str, per: str, what: str, **more: str | None) -> None:
+    """Puts the next version of the meter's card; the functions do not wait for what they remember to be old."""
+    tiers = [{"above": more["above"], "price": more["lower"]}] if more["lower"] else []
+    prices = {what.replace("-", "_"): {"price": n, "per": int(per), "tiers": tiers}}
+    terms = given({"minimum_charge": more["least"], "effective_from": _time(story, more["d"])})
+    card = {"meter": meter_of(story, meter), "prices": prices, **terms}
+    answer = story.world.call("PUT", "/v1/rates", card, claims=ADMIN)
+    assert answer.status in {200, 201}, answer.text
+    for name in ("cost", "holds"):
+        story.world.modules[name].runtime.rates.forget()
+
+
+def _time(story: Story, duration: str | None) -> str | None:
+    if duration is None:
+        return None
+    return datetime.fromtimestamp((story.now_ms + milliseconds(duration)) / 1000, UTC).isoformat()
+
+
+@action("charge {amounts:rest} of {meter:name} [as {key:name}]")
+def charge(story: Story, amounts: str, meter: str, key: str | None) -> None:
+    story.send(story.world.cost, {"usage": usage(story, amounts, meter)}, key=key)
+
+
+@action("charge {amounts:rest} of the model {model:name} [as {key:name}]")
+def charge_model(story: Story, amounts: str, model: str, key: str | None) -> None:
+    story.send(story.world.cost, {"usage": usage(story, amounts, model=model)}, key=key)
+
+
+@action("hold {amounts:rest} of the model {model:name} [as {name:name}]")
+def hold_model(story: Story, amounts: str, model: str, name: str | None) -> None:
+    story.name(name, story.send(story.world.hold, {"usage": usage(story, amounts, model=model)}), "hold")
+
+
+@action("capture {name:name} with {amounts:rest} of the model {model:name}")
+def capture_model(story: Story, name: str, amounts: str, model: str) -> None:
+    terms = {"usage": usage(story, amounts, model=model)}
+    story.send(story.world.change_hold, story.names.get(name, name), "capture", terms)
+
+
+@expectation("priced by version {n:n} of {meter:name}")
+def priced_by(story: Story, n: str, meter: str) -> None:
+    assert story.answers[-1].body["entry"]["rate_card"] == f"{meter_of(story, meter)}@{n}"
+
+
+@expectation("priced by the built-in card")
+def priced_by_built_in(story: Story) -> None:
+    assert re.fullmatch(r"genai-prices@[0-9.]+", story.answers[-1].body["entry"]["rate_card"])
+
+
+@expectation("a quote of {amounts:rest} of {meter:name} is {n:n}")
+def quoted(story: Story, amounts: str, meter: str, n: str) -> None:
+    answer = story.world.call("POST", "/v1/rates/quote", {"usage": usage(story, amounts, meter)})
+    assert answer.body["amount"] == Decimal(n)
