@@ -1,0 +1,269 @@
+"""Random histories of accounts that are each other's members, through the whole protocol, against a plain model."""
+
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from shared.ledger.accounts import Account
+from shared.ledger.chain import breaks
+from shared.ledger.entries import Entry
+from shared.ledger.grants import MAX_OPEN_GRANTS
+from shared.ledger.operations import (
+    CaptureHold,
+    Charge,
+    Configure,
+    ExtendHold,
+    FundingUpdate,
+    GrantCredits,
+    IfInsufficient,
+    Overrun,
+    PlaceHold,
+    Refund,
+    ReleaseHold,
+    VoidGrant,
+)
+from shared.ledger.reducer import as_of
+from shared.ledger.verification import compare_halves, other_halves
+from tests.builders import NOW_MS
+from tests.till import Till
+from tests.unit.ledger.plain import NEVER
+from tests.unit.ledger.plain_family import ZONE_NAME, PlainCharge, PlainFamily, PlainHold
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+ACTORS = ["alice", "bob", "team", "org"]
+
+actors = st.sampled_from([*ACTORS, "alice", "bob"])
+apps = st.sampled_from([None, "chat", "mail"])
+amounts = st.integers(0, 120)
+ttls = st.sampled_from([1, 2 * HOUR_MS, 3 * DAY_MS])
+
+
+def account_of(actor: str) -> Account:
+    return Account("main", actor)
+
+
+class FamilyMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.till = Till()
+        self.plain = PlainFamily(ACTORS, NOW_MS)
+        self.placed: list[PlainHold] = []
+        self.charges: list[tuple[str, str, PlainCharge]] = []
+
+    @initialize(overdrafts=st.lists(st.sampled_from([0, 0, 40]), min_size=4, max_size=4), is_nested=st.booleans())
+    def open_accounts(self, overdrafts: list[int], is_nested: bool) -> None:
+        for actor, overdraft in zip(ACTORS, overdrafts, strict=True):
+            self.till.send(Configure(time_zone=ZONE_NAME, overdraft_limit=overdraft), account_of(actor))
+            self.plain.accounts[actor].overdraft_limit = overdraft
+            self.grant(actor, 150, 10, None)
+        self.join("alice", "team")
+        self.join("bob", "team")
+        if is_nested:
+            self.join("team", "org")
+
+    def configured(self, actor: str, **changes: Any) -> None:
+        self.plain.accounts[actor].bring_up(self.plain.now_ms)
+        assert self.till.send(Configure(**changes), account_of(actor)).outcome == "applied"
+
+    @rule(actor=actors, parent=st.sampled_from(["", "team", "org", "alice"]))
+    def join(self, actor: str, parent: str) -> None:
+        if parent != actor:
+            self.configured(actor, parent=parent)
+            self.plain.accounts[actor].parent = parent or None
+
+    @rule(actor=actors, cost=amounts, mode=st.sampled_from(["refuse", "refuse", "overdraw", "partial"]), app=apps)
+    def charge(self, actor: str, cost: int, mode: IfInsufficient, app: str | None) -> None:
+        entry = self.till.send(Charge(cost, mode), account_of(actor), app=app)
+        self.keep(actor, entry, self.plain.charge(actor, cost, mode, app))
+
+    def keep(self, actor: str, entry: Entry, expected: tuple[int, PlainCharge] | None) -> None:
+        assert entry.is_refused == (expected is None)
+        if expected is not None:
+            amount, charge = expected
+            assert -entry.amount == amount
+            self.charges.append((actor, entry.key, charge))
+
+    @rule(actor=actors, amount=amounts, minimum=st.sampled_from([None, 0, 20]), ttl_ms=ttls, app=apps)
+    def hold(self, actor: str, amount: int, minimum: int | None, ttl_ms: int, app: str | None) -> None:
+        entry = self.till.send(PlaceHold(amount, ttl_ms, minimum), account_of(actor), app=app)
+        placed = self.plain.hold(actor, amount, minimum, ttl_ms, app)
+        assert entry.is_refused == (placed is None)
+        if placed is not None:
+            assert entry.hold is not None
+            assert -entry.amount == placed.amount
+            placed.id = str(entry.hold["id"])
+            self.placed.append(placed)
+
+    @precondition(lambda self: self.placed)
+    @rule(data=st.data(), part=st.sampled_from([None, 0, 10, 130]), overrun=st.sampled_from(["refuse", "charge"]))
+    def capture(self, data: st.DataObject, part: int | None, overrun: Overrun) -> None:
+        held = data.draw(st.sampled_from(self.placed))
+        entry = self.till.send(CaptureHold(held.id, part, overrun), account_of(held.owner))
+        self.keep(held.owner, entry, self.plain.capture(held, part, overrun))
+
+    @precondition(lambda self: self.placed)
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        held = data.draw(st.sampled_from(self.placed))
+        entry = self.till.send(ReleaseHold(held.id), account_of(held.owner))
+        assert entry.is_refused != self.plain.release(held)
+
+    @precondition(lambda self: self.placed)
+    @rule(data=st.data(), ttl_ms=ttls)
+    def extend(self, data: st.DataObject, ttl_ms: int) -> None:
+        held = data.draw(st.sampled_from(self.placed))
+        entry = self.till.send(ExtendHold(held.id, ttl_ms), account_of(held.owner))
+        assert entry.is_refused != self.plain.extend(held, ttl_ms)
+
+    @precondition(lambda self: self.charges)
+    @rule(data=st.data(), part=st.sampled_from([None, 1, 30]))
+    def refund(self, data: st.DataObject, part: int | None) -> None:
+        actor, key, charge = data.draw(st.sampled_from(self.charges))
+        entry = self.till.send(Refund(key, part), account_of(actor))
+        refunded = self.plain.refund(actor, charge, part)
+        assert (None if entry.is_refused else entry.amount) == refunded
+
+    @rule(
+        actor=actors,
+        amount=st.integers(1, 150),
+        priority=st.integers(0, 2),
+        lasts_ms=st.sampled_from([6 * HOUR_MS, 2 * DAY_MS, None]),
+    )
+    def grant(self, actor: str, amount: int, priority: int, lasts_ms: int | None) -> None:
+        expires_at_ms = None if lasts_ms is None else self.till.now_ms // HOUR_MS * HOUR_MS + lasts_ms
+        entry = self.till.send(GrantCredits(amount, priority=priority, expires_at_ms=expires_at_ms), account_of(actor))
+        if entry.is_refused:
+            assert len(self.till.state(account_of(actor)).grants) >= MAX_OPEN_GRANTS
+            self.plain.accounts[actor].bring_up(self.plain.now_ms)
+        else:
+            self.plain.fund(actor, amount, priority, NEVER if expires_at_ms is None else expires_at_ms)
+
+    @rule(actor=actors, change=st.integers(-100, 100), force=st.booleans())
+    def update_funding(self, actor: str, change: int, force: bool) -> None:
+        plain = self.plain.accounts[actor]
+        plain.bring_up(self.plain.now_ms)
+        change = max(change, -plain.funded)
+        entry = self.till.send(FundingUpdate(plain.funded, plain.funded + change, force), account_of(actor))
+        below = change < 0 and plain.available + change < -plain.overdraft_limit and not force
+        full = len(self.till.state(account_of(actor)).grants) >= MAX_OPEN_GRANTS
+        assert entry.is_refused == below or full
+        if entry.is_refused:
+            return
+        if change >= 0:
+            self.plain.fund(actor, change, 10, NEVER)
+        else:
+            self.plain.reduce(actor, -change)
+
+    @rule(actor=actors, data=st.data())
+    def void(self, actor: str, data: st.DataObject) -> None:
+        self.plain.accounts[actor].bring_up(self.plain.now_ms)
+        grants = as_of(self.till.state(account_of(actor)), self.till.now_ms).grants
+        if grants:
+            voided = data.draw(st.sampled_from(grants))
+            entry = self.till.send(VoidGrant(voided.id), account_of(actor))
+            if entry.is_refused:
+                # What a refill put in its place has a name of its own.
+                assert voided.category == "allowance"
+                return
+            rank = (voided.priority, NEVER if voided.expires_at_ms is None else voided.expires_at_ms)
+            assert -entry.amount == self.plain.void(actor, *rank)
+
+    @rule(actor=actors, is_frozen=st.sampled_from([True, False, False]))
+    def freeze(self, actor: str, is_frozen: bool) -> None:
+        self.configured(actor, status="frozen" if is_frozen else "open")
+        self.plain.accounts[actor].is_frozen = is_frozen
+
+    @rule(
+        actor=actors,
+        caps=st.dictionaries(
+            st.tuples(st.sampled_from(["hour", "day", "month", None]), apps), st.integers(0, 200), max_size=3
+        ),
+    )
+    def limit(self, actor: str, caps: dict[tuple[str | None, str | None], int]) -> None:
+        self.configured(
+            actor,
+            limits=[
+                {"amount": amount, "window": window, "app": app, "meter": None}
+                for (window, app), amount in caps.items()
+            ],
+        )
+        self.plain.set_caps(actor, [(amount, window, app) for (window, app), amount in caps.items()])
+
+    @rule(actor=actors, thresholds=st.lists(st.integers(-20, 200), max_size=3, unique=True))
+    def watch(self, actor: str, thresholds: list[int]) -> None:
+        self.configured(actor, low_balance_thresholds=thresholds)
+        self.plain.set_thresholds(actor, thresholds)
+
+    @rule(
+        actor=actors,
+        amount=st.integers(1, 100),
+        interval=st.sampled_from(["daily", "weekly", "monthly"]),
+        minimum=st.sampled_from([0, 10]),
+        maximum=st.sampled_from([0, 30, 500]),
+    )
+    def allow(self, actor: str, amount: int, interval: str, minimum: int, maximum: int) -> None:
+        terms = {"amount": amount, "interval": interval, "rollover_minimum": minimum, "rollover_maximum": maximum}
+        self.configured(actor, allowance=terms | {"priority": 5})
+        self.plain.set_allowance(actor, (amount, interval, minimum, maximum))
+
+    @rule(actor=actors)
+    def end_allowance(self, actor: str) -> None:
+        self.configured(actor, allowance={})
+        self.plain.set_allowance(actor, None)
+
+    @rule(passed_ms=st.sampled_from([1, 40 * 60_000, 7 * HOUR_MS, DAY_MS, 9 * DAY_MS, 35 * DAY_MS]))
+    def let_time_pass(self, passed_ms: int) -> None:
+        self.till.now_ms += passed_ms
+        self.plain.now_ms += passed_ms
+
+    @invariant()
+    def every_account_is_worth_what_the_plain_one_is_worth(self) -> None:
+        for actor, plain in self.plain.accounts.items():
+            state = self.till.state(account_of(actor))
+            assert (state.available, state.held, state.funded, state.spent) == (
+                plain.available,
+                plain.held,
+                plain.funded,
+                plain.spent,
+            )
+            assert state.available + state.held + state.spent + state.expired == state.funded
+            left: dict[tuple[int, int], int] = {}
+            for grant in state.grants:
+                rank = (grant.priority, NEVER if grant.expires_at_ms is None else grant.expires_at_ms)
+                left[rank] = left.get(rank, 0) + grant.remaining
+            assert left == plain.left_by_rank()
+
+    @invariant()
+    def limits_and_thresholds_are_where_the_plain_ones_are(self) -> None:
+        now_ms = self.till.now_ms
+        for actor, plain in self.plain.accounts.items():
+            policy = self.till.state(account_of(actor)).policy
+            if policy is None:
+                continue
+            assert [each.used for each in policy.limits_at(now_ms)] == [plain.used(cap, now_ms) for cap in plain.caps]
+            assert {each.amount: each.is_armed for each in policy.thresholds} == plain.armed
+            assert (policy.allowance and policy.allowance.next_at_ms) == (
+                plain.allowance and plain.allowance.next_at_ms
+            )
+
+    @invariant()
+    def each_record_stands_by_itself(self) -> None:
+        self.till.check()
+        for actor, plain in self.plain.accounts.items():
+            entries = self.till.entries(account_of(actor))
+            assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+            assert breaks(entries) == []
+            assert [amount for entry in entries for amount in entry.alerts] == plain.alerts
+
+    def teardown(self) -> None:
+        for actor in ACTORS:
+            for entry in self.till.entries(account_of(actor)):
+                for half in other_halves(entry):
+                    assert compare_halves(entry, half, self.till.ledger.entry(half.account, half.key)) == []
+
+
+TestFamilies = FamilyMachine.TestCase
+TestFamilies.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
