@@ -267,15 +267,21 @@ def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:
     # In the order of the keys, and by hand: a third of the time of an encoder, for something that whoever writes,
     # publishes, audits or verifies an entry needs. `text` spells a string.
     account = entry.account
+    alerts = _member("alerts", entry.alerts) if entry.alerts else ""
+    hold = "" if entry.hold is None else _member("hold", entry.hold)
+    limit = "" if entry.limit is None else _member("limit", entry.limit)
+    member = "" if entry.member is None else _member("member", entry.member)
+    origin = "" if entry.origin is None else _member("origin", entry.origin)
+    parent = "" if entry.parent is None else _member("parent", entry.parent)
     return (
-        f'{{"actor":{text(account.actor)},"after":{_balances_text(entry.after)},{_alerts_text(entry)}"amount":{entry.amount},'
+        f'{{"actor":{text(account.actor)},"after":{_balances_text(entry.after)},{alerts}"amount":{entry.amount},'
         f'"app":{_text(entry.app)},"at_ms":{entry.at_ms},"before":{_balances_text(entry.before)},'
         f'"by":{text(entry.by)},"correlation_id":{text(entry.correlation_id)},'
-        f'"drawn":[{",".join(map(_draw_text, entry.drawn))}],{_optional("hold", entry.hold)}"key":{text(entry.key)},'
-        f'"kind":{text(entry.kind)},{_optional("limit", entry.limit)}{_optional("member", entry.member)}'
-        f'"metadata":{_text(entry.metadata)},"meter":{_text(entry.meter)},{_optional("origin", entry.origin)}'
+        f'"drawn":[{",".join(map(_draw_text, entry.drawn))}],{hold}"key":{text(entry.key)},'
+        f'"kind":{text(entry.kind)},{limit}{member}'
+        f'"metadata":{_text(entry.metadata)},"meter":{_text(entry.meter)},{origin}'
         f'"outcome":{text(entry.outcome)},"parameters":{canonical_json(entry.parameters)},'
-        f'{_optional("parent", entry.parent)}"prev_hash":{text(entry.prev_hash)},'
+        f'{parent}"prev_hash":{text(entry.prev_hash)},'
         f'"reason":{_text(entry.reason)},"request_hash":{text(entry.request_hash)},"schema":{SCHEMA_VERSION},'
         f'"seq":{entry.seq},"shortfall":{entry.shortfall},"tenant":{text(account.tenant)}}}'
     )
@@ -291,12 +297,8 @@ def _balances_text(of: Balances) -> str:
     return f'{{"available":{of.available},"funded":{of.funded},"held":{of.held},"spent":{of.spent}}}'
 
 
-def _optional(name: str, value: object) -> str:
-    return "" if value is None else f'"{name}":{canonical_json(value)},'
-
-
-def _alerts_text(entry: Entry) -> str:
-    return f'"alerts":{canonical_json(entry.alerts)},' if entry.alerts else ""
+def _member(name: str, value: object) -> str:
+    return f'"{name}":{canonical_json(value)},'
 
 
 def _draw_text(draw: Draw) -> str:

@@ -59,6 +59,7 @@ def _low_balance_event(entry: Entry, threshold: int) -> Event:
 
 
 def _detail(entry: Entry, event_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """`data` has the public entry in it."""
     account = entry.account
     return {
         "version": VERSION,
@@ -66,7 +67,7 @@ def _detail(entry: Entry, event_id: str, data: Mapping[str, Any]) -> dict[str, A
         "tenant": account.tenant,
         "actor": account.actor,
         "seq": entry.seq,
-        "occurred_at": rfc3339(entry.at_ms),
+        "occurred_at": data["at"],
         "correlation_id": entry.correlation_id,
         "data": data,
     }

@@ -239,11 +239,15 @@ class Operation:
     @property
     def request_hash(self) -> str:
         """SHA-256 of the content. Two operations under one key are the same operation if and only if these agree."""
+        return self.hash_with(parameters_of(self.terms))
+
+    def hash_with(self, parameters: Mapping[str, Any]) -> str:
+        """The request hash, for who has made the parameters of its terms already."""
         return sha256_hex(
             canonical_json(
                 {
                     "kind": self.kind,
-                    "parameters": content_of(self.terms),
+                    "parameters": _content_of(parameters),
                     "app": self.app,
                     "meter": self.meter,
                     "metadata": self.metadata,
@@ -257,13 +261,14 @@ def parameters_of(terms: Terms) -> dict[str, Any]:
     return {name: value for name in terms.__slots__ if (value := getattr(terms, name)) is not None}
 
 
-def content_of(terms: Terms) -> dict[str, Any]:
+def _content_of(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """The parameters that the caller gave. What a rate card made of `usage` is not among them.
 
     So a request that is sent again after the prices changed is still the same request.
     """
-    parameters = parameters_of(terms)
-    return {name: value for name, value in parameters.items() if "usage" not in parameters or name not in _PRICED}
+    if "usage" not in parameters:
+        return parameters
+    return {name: value for name, value in parameters.items() if name not in _PRICED}
 
 
 def named_hold(terms: Terms) -> str | None:

@@ -318,13 +318,13 @@ def _policy_after(
 
 
 def _entry(state: AccountState, operation: Operation, result: _Result, backing: Backing | None, now_ms: int) -> Entry:
-    effect = result.effect
+    effect, parameters = result.effect, parameters_of(operation.terms)
     unsealed = Entry(
         account=state.account,
         key=operation.key,
         seq=state.seq + 1,
         kind=operation.kind,
-        parameters=parameters_of(operation.terms),
+        parameters=parameters,
         amount=effect.amount,
         outcome=effect.outcome,
         reason=effect.reason,
@@ -338,7 +338,7 @@ def _entry(state: AccountState, operation: Operation, result: _Result, backing: 
         metadata=operation.metadata,
         at_ms=now_ms,
         correlation_id=operation.correlation_id,
-        request_hash=operation.request_hash,
+        request_hash=operation.hash_with(parameters),
         prev_hash=state.head_hash,
         hash="",
         hold=None if effect.hold is None else effect.hold.summary,

@@ -104,8 +104,11 @@ def _swift_canonical(_module: ModuleType) -> dict[str, Any]:
 
 def _swift_operations(module: ModuleType) -> dict[str, Any]:
     operation = module.Operation
-    operation.request_hash = property(_remembering_most(operation.request_hash.fget))
-    return {"parameters_of": _remembering_most(module.parameters_of)}
+    parameters_of, hash_with = _remembering_most(module.parameters_of), operation.hash_with
+    request_hash = _remembering_most(lambda asked: hash_with(asked, parameters_of(asked.terms)))
+    operation.request_hash = property(request_hash)
+    operation.hash_with = lambda asked, _parameters: request_hash(asked)
+    return {"parameters_of": parameters_of}
 
 
 def _swift_entries(module: ModuleType) -> dict[str, Any]:
