@@ -113,6 +113,23 @@ def test_events_are_sent_to_the_audit_queue_and_kept_once(world: World, stack: S
     assert document(stack, "redrive", queue.lower())["items"] == []
 
 
+def test_a_warning_is_told_to_its_topic_and_not_to_the_audit_queue(world: World, stack: StackInProcess) -> None:
+    sns, sqs = client("sns"), client("sqs")
+    heard = sqs.create_queue(QueueName="heard")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=heard, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    stack.clients["sns"] = sns
+    topic = sns.create_topic(Name="low-balance")["TopicArn"]
+    stack.__dict__["outputs"] = {**stack.outputs, "LowBalanceTopicArn": topic}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    warning = {"source": "millicent", "detail-type": "credit.low-balance", "detail": {"actor": ALICE, "seq": 2}}
+    send(stack, "Rule", warning)
+    answer = document(stack, "redrive", "rule")
+    assert [each["done"] for each in answer["items"]] == ["told to the topic of low balances"]
+    (told_of,) = sqs.receive_message(QueueUrl=heard)["Messages"]
+    assert json.loads(json.loads(told_of["Body"])["Message"]) == warning
+    assert audited(world) == 0
+
+
 def test_showing_leaves_everything_where_it_is(world: World, stack: StackInProcess) -> None:
     for event in charged(world):
         send(stack, "Audit", event)

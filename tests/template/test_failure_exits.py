@@ -4,13 +4,18 @@ from typing import Any, Final
 
 import pytest
 
-from tests.template.loading import FUNCTIONS, ROOT, of_type, properties, references
+from tests.template.loading import FUNCTIONS, ROOT, of_type, properties, references, resource, template
 
 FAILURE_QUEUES: Final = (
     "OutboxFailureQueue", "RuleFailureQueue", "AuditFailureQueue", "ScheduleFailureQueue", "IngestFailureQueue",
 )  # fmt: skip
 WORKING_QUEUES: Final = ("AuditQueue", "IngestQueue")
 SCHEDULED: Final = ("Reconcile", "Digest")
+AUDIT_RULE: Final = {"Fn::GetAtt": ["AuditRule", "Arn"]}
+SENDERS: Final[Mapping[str, Any]] = {
+    "AuditQueue": AUDIT_RULE,
+    "RuleFailureQueue": [AUDIT_RULE, {"Fn::GetAtt": ["LowBalanceRule", "Arn"]}],
+}
 SCHEDULE_FAILURES: Final = {"Fn::GetAtt": ["ScheduleFailureQueue", "Arn"]}
 FOURTEEN_DAYS_S: Final = 14 * 24 * 3600
 STREAM_KEEPS_S: Final = 24 * 3600
@@ -76,7 +81,36 @@ def test_only_our_rule_may_send_to_the_queue(queue: str) -> None:
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert statement["Action"] == "sqs:SendMessage"
     assert statement["Resource"] == {"Fn::GetAtt": [queue, "Arn"]}
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["AuditRule", "Arn"]}}}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": SENDERS[queue]}}
+
+
+def test_low_balances_go_to_a_topic_and_what_does_not_arrive_to_a_queue() -> None:
+    rule = properties("LowBalanceRule")
+    assert rule["EventBusName"] == {"Ref": "EventBus"}
+    assert rule["EventPattern"] == {"source": ["millicent"], "detail-type": ["credit.low-balance"]}
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Ref": "LowBalanceTopic"}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["RuleFailureQueue", "Arn"]}}
+
+
+def test_only_our_rule_may_tell_low_balances() -> None:
+    policy = properties("LowBalanceTopicPolicy")
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert policy["Topics"] == [{"Ref": "LowBalanceTopic"}]
+    assert (statement["Principal"], statement["Action"]) == ({"Service": "events.amazonaws.com"}, "sns:Publish")
+    assert statement["Resource"] == {"Ref": "LowBalanceTopic"}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["LowBalanceRule", "Arn"]}}}
+
+
+def test_low_balances_are_mailed_to_an_address_that_the_parameter_names_and_else_to_none() -> None:
+    subscription = resource("LowBalanceEmailSubscription")
+    assert subscription["Condition"] == "WithLowBalanceEmail"
+    assert subscription["Properties"] == {
+        "TopicArn": {"Ref": "LowBalanceTopic"},
+        "Protocol": "email",
+        "Endpoint": {"Ref": "LowBalanceEmail"},
+    }
+    assert template()["Parameters"]["LowBalanceEmail"]["Default"] == ""
 
 
 def test_what_cannot_be_audited_goes_to_a_queue_after_five_tries() -> None:

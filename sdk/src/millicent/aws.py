@@ -26,7 +26,7 @@ ACCESS_FILE: Final = Path(".millicent", "aws.json")
 _LONGEST_CALL_S: Final = 910
 """A function runs for 15 minutes at most."""
 
-Service: TypeAlias = Literal["cloudformation", "dynamodbstreams", "kms", "lambda", "sqs"]
+Service: TypeAlias = Literal["cloudformation", "dynamodbstreams", "kms", "lambda", "sns", "sqs"]
 
 
 class AwsFailed(Unavailable):

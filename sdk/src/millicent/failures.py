@@ -17,6 +17,7 @@ from millicent.errors import ConfigurationError
 Kind: TypeAlias = Literal["event", "entry", "batch", "call", "charge", "unknown"]
 
 _SUFFIX: Final = "FailureQueueUrl"
+_LOW_BALANCE: Final = "credit.low-balance"
 _SHOWN_FOR_S: Final = 10
 _HANDED_OVER_IN_S: Final = 300
 _PAGE: Final = 10
@@ -118,6 +119,8 @@ def redrive(stack: Stack, queue: Queue, limit: int | None = None) -> Iterator[Re
 
 def _hand_over(stack: Stack, failure: Failure) -> str:
     match failure.kind:
+        case "event" if failure.content["detail-type"] == _LOW_BALANCE:
+            return _to_topic(stack, failure)
         case "event":
             return _to_audit_queue(stack, failure)
         case "entry" | "batch":
@@ -128,6 +131,11 @@ def _hand_over(stack: Stack, failure: Failure) -> str:
             return _to_ingest_queue(stack, failure)
         case _:
             raise NotTaken("nothing of Millicent's wrote this message; it stays for a person to look at")
+
+
+def _to_topic(stack: Stack, failure: Failure) -> str:
+    stack.call("sns", "publish", TopicArn=stack.output("LowBalanceTopicArn"), Message=failure.body)
+    return "told to the topic of low balances"
 
 
 def _to_audit_queue(stack: Stack, failure: Failure) -> str:
