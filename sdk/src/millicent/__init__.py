@@ -10,8 +10,21 @@ Amounts are millicents (1/1000 cent, $0.00001), exact: int, Decimal or decimal s
 """
 
 from millicent.amounts import Amount
-from millicent.client import BatchCharge, Category, Holding, IfInsufficient, Millicent, Overrun, Usage
+from millicent.client import (
+    BatchCharge,
+    Category,
+    Holding,
+    IfInsufficient,
+    Interval,
+    Millicent,
+    Overrun,
+    SpendingLimit,
+    Status,
+    Usage,
+    Window,
+)
 from millicent.errors import (
+    AccountFrozen,
     ApiError,
     BadRequest,
     ConfigurationError,
@@ -23,6 +36,7 @@ from millicent.errors import (
     HoldEnded,
     InsufficientCredits,
     KeyReused,
+    LimitExceeded,
     MillicentError,
     NotFound,
     OutcomeUnknown,
@@ -44,16 +58,19 @@ from millicent.errors import (
 from millicent.keys import new_key
 from millicent.models import (
     Account,
+    Allowance,
     AuditTrail,
     Balance,
     BatchResult,
     CheckResult,
+    Decision,
     Draw,
     Entry,
     FieldError,
     Grant,
     Health,
     Hold,
+    Limit,
     LineItem,
     Operation,
     Price,
@@ -61,6 +78,7 @@ from millicent.models import (
     Quote,
     RateCard,
     Receipt,
+    Settings,
     Tier,
 )
 from millicent.retry import Clock, RetryPolicy
@@ -68,6 +86,8 @@ from millicent.tokens import ClientCredentials, Token, TokenSource
 
 __all__ = [
     "Account",
+    "AccountFrozen",
+    "Allowance",
     "Amount",
     "ApiError",
     "AuditTrail",
@@ -81,6 +101,7 @@ __all__ = [
     "Clock",
     "ConfigurationError",
     "Conflict",
+    "Decision",
     "Draw",
     "Entry",
     "ExceedsCharge",
@@ -95,7 +116,10 @@ __all__ = [
     "Holding",
     "IfInsufficient",
     "InsufficientCredits",
+    "Interval",
     "KeyReused",
+    "Limit",
+    "LimitExceeded",
     "LineItem",
     "Millicent",
     "MillicentError",
@@ -113,6 +137,9 @@ __all__ = [
     "Refused",
     "RetryPolicy",
     "ServerError",
+    "Settings",
+    "SpendingLimit",
+    "Status",
     "Throttled",
     "Tier",
     "Token",
@@ -126,6 +153,7 @@ __all__ = [
     "Unreachable",
     "Usage",
     "ValidationFailed",
+    "Window",
     "WouldOverdraw",
     "new_key",
 ]

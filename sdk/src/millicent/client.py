@@ -42,6 +42,10 @@ IfInsufficient: TypeAlias = Literal["refuse", "overdraw", "partial"]
 Overrun: TypeAlias = Literal["refuse", "charge"]
 Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
 
+Status: TypeAlias = Literal["open", "frozen"]
+Window: TypeAlias = Literal["hour", "day", "month"]
+Interval: TypeAlias = Literal["daily", "weekly", "monthly"]
+
 Wire: TypeAlias = Mapping[str, object]
 """A part of a request as it is sent."""
 
@@ -49,6 +53,8 @@ Usage: TypeAlias = Mapping[str, object]
 """A meter, a model and quantities: `{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}`."""
 
 _Answer = TypeVar("_Answer")
+_NULL: Final = msgspec.Raw(b"null")
+"""A member that is sent as null: one that is None is not sent."""
 _USER_AGENT: Final = f"millicent-python/{version('millicent')}"
 _MAX_PAGE: Final = 100
 _MAX_BATCH: Final = 1000
@@ -75,6 +81,21 @@ class BatchCharge:
         """As the API takes it."""
         members = {each.name: getattr(self, each.name) for each in fields(self)} | {"cost": _optional_amount(self.cost)}
         return {name: value for name, value in members.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendingLimit:
+    """At most `amount` through `app` and on `meter` (None: any) in every hour, day or month; None: ever."""
+
+    amount: Amount
+    window: Window | None = None
+    app: str | None = None
+    meter: str | None = None
+
+    @property
+    def wire(self) -> Wire:
+        """As the API takes it."""
+        return {"amount": wire_text(self.amount), "window": self.window, "app": self.app, "meter": self.meter}
 
 
 class Holding:
@@ -354,6 +375,81 @@ class Millicent:
         }
         return self._mutate("/v1/funding", body, key)
 
+    def configure(  # noqa: PLR0913 - one option for each field of the API
+        self,
+        actor: str,
+        *,
+        overdraft_limit: Amount | None = None,
+        low_balance_thresholds: Iterable[Amount] | None = None,
+        time_zone: str | None = None,
+        status: Status | None = None,
+        parent: str | None = None,
+        key: str | None = None,
+    ) -> Receipt:
+        """Changes settings of the account; what is None stays as it is.
+
+        Windows and periods begin by the clocks of `time_zone` (an IANA name). With a `parent`, what the account spends
+        is paid by that account too; `leave` ends it.
+        """
+        thresholds = low_balance_thresholds
+        body = {
+            "overdraft_limit": _optional_amount(overdraft_limit),
+            "low_balance_thresholds": None if thresholds is None else [wire_text(each) for each in thresholds],
+            "time_zone": time_zone,
+            "status": status,
+            "parent": parent,
+        }
+        return self._mutate(_account_path(actor), body, key, "PATCH")
+
+    def freeze(self, actor: str, *, key: str | None = None) -> Receipt:
+        """Lets the account spend nothing new. What is held can still be captured."""
+        return self.configure(actor, status="frozen", key=key)
+
+    def unfreeze(self, actor: str, *, key: str | None = None) -> Receipt:
+        return self.configure(actor, status="open", key=key)
+
+    def join(self, actor: str, parent: str, *, key: str | None = None) -> Receipt:
+        """Makes the account a member: what it spends, its parent pays as well, and the tighter of the two decides."""
+        return self.configure(actor, parent=parent, key=key)
+
+    def leave(self, actor: str, *, key: str | None = None) -> Receipt:
+        """Lets the account pay alone again. What is held goes on being both accounts' until it ends."""
+        return self._mutate(_account_path(actor), {"parent": _NULL}, key, "PATCH")
+
+    def set_limits(self, actor: str, limits: Iterable[SpendingLimit], *, key: str | None = None) -> Receipt:
+        """Gives the account these spending limits and no others. One that it had goes on with what it has counted."""
+        body = {"limits": [limit.wire for limit in limits]}
+        return self._mutate(f"{_account_path(actor)}/limits", body, key, "PUT")
+
+    def set_allowance(  # noqa: PLR0913 - one option for each field of the API
+        self,
+        actor: str,
+        amount: Amount,
+        interval: Interval,
+        *,
+        priority: int | None = None,
+        rollover_minimum: Amount | None = None,
+        rollover_maximum: Amount | None = None,
+        key: str | None = None,
+    ) -> Receipt:
+        """Gives the account `amount` every day, week or month. The first is there at once.
+
+        A change of one that is running comes with the next refill. What is left then is gone, but for up to
+        `rollover_maximum`, where at least `rollover_minimum` is left.
+        """
+        body = {
+            "amount": wire_text(amount),
+            "interval": interval,
+            "priority": priority,
+            "rollover_minimum": _optional_amount(rollover_minimum),
+            "rollover_maximum": _optional_amount(rollover_maximum),
+        }
+        return self._mutate(_allowance_path(actor), body, key, "PUT")
+
+    def end_allowance(self, actor: str, *, key: str | None = None) -> Receipt:
+        """Lets no refill come any more. What is there lasts until its period is over."""
+        return self._mutate(_allowance_path(actor), None, key, "DELETE")
+
     def account(self, actor: str) -> Account:
         """Raises NotFound for an actor that nothing was ever recorded for."""
         return self._answer(Call("GET", _account_path(actor)), Account)
@@ -446,8 +542,8 @@ class Millicent:
             if after is None:
                 return
 
-    def _mutate(self, path: str, body: Mapping[str, object], key: str | None) -> Receipt:
-        call = Call("POST", path, body, key=key or new_key())
+    def _mutate(self, path: str, body: Mapping[str, object] | None, key: str | None, method: str = "POST") -> Receipt:
+        call = Call(method, path, body, key=key or new_key())
         response = self._transport.send(call)
         return msgspec.structs.replace(_decoded(call, response, Receipt), replayed=is_replayed(response))
 
@@ -491,6 +587,10 @@ def _hold_path(hold: str) -> str:
 
 def _account_path(actor: str) -> str:
     return f"/v1/accounts/{quote(actor, safe='')}"
+
+
+def _allowance_path(actor: str) -> str:
+    return f"{_account_path(actor)}/allowance"
 
 
 def _optional_amount(amount: Amount | None) -> str | None:

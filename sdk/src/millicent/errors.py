@@ -106,7 +106,7 @@ class Refused(ApiError):
 
 
 class InsufficientCredits(Refused):
-    """402. `shortfall` of the `required` millicents are missing."""
+    """402. `shortfall` of the `required` millicents are missing, here or in the account above (`problem.limit`)."""
 
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
         super().__init__(problem, circumstances)
@@ -115,6 +115,14 @@ class InsufficientCredits(Refused):
         self.held = _given(problem.held, "held")
         self.shortfall = _given(problem.shortfall, "shortfall")
         self.largest_affordable = problem.largest_affordable
+
+
+class LimitExceeded(InsufficientCredits):
+    """402: a spending limit leaves less than `required`, whatever is available. `limit` says which, and until when."""
+
+    def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
+        super().__init__(problem, circumstances)
+        self.limit = problem.limit
 
 
 class Conflict(Refused):
@@ -127,6 +135,10 @@ class FundingConflict(Conflict):
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
         super().__init__(problem, circumstances)
         self.funded = _given(problem.funded, "funded")
+
+
+class AccountFrozen(Conflict):
+    """409: the account, or the one above it, is frozen and spends nothing new."""
 
 
 class WouldOverdraw(Conflict):
@@ -189,6 +201,8 @@ class ServerError(ApiError):
 _BY_CODE: Final[Mapping[str | None, type[ApiError]]] = MappingProxyType(
     {
         "insufficient_credits": InsufficientCredits,
+        "limit_exceeded": LimitExceeded,
+        "account_frozen": AccountFrozen,
         "funding_conflict": FundingConflict,
         "would_overdraw": WouldOverdraw,
         "hold_captured": HoldEnded,

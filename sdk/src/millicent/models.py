@@ -25,7 +25,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the ledger.
 
     `amount` is signed (a charge is negative). `outcome` is `applied`, `partial` or `refused`; a refused operation moved
-    nothing and says its `reason`. `hash` chains the entries of an account. `rate_card` is what priced its `usage`.
+    nothing and says its `reason` and, where it was not the account's own balance, what decided (`limit`). `low_balance`
+    are the thresholds that it fell below. `parent` is the account above that paid too; the entry there says whose it
+    was (`member`). `settings` is what it changed. `rate_card` is what priced its `usage`. `hash` chains the entries of
+    an account.
     """
 
     key: str
@@ -47,6 +50,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, Any] | None = None
     reason: str | None = None
     hold: "Hold | None" = None
+    settings: "Settings | None" = None
+    low_balance: tuple[Decimal, ...] = ()
+    limit: "Decision | None" = None
+    member: str | None = None
+    parent: str | None = None
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
 
@@ -82,8 +90,60 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """A spending limit: at most `amount` through `app` and on `meter` (None: any), a `window` or ever.
+
+    `used` counts holds too and starts again at `resets_at`. A change of limits shows what it set, so nothing is used.
+    """
+
+    amount: Decimal
+    window: str | None = None
+    app: str | None = None
+    meter: str | None = None
+    used: Decimal = Decimal(0)
+    resets_at: datetime | None = None
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What decided a refusal: a spending limit; the balance of the `account` above; or, with both, a limit of that."""
+
+    account: str | None = None
+    amount: Decimal | None = None
+    used: Decimal | None = None
+    window: str | None = None
+    app: str | None = None
+    meter: str | None = None
+    resets_at: datetime | None = None
+
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """`amount` every `interval`, next at `next_at`, which is absent where it was only just set.
+
+    What is left rolls over up to `rollover_maximum`, where it is `rollover_minimum` at least.
+    """
+
+    amount: Decimal
+    interval: str
+    priority: int
+    rollover_minimum: Decimal
+    rollover_maximum: Decimal
+    next_at: datetime | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change of settings has set. What it left as it was is UNSET; None is an allowance ended, a parent left."""
+
+    overdraft_limit: Decimal | msgspec.UnsetType = msgspec.UNSET
+    low_balance_thresholds: tuple[Decimal, ...] | msgspec.UnsetType = msgspec.UNSET
+    time_zone: str | msgspec.UnsetType = msgspec.UNSET
+    status: str | msgspec.UnsetType = msgspec.UNSET
+    limits: tuple[Limit, ...] | msgspec.UnsetType = msgspec.UNSET
+    allowance: Allowance | msgspec.UnsetType | None = msgspec.UNSET
+    parent: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the actor may go ahead. `reason` says why not."""
+    """Whether the actor may go ahead. `reason` says why not, `limit` what decides, if not the account's own balance."""
 
     allowed: bool
     actor: str
@@ -92,6 +152,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     held: Decimal
     check_id: str
     reason: str | None = None
+    limit: Decision | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,19 +160,20 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     `replayed` says that it had been recorded before, under the same key, and that nothing was applied again.
     `shortfall` is what a partial charge, or a hold with a minimum, could not take. `hold` is what the operation made of
-    a hold, `grant` the grant that it made.
+    a hold, `grant` the grant that it made, `settings` what it changed.
     """
 
     entry: Entry
     balance: Balance
     grant: Grant | None = None
     hold: Hold | None = None
+    settings: Settings | None = None
     shortfall: Decimal = Decimal(0)
     replayed: bool = False
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """An account as it is now; `seq` is the number of its newest entry."""
+    """An account as it is now; `seq` is the number of its newest entry. `parent` is the account that pays with it."""
 
     actor: str
     available: Decimal
@@ -122,6 +184,12 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     grants: tuple[Grant, ...] = ()
     holds: tuple[Hold, ...] = ()
+    status: str = "open"
+    time_zone: str = "UTC"
+    low_balance_thresholds: tuple[Decimal, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    allowance: Allowance | None = None
+    parent: str | None = None
 
 
 class FieldError(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +214,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     funded: Decimal | None = None
     reason: str | None = None
     largest_affordable: Decimal | None = None
+    limit: Decision | None = None
     meter: str | None = None
     model: str | None = None
     newest: int | None = None

@@ -61,6 +61,7 @@ def test_check_prints_json_for_scripts(run: Run, service: FakeService) -> None:
         "held": 0,
         "check_id": "check-1",
         "reason": None,
+        "limit": None,
     }
 
 

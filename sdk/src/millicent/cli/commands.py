@@ -21,6 +21,18 @@ from millicent.cli.invocation import (
 )
 from millicent.cli.operations import digest, dlq, enqueue, verify
 from millicent.cli.output import print_facts, print_json, print_rows
+from millicent.cli.policies import (
+    allowance,
+    configure,
+    decision_facts,
+    freeze,
+    join,
+    leave,
+    limits,
+    policy_facts,
+    print_limits,
+    unfreeze,
+)
 from millicent.cli.rates import quote, rates
 from millicent.cli.replay import replay
 from millicent.cli.values import AMOUNT, INSTANT, JSON_OBJECT
@@ -241,6 +253,23 @@ def fund(invocation: Invocation, /, actor: str, **options: Any) -> None:  # noqa
 
 @main.command()
 @click.argument("actor")
+@click.argument("amount", type=AMOUNT)
+@click.option("--category", type=click.Choice(get_args(Category)))
+@click.option("--priority", type=int, help="Grants with a lower one are spent first; the service's default is 10.")
+@click.option("--expires-at", type=INSTANT, help="When the grant expires, like 2026-01-31T12:00:00Z.")
+@click.option("--reason", help="A note for the entry.")
+@key_option
+@json_option
+@pass_invocation
+def grant(invocation: Invocation, /, actor: str, amount: str, **options: Any) -> None:  # noqa: ANN401
+    """Add AMOUNT millicents to what ACTOR has."""
+    with invocation.client() as client:
+        receipt = client.grant(actor, amount, **options)
+    _show(invocation, receipt, _show_receipt)
+
+
+@main.command()
+@click.argument("actor")
 @json_option
 @pass_invocation
 def account(invocation: Invocation, actor: str) -> None:
@@ -310,6 +339,8 @@ main.add_command(dlq)
 main.add_command(cost, "charge")
 main.add_command(rates)
 main.add_command(quote)
+for command in (configure, freeze, unfreeze, join, leave, limits, allowance):
+    main.add_command(command)
 main.add_command(enqueue)
 
 _Answer = TypeVar("_Answer")
@@ -354,6 +385,7 @@ def _show_check(result: CheckResult) -> None:
         {
             "allowed": result.allowed,
             "reason": result.reason,
+            **decision_facts(result.limit),
             "minimum": result.minimum,
             "available": result.available,
             "held": result.held,
@@ -373,6 +405,7 @@ def _show_receipt(receipt: Receipt) -> None:
             "replayed": receipt.replayed,
             "rate card": entry.rate_card,
             **_hold_facts(receipt.hold),
+            "grant": receipt.grant.id if receipt.grant else None,
             "available": balance.available,
             "held": balance.held,
             "funded": balance.funded,
@@ -399,8 +432,11 @@ def _show_account(shown: Account) -> None:
             "spent": shown.spent,
             "overdraft limit": shown.overdraft_limit,
             "entries": shown.seq,
+            **policy_facts(shown),
         },
     )
+    if shown.limits:
+        print_limits("Limits", shown.limits)
     if shown.grants:
         sides = {"grant": "left", "remaining": "right", "amount": "right", "priority": "right"}
         rows = ((g.id, g.remaining, g.amount, g.priority, g.category, g.expires_at) for g in shown.grants)

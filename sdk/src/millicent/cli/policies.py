@@ -1,0 +1,285 @@
+"""The commands for what governs an account: `configure`, `freeze`, `join`, `limits`, `allowance` and their kin."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, cast, get_args
+
+import click
+import msgspec
+
+from millicent.amounts import readable
+from millicent.cli.invocation import Invocation, json_option, key_option, pass_invocation
+from millicent.cli.output import print_facts, print_json, print_rows
+from millicent.cli.values import AMOUNT
+from millicent.client import Interval, SpendingLimit, Window
+from millicent.models import Account, Allowance, Decision, Limit, Receipt
+
+_LIMIT_COLUMNS: Final = {"limit": "right", "window": "left", "app": "left", "meter": "left", "used": "right"}
+_LIMIT: Final = re.compile(r"(?P<amount>[^/,]+)(?:/(?P<window>[a-z]+))?(?P<rest>(?:,(?:app|meter)=[^,]+)*)")
+
+
+class LimitType(click.ParamType[SpendingLimit]):
+    """`500/day,app=chat,meter=llm`; all but the amount may be left out."""
+
+    name = "limit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> SpendingLimit:  # noqa: ANN401
+        if isinstance(value, SpendingLimit):
+            return value
+        found = _LIMIT.fullmatch(value)
+        if found is None or found["window"] not in (None, *get_args(Window)):
+            self.fail(f"{value!r} is no limit; write it like 500/day,app=chat,meter=llm", param, ctx)
+        scope = dict(part.split("=", 1) for part in found["rest"].split(",") if part)
+        amount = AMOUNT.convert(found["amount"], param, ctx)
+        return SpendingLimit(amount=amount, window=cast("Window | None", found["window"]), **scope)
+
+
+@click.command()
+@click.argument("actor")
+@click.option("--overdraft-limit", type=AMOUNT, help="How far below 0 charges may take the account.")
+@click.option("--warn-at", type=AMOUNT, multiple=True, help="Warn when less is available; may be given several times.")
+@click.option("--no-warnings", is_flag=True, help="Warn at nothing any more.")
+@click.option("--time-zone", help="Whose clocks begin its days and months, like Europe/Amsterdam.")
+@key_option
+@json_option
+@pass_invocation
+def configure(
+    invocation: Invocation, /, actor: str, warn_at: tuple[str, ...], no_warnings: bool, **settings: str | None
+) -> None:
+    """Change settings of ACTOR. What is left out stays as it is."""
+    if warn_at and no_warnings:
+        raise click.UsageError("--warn-at and --no-warnings exclude each other")
+    thresholds = warn_at if warn_at or no_warnings else None
+    if thresholds is None and settings["overdraft_limit"] is None and settings["time_zone"] is None:
+        raise click.UsageError("give at least one setting to change")
+    with invocation.client() as client:
+        receipt = client.configure(
+            actor,
+            overdraft_limit=settings["overdraft_limit"],
+            low_balance_thresholds=thresholds,
+            time_zone=settings["time_zone"],
+            key=settings["key"],
+        )
+    _show(invocation, receipt)
+
+
+@click.command()
+@click.argument("actor")
+@key_option
+@json_option
+@pass_invocation
+def freeze(invocation: Invocation, actor: str, key: str) -> None:
+    """Let ACTOR spend nothing new. What is held can still be captured."""
+    with invocation.client() as client:
+        _show(invocation, client.freeze(actor, key=key))
+
+
+@click.command()
+@click.argument("actor")
+@key_option
+@json_option
+@pass_invocation
+def unfreeze(invocation: Invocation, actor: str, key: str) -> None:
+    """Let ACTOR spend again."""
+    with invocation.client() as client:
+        _show(invocation, client.unfreeze(actor, key=key))
+
+
+@click.command()
+@click.argument("actor")
+@click.argument("parent")
+@key_option
+@json_option
+@pass_invocation
+def join(invocation: Invocation, actor: str, parent: str, key: str) -> None:
+    """Make ACTOR a member of PARENT, which then pays for what the member spends as well."""
+    with invocation.client() as client:
+        _show(invocation, client.join(actor, parent, key=key))
+
+
+@click.command()
+@click.argument("actor")
+@key_option
+@json_option
+@pass_invocation
+def leave(invocation: Invocation, actor: str, key: str) -> None:
+    """Let ACTOR pay alone again."""
+    with invocation.client() as client:
+        _show(invocation, client.leave(actor, key=key))
+
+
+@click.group()
+def limits() -> None:
+    """How much an account may spend an hour, day or month, through an app and on a meter."""
+
+
+@limits.command("show")
+@click.argument("actor")
+@json_option
+@pass_invocation
+def show_limits(invocation: Invocation, actor: str) -> None:
+    """Show the limits of ACTOR, and what of them is used."""
+    with invocation.client() as client:
+        account = client.account(actor)
+    if invocation.as_json:
+        print_json({"limits": account.limits})
+    else:
+        print_limits(f"Limits of {actor}", account.limits)
+
+
+@limits.command("set")
+@click.argument("actor")
+@click.argument("wanted", metavar="LIMIT...", nargs=-1, required=True, type=LimitType())
+@key_option
+@json_option
+@pass_invocation
+def set_limits(invocation: Invocation, actor: str, wanted: tuple[SpendingLimit, ...], key: str) -> None:
+    """Give ACTOR these limits and no others: `limits set user:alice 500/day 100/hour,app=chat,meter=llm`.
+
+    A limit without a window holds for ever. One that was there before goes on with what it has counted.
+    """
+    with invocation.client() as client:
+        _show(invocation, client.set_limits(actor, wanted, key=key))
+
+
+@limits.command("remove")
+@click.argument("actor")
+@key_option
+@json_option
+@pass_invocation
+def remove_limits(invocation: Invocation, actor: str, key: str) -> None:
+    """Let the balance of ACTOR alone decide."""
+    with invocation.client() as client:
+        _show(invocation, client.set_limits(actor, (), key=key))
+
+
+@click.group()
+def allowance() -> None:
+    """Credits that come again every day, week or month."""
+
+
+@allowance.command("show")
+@click.argument("actor")
+@json_option
+@pass_invocation
+def show_allowance(invocation: Invocation, actor: str) -> None:
+    """Show the allowance of ACTOR and when it comes again."""
+    with invocation.client() as client:
+        shown = client.account(actor).allowance
+    if invocation.as_json:
+        print_json({"allowance": shown})
+    else:
+        print_facts(f"Allowance of {actor}", allowance_facts(shown) or {"allowance": "none"})
+
+
+@allowance.command("set")
+@click.argument("actor")
+@click.argument("interval", type=click.Choice(get_args(Interval)))
+@click.argument("amount", type=AMOUNT)
+@click.option("--priority", type=int, help="Grants with a lower one are spent first; the service's default is 5.")
+@click.option("--rollover-maximum", type=AMOUNT, help="Keep up to so much of what is left; nothing by default.")
+@click.option("--rollover-minimum", type=AMOUNT, help="Keep it only if at least so much is left.")
+@key_option
+@json_option
+@pass_invocation
+def set_allowance(
+    invocation: Invocation,
+    /,
+    actor: str,
+    interval: Interval,
+    amount: str,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Give ACTOR AMOUNT every INTERVAL. The first is there at once."""
+    with invocation.client() as client:
+        _show(invocation, client.set_allowance(actor, amount, interval, **options))
+
+
+@allowance.command("end")
+@click.argument("actor")
+@key_option
+@json_option
+@pass_invocation
+def end_allowance(invocation: Invocation, actor: str, key: str) -> None:
+    """Let no refill come any more. What is there lasts until its period is over."""
+    with invocation.client() as client:
+        _show(invocation, client.end_allowance(actor, key=key))
+
+
+def policy_facts(shown: Account) -> dict[str, object]:
+    """What governs the account beside its limits."""
+    return {
+        "status": shown.status,
+        "time zone": shown.time_zone,
+        "warn at": _listed(shown.low_balance_thresholds),
+        **{f"allowance {name}": value for name, value in allowance_facts(shown.allowance).items()},
+        "parent": shown.parent,
+    }
+
+
+def allowance_facts(shown: Allowance | None) -> dict[str, object]:
+    if shown is None:
+        return {}
+    return {
+        "amount": shown.amount,
+        "interval": shown.interval,
+        "priority": shown.priority,
+        "rolls over": shown.rollover_maximum or None,
+        "if at least": shown.rollover_minimum or None,
+        "next": shown.next_at,
+    }
+
+
+def decision_facts(decision: Decision | None) -> dict[str, object]:
+    """What decided a refusal."""
+    if decision is None:
+        return {}
+    return {
+        "decided by": decision.account,
+        "limit": decision.amount,
+        "limit window": decision.window,
+        "limit app": decision.app,
+        "limit meter": decision.meter,
+        "limit used": decision.used,
+        "limit resets": decision.resets_at,
+    }
+
+
+def print_limits(title: str, shown: Iterable[Limit]) -> None:
+    rows = ((each.amount, each.window or "ever", each.app, each.meter, each.used, each.resets_at) for each in shown)
+    print_rows(title, {**_LIMIT_COLUMNS, "starts again": "left"}, rows)
+
+
+def _show(invocation: Invocation, receipt: Receipt) -> None:
+    if invocation.as_json:
+        print_json(receipt)
+        return
+    entry = receipt.entry
+    set_to = (
+        {} if receipt.settings is None else msgspec.to_builtins(receipt.settings, builtin_types=(Decimal, datetime))
+    )
+    limits_set = set_to.pop("limits", None)
+    facts = {name.replace("_", " "): _value(value) for name, value in set_to.items()}
+    print_facts(
+        f"Settings of {entry.actor}", {**facts, "replayed": receipt.replayed, "seq": entry.seq, "key": entry.key}
+    )
+    if limits_set is not None and receipt.settings is not None:
+        print_limits("Limits", cast("Iterable[Limit]", receipt.settings.limits))
+
+
+def _value(value: object) -> object:
+    match value:
+        case None:
+            return "none"
+        case list() | tuple():
+            return _listed(value) or "none"
+        case Mapping():
+            return f"{readable(value['amount'])} {value['interval']}"
+        case _:
+            return value
+
+
+def _listed(amounts: Iterable[Decimal]) -> str | None:
+    return ", ".join(readable(amount) for amount in amounts) or None
