@@ -277,14 +277,14 @@ class AuditTrail(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool
 
 
-class Tier(msgspec.Struct, frozen=True, kw_only=True):
+class Tier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Another price above so many units."""
 
     above: str
     price: str
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True):
+class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Millicents for `per` units. Prices are exact decimal texts.
 
     `graduated` tiers hold for the units above their bound, `volume` tiers for all units, by the number of `tiers_by`.
