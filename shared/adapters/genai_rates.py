@@ -100,7 +100,8 @@ def _rate(provider: "Provider", model: "ModelInfo", at: datetime) -> Rate | None
 def _price(unit: _Unit, value: "Decimal | TieredPrices", quantities: set[str], least: Decimal) -> Price:
     part_of = tuple(sorted(unit.wholes & quantities))
     if isinstance(value, Decimal):
-        return Price(price=_millicents(value), per=unit.per, part_of=part_of, minimum_units=least)
+        least_units = Decimal(0) if part_of else least
+        return Price(price=_millicents(value), per=unit.per, part_of=part_of, minimum_units=least_units)
     return Price(
         price=_millicents(value.base),
         per=unit.per,

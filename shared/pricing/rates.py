@@ -108,9 +108,15 @@ def _refuse_unknown(units: Units, rate: Rate) -> None:
 def _items(units: Units, rate: Rate) -> Iterator[LineItem]:
     if rate.request_price:
         yield LineItem("request", Fraction(1), rate.request_price)
-    for name, number in _own_units(units, rate).items():
+    for name, own in _own_units(units, rate).items():
+        number = own + _missing_units(units.get(name, _ZERO), rate.prices[name])
         if number:
             yield from _priced(name, number, rate.prices[name], units)
+
+
+def _missing_units(used: Fraction, price: Price) -> Fraction:
+    """What is paid for though it was not used. Parts with a price of their own count as used."""
+    return max(Fraction(price.minimum_units) - used, _ZERO) if used else _ZERO
 
 
 def _own_units(units: Units, rate: Rate) -> Units:
@@ -126,7 +132,6 @@ def _own_units(units: Units, rate: Rate) -> Units:
 
 
 def _priced(name: str, number: Fraction, price: Price, units: Units) -> Iterator[LineItem]:
-    number = max(number, Fraction(price.minimum_units))
     if price.tier_mode == "volume":
         volume = units.get(price.tiers_by or name, _ZERO)
         reached = [tier.price for tier in price.tiers if volume > tier.above]

@@ -100,6 +100,38 @@ def test_the_built_in_card_costs_what_the_library_says(case: tuple[Provider, Mod
     assert ours == microcents(theirs)
 
 
+def test_every_model_costs_what_the_library_says() -> None:
+    compared = 0
+    for provider, model in PRICED:
+        rate = _rate(provider, model, AT)
+        assert rate is not None
+        used = {name: 987_654 // 5 ** len(price.part_of) for name, price in rate.prices.items()}
+        try:
+            theirs = model.calc_price(genai_prices.Usage(**used), provider, genai_request_timestamp=AT).total_price
+        except ValueError:  # parts of different kinds that may overlap, which one number each cannot tell
+            continue
+        ours = worth_of({name: Fraction(number) for name, number in used.items()}, rate).amount
+        assert (model.id, ours) == (model.id, microcents(theirs))
+        compared += 1
+    assert compared > 0.95 * len(PRICED)
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        *({"audio_seconds": seconds} for seconds in (0, 3, 10, 11)),
+        {"audio_seconds": 3, "input_audio_seconds": 3},
+        {"audio_seconds": 15, "input_audio_seconds": 3},
+    ],
+)
+def test_what_is_billed_at_least_is_billed_as_the_library_does(used: dict[str, int]) -> None:
+    provider, model = next(each for each in MODELS if (each[0].id, each[1].id) == ("groq", "whisper-large-v3"))
+    rate = _rate(provider, model, AT)
+    assert rate is not None
+    theirs = model.calc_price(genai_prices.Usage(**used), provider, genai_request_timestamp=AT).total_price
+    assert worth_of({name: Fraction(number) for name, number in used.items()}, rate).amount == microcents(theirs)
+
+
 def test_a_reasoning_model_is_not_paid_twice_for_what_it_thought() -> None:
     rate = find("gpt-5")
     assert rate is not None

@@ -111,6 +111,12 @@ def test_whoever_uses_any_pays_for_the_least_number_of_units() -> None:
     assert [amount(transcription, seconds=number) for number in (0, 1, 10, 11)] == [0, 20_000, 20_000, 22_000]
 
 
+def test_parts_with_a_price_of_their_own_count_towards_the_least_number_of_units() -> None:
+    prices = {"audio": price("2", minimum_units=Decimal(10)), "speech": price("3", part_of=("audio",))}
+    used = [{"audio": 3, "speech": 3}, {"audio": 15, "speech": 3}, {"audio": 10, "speech": 10}]
+    assert [amount(rate(prices=prices), **each) for each in used] == [23_000, 33_000, 30_000]
+
+
 CACHED = rate(prices={"input": price("10"), "cached": price("1", part_of=("input",))}, counted={"read": ("input",)})
 
 
