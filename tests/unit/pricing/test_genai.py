@@ -111,7 +111,7 @@ def test_every_model_costs_what_the_library_says() -> None:
         except ValueError:  # parts of different kinds that may overlap, which one number each cannot tell
             continue
         ours = worth_of({name: Fraction(number) for name, number in used.items()}, rate).amount
-        assert (model.id, ours) == (model.id, microcents(theirs))
+        assert ours == microcents(theirs), model.id
         compared += 1
     assert compared > 0.95 * len(PRICED)
 
