@@ -33,6 +33,11 @@ _COMMIT: Final = (
 )
 
 
+_TURNED_DOWN: Final = (
+    "        if in_the_way or moved is not None or beside != (None, None) or policy is not None or is_parent_moved:"
+)
+
+
 def _of(module: str, *changes: tuple[str, str, str], killers: tuple[str, ...] = (SIMULATOR,)) -> Iterator[Mutant]:
     for name, right, wrong in changes:
         yield Mutant(name, module, right, wrong, killers)
@@ -232,15 +237,15 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     *_of(
         "tests.simulation.table",
-        ("a table without the condition on the key", "        if in_the_way or moved", "        if moved"),
+        ("a table without the condition on the key", "        if in_the_way or moved is", "        if moved is"),
         (
             "a table without the condition on the state",
-            "        if in_the_way or moved is not None or beside != (None, None):",
+            _TURNED_DOWN,
             "        if in_the_way:",
         ),
         (
             "ADD for SET",
-            "        if in_the_way or moved is not None or beside != (None, None):",
+            _TURNED_DOWN,
             (
                 "        if state is not None and moved is not None and not in_the_way:\n"
                 "            from dataclasses import replace\n"
@@ -253,8 +258,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         (
             "entries and state apart",
-            "        self.states[account] = change.state\n",
-            "        self.states.setdefault(account, change.state)\n",
+            "        self.states[account] = change.state if",
+            "        self.states[account] = self.states.get(account) or change.state if",
         ),
     ),
 )

@@ -15,6 +15,12 @@ from tests.simulation.matrix import cells
 from tests.simulation.verdict import FIGURES
 
 _SHOWN_MAX = 12
+_COUNTED = {
+    "configure": "changes of settings",
+    "allowance": "refills of allowances",
+    "warnings": "warnings of a low balance",
+    "counterparts": "operations of members with their parents",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +56,7 @@ def _report(result: runs.Result) -> None:
     say(f"up to {result.concurrent_max} requests under way together; {sum(result.fired.values())} faults struck")
     say(f"{result.repaired} audit rows, each from a failure queue's reach, were repaired from the ledger")
     say(f"{result.processor_s:.1f} s of processor time")
+    say(", ".join(f"{result.counts[counted]} {what}" for counted, what in _COUNTED.items()))
     say(f"history {result.history_hash}")
     _report_matrix(result)
     _report_failures(result)

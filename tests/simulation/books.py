@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from tests.simulation.rules import Rules
+
 Fields: TypeAlias = Mapping[str, Any]
 """A row's text, parsed."""
 
@@ -44,8 +46,17 @@ class Held:
     expires_at_ms: int
     placed_at_ms: int
     drawn: Sequence[Fields]
+    placed_seq: int
+    through: tuple[str | None, str | None]
+    member: str | None
+    parent: tuple[str, str] | None
     status: str = "open"
     captured: int = 0
+
+    @property
+    def unpaid(self) -> int:
+        """What no lot paid: an overdraft."""
+        return self.amount - sum([int(draw["amount"]) for draw in self.drawn])
 
     def is_due(self, at_ms: int) -> bool:
         return self.status == "open" and self.expires_at_ms <= at_ms
@@ -75,6 +86,9 @@ class Book:
     holds: dict[str, Held] = field(default_factory=dict)
     rows: dict[str, Fields] = field(default_factory=dict)
     refunded: dict[str, int] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+    room_before: dict[str, int] = field(default_factory=dict)
+    """What there was to be spent before each row that goes with a member's."""
 
     def balances(self) -> dict[str, int]:
         return {"available": self.available, "held": self.held, "funded": self.funded, "spent": self.spent}
@@ -84,6 +98,8 @@ class Book:
         return stated_in_turn == (self.available, self.held, self.funded, self.spent)
 
     def expected(self, row: Fields) -> Expected:
+        if "refusal" in (row.get("parent") or ()):
+            return REFUSED
         return _EXPECTED[row["kind"]](self, row)
 
     def move(self, expected: Expected) -> None:
@@ -99,6 +115,40 @@ class Book:
             return True
         return _NOTE[row["kind"]](self, row)
 
+    def room(self, row: Fields) -> int:
+        """The most that the row may spend: what is there and may be overdrawn, what limits leave, what a parent has."""
+        rules = self.rules
+        rooms = [self.available + rules.overdraft]
+        if rules.caps:
+            rooms += rules.left_of_limits(*self.spent_through(row), row["at_ms"])
+        if (parent := row.get("parent")) is not None:
+            rooms.append(parent["room"])
+        return min(rooms)
+
+    def spent_through(self, row: Fields) -> tuple[str | None, str | None]:
+        held = self.holds.get(row["parameters"].get("hold", ""))
+        return (row["app"], row["meter"]) if held is None else held.through
+
+    def count(self, row: Fields) -> None:
+        """Lets the limits count what the row spends or gives back. To be called before `note`."""
+        kind, rules = row["kind"], self.rules
+        if not rules.caps or row["outcome"] == "refused":
+            return
+        held = self.holds.get(row["parameters"].get("hold", ""))
+        if held is not None and kind in {"capture", "release", "expire"}:
+            rules.count(-held.amount, held.placed_seq, held.through, row)
+        if kind in {"charge", "hold", "capture"}:
+            rules.count(-row["amount"], row["seq"], self.spent_through(row), row)
+        if kind == "refund":
+            paid = self.rows[row["parameters"]["charge"]]
+            rules.count(-row["amount"], paid["seq"], self.spent_through(paid), row)
+
+    def warn(self, row: Fields, expected: Expected) -> list[int]:
+        """The thresholds that the row falls below. To be called after `move`."""
+        if not self.rules.armed or row["outcome"] == "refused":
+            return []
+        return self.rules.warn(self.available, is_funding=expected.funded > 0)
+
     def in_turn(self) -> list[Kind]:
         """The lots in the order in which they are to be spent."""
         return sorted(self.lots, key=lambda kind: (kind.priority, kind.expires_at_ms, self.lots[kind].seq))
@@ -109,7 +159,7 @@ class Book:
             return False
         held = self.holds.get(row["parameters"].get("hold", ""))
         taken: int = -row["amount"] - (held.amount if held else 0)
-        return bool(taken > max(self.available, 0))
+        return bool(taken > max(self.room(row), 0))
 
     def due(self, at_ms: int) -> int:
         return sum([lot.amount for kind, lot in self.lots.items() if kind.expires_at_ms <= at_ms])
@@ -178,9 +228,12 @@ def _part(drawn: Iterable[Fields], skip: int, amount: int) -> list[Fields]:
 
 
 def _charge(book: Book, row: Fields) -> Expected:
-    terms, there = row["parameters"], max(book.available, 0)
+    terms, there = row["parameters"], max(book.room(row), 0)
     cost = terms["cost"]
-    if cost <= there or terms["if_insufficient"] == "overdraw":
+    is_forced = terms["if_insufficient"] == "overdraw"
+    if book.rules.is_frozen and not is_forced:
+        return REFUSED
+    if cost <= there or is_forced:
         return Expected("applied", -cost, available=-cost, spent=cost)
     if terms["if_insufficient"] == "refuse":
         return REFUSED
@@ -195,7 +248,8 @@ def _funding(book: Book, row: Fields) -> Expected:
     terms = row["parameters"]
     difference = terms["new_amount"] - terms["old_amount"]
     after = book.available + difference
-    if book.funded != terms["old_amount"] or (difference < 0 and after < 0 and not terms["force"]):
+    is_short = difference < 0 and after + book.rules.overdraft < 0
+    if book.funded != terms["old_amount"] or (is_short and not terms["force"]):
         return REFUSED
     if difference > 0 and after > 0 and not book.has_room_for(PAID_IN):
         return REFUSED
@@ -221,6 +275,48 @@ def _note_grant(book: Book, row: Fields) -> bool:
     return not list(row["drawn"])
 
 
+def _allowance(book: Book, row: Fields) -> Expected:
+    rules, terms = book.rules, row["parameters"]
+    if rules.allowance is None or not rules.is_refill_due(row["at_ms"]):
+        return REFUSED
+    _, left = _running(book)
+    owed = max(-book.available, 0)
+    added, next_ms = rules.allowance.falls_due(row["at_ms"], rules.zone, left, owed)
+    asked = terms["amount"], terms["expires_at_ms"], terms["priority"]
+    if asked != (left + added, next_ms, rules.allowance.priority):
+        return REFUSED
+    return Expected("applied", added, available=added, funded=added)
+
+
+def _running(book: Book) -> tuple[Kind | None, int]:
+    """The lot that the allowance of this period is in, and what is left of it."""
+    assert book.rules.allowance is not None
+    ends_ms = book.rules.allowance.next_ms
+    kinds = [kind for kind in book.in_turn() if (kind.category, kind.expires_at_ms) == ("allowance", ends_ms)]
+    return (kinds[0], book.lots[kinds[0]].amount) if kinds else (None, 0)
+
+
+def _note_allowance(book: Book, row: Fields) -> bool:
+    assert book.rules.allowance is not None
+    terms, (running, _) = row["parameters"], _running(book)
+    if running is not None:
+        del book.lots[running]
+    paid_off = min(max(-book.available, 0), row["amount"])
+    kind = Kind(terms["priority"], terms["expires_at_ms"], "allowance")
+    book.put_in(kind, terms["amount"] - paid_off, row["seq"])
+    book.rules.allowance.next_ms = terms["expires_at_ms"]
+    return not list(row["drawn"])
+
+
+def _configure(_book: Book, _row: Fields) -> Expected:
+    return Expected("applied")
+
+
+def _note_configure(book: Book, row: Fields) -> bool:
+    book.rules.change(row["parameters"], book.available, row)
+    return not list(row["drawn"])
+
+
 def _void(book: Book, row: Fields) -> Expected:
     named = row["parameters"]["grant"]
     left = next((lot.amount for lot in book.lots.values() if f"g{lot.seq}" == named), None)
@@ -228,9 +324,9 @@ def _void(book: Book, row: Fields) -> Expected:
 
 
 def _hold(book: Book, row: Fields) -> Expected:
-    terms, there = row["parameters"], max(book.available, 0)
+    terms, there = row["parameters"], max(book.room(row), 0)
     amount = terms["amount"]
-    if there < terms.get("minimum_amount", amount):
+    if book.rules.is_frozen or there < terms.get("minimum_amount", amount):
         return REFUSED
     takes = min(amount, there)
     return Expected("applied" if takes == amount else "partial", -takes, available=-takes, held=takes)
@@ -238,17 +334,29 @@ def _hold(book: Book, row: Fields) -> Expected:
 
 def _note_hold(book: Book, row: Fields) -> bool:
     expires_at_ms = row["at_ms"] + row["parameters"]["ttl_ms"]
-    book.holds[f"h{row['seq']}"] = Held(-row["amount"], expires_at_ms, row["at_ms"], row["drawn"])
+    parent = row.get("parent")
+    book.holds[f"h{row['seq']}"] = Held(
+        amount=-row["amount"],
+        expires_at_ms=expires_at_ms,
+        placed_at_ms=row["at_ms"],
+        drawn=row["drawn"],
+        placed_seq=row["seq"],
+        through=(row["app"], row["meter"]),
+        member=row.get("member"),
+        parent=(parent["actor"], parent["hold"]) if parent else None,
+    )
     return book.take_out(row["drawn"])
 
 
 def _open_hold(book: Book, row: Fields) -> Held | None:
     held = book.holds.get(row["parameters"]["hold"])
-    return held if held is not None and held.status == "open" and held.expires_at_ms > row["at_ms"] else None
+    if held is None or held.member != row.get("member"):
+        return None
+    return held if held.status == "open" and held.expires_at_ms > row["at_ms"] else None
 
 
 def _extend(book: Book, row: Fields) -> Expected:
-    return Expected("applied") if _open_hold(book, row) else REFUSED
+    return Expected("applied") if _open_hold(book, row) and not book.rules.is_frozen else REFUSED
 
 
 def _note_extend(book: Book, row: Fields) -> bool:
@@ -263,7 +371,7 @@ def _capture(book: Book, row: Fields) -> Expected:
         return REFUSED
     amount = terms.get("amount", held.amount)
     excess = max(amount - held.amount, 0)
-    if excess and (terms["overrun"] == "refuse" or excess > max(book.available, 0)):
+    if excess and (terms["overrun"] == "refuse" or book.rules.is_frozen or excess > max(book.room(row), 0)):
         return REFUSED
     returned = held.amount + excess - amount
     gone = lapsed(_part(held.drawn, amount, returned), row)
@@ -273,8 +381,8 @@ def _capture(book: Book, row: Fields) -> Expected:
 def _note_capture(book: Book, row: Fields) -> bool:
     held, amount = book.holds[row["parameters"]["hold"]], -row["amount"]
     held.status, held.captured = "captured", amount
-    book.give_back(_part(held.drawn, amount, held.amount), 0, row)
-    return book.take_out(_part(row["drawn"], min(amount, held.amount), amount))
+    book.give_back(_part(held.drawn, amount, held.amount), max(min(held.unpaid, held.amount - amount), 0), row)
+    return book.take_out(_part(row["drawn"], min(amount, held.amount - held.unpaid), amount))
 
 
 def _release(book: Book, row: Fields) -> Expected:
@@ -294,7 +402,7 @@ def _note_release(book: Book, row: Fields) -> bool:
 def _note_return(book: Book, row: Fields, status: str) -> bool:
     held = book.holds[row["parameters"]["hold"]]
     held.status = status
-    book.give_back(held.drawn, 0, row)
+    book.give_back(held.drawn, held.unpaid, row)
     return True
 
 
@@ -302,6 +410,8 @@ def _refund(book: Book, row: Fields) -> Expected:
     terms = row["parameters"]
     paid = book.rows.get(terms["charge"])
     if paid is None or paid["kind"] not in {"charge", "capture"} or paid["outcome"] == "refused":
+        return REFUSED
+    if paid.get("member") != row.get("member"):
         return REFUSED
     left = -paid["amount"] - book.refunded.get(paid["key"], 0)
     amount = terms.get("amount", left)
@@ -344,6 +454,8 @@ _EXPECTED: Final[Mapping[str, Callable[[Book, Fields], Expected]]] = {
     "funding_update": _funding,
     "grant": _grant,
     "void": _void,
+    "allowance": _allowance,
+    "configure": _configure,
     "hold": _hold,
     "extend": _extend,
     "capture": _capture,
@@ -356,6 +468,8 @@ _NOTE: Final[Mapping[str, Callable[[Book, Fields], bool]]] = {
     "funding_update": _note_funding,
     "grant": _note_grant,
     "void": _note_charge,
+    "allowance": _note_allowance,
+    "configure": _note_configure,
     "hold": _note_hold,
     "extend": _note_extend,
     "capture": _note_capture,

@@ -1,15 +1,17 @@
 """Chance and time of a simulated world. The same seed gives the same world."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tests.simulation.matrix import Cell, Fault, Place
 
 _HIGHEST_RATE: Final = 0.3
+
+_Thing = TypeVar("_Thing")
 
 
 class Livelock(Exception):
@@ -82,3 +84,6 @@ class Chance:
     def below(self, limit: int) -> int:
         """A whole number from 0 up to but not including the limit; cheaper than randrange."""
         return int(self._random() * limit)
+
+    def choose(self, among: Sequence[_Thing]) -> _Thing:
+        return among[self.below(len(among))]

@@ -4,13 +4,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from shared.ledger.operations import Operation
+from shared.ledger.operations import Operation, Terms
 from tests.simulation.calls import Answer, Calls, Request
 from tests.simulation.chance import Chance, Clock
 from tests.simulation.matrix import AGAIN, CLOCK, REUSE, Fault, Place
 from tests.simulation.order import Moment
 from tests.simulation.verdict import Verdict
-from tests.simulation.workload import WORK, Customer, Work, choose_customer, choose_work, customers
+from tests.simulation.workload import (
+    APPS,
+    CONFIGURE,
+    WORK,
+    Customer,
+    Work,
+    choose_customer,
+    choose_work,
+    customers,
+    first_settings,
+)
 
 _SKEW_MAX_MS: Final = 600_000
 _SKEWED: Final = 0.05
@@ -69,10 +79,20 @@ class Clients:
     def ask(self, _: object) -> None:
         """A new operation of some kind on some account."""
         chance = self._chance
-        customer, work = choose_customer(self.customers, chance), choose_work(self._works, chance)
-        number = len(self.tickets)
-        terms = work.terms(customer, chance, self._clock.now_ms)
-        operation = Operation(customer.account, f"k{number}", terms, by="service", correlation_id="")
+        work = choose_work(self._works, chance)
+        customer = choose_customer(self.customers, chance, is_governed=work.is_for_governed)
+        self._ask(customer, work, work.terms(customer, chance, self._clock.now_ms))
+
+    def set_up(self, _: object) -> None:
+        """What governs accounts from the first."""
+        for customer in self.customers:
+            if customer.is_governed:
+                self._ask(customer, CONFIGURE, first_settings(customer))
+
+    def _ask(self, customer: Customer, work: Work, terms: Terms) -> None:
+        chance, number = self._chance, len(self.tickets)
+        app = chance.choose(APPS) if customer.is_governed else None
+        operation = Operation(customer.account, f"k{number}", terms, by="service", correlation_id="", app=app)
         is_quitter, is_doubled = chance.rng.random() < _QUITS, chance.rng.random() < _DOUBLED
         ticket = Ticket(number, customer, work, operation, is_quitter, is_doubled)
         self.tickets.append(ticket)

@@ -10,7 +10,7 @@ from shared.adapters.driver import Pace, insist
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry, record_of
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
-from shared.ledger.events import SOURCE, Event
+from shared.ledger.events import LOW_BALANCE_DETAIL_TYPE, SOURCE, Event
 from shared.ledger.ports import AuditTrail, Kept, Published
 from shared.ledger.protocol import Busy, Unknown
 from shared.usecases.keep_audit import Audited, Message, keep_audit, keep_event
@@ -35,6 +35,8 @@ from tests.simulation.workload import HOUR_MS
 
 Position: TypeAlias = tuple[Account, int]
 """An entry by its account and seq."""
+Warned: TypeAlias = tuple[Account, int, int]
+"""And the threshold that it fell below, in microcents."""
 
 SHARDS: Final = 4
 STREAM_BATCH: Final = 100
@@ -169,10 +171,14 @@ class Queue:
 
 
 class Bus:
-    """Implements ports.EventBus. `taken` counts since it was last set."""
+    """Implements ports.EventBus. `taken` counts since it was last set.
+
+    `warnings` are the ids of the events that warned of each entry and threshold.
+    """
 
     def __init__(self, clock: Clock, chance: Chance, queue: Queue) -> None:
         self.taken = 0
+        self.warnings: dict[Warned, set[str]] = {}
         self._clock = clock
         self._chance = chance
         self._queue = queue
@@ -200,8 +206,16 @@ class Bus:
 
     def _take(self, events: Sequence[Event]) -> None:
         self.taken += len(events)
+        for event in events:
+            if event.detail_type == LOW_BALANCE_DETAIL_TYPE:
+                self._take_warning(event.detail)
         in_time = [delivery for event in events if (delivery := self._routed(event)) is not None]
         self._clock.later(30 + self._chance.below(300), self._queue.put, in_time)
+
+    def _take_warning(self, detail: Mapping[str, Any]) -> None:
+        threshold = int(detail["data"]["threshold"] * 1000)
+        warned = Account(detail["tenant"], detail["actor"]), detail["seq"], threshold
+        self.warnings.setdefault(warned, set()).add(detail["event_id"])
 
     def _routed(self, event: Event) -> Delivery | None:
         """The event on its way; None where it takes another way than the others of its call."""
@@ -236,7 +250,7 @@ def text_of(envelope: Mapping[str, Any]) -> str:
 
 def size_bytes(event: Event) -> int:
     """About what the event weighs; far from any limit here."""
-    return 1000 + len(event.detail["data"]["record"])
+    return 1000 + len(event.detail["data"].get("record", ""))
 
 
 class FailureQueue:

@@ -96,17 +96,25 @@ KINDS_OF_WORK: Final = (
     "release",
     "extend",
     "void",
+    "configure",
 )
 """One row of the matrix each; see workload.py."""
 WITH_EXPIRY: Final = "with expiry"
+WITH_REFILL: Final = "with refill"
+WITH_PARENT: Final = "with parent"
 OF_A_DUE_HOLD: Final = "of a due hold"
-"""Two more rows: an operation that a due expiry precedes in its transaction, and the return of a hold that is due."""
+"""Four more rows: an operation that a due expiry or refill precedes in its transaction, one that a parent account pays
+for as well, and the return of a hold that is due."""
+_SELDOM: Final = {"refund": 2, "release": 4, "extend": 4, "void": 4, "configure": 8}
 
 REQUEST: Final = Place("request", (Fault.LOST_BEFORE, Fault.LOST_AFTER))
 READ: Final = Place("read", _CALL)
+READ_PARTS: Final = Place("read of several", _CALL, weight=2)
 LOOKUP: Final = Place("lookup", _CALL, weight=10)
-COMMITS: Final = {kind: Place(f"commit {kind}", _COMMIT) for kind in KINDS_OF_WORK} | {
+COMMITS: Final = {kind: Place(f"commit {kind}", _COMMIT, _SELDOM.get(kind, 1)) for kind in KINDS_OF_WORK} | {
     WITH_EXPIRY: Place(f"commit {WITH_EXPIRY}", _COMMIT, weight=5),
+    WITH_REFILL: Place(f"commit {WITH_REFILL}", _COMMIT, weight=15),
+    WITH_PARENT: Place(f"commit {WITH_PARENT}", _COMMIT, weight=3),
     OF_A_DUE_HOLD: Place(f"commit {OF_A_DUE_HOLD}", _COMMIT, weight=5),
 }
 FIND_DUE: Final = Place("find due", _CALL, weight=5)
@@ -128,6 +136,7 @@ AUDIT: Final = Place("audit", (Fault.OUTAGE,))
 PLACES: Final = (
     REQUEST,
     READ,
+    READ_PARTS,
     LOOKUP,
     FIND_DUE,
     *COMMITS.values(),
@@ -154,9 +163,16 @@ def cells() -> Iterator[Cell]:
 
 _WHERE: Final = (
     ("request", "between the client and the function"),
-    ("read, lookup", "the strong reads of the state and what the operation names, and of the entry under a key"),
+    ("read, lookup", "the strong reads of the state, and of the entry under a key"),
+    ("read of several", "the same of what an operation names, of the policy and of the parent's, one after the other"),
     ("find due", "the query for open holds that have expired"),
-    ("commit …", "the transaction, by what the operation does; *with expiry*: with an entry for what expired first"),
+    (
+        "commit …",
+        (
+            "the transaction, by what the operation does; *with expiry*: with an entry for what expired first; "
+            "*with refill*: with one for an allowance that was due; *with parent*: with its counterparts above"
+        ),
+    ),
     ("publish", "the outbox's call to the bus"),
     ("set aside", "the outbox's call to its failure queue"),
     ("audit put, audit get", "the audit consumer's calls to its table"),

@@ -1,6 +1,7 @@
 """The oracle: plain arithmetic over what was answered and what is stored. It never asks the reducer or the protocol."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
@@ -8,10 +9,11 @@ import msgspec
 
 from shared.ledger.accounts import Account
 from shared.ledger.holds import Hold
-from tests.simulation.books import Book, Fields, Held, kind_of
+from shared.ledger.policies import Policy
+from tests.simulation.books import Book, Expected, Fields, Held, kind_of
 from tests.simulation.calls import Answer
 from tests.simulation.clients import Clients, Ticket
-from tests.simulation.downstream import AuditRow
+from tests.simulation.downstream import AuditRow, Position, Warned
 from tests.simulation.order import out_of_order
 from tests.simulation.table import LedgerTable, Row
 from tests.simulation.verdict import Charge, Verdict
@@ -21,6 +23,7 @@ __all__ = ["Fields", "Oracle"]
 _parse: Final = msgspec.json.Decoder().decode
 """Not the parser that the ledger reads its rows with."""
 _Name: TypeAlias = tuple[Account, str]
+_COUNTED: Final = frozenset({"configure", "allowance"})
 _OVERLOOKED_MS: Final = 1_500_000
 """A hold placed within this time, by clocks that may be 20 min apart, need not be in the index of open holds yet."""
 
@@ -32,6 +35,10 @@ class Oracle:
         self._verdict = verdict
         self.rows_of_key: dict[tuple[str, str], Fields] = {}
         self.books: dict[Account, Book] = {}
+        self.counts: Counter[str] = Counter()
+        """Of what is out of the ordinary."""
+        self._halves: list[tuple[Account, Fields]] = []
+        self._warnings: dict[Warned, str] = {}
 
     def judge(self, table: LedgerTable, clients: Clients, audit: Mapping[Account, Mapping[int, AuditRow]]) -> None:
         for account, journal in table.journal.items():
@@ -40,11 +47,48 @@ class Oracle:
         for ticket in clients.tickets:
             self._judge_answer(ticket)
         self._judge_beside(table)
+        self._judge_halves()
         for request, ticket in clients.turned_away.items():
             self._judge_turned_away(request, ticket)
         for number, _ in out_of_order(clients.history):
             ticket = clients.tickets[number]
             self._wrong("chain_breaks", ticket.customer.account, ticket.operation.key, "recorded out of order")
+
+    def judge_warnings(self, warnings: Mapping[Warned, Collection[str]], excused: Collection[Position]) -> None:
+        """Each threshold that was fallen below was warned of by one event, however often that came; and no other."""
+        for warned, key in self._warnings.items():
+            events = len(warnings.get(warned, ()))
+            if events > 1 or (not events and warned[:2] not in excused):
+                self._wrong("audit_missing", warned[0], key, f"{events} events warned that it fell below {warned[2]}")
+        for warned in warnings.keys() - self._warnings.keys():
+            self._wrong("audit_missing", warned[0], None, f"was warned of row {warned[1]} without cause")
+
+    def _judge_halves(self) -> None:
+        """A member's row and its parent's belong together, and what the one says of the other is so."""
+        newest: dict[tuple[str, str], int] = {}
+        for account, row in self._halves:
+            if "member" in row and (row["member"], row["key"].split("~", 2)[2]) not in self.rows_of_key:
+                self._wrong("double", account, row["key"], "goes with no row of its member")
+            if _has_counterpart(row):
+                self.counts["counterparts"] += 1
+                self._judge_counterpart(account, row, newest)
+        if self.counts["counterparts"] != sum("member" in row for _, row in self._halves):
+            self._wrong("chain_breaks", self._halves[0][0], None, "members and parents have other numbers of rows")
+
+    def _judge_counterpart(self, account: Account, row: Fields, newest: dict[tuple[str, str], int]) -> None:
+        """`newest` is the last row of a parent that went with one of a member."""
+        parent, key = row["parent"], f"~{account.actor}~{row['key']}"
+        above = self.rows_of_key.get((parent["actor"], key))
+        if above is None or _shared(above) != _shared(row) or above.get("member") != account.actor:
+            self._wrong("double" if above else "lost", account, row["key"], f"its parent's row is {above}")
+            return
+        room = self.books[Account(account.tenant, parent["actor"])].room_before[key]
+        if (parent["room"], parent.get("hold")) != (room, _placed(above)):
+            self._wrong("overspent", account, row["key"], f"its parent had {room}, not {parent}")
+        pair = account.actor, parent["actor"]
+        if newest.get(pair, 0) >= above["seq"]:
+            self._wrong("chain_breaks", account, row["key"], "its parent's row is out of order")
+        newest[pair] = above["seq"]
 
     def _judge_account(self, account: Account, journal: list[Row], table: LedgerTable) -> None:
         book, seq, head = self.books.setdefault(account, Book()), 0, "0" * 64
@@ -57,6 +101,8 @@ class Oracle:
             if head != row.digest or table.rows[account][fields["key"]] is not row:
                 self._wrong("chain_breaks", account, fields["key"], f"row {seq} was altered or replaced")
             self._judge_row(account, book, fields)
+        if journal and book.rules.is_refill_due(_parse(journal[-1].record)["at_ms"]):
+            self._wrong("chain_breaks", account, None, "an allowance did not begin when it was set")
         self._judge_state(account, book, seq, head, table)
 
     def _judge_row(self, account: Account, book: Book, row: Fields) -> None:
@@ -75,15 +121,38 @@ class Oracle:
         if (row["outcome"], row["amount"]) != expected[:2]:
             figure: Charge = "overspent" if book.is_overspent_by(row) else "chain_breaks"
             self._wrong(figure, account, row["key"], f"{row['outcome']} {row['amount']}, expected {expected}")
-        if row["kind"] != "expire" and book.due(row["at_ms"]):
-            self._wrong("overspent", account, row["key"], "credits that were due to expire were still there")
+        self._judge_due(account, book, row)
         if row["shortfall"] and book.held and any(_is_in_the_way(held, row) for held in book.holds.values()):
             self._wrong("chain_breaks", account, row["key"], "fell short while an expired hold kept credits back")
         if row["kind"] in {"charge", "hold"} and row["outcome"] != "refused":
             self._judge_draws(account, book, row)
+        self._note_half(account, book, row)
+        book.count(row)
         if not book.note(row):
             self._wrong("overspent", account, row["key"], "a lot gave more than it had")
         book.move(expected)
+        self._judge_warnings_of(account, book, row, expected)
+
+    def _judge_due(self, account: Account, book: Book, row: Fields) -> None:
+        if row["kind"] in _COUNTED:
+            self.counts[row["kind"]] += 1
+        if row["kind"] != "allowance" and book.rules.is_refill_due(row["at_ms"]):
+            self._wrong("chain_breaks", account, row["key"], "an allowance that was due had not come")
+        if row["kind"] not in {"expire", "allowance"} and book.due(row["at_ms"]):
+            self._wrong("overspent", account, row["key"], "credits that were due to expire were still there")
+
+    def _note_half(self, account: Account, book: Book, row: Fields) -> None:
+        if "member" in row:
+            book.room_before[row["key"]] = book.room(row)
+        if "member" in row or "parent" in row:
+            self._halves.append((account, row))
+
+    def _judge_warnings_of(self, account: Account, book: Book, row: Fields, expected: Expected) -> None:
+        fallen = book.warn(row, expected)
+        if fallen != row.get("alerts", []):
+            self._wrong("chain_breaks", account, row["key"], f"warns of {row.get('alerts')}, fell below {fallen}")
+        self.counts["warnings"] += len(fallen)
+        self._warnings |= {(account, row["seq"], threshold): row["key"] for threshold in fallen}
 
     def _judge_draws(self, account: Account, book: Book, row: Fields) -> None:
         drawn = row["drawn"]
@@ -97,6 +166,9 @@ class Oracle:
         stored = (state.available, state.held, state.funded, state.spent, state.seq, state.head_hash)
         if stored != (*book.balances().values(), seq, head):
             self._wrong("chain_breaks", account, None, f"the state is {stored}, its rows say {book.balances()}, {seq}")
+        policy = table.policies.get(account)
+        if (state.policy_seq, state.overdraft_limit) != (policy.seq if policy else 0, book.rules.overdraft):
+            self._wrong("chain_breaks", account, None, f"the state has the policy of {state.policy_seq}, not {policy}")
         in_lots = sum(grant.remaining for grant in state.grants)
         if not in_lots == sum(lot.amount for lot in book.lots.values()) == max(book.available, 0):
             self._wrong("chain_breaks", account, None, f"{in_lots} in grants, {book.available} available")
@@ -113,6 +185,8 @@ class Oracle:
             (account, key): given for account, book in self.books.items() for key, given in book.refunded.items()
         }
         self._compare("refund of", {name: tally.refunded for name, tally in table.tallies.items()}, refunded)
+        ruled = {(account, ""): said for account, book in self.books.items() if (said := book.rules.said())}
+        self._compare("policy", {(account, ""): _rules_of(policy) for account, policy in table.policies.items()}, ruled)
 
     def _compare(self, what: str, stored: Mapping[_Name, object], said: Mapping[_Name, object]) -> None:
         if stored == said:
@@ -153,12 +227,39 @@ class Oracle:
         return self._verdict.add
 
 
+def _has_counterpart(row: Fields) -> bool:
+    return "parent" in row and row["outcome"] != "refused" and "declined" not in row["parent"]
+
+
+def _shared(row: Fields) -> tuple[object, ...]:
+    """What both halves of an operation say. Of what a hold gives back some may have expired in the one alone."""
+    amount = None if row["kind"] == "release" else row["amount"]
+    return row["kind"], row["outcome"] == "refused", amount, row["at_ms"], row["correlation_id"]
+
+
+def _placed(row: Fields) -> str | None:
+    return f"h{row['seq']}" if row["kind"] == "hold" else None
+
+
+def _rules_of(policy: Policy) -> tuple[object, ...]:
+    given = policy.allowance
+    return (
+        policy.status,
+        policy.time_zone,
+        policy.parent,
+        policy.allowed_until_ms,
+        sorted((each.amount, each.is_armed) for each in policy.thresholds),
+        [(*each.scope, each.amount, each.used, each.counted_from_seq, each.resets_at_ms) for each in policy.limits],
+        given and (given.amount, given.interval, given.priority, given.next_at_ms),
+    )
+
+
 def _stored_of(hold: Hold) -> tuple[object, ...]:
-    return hold.amount, hold.captured, hold.status, hold.expires_at_ms
+    return hold.amount, hold.captured, hold.status, hold.expires_at_ms, hold.app, hold.meter, hold.parent, hold.member
 
 
 def _said_of(held: Held) -> tuple[object, ...]:
-    return held.amount, held.captured, held.status, held.expires_at_ms
+    return held.amount, held.captured, held.status, held.expires_at_ms, *held.through, held.parent, held.member
 
 
 def _is_in_the_way(held: Held, row: Fields) -> bool:

@@ -36,6 +36,7 @@ class Result:
     operations: int = 0
     figures: Counter[str] = field(default_factory=Counter)
     fired: Counter[Cell] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     failures: list[tuple[int, Wrong]] = field(default_factory=list)
     concurrent_max: int = 0
     repaired: int = 0
@@ -67,6 +68,7 @@ class Result:
         self.operations += outcome.operations
         self.figures += outcome.verdict.figures
         self.fired += outcome.fired
+        self.counts += outcome.counts
         self.failures += [(number, wrong) for wrong in outcome.verdict.examples]
         self.concurrent_max = max(self.concurrent_max, outcome.concurrent_max)
         self.repaired += outcome.repaired

@@ -8,7 +8,17 @@ from shared.ledger.protocol import Commit, FindDue, Lookup, Outcome, Read, Recor
 from shared.ledger.reducer import Change
 from tests.simulation.calls import Answer, Steps
 from tests.simulation.chance import Chance, Spot
-from tests.simulation.matrix import COMMITS, FIND_DUE, LOOKUP, OF_A_DUE_HOLD, READ, WITH_EXPIRY
+from tests.simulation.matrix import (
+    COMMITS,
+    FIND_DUE,
+    LOOKUP,
+    OF_A_DUE_HOLD,
+    READ,
+    READ_PARTS,
+    WITH_EXPIRY,
+    WITH_PARENT,
+    WITH_REFILL,
+)
 from tests.simulation.table import LedgerTable, ReadOfMore
 
 
@@ -17,10 +27,9 @@ class LedgerService:
 
     def __init__(self, chance: Chance, table: LedgerTable) -> None:
         self._table = table
-        read = chance.spot(READ)
         self._reads: Mapping[type, Spot] = {
-            Read: read,
-            ReadOfMore: read,
+            Read: chance.spot(READ),
+            ReadOfMore: chance.spot(READ_PARTS),
             FindDue: chance.spot(FIND_DUE),
             Lookup: chance.spot(LOOKUP),
         }
@@ -43,7 +52,9 @@ class LedgerService:
 
 def _row_of(change: Change, work_name: str) -> str:
     if len(change.entries) > 1:
-        return WITH_EXPIRY
+        return WITH_REFILL if any(entry.kind == "allowance" for entry in change.entries) else WITH_EXPIRY
+    if change.parent is not None:
+        return WITH_PARENT
     return OF_A_DUE_HOLD if change.entries[0].kind == "expire" else work_name
 
 

@@ -1,14 +1,25 @@
 """The ledger's table: what DynamoDB does with a command that reaches it, and a journal of every row it ever wrote."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.effects import References
 from shared.ledger.entries import Entry, entry_from_record, record_of
 from shared.ledger.holds import Hold, RefundTally
-from shared.ledger.operations import CaptureHold, ExtendHold, Refund, ReleaseHold, Terms, named_charge, named_hold
+from shared.ledger.operations import (
+    CaptureHold,
+    ExtendHold,
+    Refund,
+    ReleaseHold,
+    Terms,
+    named_charge,
+    named_hold,
+    names_nothing,
+)
+from shared.ledger.parents import positions
+from shared.ledger.policies import Policy
 from shared.ledger.protocol import (
     Commit,
     Committed,
@@ -21,11 +32,15 @@ from shared.ledger.protocol import (
     Read,
     TurnedDown,
 )
-from shared.ledger.reducer import Change
+from shared.ledger.reducer import NOTHING_NAMED, Change
 
 _INDEX_LAG_MS: Final = 200
+_PARTS_MAX: Final = 5
 _NAMING: Final = frozenset({CaptureHold, ExtendHold, Refund, ReleaseHold})
 """Terms that name something which has to be read too."""
+
+
+_OF_STATE: Final = tuple(name for name in AccountState.__match_args__ if name != "policy")
 
 
 class Row(NamedTuple):
@@ -40,10 +55,10 @@ class Row(NamedTuple):
 
 
 class ReadOfMore(NamedTuple):
-    """A read in the middle of its work: it has the state, and what the terms name is still to be read."""
+    """A read in the middle of its work: it has read these items, and others are still to be read."""
 
     read: Read
-    state: AccountState | None
+    found: list[Any]
 
 
 class OpenHolds:
@@ -70,6 +85,38 @@ class OpenHolds:
             holds.pop(hold.id, None)
 
 
+def _with_policy(state: AccountState, policy: Policy | None) -> AccountState:
+    # Not by dataclasses.replace: see swift.py.
+    return AccountState(**{name: getattr(state, name) for name in _OF_STATE}, policy=policy)
+
+
+class _Reader:
+    """Reads item after item: first those that were `read` before, as they were then, then those that are there now."""
+
+    def __init__(self, table: "LedgerTable", read: Sequence[Any] = ()) -> None:
+        self.found: list[Any] = []
+        self._table = table
+        self._read = iter(read)
+
+    def state(self, account: Account) -> AccountState | None:
+        state: AccountState | None = self._next(lambda: self._table.states.get(account))
+        if state is None or not state.policy_seq:
+            return state
+        policy: Policy | None = self._next(lambda: self._table.policies.get(account))
+        return _with_policy(state, policy)
+
+    def named(self, account: Account, terms: Terms) -> References:
+        if names_nothing(terms):
+            return NOTHING_NAMED
+        references: References = self._next(lambda: self._table.references(account, terms))
+        return references
+
+    def _next(self, now: Callable[[], Any]) -> Any:
+        value = next(self._read, self)
+        self.found.append(now() if value is self else value)
+        return self.found[-1]
+
+
 class LedgerTable:
     """`journal` has every row in the order in which it was written, whatever became of it; `on_row` is the stream."""
 
@@ -79,6 +126,9 @@ class LedgerTable:
         self.journal: dict[Account, list[Row]] = {}
         self.holds: dict[tuple[Account, str], Hold] = {}
         self.tallies: dict[tuple[Account, str], RefundTally] = {}
+        self.policies: dict[Account, Policy] = {}
+        """Items of their own: no state in `states` has one."""
+        self._parts_read = 0
         self._on_row = on_row
         self._open_holds = OpenHolds(now_ms)
         self._execute: dict[type, Callable[[Any], Outcome]] = {
@@ -91,20 +141,29 @@ class LedgerTable:
 
     def begin(self, command: Any) -> Any:
         """What a call that is several reads is after the first of them."""
-        if type(command) is Read and type(command.terms) in _NAMING:
-            return ReadOfMore(command, self.states.get(command.account))
-        return command
+        if type(command) is not Read:
+            return command
+        state = self.states.get(command.account)
+        if state is not None and state.policy_seq:
+            # Of so many reads now one is done when the others begin, now two, and so on.
+            self._parts_read = self._parts_read % _PARTS_MAX + 1
+            reader = _Reader(self)
+            positions(command.account, command.terms, reader.state, reader.named)
+            return ReadOfMore(command, reader.found[: self._parts_read])
+        return ReadOfMore(command, [state]) if type(command.terms) in _NAMING else command
 
     def execute(self, command: Any) -> Outcome:
         return self._execute[type(command)](command)
 
     def _read(self, command: Read) -> Outcome:
-        return Found(self.states.get(command.account))
+        state = self.states.get(command.account)
+        return self._read_more(ReadOfMore(command, [])) if state is not None and state.policy_seq else Found(state)
 
     def _read_more(self, command: ReadOfMore) -> Outcome:
-        return Found(command.state, self._references(command.read.account, command.read.terms))
+        reader = _Reader(self, command.found)
+        return Found(*positions(command.read.account, command.read.terms, reader.state, reader.named))
 
-    def _references(self, account: Account, terms: Terms) -> References:
+    def references(self, account: Account, terms: Terms) -> References:
         hold_id, charge_key = named_hold(terms), named_charge(terms)
         if charge_key is None:
             return References(hold=self.holds.get((account, hold_id or "")))
@@ -126,10 +185,36 @@ class LedgerTable:
         state = self.states.get(account)
         moved = state if state is not None and state.seq != change.seen.seq else None
         beside = self._moved_beside(account, change) if change.hold or change.tally else (None, None)
-        if in_the_way or moved is not None or beside != (None, None):
+        policy = self._moved_policy(account, change)
+        # What stands in the way in a parent account is not among what comes back.
+        is_parent_moved = change.parent is not None and self._is_in_the_way(change.parent)
+        if in_the_way or moved is not None or beside != (None, None) or policy is not None or is_parent_moved:
+            moved = moved and _with_policy(moved, policy)
             return TurnedDown(in_the_way, moved, *beside)
-        self._write(account, change)
+        for part in change.parts:
+            self._write(part.seen.account, part)
         return Committed()
+
+    def _moved_policy(self, account: Account, change: Change) -> Policy | None:
+        """What came in the place of the policy that was seen, where the change replaces that."""
+        seen = change.seen.policy
+        if change.state.policy is seen:
+            return None
+        stored = self.policies.get(account)
+        return stored if stored is not None and stored.seq != (seen.seq if seen else 0) else None
+
+    def _is_in_the_way(self, above: Change) -> bool:
+        return any(
+            any(entry.key in self.rows.get(part.seen.account, ()) for entry in part.entries)
+            or self._seq(part.seen.account) != part.seen.seq
+            or self._moved_beside(part.seen.account, part) != (None, None)
+            or self._moved_policy(part.seen.account, part) is not None
+            for part in above.parts
+        )
+
+    def _seq(self, account: Account) -> int:
+        state = self.states.get(account)
+        return state.seq if state else 0
 
     def _moved_beside(self, account: Account, change: Change) -> tuple[Hold | None, RefundTally | None]:
         seen = change.references
@@ -138,13 +223,16 @@ class LedgerTable:
         return hold if hold != seen.hold else None, tally if tally != seen.tally else None
 
     def _write(self, account: Account, change: Change) -> None:
-        rows, journal = self.rows[account], self.journal.setdefault(account, [])
+        rows, journal = self.rows.setdefault(account, {}), self.journal.setdefault(account, [])
         for entry in change.entries:
             row = Row(record_of(entry), entry.hash)
             rows[entry.key] = row
             journal.append(row)
             self._on_row(account, row)
-        self.states[account] = change.state
+        policy = change.state.policy
+        self.states[account] = change.state if policy is None else _with_policy(change.state, None)
+        if policy is not None and policy is not change.seen.policy:
+            self.policies[account] = policy
         if change.hold is not None:
             self.holds[account, change.hold.id] = change.hold
             self._open_holds.changed(account, change.hold)

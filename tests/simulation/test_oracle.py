@@ -20,23 +20,29 @@ ACCOUNT = Account("main", "hot")
 @pytest.fixture
 def world() -> World:
     """A world that went well; its oracle is asked again after something was changed in it."""
-    world = World(Plan("7", 600, 0))
+    world = World(Plan("7", 1200, 0))
     assert world.run().verdict.is_clean
     return world
 
 
 def judged(world: World) -> Verdict:
     verdict = Verdict()
-    Oracle(verdict).judge(world.table, world.clients, world.trail.rows)
+    oracle = Oracle(verdict)
+    oracle.judge(world.table, world.clients, world.trail.rows)
+    oracle.judge_warnings(world.bus.warnings, world.outbox.excused)
     return verdict
 
 
 def rewrite(world: World, place: int, **changes: Any) -> None:
+    rewrite_in(world, ACCOUNT, place, **changes)
+
+
+def rewrite_in(world: World, account: Account, place: int, **changes: Any) -> None:
     """Changes a row and makes its hash fit again."""
-    rows = world.table.journal[ACCOUNT]
+    rows = world.table.journal[account]
     record = json.dumps(json.loads(rows[place].record) | changes)
     rows[place] = row = Row(record, sha256(record.encode()).hexdigest())
-    world.table.rows[ACCOUNT][json.loads(record)["key"]] = row
+    world.table.rows[account][json.loads(record)["key"]] = row
 
 
 def remove_row(world: World) -> None:
@@ -104,6 +110,33 @@ def reverse_answers(world: World) -> None:
     world.clients.history[:] = [each for seq in answered for each in (seq._replace(seq=0), seq)]
 
 
+def forget_warning(world: World) -> None:
+    world.bus.warnings.popitem()
+
+
+def warn_twice(world: World) -> None:
+    next(iter(world.bus.warnings.values())).add("another")
+
+
+def warn_without_cause(world: World) -> None:
+    world.bus.warnings[ACCOUNT, 1, 5] = {"an event"}
+
+
+def use_up_a_limit(world: World) -> None:
+    account, policy = next(each for each in world.table.policies.items() if each[1].limits)
+    spent = tuple(replace(limit, used=limit.used + 1) for limit in policy.limits)
+    world.table.policies[account] = replace(policy, limits=spent)
+
+
+def lose_a_parents_half(world: World) -> None:
+    for account, journal in world.table.journal.items():
+        for row in journal:
+            if row.entry.member is not None and row.entry.kind == "charge":
+                rewrite_in(world, account, row.entry.seq - 1, key=f"{row.entry.key}x")
+                return
+    raise AssertionError("no member spent anything")
+
+
 @pytest.mark.parametrize(
     ("spoil", "figure"),
     [
@@ -112,6 +145,11 @@ def reverse_answers(world: World) -> None:
         (alter_text, "chain_breaks"),
         (lift_state, "chain_breaks"),
         (reverse_answers, "chain_breaks"),
+        (use_up_a_limit, "chain_breaks"),
+        (lose_a_parents_half, "lost"),
+        (forget_warning, "audit_missing"),
+        (warn_twice, "audit_missing"),
+        (warn_without_cause, "audit_missing"),
         (repeat_row, "double"),
         (overspend, "overspent"),
         (forget_audit_row, "audit_missing"),

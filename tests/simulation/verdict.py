@@ -22,8 +22,9 @@ FIGURES: Final[tuple[Charge, ...]] = (
 
 overspent: an enforced charge went below the limit, or took from a lot more than it had. refused_then_charged: told no,
 charged all the same. replay_mismatch: two answers to one operation, or an answer that misstates what was recorded.
-audit_missing: the audit table and the ledger differ. chain_breaks: the record is not dense, chained, in real-time order
-and arithmetically right, or the state beside it is not what it adds up to.
+audit_missing: the audit table and the ledger differ, or a low balance was not warned of by exactly one event.
+chain_breaks: the record is not dense, chained, in real-time order and arithmetically right, or the state beside it is
+not what it adds up to.
 """
 
 _EXAMPLES_MAX: Final = 20

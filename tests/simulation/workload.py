@@ -10,6 +10,7 @@ from shared.ledger.entries import Entry
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
+    Configure,
     ExtendHold,
     FundingUpdate,
     GrantCredits,
@@ -21,6 +22,7 @@ from shared.ledger.operations import (
     VoidGrant,
 )
 from tests.simulation.chance import Chance
+from tests.simulation.rules import ZONES
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -28,6 +30,13 @@ START_MS: Final = 1_763_942_400_000
 """A midnight."""
 
 OTHERS: Final = 200
+GOVERNED: Final = 6
+"""Accounts that limits, thresholds, allowances and the rest are set for, beside those of the family."""
+APPS: Final = ("chat", "search", None)
+_GOVERNED_SHARE: Final = 0.07
+_FAMILY_SHARES: Final = {"fast": 0.04, "slow": 0.004, "team": 0.005, "company": 0.002}
+"""Two members, one far busier than the other, their parent, which has less than they would spend, and its own."""
+_PARENTS: Final = {"fast": "team", "slow": "team", "team": "company"}
 _HOT_SHARE: Final = 0.04
 _SCARCE_SHARE: Final = 0.05
 _REMEMBERED: Final = 20
@@ -42,6 +51,7 @@ class Customer:
     account: Account
     charge_max: int
     funding_max: int
+    is_governed: bool = False
     funded: int = 0
     holds: dict[str, int] = field(default_factory=dict)
     charges: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
@@ -74,6 +84,7 @@ class Work:
     is_top_up: bool = False
     very_late: float = 0.0
     """The share that is sent again after two days, on top of what befalls every kind."""
+    is_for_governed: bool = False
 
 
 def customers() -> list[Customer]:
@@ -84,15 +95,30 @@ def customers() -> list[Customer]:
         hot,
         scarce,
         *(Customer(Account("main", f"user:{number}"), 3_000, 90_000) for number in range(OTHERS)),
+        *(Customer(Account("main", f"governed:{number}"), 3_000, 20_000, True) for number in range(GOVERNED)),
+        *(Customer(Account("main", name), 2_000, _FAMILY_FUNDING[name], True) for name in _FAMILY_SHARES),
     ]
 
 
-def choose_customer(everyone: list[Customer], chance: Chance) -> Customer:
+_FAMILY_FUNDING: Final = {"fast": 90_000, "slow": 90_000, "team": 150_000, "company": 500_000}
+
+
+def choose_customer(everyone: list[Customer], chance: Chance, *, is_governed: bool = False) -> Customer:
+    if is_governed:
+        return everyone[2 + OTHERS + chance.below(GOVERNED + len(_FAMILY_SHARES))]
     drawn = chance.rng.random()
     if drawn < _HOT_SHARE:
         return everyone[0]
     if drawn < _HOT_SHARE + _SCARCE_SHARE:
         return everyone[1]
+    drawn -= _HOT_SHARE + _SCARCE_SHARE
+    if drawn < _GOVERNED_SHARE:
+        return everyone[2 + OTHERS + chance.below(GOVERNED)]
+    drawn -= _GOVERNED_SHARE
+    for place, share in enumerate(_FAMILY_SHARES.values()):
+        drawn -= share
+        if drawn < 0:
+            return everyone[2 + OTHERS + GOVERNED + place]
     return everyone[2 + chance.below(OTHERS)]
 
 
@@ -123,7 +149,8 @@ def grant(customer: Customer, chance: Chance, now_ms: int) -> Terms:
     expires_at_ms = (now_ms // DAY_MS + 1 + chance.below(3)) * DAY_MS if chance.rng.random() < 0.8 else None
     return GrantCredits(
         1 + chance.below(customer.funding_max // 4),
-        category=_CATEGORIES[chance.below(3)],
+        # What is given as an allowance would be taken for the one that an account has of its own.
+        category=_CATEGORIES[chance.below(2 if customer.is_governed else 3)],
         priority=(5, 10)[chance.below(2)],
         expires_at_ms=expires_at_ms,
     )
@@ -158,6 +185,73 @@ def void(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
     return VoidGrant(_some(customer.grants, chance, "g0"))
 
 
+def configure(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
+    """One of what governs an account, or two; at times there is none any more."""
+    first, second = (_SETTINGS[chance.below(len(_SETTINGS))] for _ in range(2))
+    changes = first(customer, chance)
+    return Configure(**changes if chance.below(2) else changes | second(customer, chance))
+
+
+def first_settings(customer: Customer) -> Terms:
+    """What governs an account from the first."""
+    return Configure(
+        low_balance_thresholds=[customer.funding_max // 4, customer.funding_max // 20],
+        limits=[_limit(20 * customer.charge_max, "hour", APPS[0]), _limit(90 * customer.charge_max, "day")],
+        parent=_PARENTS.get(customer.account.actor),
+    )
+
+
+def _limit(amount: int, window: str | None, app: str | None = None, meter: str | None = None) -> dict[str, Any]:
+    return {"amount": amount, "window": window, "app": app, "meter": meter}
+
+
+def _limits(customer: Customer, chance: Chance) -> dict[str, Any]:
+    scopes = {(chance.choose(_WINDOWS), chance.choose(APPS)) for _ in range(chance.below(4))}
+    return {"limits": [_limit(chance.below(60 * customer.charge_max), *scope) for scope in sorted(scopes, key=str)]}
+
+
+def _thresholds(customer: Customer, chance: Chance) -> dict[str, Any]:
+    amounts = {1 + chance.below(customer.funding_max // 2) for _ in range(chance.below(4))}
+    return {"low_balance_thresholds": sorted(amounts, reverse=True)}
+
+
+def _status(_customer: Customer, chance: Chance) -> dict[str, Any]:
+    return {"status": "frozen" if chance.below(4) == 0 else "open"}
+
+
+def _allowance(customer: Customer, chance: Chance) -> dict[str, Any]:
+    if chance.below(5) == 0:
+        return {"allowance": {}}
+    most = customer.funding_max // 2
+    return {
+        "allowance": {
+            "amount": 1 + chance.below(most),
+            "interval": _INTERVALS[chance.below(len(_INTERVALS))],
+            "priority": (5, 10)[chance.below(2)],
+            "rollover_minimum": chance.below(most) if chance.below(2) else 0,
+            "rollover_maximum": chance.below(most) if chance.below(2) else 0,
+        }
+    }
+
+
+def _overdraft(customer: Customer, chance: Chance) -> dict[str, Any]:
+    return {"overdraft_limit": chance.below(3) * customer.charge_max}
+
+
+def _zone(_customer: Customer, chance: Chance) -> dict[str, Any]:
+    return {"time_zone": chance.choose(tuple(ZONES))}
+
+
+def _parent(customer: Customer, chance: Chance) -> dict[str, Any]:
+    parent = _PARENTS.get(customer.account.actor)
+    return _status(customer, chance) if parent is None else {"parent": parent if chance.below(4) else ""}
+
+
+_WINDOWS: Final = ("hour", "day", "month", None)
+_INTERVALS: Final = ("daily", "daily", "weekly", "monthly")
+_SETTINGS: Final = (_limits, _limits, _thresholds, _thresholds, _status, _allowance, _overdraft, _zone, _parent)
+
+
 def _some_hold(customer: Customer, chance: Chance) -> tuple[str, int]:
     """One that the clients believe to be open, else one that never was."""
     name = _some(list(customer.holds), chance, "h0")
@@ -169,7 +263,7 @@ def _some(names: Sequence[str], chance: Chance, otherwise: str) -> str:
 
 
 SIMPLE_WORK: Final = (
-    Work("charge", 0.56, charge("refuse")),
+    Work("charge", 0.55, charge("refuse")),
     Work("charge partial", 0.08, charge("partial")),
     Work("charge overdraw", 0.04, charge("overdraw")),
     Work("funding_update", 0.07, funding_update, is_top_up=True),
@@ -177,6 +271,7 @@ SIMPLE_WORK: Final = (
     Work("grant", 0.05, grant, is_top_up=True, very_late=0.1),
 )
 """What the naive twin can do too."""
+CONFIGURE: Final = Work("configure", 0.01, configure, is_for_governed=True)
 WORK: Final = (
     *SIMPLE_WORK,
     Work("hold", 0.06, hold),
@@ -185,4 +280,5 @@ WORK: Final = (
     Work("release", 0.02, release),
     Work("extend", 0.015, extend),
     Work("void", 0.015, void),
+    CONFIGURE,
 )

@@ -52,6 +52,7 @@ class Outcome:
     operations: int
     verdict: Verdict
     fired: Counter[Cell]
+    counts: Counter[str]
     concurrent_max: int
     repaired: int
     history_hash: str
@@ -68,7 +69,8 @@ class World:
         self.trail = Trail(self.chance)
         self.queue = Queue(self.clock, self.chance, audit_consumer(self.trail), AUDIT_DOWN)
         self.queue.handled_in_batch = lambda: self.trail.kept
-        self.outbox = Outbox(self.clock, self.chance, Bus(self.clock, self.chance, self.queue), OUTBOX_DOWN)
+        self.bus = Bus(self.clock, self.chance, self.queue)
+        self.outbox = Outbox(self.clock, self.chance, self.bus, OUTBOX_DOWN)
         self.table = LedgerTable(self.outbox.on_row, lambda: self.clock.now_ms)
         self.calls = Calls(self.clock, self.chance, LedgerService(self.chance, self.table))
         self.clients = Clients(self.clock, self.chance, self.calls, self.verdict)
@@ -79,14 +81,17 @@ class World:
         started_s = process_time()
         if self.plan.watched is not None:
             self.calls.tell = self._tell
+        self.clock.later(0, self.clients.set_up, None)
         schedule(self.clock, self.clients, self.plan)
         try:
             self._come_to_rest()
         except Livelock as livelock:
             self.verdict.add("lost", self.clients.customers[0].account, None, str(livelock))
         self._repair()
-        Oracle(self.verdict).judge(self.table, self.clients, self.trail.rows)
-        return self._outcome(process_time() - started_s)
+        oracle = Oracle(self.verdict)
+        oracle.judge(self.table, self.clients, self.trail.rows)
+        oracle.judge_warnings(self.bus.warnings, self.outbox.excused)
+        return self._outcome(oracle.counts, process_time() - started_s)
 
     def _come_to_rest(self) -> None:
         happenings_max = HAPPENINGS_MAX * (self.plan.operations + 1000)
@@ -113,11 +118,12 @@ class World:
         if request.operation.key == self.plan.watched:
             self.story.append(f"{self.clock.now_ms - START_MS:>10} ms  {request.operation.correlation_id:>8}  {what}")
 
-    def _outcome(self, processor_s: float) -> Outcome:
+    def _outcome(self, counts: Counter[str], processor_s: float) -> Outcome:
         return Outcome(
             operations=self.plan.operations,
             verdict=self.verdict,
             fired=self.chance.fired,
+            counts=counts,
             concurrent_max=self.calls.under_way_max,
             repaired=self.repaired,
             history_hash=sha256("\n".join(self._history()).encode()).hexdigest(),
