@@ -12,6 +12,12 @@ _REFERENCES: Final = "tests/unit/ledger/test_protocol_references.py"
 _PUBLISH: Final = "tests/unit/edge/test_publish_entries.py"
 _KEEP: Final = "tests/unit/edge/test_keep_audit.py"
 _ADAPTERS: Final = "tests/unit/edge/test_adapters.py"
+_LIMITS: Final = "tests/unit/ledger/test_limits.py"
+_THRESHOLDS: Final = "tests/unit/ledger/test_thresholds.py"
+_ALLOWANCES: Final = "tests/unit/ledger/test_allowances.py"
+_PARENTS: Final = "tests/unit/ledger/test_parents.py"
+_POLICIES: Final = "tests/unit/ledger/test_protocol_policies.py"
+_ON_DYNAMODB: Final = "tests/contract/test_policies.py"
 _ANSWERS: Final = "tests/contract/test_dynamodb_answers.py"
 
 
@@ -261,5 +267,85 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "        self.states[account] = change.state if",
             "        self.states[account] = self.states.get(account) or change.state if",
         ),
+    ),
+    *_of(
+        "shared.ledger.policies",
+        (
+            "a window that never begins again",
+            "return replace(self, used=0, counted_from_seq=seq, resets_at_ms=end_ms)",
+            "return replace(self, resets_at_ms=end_ms)",
+        ),
+        ("give back in another window", " and spending.seq >= limit.counted_from_seq", ""),
+        ("arm a threshold with any credit", "(each.is_armed or is_funding)", "True"),
+        ("warn of every entry", "if each.is_armed and each.amount not in still", "if each.amount not in still"),
+        ("refill twice", "total + refill, owed", "total + 2 * refill, owed"),
+        ("roll everything over", "min(remaining, self.rollover_maximum) if", "remaining if"),
+        killers=(SIMULATOR, _LIMITS, _THRESHOLDS, _ALLOWANCES),
+    ),
+    *_of(
+        "shared.ledger.effects",
+        ("spend from a frozen account", 'state.policy.status == "frozen"', 'state.policy.status == "closed"'),
+        ("an allowance that is always due", "next_at_ms=terms.expires_at_ms)", "next_at_ms=0)"),
+        ("let limits overlook holds", 'case "charge" | "hold":', 'case "charge":'),
+        ("count a hold and its capture", '{"capture", "release", "expire"}', '{"release", "expire"}'),
+        ("let a parent end a member's hold", "if held is None or held.member != case.member:", "if held is None:"),
+        killers=(SIMULATOR, _LIMITS, _PARENTS),
+    ),
+    *_of(
+        "shared.ledger.reducer",
+        ("leave the parent out of the transaction", "effect.tally, counterpart)", "effect.tally)"),
+        ("take the parent's word for nothing", "if references.backing is not None:", "if False:"),
+        ("begin an allowance some day", "return _with_first_refill(change, operation, now_ms) if", "return change if"),
+        (
+            "begin a refill with nothing left",
+            "remaining = running.remaining if running else 0",
+            "remaining = 0",
+        ),
+        killers=(SIMULATOR, _PARENTS),
+    ),
+    *_of(
+        "shared.ledger.protocol",
+        ("go on with a stale policy", "policy is not None and policy.seq == moved.policy_seq", "policy is not None"),
+        ("believe what two reads say", "if state is not None and not state.has_its_policy:", "if False:"),
+        (
+            "overlook that it has joined a parent",
+            "if state is None or _has_joined(",
+            "if state is None or not _has_joined(",
+        ),
+        (
+            "judge a parent by how it was",
+            "    if change.references.parent is not None:\n        return True\n",
+            "",
+        ),
+        killers=(SIMULATOR, _POLICIES),
+    ),
+    *_of(
+        "shared.ledger.events",
+        ("warn nobody", "for threshold in entry.alerts)", "for threshold in ())"),
+        killers=(SIMULATOR,),
+    ),
+    *_of(
+        "shared.usecases.keep_audit",
+        ("audit a warning", "if detail_type == LOW_BALANCE_DETAIL_TYPE:", "if False:"),
+        killers=(_KEEP,),
+    ),
+    *_of(
+        "shared.adapters.dynamodb_ledger",
+        (
+            "take a parent's items for the member's",
+            'for item in found if item["pk"]["S"] == own}',
+            "for item in found}",
+        ),
+        (
+            "write the parent without its conditions",
+            "condition=unmoved, return_values=ALL_OLD)",
+            "condition=unmoved if part is change else None, return_values=ALL_OLD)",
+        ),
+        ("forget to write the policy", "if policy is not None and policy is not change.seen.policy:", "if False:"),
+        killers=(_ON_DYNAMODB,),
+    ),
+    *_of(
+        "tests.simulation.table",
+        ("a table without the parent's conditions", " or is_parent_moved:", ":"),
     ),
 )

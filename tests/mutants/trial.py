@@ -13,7 +13,7 @@ SURVIVED: Final = 0
 KILLED: Final = 1
 STALE: Final = 3
 SEEDS: Final = ("mutants/1", "mutants/2")
-OPERATIONS: Final = 3000
+OPERATIONS: Final = 6000
 FAULT_RATE: Final = 0.1
 
 

@@ -87,6 +87,8 @@ class Book:
     rows: dict[str, Fields] = field(default_factory=dict)
     refunded: dict[str, int] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
+    refill_awaited: str | None = None
+    """The request that set an allowance, which is to begin at once."""
     room_before: dict[str, int] = field(default_factory=dict)
     """What there was to be spent before each row that goes with a member's."""
 

@@ -130,6 +130,8 @@ class Oracle:
         book.count(row)
         if not book.note(row):
             self._wrong("overspent", account, row["key"], "a lot gave more than it had")
+        is_set_now = row["kind"] == "configure" and book.rules.is_refill_due(row["at_ms"])
+        book.refill_awaited = row["correlation_id"] if is_set_now else None
         book.move(expected)
         self._judge_warnings_of(account, book, row, expected)
 
@@ -138,6 +140,8 @@ class Oracle:
             self.counts[row["kind"]] += 1
         if row["kind"] != "allowance" and book.rules.is_refill_due(row["at_ms"]):
             self._wrong("chain_breaks", account, row["key"], "an allowance that was due had not come")
+        if book.refill_awaited not in {None, row["correlation_id"]}:
+            self._wrong("chain_breaks", account, row["key"], "an allowance did not begin when it was set")
         if row["kind"] not in {"expire", "allowance"} and book.due(row["at_ms"]):
             self._wrong("overspent", account, row["key"], "credits that were due to expire were still there")
 

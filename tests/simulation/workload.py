@@ -34,7 +34,7 @@ GOVERNED: Final = 6
 """Accounts that limits, thresholds, allowances and the rest are set for, beside those of the family."""
 APPS: Final = ("chat", "search", None)
 _GOVERNED_SHARE: Final = 0.07
-_FAMILY_SHARES: Final = {"fast": 0.04, "slow": 0.004, "team": 0.005, "company": 0.002}
+_FAMILY_SHARES: Final = {"fast": 0.04, "slow": 0.006, "team": 0.008, "company": 0.002}
 """Two members, one far busier than the other, their parent, which has less than they would spend, and its own."""
 _PARENTS: Final = {"fast": "team", "slow": "team", "team": "company"}
 _HOT_SHARE: Final = 0.04
