@@ -126,17 +126,22 @@ def _read_limit(value: object) -> Limit:
 def _read_metadata(value: object) -> Metadata:
     if not isinstance(value, dict):
         raise ValueError("a JSON object")  # noqa: TRY004 - msgspec names the path of a ValueError
-    return Metadata({name: _plain(member, 1) for name, member in value.items()})
+    return Metadata(_in_order(value, 0))
 
 
 def _plain(value: object, depth: int) -> object:
     if isinstance(value, dict | list) and depth >= MAX_METADATA_DEPTH:
         raise ValueError(f"nested at most {MAX_METADATA_DEPTH} deep")
     if isinstance(value, dict):
-        return {name: _plain(member, depth + 1) for name, member in value.items()}
+        return _in_order(value, depth)
     if isinstance(value, list):
         return [_plain(member, depth + 1) for member in value]
     return _plain_number(value) if isinstance(value, int | Decimal) else value
+
+
+def _in_order(members: Mapping[str, object], depth: int) -> dict[str, object]:
+    # As the record has them, so that the first answer and every replay of it are the same text.
+    return {name: _plain(members[name], depth + 1) for name in sorted(members)}
 
 
 def _plain_number(value: int | Decimal) -> int | float:

@@ -206,3 +206,9 @@ def test_a_header_is_found_however_it_is_written(funded: World) -> None:
         "isBase64Encoded": False,
     }
     assert funded.invoke("cost", event)["statusCode"] == 201
+
+
+def test_a_replay_has_the_metadata_in_the_order_of_the_first_answer(funded: World) -> None:
+    charge = {"actor": ALICE, "cost": 1, "metadata": {"b": 1, "a": {"d": [{"f": 1, "e": 2}], "c": 0}}}
+    first, again = funded.cost(charge, key="k"), funded.cost(charge, key="k")
+    assert (first.status, again.status, again.text == first.text) == (201, 200, True)
