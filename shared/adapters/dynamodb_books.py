@@ -162,6 +162,11 @@ class DynamoBooks:
         for item in self._reader.query(self._ledger.entries, account, is_entry):
             yield _row(account, item, EntryItem, EntryItem.of)
 
+    def entry(self, account: Account, key: str) -> Entry | None:
+        is_it = self._ledger.entries.sk == entry_sk(key)
+        items = self._reader.query(self._ledger.entries, account, is_it)
+        return next((_row(account, item, EntryItem, EntryItem.of).entry for item in items), None)
+
     def beside(self, account: Account) -> Iterator[Item]:
         for kind in _BESIDE:
             # Any of the models reaches the table; this one has every kind's keys.

@@ -80,6 +80,10 @@ class Books(Protocol):
         """All rows of the ledger that should be entries, in any order."""
         ...
 
+    def entry(self, account: Account, key: str) -> Entry | None:
+        """What is recorded under a key; None also where that is no entry."""
+        ...
+
     def beside(self, account: Account) -> Iterator[Item]:
         """All items of the account that are neither its state nor an entry, in any order."""
         ...

@@ -3,7 +3,8 @@
 Accounts are in use while they are read, so the order of reading matters. The audit rows come first: each was on the
 ledger before. Then STATE, the entries, what lies beside them, and STATE again: where it moved meanwhile, the entries up
 to the first reading are compared with that reading, and only what lies beyond the second is an entry too many. And
-whatever is found counts only if a second look finds it too.
+whatever is found counts only if a second look finds it too. The other half of what a member and its parent wrote
+together is looked up where it belongs.
 
 The ledger is never written to. An audit row that is missing is written again from the ledger, where that is asked for
 and the ledger's own record of the account is whole; a row that is there is never touched.
@@ -19,7 +20,15 @@ from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
 from shared.ledger.inspection_ports import Beside, Books, Item, Row, StoredState
 from shared.ledger.ports import AuditTrail
-from shared.ledger.verification import Finding, Place, compare_audit, drift_microcents, verify_account
+from shared.ledger.verification import (
+    Finding,
+    Place,
+    compare_audit,
+    compare_halves,
+    drift_microcents,
+    other_halves,
+    verify_account,
+)
 
 FINDINGS_MAX: Final = 1000
 """Of one run: it ends there, and the next one goes on. An account is never cut in two."""
@@ -179,6 +188,7 @@ def _examine(account: Account, books: Books, policy: Policy) -> AccountReport:
             *_entries_too_many(account, look),
             *wrong,
             *_beside_findings(account, look, beside),
+            *_half_findings(look, books, policy),
             *_row_findings(account, "audit", look.audited),
             *(found for found in comparison.findings if found.seq not in late),
         ),
@@ -257,6 +267,13 @@ def _beside_findings(account: Account, look: _Look, expected: Mapping[str, Besid
     stored = [item.kept for item in look.items if item.kept is not None]
     settled_seq = max((entry.seq for entry in look.settled), default=0)
     yield from compare_beside(account, expected, stored, settled_seq, max(settled_seq, _seq(look.after)))
+
+
+def _half_findings(look: _Look, books: Books, policy: Policy) -> Iterator[Finding]:
+    """An entry of a member and that of its parent were written together: each must have the other."""
+    halves = ((entry, half) for entry in look.settled for half in other_halves(entry))
+    for entry, half in _in_time(halves, policy):
+        yield from compare_halves(entry, half, books.entry(half.account, half.key))
 
 
 def _entries_too_many(account: Account, look: _Look) -> Iterator[Finding]:

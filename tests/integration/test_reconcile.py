@@ -304,6 +304,46 @@ def holding(busy: World) -> World:
     return busy
 
 
+TEAM = "team"
+TEAM_PK = account_pk(Account("main", TEAM))
+COUNTERPART = f"~{ALICE}~charge-7"
+
+
+@pytest.fixture
+def backed(busy: World) -> World:
+    """Alice is a member of the team (entry 6) and charges once (7), which the team's entry 2 goes with."""
+    busy.fund({"actor": TEAM, "amount": 1000}, key="team-1")
+    busy.configure(ALICE, {"parent": TEAM}, key="join-6")
+    busy.cost({"actor": ALICE, "cost": 3}, key="charge-7")
+    busy.settle()
+    return busy
+
+
+def test_a_member_and_its_parent_that_say_the_same_have_no_findings(backed: World) -> None:
+    assert row(LEDGER_TABLE, entry_sk(COUNTERPART), TEAM_PK)
+    assert reconcile(backed)["findings"] == []
+
+
+def test_a_members_entry_without_its_parents_is_named(backed: World) -> None:
+    delete(LEDGER_TABLE, entry_sk(COUNTERPART), TEAM_PK)
+    answer = reconcile(backed, tenant="main", actor=ALICE)
+    assert [(each["seq"], each["problem"]) for each in answer["findings"]] == [(7, "has no other half at team")]
+
+
+def test_a_parents_entry_without_its_members_is_named(backed: World) -> None:
+    delete(LEDGER_TABLE, entry_sk("charge-7"))
+    answer = reconcile(backed, tenant="main", actor=TEAM)
+    assert [(each["seq"], each["problem"]) for each in answer["findings"]] == [(2, f"has no other half at {ALICE}")]
+
+
+def test_a_members_entry_that_its_parent_tells_otherwise_is_named(backed: World) -> None:
+    item = row(LEDGER_TABLE, entry_sk(COUNTERPART), TEAM_PK)
+    item["record"]["S"] = item["record"]["S"].replace('"amount":-3000', '"amount":-1000')
+    put(LEDGER_TABLE, item)
+    answer = reconcile(backed, tenant="main", actor=ALICE)
+    assert [each["problem"] for each in answer["findings"]] == ["is not what its other half at team says"]
+
+
 TALLY_SK = tally_sk("charge-2")
 BESIDE = {hold_sk("h6"): 6, hold_sk("h7"): 8, TALLY_SK: 9, POLICY_SK: 10}
 NAMES = {hold_sk("h6"): "hold h6", hold_sk("h7"): "hold h7", TALLY_SK: "refund of charge-2", POLICY_SK: "policy"}
