@@ -4,16 +4,26 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from local.aws import Aws
 from local.deploy import Stack
-from shared.adapters.tables import STATE_SK, AuditItem, EntryItem, StateItem, entry_sk, is_entry_sk
+from shared.adapters.tables import (
+    POLICY_SK,
+    STATE_SK,
+    AuditItem,
+    EntryItem,
+    PolicyItem,
+    StateItem,
+    entry_sk,
+    is_entry_sk,
+)
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
+from shared.ledger.policies import Policy
 from shared.ledger.verification import Finding, compare_audit, drift_microcents, verify_account
 
 CATCH_UP_TIMEOUT_S: Final = 420
@@ -31,9 +41,15 @@ Item = Mapping[str, Any]
 class Books:
     """What the tables hold of one account."""
 
-    state: AccountState | None = None
+    stored: AccountState | None = None
+    policy: Policy | None = None
     entries: list[Entry] = field(default_factory=list)
     audited: list[Entry] = field(default_factory=list)
+
+    @property
+    def state(self) -> AccountState | None:
+        """With the policy, which has an item of its own."""
+        return None if self.stored is None else replace(self.stored, policy=self.policy)
 
 
 @dataclass(frozen=True)
@@ -111,12 +127,14 @@ def reconcile_when_caught_up(
 def _books(tables: Tables) -> Mapping[Account, Books]:
     books: defaultdict[Account, Books] = defaultdict(Books)
     for item in tables.ledger_items():
-        account = _account(item)
         sk = item["sk"]["S"]
         if sk == STATE_SK:
-            books[account].state = _model(StateItem, item).state_of(account)
+            account = _account(item)
+            books[account].stored = _model(StateItem, item).state_of(account)
+        elif sk == POLICY_SK:
+            books[_account(item)].policy = _model(PolicyItem, item).value
         elif is_entry_sk(sk):
-            books[account].entries.append(_model(EntryItem, item).entry)
+            books[_account(item)].entries.append(_model(EntryItem, item).entry)
     for item in tables.audit_items():
         books[_account(item)].audited.append(_model(AuditItem, item).entry)
     for of_it in books.values():

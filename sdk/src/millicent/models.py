@@ -93,14 +93,14 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """A spending limit: at most `amount` through `app` and on `meter` (None: any), a `window` or ever.
 
-    `used` counts holds too and starts again at `resets_at`. A change of limits shows what it set, so nothing is used.
+    `used` counts holds too and starts again at `resets_at`. A change of limits shows what it set, and not what is used.
     """
 
     amount: Decimal
     window: str | None = None
     app: str | None = None
     meter: str | None = None
-    used: Decimal = Decimal(0)
+    used: Decimal | None = None
     resets_at: datetime | None = None
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from local.reconciliation import Item, Tables, reconcile, reconcile_when_caught_up
 from local.stream_recovery import unaudited
-from shared.adapters.tables import AuditItem, EntryItem, StateItem
+from shared.adapters.tables import AuditItem, EntryItem, PolicyItem, StateItem
 from shared.ledger.accounts import AccountState
 from shared.ledger.entries import Entry
-from shared.ledger.operations import Charge, GrantCredits
+from shared.ledger.operations import Charge, Configure, GrantCredits
 from tests.builders import history
 
 
@@ -26,6 +26,9 @@ class FakeTables:
 
     def ledger_items(self) -> Iterator[Item]:
         yield StateItem.of(self.state).serialize()
+        if self.state.policy is not None:
+            yield PolicyItem.of(self.state.account, self.state.policy).serialize()
+        yield {"pk": {"S": "TENANT#main#RATES"}, "sk": {"S": "CARD#1"}}
         yield from (EntryItem.of(entry).serialize() for entry in self.entries)
 
     def audit_items(self) -> Iterator[Item]:
@@ -44,6 +47,15 @@ def test_tables_that_tell_the_same_story_hold(tables: FakeTables) -> None:
     books = reconcile(_as_tables(tables))
     assert (books.accounts, books.ledger_rows, books.audit_rows, books.drift_microcents) == (1, 3, 3, 0)
     assert books.holds
+
+
+def test_a_policy_belongs_to_its_state() -> None:
+    settings = Configure(low_balance_thresholds=[50_000], limits=[{"amount": 90_000, "window": None}])
+    state, entries = history(GrantCredits(100_000), settings, Charge(60_000))
+    assert reconcile(_as_tables(FakeTables(state, entries, list(entries)))).holds
+    assert state.policy is not None
+    forgotten = replace(state, policy=replace(state.policy, limits=()))
+    assert not reconcile(_as_tables(FakeTables(forgotten, entries, list(entries)))).holds
 
 
 def test_a_state_that_moved_without_an_entry_is_drift(tables: FakeTables) -> None:
