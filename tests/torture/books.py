@@ -10,8 +10,10 @@ from local.dynamodb_local import CREDENTIALS
 from shared.adapters.tables import (
     ENTRIES_BY_SEQ,
     OPEN_HOLDS,
+    POLICY_SK,
     STATE_SK,
     HoldItem,
+    PolicyItem,
     StateItem,
     TallyItem,
     account_pk,
@@ -66,6 +68,8 @@ def _put_beside(ledger: LedgerTable, account: Account, item: Any) -> None:
     sk = item["sk"]["S"]
     if sk == STATE_SK:
         ledger.states[account] = StateItem.from_raw_data(item).state_of(account)
+    elif sk == POLICY_SK:
+        ledger.policies[account] = PolicyItem.from_raw_data(item).value
     elif is_hold_sk(sk):
         ledger.holds[account, sk.removeprefix(hold_sk(""))] = HoldItem.from_raw_data(item).hold
     elif is_tally_sk(sk):

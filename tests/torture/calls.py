@@ -1,7 +1,7 @@
 """The calls of the API: which function takes which kind of operation, and how its terms are spelled there."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -34,14 +34,20 @@ ROUTES: Final[Mapping[str, Route]] = {
     "release": Route("holds", "POST", "/v1/holds/{hold}/release", _A_HOLD),
     "extend": Route("holds", "POST", "/v1/holds/{hold}/extend", _A_HOLD),
 }
+_SETTINGS: Final = Route("policies", "PATCH", "/v1/accounts/{actor}")
+_OF_THEIR_OWN: Final = {
+    "limits": Route("policies", "PUT", "/v1/accounts/{actor}/limits"),
+    "allowance": Route("policies", "PUT", "/v1/accounts/{actor}/allowance"),
+}
+"""Settings that have a call of their own. The actor is in the path of all of these."""
 BATCH: Final = Route("cost", "POST", "/v1/cost/batch")
 LOOKUP: Final = Route("history", "GET", "/v1/operations/{key}")
-FUNCTIONS: Final = tuple(sorted({route.function for route in (*ROUTES.values(), BATCH, LOOKUP)}))
+FUNCTIONS: Final = tuple(sorted({route.function for route in (*ROUTES.values(), _SETTINGS, BATCH, LOOKUP)}))
 
 
 def named_by(asked: Asked, maker_seq: int) -> dict[str, str]:
     """The term that only an answer told: `maker_seq` is the number of the entry that made what is named."""
-    named = ROUTES[asked.kind].named
+    named = _route_of(asked).named
     return {} if named is None else {named[0]: f"{named[1]}{maker_seq}"}
 
 
@@ -57,8 +63,16 @@ def event_of(send: Send, request: str, named: Mapping[str, str]) -> tuple[str, d
         charges = [{"key": asked.key} | body_of(asked) for asked in send.asked]
         return BATCH.function, _http_event(BATCH, BATCH.path, request, {"charges": charges})
     (asked,) = send.asked
-    route = ROUTES[asked.kind]
-    return route.function, _http_event(route, route.path.format(**named), request, body_of(asked), key=asked.key)
+    route = _route_of(asked)
+    path = route.path.format(**named, actor=asked.actor)
+    return route.function, _http_event(route, path, request, body_of(asked), key=asked.key)
+
+
+def _route_of(asked: Asked) -> Route:
+    if asked.kind != "configure":
+        return ROUTES[asked.kind]
+    (name,) = asked.terms
+    return _OF_THEIR_OWN.get(name, _SETTINGS)
 
 
 def lookup_event(actor: str, key: str, request: str) -> tuple[str, dict[str, Any]]:
@@ -67,7 +81,14 @@ def lookup_event(actor: str, key: str, request: str) -> tuple[str, dict[str, Any
 
 
 def body_of(asked: Asked) -> dict[str, Any]:
-    return {"actor": asked.actor, **dict(_spelled(name, value) for name, value in asked.terms.items())}
+    if "allowance" in asked.terms:
+        return _all_spelled(asked.terms["allowance"])
+    spelled = _all_spelled(asked.terms)
+    return spelled if asked.kind == "configure" else {"actor": asked.actor, **spelled}
+
+
+def _all_spelled(terms: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(_spelled(name, value) for name, value in terms.items())
 
 
 def _spelled(name: str, value: object) -> tuple[str, Any]:
@@ -77,6 +98,14 @@ def _spelled(name: str, value: object) -> tuple[str, Any]:
 
 def _in_millicents(name: str, microcents: int) -> tuple[str, Any]:
     return name, f"{Decimal(microcents).scaleb(-3):f}"
+
+
+def _all_in_millicents(name: str, amounts: Sequence[int]) -> tuple[str, Any]:
+    return name, [_in_millicents(name, amount)[1] for amount in amounts]
+
+
+def _each_spelled(name: str, limits: Sequence[Mapping[str, Any]]) -> tuple[str, Any]:
+    return name, [_all_spelled(limit) for limit in limits]
 
 
 def _in_seconds(_name: str, ttl_ms: int) -> tuple[str, Any]:
@@ -89,6 +118,9 @@ def _as_a_time(_name: str, at_ms: int) -> tuple[str, Any]:
 
 _SPELLED: Final[Mapping[str, Callable[[str, Any], tuple[str, Any]]]] = {
     **dict.fromkeys(("cost", "amount", "minimum_amount", "old_amount", "new_amount"), _in_millicents),
+    **dict.fromkeys(("overdraft_limit", "rollover_minimum", "rollover_maximum"), _in_millicents),
+    "low_balance_thresholds": _all_in_millicents,
+    "limits": _each_spelled,
     "ttl_ms": _in_seconds,
     "expires_at_ms": _as_a_time,
 }

@@ -97,15 +97,23 @@ EXPIRED: Final = "credits expired"
 PARTIAL: Final = "a partial charge"
 OVERDRAWN: Final = "an account below zero by leave"
 OVERRUN: Final = "a hold captured beyond its amount"
+REFILLED: Final = "a refill of an allowance"
+WARNED: Final = "a warning of a low balance"
+BACKED: Final = "a charge that a parent paid too"
+REFUSED_BY_PARENT: Final = "a refusal for want of what a parent has"
 HOLD_EXPIRED: Final = "a hold returned as it had expired"
 _SCENES_OF_A_ROW: Final[Mapping[str, Callable[[Fields], bool]]] = {
     EXPIRED: lambda row: row["kind"] == "expire" and not row["parameters"],
     PARTIAL: lambda row: (row["kind"], row["outcome"]) == ("charge", "partial"),
     OVERDRAWN: lambda row: row["after"]["available"] < 0 <= row["before"]["available"],
     HOLD_EXPIRED: lambda row: row["kind"] == "expire" and "hold" in row["parameters"],
+    REFILLED: lambda row: row["kind"] == "allowance",
+    WARNED: lambda row: "alerts" in row,
+    BACKED: lambda row: row["kind"] == "charge" and "member" in row,
+    REFUSED_BY_PARENT: lambda row: row["outcome"] == "refused" and "account" in (row.get("limit") or ()),
     OVERRUN: lambda row: row["kind"] == "capture" and -row["amount"] > row["before"]["held"] - row["after"]["held"],
 }
-_APPLIED: Final = ("hold", "capture", "release", "extend", "refund", "void")
+_APPLIED: Final = ("hold", "capture", "release", "extend", "refund", "void", "configure")
 _REFUSED: Final = (
     "funding_conflict",
     "hold_captured",
@@ -113,6 +121,8 @@ _REFUSED: Final = (
     "hold_expired",
     "exceeds_hold",
     "exceeds_charge",
+    "limit_exceeded",
+    "account_frozen",
 )
 SCENES: Final = (
     *(CONCURRENT, REPLAYED, KEY_REUSED, BATCHED, BATCHED_AND_ALONE, REFUSED_AFTER_TOP_UP),

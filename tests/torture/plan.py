@@ -25,6 +25,14 @@ OTHERS: Final = tuple(f"user:{number:03d}" for number in range(200))
 VOIDED: Final = frozenset((SCARCE, *OTHERS[::4]))
 """Whose grants are voided at times. Nobody foresees what is left of one, nor then the funded total to be updated."""
 
+TEAM: Final = "team"
+MEMBERS: Final = ("member:fast", "member:slow")
+"""They spend what their parent, the team, has; the one much more often than the other."""
+GOVERNED: Final = (*("governed:1", "governed:2"), *MEMBERS, TEAM)
+"""Whose settings change."""
+GOVERNED_WEIGHTS: Final = (5, 5, 5, 1, 2)
+GOVERNED_SHARE: Final = 0.15
+
 SCARCE_SHARE: Final = 0.05
 HOT_SHARE: Final = 0.08
 DUPLICATE_SHARE: Final = 0.18
@@ -207,6 +215,8 @@ def client_of(lane: int) -> int:
 
 
 def _actor(chance: random.Random, scarce_share: float = SCARCE_SHARE) -> str:
+    if chance.random() < GOVERNED_SHARE:
+        return chance.choices(GOVERNED, GOVERNED_WEIGHTS)[0]
     draw = chance.random()
     if draw < scarce_share:
         return SCARCE
@@ -287,8 +297,38 @@ def _refund(desk: _Desk, key: str) -> Asked:
     return Asked(key, paid.actor, "refund", {"charge": paid.key} | part)
 
 
+def _configure(desk: _Desk, key: str) -> Asked:
+    """One setting; that of a parent as often as all others of a member."""
+    chance, actor = desk.chance, desk.chance.choice(GOVERNED)
+    if actor in MEMBERS and chance.random() < 0.5:
+        return Asked(key, actor, "configure", {"parent": TEAM})
+    return Asked(key, actor, "configure", chance.choice(_SETTINGS)(chance))
+
+
+def _limit(chance: random.Random, window: str | None) -> dict[str, Any]:
+    return {"amount": chance.randint(0, 600_000), "window": window, "app": None, "meter": None}
+
+
+_SETTINGS: Final[tuple[Callable[[random.Random], dict[str, Any]], ...]] = (
+    lambda chance: {"low_balance_thresholds": [chance.randint(100_001, 400_000), chance.randint(1, 100_000)]},
+    lambda chance: {"limits": [_limit(chance, window) for window in ("hour", None) if chance.random() < 0.5]},
+    lambda chance: {"status": "frozen" if chance.random() < 0.3 else "open"},
+    lambda chance: {"overdraft_limit": chance.randint(0, 50_000)},
+    lambda chance: {
+        "allowance": {
+            "amount": chance.randint(1, 400_000),
+            "interval": chance.choice(("daily", "weekly", "monthly")),
+            "priority": 5,
+            "rollover_minimum": 0,
+            "rollover_maximum": 0,
+        }
+    },
+)
+
+
 WORK: Final = (
-    _Work(0.6, _charge),
+    _Work(0.56, _charge),
+    _Work(0.04, _configure),
     _Work(0.08, _grant),
     _Work(0.02, _funding_update),
     _Work(0.02, _void),

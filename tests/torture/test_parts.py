@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
@@ -12,12 +13,15 @@ import pytest
 from functions.cost.schema import RefundRequest
 from functions.funding.schema import VoidRequest, funding_request
 from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldRequest, ReleaseRequest
+from functions.policies.schema import allowance, limits, settings
 from shared.charges import CostRequest
+from shared.ledger.accounts import Account
+from shared.ledger.operations import Configure
 from shared.validation import convert
 from tests.torture.bus import LATE, LOST_ANSWER, REFUSED_CALL, REFUSED_ENTRY, REPEATED, Bus, Message, Queue, Shares
 from tests.torture.calls import ROUTES, body_of, event_of, named_by
 from tests.torture.journal import Journal, Line, Progress, journal_file, lines
-from tests.torture.plan import CLIENTS, HOT, LANES, SCARCE, Asked, Plan, Send, client_of, plan, read, write
+from tests.torture.plan import CLIENTS, GOVERNED, HOT, LANES, SCARCE, Asked, Plan, Send, client_of, plan, read, write
 
 TAKEN_AS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "charge": lambda body: convert(body, CostRequest),
@@ -30,6 +34,7 @@ TAKEN_AS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "release": lambda body: convert(body, ReleaseRequest),
     "extend": lambda body: convert(body, ExtendRequest),
 }
+SETTINGS_TAKEN_AS: Final[Mapping[str, Callable[[Any], Configure]]] = {"limits": limits, "allowance": allowance}
 NOW_MS = 1_763_900_000_000
 NEVER = Shares(0, 0, 0, 0, 0)
 
@@ -64,20 +69,38 @@ def test_a_plan_has_every_operation_and_duplicates_from_other_clients(made: Plan
 
 def test_a_plan_has_a_scarce_a_hot_and_two_hundred_other_accounts(made: Plan) -> None:
     keys = Counter(asked.actor for send in made.sends for asked in send.asked)
-    assert len(keys) == 202
+    assert len(keys) == 202 + len(GOVERNED)
     assert min(keys[SCARCE], keys[HOT]) > 5 * max(
-        number for actor, number in keys.items() if actor not in {SCARCE, HOT}
+        number for actor, number in keys.items() if actor not in {SCARCE, HOT, *GOVERNED}
     )
 
 
 def test_every_request_of_a_plan_is_one_that_the_functions_take(made: Plan) -> None:
     for asked in (asked for send in made.sends for asked in send.asked):
         body = json.loads(json.dumps(body_of(asked)))
-        assert TAKEN_AS[asked.kind](body).actor == asked.actor
+        if asked.kind == "configure":
+            assert _configured(asked, body) == Configure(**asked.terms)
+        else:
+            assert TAKEN_AS[asked.kind](body).actor == asked.actor
+
+
+def _configured(asked: Asked, body: Mapping[str, Any]) -> Configure:
+    (name,) = asked.terms
+    return SETTINGS_TAKEN_AS[name](body) if name in SETTINGS_TAKEN_AS else _settings(body)
+
+
+def _settings(body: Mapping[str, Any]) -> Configure:
+    # Whom the caller may act for is not the matter here.
+    anybody: Any = SimpleNamespace(account_of=_account_of)
+    return settings(body, anybody)
+
+
+def _account_of(actor: str) -> Account:
+    return Account("main", actor)
 
 
 def test_a_plan_has_every_kind_that_there_is_a_route_for(made: Plan) -> None:
-    assert {asked.kind for send in made.sends for asked in send.asked} == set(ROUTES)
+    assert {asked.kind for send in made.sends for asked in send.asked} == {*ROUTES, "configure"}
 
 
 def test_what_is_named_was_asked_for_by_an_earlier_request(made: Plan) -> None:
