@@ -31,6 +31,7 @@ PARAMETERS: Final = {
     "HistoryConcurrency": "8",
     "OutboxConcurrency": "2",
     "AuditConcurrency": "2",
+    "UsageConcurrency": "2",
 }
 DIGEST_RETENTION_DAYS: Final = 365
 ACCESS_FILE: Final = "aws.json"

@@ -10,7 +10,7 @@ import msgspec
 from functions.check.schema import CheckRequest
 from functions.cost.schema import MAX_CHARGES, RefundRequest
 from functions.funding.schema import FundingUpdateRequest, GrantRequest, VoidRequest
-from functions.history.schema import AuditQuery, EntriesQuery, OperationQuery
+from functions.history.schema import AuditQuery, EntriesQuery, OperationQuery, UsageQuery
 from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldRequest, ReleaseRequest
 from functions.policies.schema import AllowanceRequest, LimitRequest, SettingsRequest
 from functions.proof.schema import ProofQuery
@@ -49,7 +49,7 @@ class Call:
     """One route. Without a `scope` it is open; `keyed` ones need an idempotency key.
 
     `body` are the forms of the request, `refusals` the answers that are on the record, `errors` others of its own.
-    `sample` is the file in events/ whose body is shown.
+    `sample` is the file in events/ whose body is shown; `also` are media types beside JSON that can be accepted.
     """
 
     route: str
@@ -64,6 +64,7 @@ class Call:
     refusals: tuple[Reason, ...] = ()
     errors: tuple[str, ...] = ()
     sample: str | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def method(self) -> str:
@@ -267,10 +268,20 @@ CALLS: Final = (
     Call(
         route="GET /v1/accounts/{actor}/entries",
         tag="Records",
-        summary="The entries of an account, newest first",
+        summary="The entries of an account, newest first; as text/csv a statement, of which a page may have 1000 lines",
         scope="credits/read",
         query=EntriesQuery,
         answer=models.EntryPage,
+        also=("text/csv",),
+        errors=("account_not_found",),
+    ),
+    Call(
+        route="GET /v1/accounts/{actor}/usage",
+        tag="Records",
+        summary="What an account has spent, by meter, app, member or day",
+        scope="credits/read",
+        query=UsageQuery,
+        answer=models.UsagePage,
         errors=("account_not_found",),
     ),
     Call(

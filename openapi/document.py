@@ -179,6 +179,7 @@ def _answers(call: Call, of_type: Mapping[Any, Json]) -> Json:
         kind = "object" if call.answer == "application/json" else "string"
         return {"200": {"description": "as it says", "content": {call.answer: {"schema": {"type": kind}}}}}
     content = {"application/json": {"schema": of_type[call.answer]}}
+    content |= {kind: {"schema": {"type": "string"}} for kind in call.also}
     replayed = {"headers": {"Idempotency-Replayed": {"$ref": "#/components/headers/IdempotencyReplayed"}}}
     if not call.keyed:
         made = {"201": {"description": "made", "content": content}} if call.status == HTTPStatus.CREATED else {}

@@ -18,6 +18,7 @@ from shared.settings import CheckEvents, Settings
 
 if TYPE_CHECKING:
     from shared.ledger.ports import AuditTrail, EventBus, Ledger
+    from shared.ledger.usage_ports import UsageBook
 
 _CHECK_TIMEOUT_S: Final = 1.0
 """A caller waits for the check, so its event gets little time."""
@@ -75,6 +76,8 @@ class HistoryRuntime:
     tenants: TenantRule
     ledger: "Ledger"
     trail: "AuditTrail"
+    usage: "UsageBook"
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
 
 def check_runtime() -> CheckRuntime:
@@ -114,6 +117,7 @@ def history_runtime() -> HistoryRuntime:
         tenants=tenants_of(settings),
         ledger=_ledger(settings),
         trail=trail_of(settings),
+        usage=usage_book_of(settings),
     )
 
 
@@ -135,6 +139,12 @@ def trail_of(settings: Settings) -> "AuditTrail":
     from shared.adapters.dynamodb_audit import DynamoAuditTrail
 
     return DynamoAuditTrail(settings.audit_table)
+
+
+def usage_book_of(settings: Settings) -> "UsageBook":
+    from shared.adapters.dynamodb_usage import DynamoUsageBook
+
+    return DynamoUsageBook(settings.usage_table)
 
 
 def bus_of(settings: Settings, seen: Observability, connect_timeout_s: float, read_timeout_s: float) -> "EventBus":

@@ -1,4 +1,4 @@
-"""Composes what the functions run on that carry events: outbox and audit. As bootstrap.py does."""
+"""Composes what the functions run on that carry events: outbox, audit and usage. As bootstrap.py does."""
 
 # ruff: noqa: PLC0415 - an adapter is imported by the function that uses it alone
 
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.bootstrap import bus_of, settings_of, trail_of, wait_ms
+from shared.bootstrap import bus_of, settings_of, trail_of, usage_book_of, wait_ms
 from shared.ledger.events import Event
 from shared.ledger.ports import AuditTrail, EventBus, FailureQueue
+from shared.ledger.usage_ports import EntriesForward, UsageBook
 from shared.observability import Observability, observability
 
 _OUTBOX_CONNECT_TIMEOUT_S: Final = 1.0
@@ -30,6 +31,14 @@ class AuditRuntime:
     trail: AuditTrail
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRuntime:
+    observability: Observability
+    entries: EntriesForward
+    book: UsageBook
+    pause: Callable[[int], None] = field(default=wait_ms)
+
+
 def outbox_runtime() -> OutboxRuntime:
     from shared.adapters.eventbridge import size_bytes
     from shared.adapters.failure_queue import SqsFailureQueue, sqs_client
@@ -47,3 +56,14 @@ def outbox_runtime() -> OutboxRuntime:
 def audit_runtime() -> AuditRuntime:
     settings = settings_of("audit")
     return AuditRuntime(observability=observability(settings), trail=trail_of(settings))
+
+
+def usage_runtime() -> UsageRuntime:
+    from shared.adapters.dynamodb_usage import DynamoEntriesForward
+
+    settings = settings_of("usage")
+    return UsageRuntime(
+        observability=observability(settings),
+        entries=DynamoEntriesForward(settings.ledger_table),
+        book=usage_book_of(settings),
+    )

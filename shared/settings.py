@@ -24,10 +24,11 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "ingest": _COMMON | {"LEDGER_TABLE", "LEDGER_DEADLINE_MS", "DEFAULT_TENANT", "INGEST_TENANT", "FAILURE_QUEUE_URL"},
     "rates": _MUTATION,
     "accounts": _COMMON | _IDENTITY | {"LEDGER_TABLE"},
-    "history": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE"},
+    "history": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE"},
     "docs": _COMMON,
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE"},
+    "usage": _COMMON | {"LEDGER_TABLE", "USAGE_TABLE"},
     "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "AUDIT_GRACE_S"},
     "digest": _COMMON | {"LEDGER_TABLE", "DIGEST_BUCKET", "SIGNING_KEY"},
     "proof": _COMMON | _IDENTITY | {"AUDIT_TABLE", "DIGEST_BUCKET"},
@@ -54,6 +55,7 @@ class Settings:
     ledger_table: str = ""
     ledger_deadline_ms: int = DEFAULT_LEDGER_DEADLINE_MS
     audit_table: str = ""
+    usage_table: str = ""
     event_bus: str = ""
     failure_queue_url: str = ""
     check_events: CheckEvents = "all"
@@ -79,6 +81,7 @@ class Settings:
             ledger_table=values.get("LEDGER_TABLE", ""),
             ledger_deadline_ms=int(values.get("LEDGER_DEADLINE_MS", DEFAULT_LEDGER_DEADLINE_MS)),
             audit_table=values.get("AUDIT_TABLE", ""),
+            usage_table=values.get("USAGE_TABLE", ""),
             event_bus=values.get("EVENT_BUS", ""),
             failure_queue_url=values.get("FAILURE_QUEUE_URL", ""),
             check_events=cast("CheckEvents", values.get("CHECK_EVENTS", "all")),

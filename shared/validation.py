@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args
 
@@ -20,6 +20,7 @@ from shared.ledger.errors import InvalidAmount
 
 MAX_METADATA_DEPTH: Final = 8
 MAX_PAGE: Final = 100
+MAX_LINES: Final = 1000
 DEFAULT_PAGE: Final = 20
 MAX_PRIORITY: Final = 99
 MAX_TTL_S: Final = 86_400
@@ -48,6 +49,10 @@ class Limit(int):
     """How many items a page holds."""
 
 
+class LineLimit(int):
+    """How many lines a page of a statement holds."""
+
+
 Identifier: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=_ID, description="1 to 128 characters out of A-Z a-z 0-9 _ . : @ -")
 ]
@@ -59,6 +64,7 @@ TtlSeconds: TypeAlias = Annotated[
     int, msgspec.Meta(ge=1, le=MAX_TTL_S, description=f"a whole number of seconds from 1 to {MAX_TTL_S}")
 ]
 Flag: TypeAlias = Annotated[bool, msgspec.Meta(description="true or false")]
+Day: TypeAlias = Annotated[date, msgspec.Meta(description='a day, such as "2026-01-31"')]
 Time: TypeAlias = Annotated[
     datetime,
     msgspec.Meta(tz=True, description='an RFC 3339 time with its offset, such as "2026-01-31T12:00:00Z"'),
@@ -117,10 +123,18 @@ def _read_positive_amount(value: object) -> PositiveMicrocents:
 
 
 def _read_limit(value: object) -> Limit:
-    is_small_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len("100")
-    if not (is_small_number and 1 <= int(str(value)) <= MAX_PAGE):
-        raise ValueError(f"a whole number from 1 to {MAX_PAGE}")
-    return Limit(str(value))
+    return Limit(_small_number(value, MAX_PAGE))
+
+
+def _read_line_limit(value: object) -> LineLimit:
+    return LineLimit(_small_number(value, MAX_LINES))
+
+
+def _small_number(value: object, most: int) -> int:
+    is_small_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(most))
+    if not (is_small_number and 1 <= int(str(value)) <= most):
+        raise ValueError(f"a whole number from 1 to {most}")
+    return int(str(value))
 
 
 def _read_metadata(value: object) -> Metadata:
@@ -159,6 +173,7 @@ _READERS: Final[Mapping[type, Callable[[object], object]]] = {
     Microcents: _read_amount,
     PositiveMicrocents: _read_positive_amount,
     Limit: _read_limit,
+    LineLimit: _read_line_limit,
     Metadata: _read_metadata,
 }
 

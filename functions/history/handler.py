@@ -8,15 +8,20 @@ from functions.history.schema import (
     AuditQuery,
     EntriesQuery,
     OperationQuery,
+    StatementQuery,
+    UsageQuery,
     before_seq,
     listing,
     recorded_outcome,
+    usage_listing,
 )
+from functions.history.statement import statement, wants_csv
 from shared import http
 from shared.bootstrap import history_runtime
 from shared.ledger.accounts import Account
 from shared.usecases.list_audit import list_audit
 from shared.usecases.list_entries import list_entries
+from shared.usecases.list_usage import UsageAsked, list_usage
 from shared.usecases.look_up_operation import look_up_operation
 from shared.validation import identifier
 
@@ -27,10 +32,21 @@ app = http.Resolver(runtime.observability)
 @app.get("/v1/accounts/<actor>/entries")
 def show_entries(actor: str) -> Response[str]:
     account = account_of(actor)
-    wanted = http.query(app.current_event, EntriesQuery).wanted
-    page = list_entries(account, wanted, runtime.ledger)
+    event = app.current_event
+    as_csv = wants_csv(event.headers.get("accept"))
+    page = list_entries(account, http.query(event, StatementQuery if as_csv else EntriesQuery).wanted, runtime.ledger)
     observe("entries listed", account)
-    return http.answer(listing(page))
+    return statement(account, page, event.query_string_parameters) if as_csv else http.answer(listing(page))
+
+
+@app.get("/v1/accounts/<actor>/usage")
+def show_usage(actor: str) -> Response[str]:
+    account = account_of(actor)
+    query = http.query(app.current_event, UsageQuery)
+    asked = UsageAsked(query.group_by, query.period(runtime.now_ms()), query.after_name, int(query.limit))
+    usage = list_usage(account, asked, runtime.usage, runtime.ledger)
+    observe("usage read", account)
+    return http.answer({"actor": account.actor} | usage_listing(asked, usage))
 
 
 @app.get("/v1/accounts/<actor>/audit")

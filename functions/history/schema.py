@@ -1,20 +1,30 @@
 import base64
 import binascii
-from typing import Any
+from datetime import date
+from typing import Any, Final
 
 import msgspec
 
 from shared.edge_errors import FieldError, ValidationFailed
 from shared.http import status_of
+from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry, public_entry
 from shared.ledger.operations import Kind
 from shared.ledger.ports import EntryFilter, Page
-from shared.ledger.times import epoch_ms
+from shared.ledger.times import epoch_ms, rfc3339
+from shared.ledger.usage import Grouping, Sums
+from shared.ledger.usage_ports import Period
 from shared.problems import refusal_of
+from shared.usecases.list_usage import UsageAsked, UsageSoFar
 from shared.usecases.record_operation import effect_of
-from shared.validation import DEFAULT_PAGE, Identifier, Limit, Time
+from shared.validation import DEFAULT_PAGE, MAX_LINES, MAX_PAGE, Day, Identifier, Limit, LineLimit, Time, is_identifier
 
-_CURSOR_DIGITS_MAX = 12
+DEFAULT_DAYS: Final = 30
+MAX_DAYS: Final = 366
+
+_CURSOR_DIGITS_MAX: Final = 12
+_NAME_MARK: Final = "="
+_NO_CURSOR: Final = FieldError("query.after", "must be the `next` of an earlier page")
 
 
 class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -23,6 +33,8 @@ class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
     kind: Kind | None = None
     from_: Time | None = None
     to: Time | None = None
+    app: Identifier | None = None
+    meter: Identifier | None = None
 
     @property
     def wanted(self) -> EntryFilter:
@@ -33,7 +45,39 @@ class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
             kind=self.kind,
             from_ms=None if self.from_ is None else epoch_ms(self.from_),
             to_ms=None if self.to is None else epoch_ms(self.to),
+            app=self.app,
+            meter=self.meter,
         )
+
+
+class StatementQuery(EntriesQuery, frozen=True, forbid_unknown_fields=True):
+    limit: LineLimit = LineLimit(MAX_LINES)  # type: ignore[assignment]  # as the other, of more
+
+
+class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    group_by: Grouping = "meter"
+    from_: Day | None = None
+    to: Day | None = None
+    limit: Limit = Limit(MAX_PAGE)
+    after: str | None = None
+
+    def period(self, now_ms: int) -> Period:
+        """By default the 30 days up to today, in UTC. Raises ValidationFailed for more than a year."""
+        last = date.fromisoformat(rfc3339(now_ms)[: len("2026-01-31")]) if self.to is None else self.to
+        first = date.fromordinal(max(last.toordinal() - DEFAULT_DAYS + 1, 1)) if self.from_ is None else self.from_
+        if not 0 <= (last - first).days < MAX_DAYS:
+            raise ValidationFailed([FieldError("query.from", f"must be a day of the {MAX_DAYS} up to `to`")])
+        return Period(first.isoformat(), last.isoformat())
+
+    @property
+    def after_name(self) -> str | None:
+        """The name that the page before ended with. Raises ValidationFailed for a cursor that no page gave."""
+        if self.after is None:
+            return None
+        mark, name = _decoded(self.after)[:1], _decoded(self.after)[1:]
+        if mark != _NAME_MARK or not (is_identifier(name) or not name) or name_cursor(name) != self.after:
+            raise ValidationFailed([_NO_CURSOR])
+        return name
 
 
 class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,16 +97,41 @@ def before_seq(cursor: str | None) -> int | None:
     if not (
         digits.isascii() and digits.isdigit() and len(digits) <= _CURSOR_DIGITS_MAX and cursor_of(int(digits)) == cursor
     ):
-        raise ValidationFailed([FieldError("query.after", "must be the `next` of an earlier page")])
+        raise ValidationFailed([_NO_CURSOR])
     return int(digits)
 
 
 def cursor_of(seq: int | None) -> str | None:
-    return None if seq is None else base64.urlsafe_b64encode(str(seq).encode()).decode().rstrip("=")
+    return None if seq is None else _encoded(str(seq))
+
+
+def name_cursor(name: str | None) -> str | None:
+    """The place after a name, which may be empty."""
+    return None if name is None else _encoded(_NAME_MARK + name)
 
 
 def listing(page: Page[Entry]) -> dict[str, Any]:
     return {"items": [public_entry(entry) for entry in page.items], "next": cursor_of(page.next_before_seq)}
+
+
+def usage_listing(asked: UsageAsked, usage: UsageSoFar) -> dict[str, Any]:
+    return {
+        "group_by": asked.grouping,
+        "from": asked.period.first,
+        "to": asked.period.last,
+        "items": [{asked.grouping: name or None, **_public_sums(sums)} for name, sums in usage.page.items],
+        "next": name_cursor(usage.page.next_after),
+        "counted_through": usage.counted_through,
+    }
+
+
+def _public_sums(sums: Sums) -> dict[str, Any]:
+    return {
+        "charged": to_millicents(sums.charged),
+        "refunded": to_millicents(sums.refunded),
+        "net": to_millicents(sums.charged - sums.refunded),
+        "count": sums.count,
+    }
 
 
 def recorded_outcome(entry: Entry) -> dict[str, Any]:
@@ -72,6 +141,10 @@ def recorded_outcome(entry: Entry) -> dict[str, Any]:
         return outcome
     problem = refusal_of(entry)
     return outcome | {"status": problem["status"], "problem": problem}
+
+
+def _encoded(place: str) -> str:
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
 def _decoded(cursor: str) -> str:

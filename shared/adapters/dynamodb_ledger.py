@@ -297,21 +297,21 @@ class DynamoLedger:
 
     def _query(self, account: Account, wanted: EntryFilter, before_seq: int | None) -> _Slice | Busy | Unknown:
         table = self._table.entries
-        conditions = self._filter(wanted)
         results = table.by_seq.query(
             account_pk(account),
             range_key_condition=None if before_seq is None else table.entry_seq < before_seq,
-            filter_condition=conditions,
+            filter_condition=self._filter(wanted),
             scan_index_forward=False,
-            page_size=wanted.limit + 1 if conditions is None else _SCAN_SIZE,
+            page_size=_SCAN_SIZE if wanted.is_sieve else wanted.limit + 1,
         )
         try:
             page = next(results.page_iter)
         except FAILURES as failure:
             return translated(failure)
         last = page.get("LastEvaluatedKey")
+        entries = (table.from_raw_data(item).entry for item in page["Items"])
         return _Slice(
-            entries=tuple(table.from_raw_data(item).entry for item in page["Items"]),
+            entries=tuple(entry for entry in entries if wanted.admits_use(entry)),
             next_before_seq=None if last is None else int(last["entry_seq"]["N"]),
         )
 

@@ -20,13 +20,30 @@ Kept: TypeAlias = Literal["kept", "already_kept", "differs"]
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
-    """Which entries to list, newest first. Times in epoch milliseconds, `from_ms` inclusive, `to_ms` exclusive."""
+    """Which entries to list, newest first. Times in epoch milliseconds, `from_ms` inclusive, `to_ms` exclusive.
+
+    `app` and `meter` are those that an entry names or, where it names none, those of the hold or charge that it names.
+    """
 
     limit: int
     before_seq: int | None = None
     kind: Kind | None = None
     from_ms: int | None = None
     to_ms: int | None = None
+    app: str | None = None
+    meter: str | None = None
+
+    def admits_use(self, entry: Entry) -> bool:
+        """Whether the entry is of this app and meter."""
+        origin = entry.origin or {}
+        app, meter = entry.app or origin.get("app"), entry.meter or origin.get("meter")
+        return self.app in {None, app} and self.meter in {None, meter}
+
+    @property
+    def is_sieve(self) -> bool:
+        """Whether it may leave few of the entries that it goes over."""
+        given = (self.kind, self.from_ms, self.to_ms, self.app, self.meter)
+        return any(each is not None for each in given)
 
 
 @dataclass(frozen=True, slots=True)

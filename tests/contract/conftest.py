@@ -1,4 +1,4 @@
-"""One suite, three ledgers and three audit trails.
+"""One suite, three ledgers, three audit trails and three books of usage.
 
 A client of DynamoDB takes longer to make than a test to run: each backend has one, and every test an empty table.
 """
@@ -11,11 +11,15 @@ import pytest
 from moto import mock_aws
 from pynamodb.models import Model
 
+from local.dynamodb_local import Database
 from shared.adapters.dynamodb_audit import DynamoAuditTrail
 from shared.adapters.dynamodb_ledger import DynamoLedger
+from shared.adapters.dynamodb_usage import DynamoUsageBook
 from shared.ledger.ports import AuditTrail, Ledger
+from shared.ledger.usage_ports import UsageBook
 from tests.fakes.memory_audit import MemoryAuditTrail
 from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.memory_usage import MemoryUsageBook
 
 _Port = TypeVar("_Port")
 
@@ -47,6 +51,24 @@ def trail(request: pytest.FixtureRequest) -> AuditTrail:
     return _make(request, in_memory, on_dynamodb)
 
 
+@pytest.fixture(params=["memory", "moto", "dynamodb-local"])
+def book(request: pytest.FixtureRequest) -> UsageBook:
+    def on_dynamodb(host: str | None) -> UsageBook:
+        made = _book_at(host)
+        _empty(made._items)
+        return made
+
+    in_memory: Callable[[], UsageBook] = MemoryUsageBook
+    return _make(request, in_memory, on_dynamodb)
+
+
+@pytest.fixture
+def database_book(database: Database, aws_credentials: None) -> UsageBook:
+    made = _book_at(database.url)
+    _empty(made._items)
+    return made
+
+
 def _make(request: pytest.FixtureRequest, memory: Callable[[], _Port], dynamo: Callable[[str | None], _Port]) -> _Port:
     match request.param:
         case "moto":
@@ -67,6 +89,11 @@ def _ledger_at(host: str | None) -> DynamoLedger:
 @cache
 def _trail_at(host: str | None) -> DynamoAuditTrail:
     return DynamoAuditTrail("contract-audit", host=host)
+
+
+@cache
+def _book_at(host: str | None) -> DynamoUsageBook:
+    return DynamoUsageBook("contract-usage", host=host)
 
 
 def _empty(model: type[Model]) -> None:

@@ -144,4 +144,5 @@ def _matches(entry: Entry, wanted: EntryFilter) -> bool:
         and (wanted.kind is None or entry.kind == wanted.kind)
         and (wanted.from_ms is None or entry.at_ms >= wanted.from_ms)
         and (wanted.to_ms is None or entry.at_ms < wanted.to_ms)
+        and wanted.admits_use(entry)
     )

@@ -17,7 +17,7 @@ from tests.integration.world import AUDIT_TABLE, FAILURE_QUEUE, TAP_QUEUE, World
 
 ALICE = "user:alice"
 RECONCILE_ARN = "arn:aws:lambda:eu-central-1:123456789012:function:reconcile"
-QUEUES = ("rule-failures", "audit-failures", "schedule-failures")
+QUEUES = ("rule-failures", "audit-failures", "usage-failures", "usage", "schedule-failures")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ def stack(world: World) -> StackInProcess:
         "OutboxFailureQueueUrl": sqs.get_queue_url(QueueName=FAILURE_QUEUE)["QueueUrl"],
         "RuleFailureQueueUrl": urls["rule-failures"],
         "AuditFailureQueueUrl": urls["audit-failures"],
+        "UsageFailureQueueUrl": urls["usage-failures"],
+        "UsageQueueUrl": urls["usage"],
         "ScheduleFailureQueueUrl": urls["schedule-failures"],
         "AuditQueueUrl": sqs.get_queue_url(QueueName=TAP_QUEUE)["QueueUrl"],
         "OutboxFunctionName": "outbox",
@@ -92,14 +94,14 @@ def test_every_failure_exit_is_listed_with_what_waits(stack: StackInProcess) -> 
     assert run(stack, "list").exit_code == 0
     send(stack, "Rule", {"source": "somebody"})
     counted = {each["name"]: each["waiting"] for each in document(stack, "list")["items"]}
-    assert counted == {"audit": 0, "outbox": 0, "rule": 1, "schedule": 0}
+    assert counted == {"audit": 0, "outbox": 0, "rule": 1, "schedule": 0, "usage": 0}
     assert run(stack, "list").exit_code == 1
 
 
 def test_a_queue_that_is_not_there_is_named_with_those_that_are(stack: StackInProcess) -> None:
     refused = run(stack, "redrive", "other")
     assert refused.exit_code == 2
-    assert "audit, outbox, rule, schedule" in refused.stderr
+    assert "audit, outbox, rule, schedule, usage" in refused.stderr
 
 
 @pytest.mark.parametrize("queue", ["Rule", "Audit"])
@@ -111,6 +113,16 @@ def test_events_are_sent_to_the_audit_queue_and_kept_once(world: World, stack: S
     assert (answer["taken"], answer["left"]) == (4, 0)
     assert audited(world) == 2
     assert document(stack, "redrive", queue.lower())["items"] == []
+
+
+def test_events_that_were_not_counted_go_back_to_the_usage_queue(world: World, stack: StackInProcess) -> None:
+    _, charge = charged(world)
+    send(stack, "Usage", charge)
+    answer = document(stack, "redrive", "usage")
+    assert [each["done"] for each in answer["items"]] == ["sent to the usage queue"]
+    assert world.invoke("usage", world.queue_event("usage")) == {"batchItemFailures": []}
+    assert world.get(f"/v1/accounts/{ALICE}/usage").body["counted_through"] == 2
+    assert audited(world) == 0
 
 
 def test_a_warning_is_told_to_its_topic_and_not_to_the_audit_queue(world: World, stack: StackInProcess) -> None:

@@ -16,10 +16,14 @@ BEFORE = {
     **dict.fromkeys(
         ("cost", "cost-overdraw", "cost-usage", "cost-batch", "holds", "funding-void"), ("funding-update",)
     ),
-    **dict.fromkeys(("accounts-account", "history-audit", "history-entries"), ("funding-update",)),
+    **dict.fromkeys(
+        ("accounts-account", "history-audit", "history-entries", "history-statement", "history-usage"),
+        ("funding-update",),
+    ),
     **dict.fromkeys(("holds-capture", "holds-release", "holds-extend"), ("funding-update", "holds")),
     "history-operation": ("funding-update",),
     "cost-refund": ("funding-update", "cost"),
+    "usage": ("funding-update", "cost", "cost-overdraw"),
 }
 """The samples that a sample builds on."""
 SAMPLES = sorted(EVENTS.glob("*.json"))
@@ -49,7 +53,7 @@ def test_a_sample_invocation_works(world: World, path: Path) -> None:
         world.invoke("funding", content(EVENTS / "funding-update.json"))
         world.invoke("digest", content(EVENTS / "digest.json"))
     answer = world.invoke(function_of(path), content(path))
-    if function_of(path) in {"outbox", "audit", "ingest"}:
+    if function_of(path) in {"outbox", "audit", "usage", "ingest"}:
         assert answer == {"batchItemFailures": []}
     elif function_of(path) == "reconcile":
         assert answer["findings"] == []

@@ -16,8 +16,11 @@ import boto3
 REGION: Final = "eu-central-1"
 LEDGER_TABLE: Final = "ledger"
 AUDIT_TABLE: Final = "audit"
+USAGE_TABLE: Final = "usage"
 BUS: Final = "millicent"
 TAP_QUEUE: Final = "tap"
+SPENDING: Final = ("credit.record-cost", "credit.capture", "credit.refund")
+"""Events that the rule of the usage queue takes."""
 FAILURE_QUEUE: Final = "failures"
 DIGEST_BUCKET: Final = "digests"
 SIGNING_KEY: Final = "alias/digests"
@@ -31,6 +34,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "AWS_DEFAULT_REGION": REGION,
     "LEDGER_TABLE": LEDGER_TABLE,
     "AUDIT_TABLE": AUDIT_TABLE,
+    "USAGE_TABLE": USAGE_TABLE,
     "EVENT_BUS": BUS,
     "FAILURE_QUEUE_URL": FAILURE_QUEUE_URL,
     "CHECK_EVENTS": "all",
@@ -61,6 +65,7 @@ FUNCTIONS: Final = (
     "docs",
     "outbox",
     "audit",
+    "usage",
     "reconcile",
     "digest",
     "proof",
@@ -139,9 +144,10 @@ def _create_tables() -> None:
         ],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )
-    dynamodb.create_table(
-        TableName=AUDIT_TABLE, KeySchema=keys, AttributeDefinitions=texts, BillingMode="PAY_PER_REQUEST"
-    )
+    for table in (AUDIT_TABLE, USAGE_TABLE):
+        dynamodb.create_table(
+            TableName=table, KeySchema=keys, AttributeDefinitions=texts, BillingMode="PAY_PER_REQUEST"
+        )
 
 
 @dataclass(frozen=True)
@@ -186,10 +192,13 @@ class World:
         claims: Mapping[str, Any] | None = SERVICE,
         query: Mapping[str, str] | None = None,
         as_base64: bool = False,
+        accept: str | None = None,
     ) -> Answer:
         """One HTTP request. `text` is a body as it is, `body` one to be written as JSON."""
         text = json.dumps(body) if text is None and body is not None else text
         event = http_event(method, path, text, key=key, claims=claims, query=query, as_base64=as_base64)
+        if accept is not None:
+            event["headers"]["accept"] = accept
         answer = self.invoke(function_of(method, path), event)
         return Answer(answer["statusCode"], answer["headers"], answer["body"])
 
@@ -263,6 +272,16 @@ class World:
         self.invoke("outbox", self.stream_event())
         self.invoke("audit", self.queue_event())
 
+    def count_usage(self) -> Any:
+        """Lets everything spent be counted."""
+        self.invoke("outbox", self.stream_event())
+        events = self.queue_event()["Records"]
+        return self.invoke("usage", {"Records": [each for each in events if is_spending(each)]})
+
+
+def is_spending(record: Mapping[str, Any]) -> bool:
+    return json.loads(record["body"])["detail-type"] in SPENDING
+
 
 def stream_record(number: int, image: Mapping[str, Any], event_name: str = "INSERT") -> dict[str, Any]:
     return {
@@ -296,7 +315,7 @@ def function_of(method: str, path: str) -> str:
     name = path.split("/")[2]
     if path.endswith("/proof"):
         return "proof"
-    if path.endswith(("/entries", "/audit")):
+    if path.endswith(("/entries", "/audit", "/usage")):
         return "history"
     return FUNCTION_OF.get(name, name if name in FUNCTIONS else "accounts")
 

@@ -27,6 +27,7 @@ FUNCTIONS: Final = (
     "Docs",
     "Outbox",
     "Audit",
+    "Usage",
     "Reconcile",
     "Digest",
     "Proof",

@@ -42,6 +42,7 @@ VALUES: Final = {
     "SIGNING_KEY": "arn:aws:kms:eu-west-1:123456789012:key/1",
     "STAGE": "test",
     "TENANT_CLAIM": "tenant",
+    "USAGE_TABLE": "usage",
 }
 SET_BY_LAMBDA: Final = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
 PRICE_A_MODEL: Final = """

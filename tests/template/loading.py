@@ -21,6 +21,7 @@ FUNCTIONS: Final = (
     "Docs",
     "Outbox",
     "Audit",
+    "Usage",
     "Reconcile",
     "Digest",
     "Proof",

@@ -4,17 +4,23 @@ from typing import Any, Final
 
 import pytest
 
+from shared.ledger.events import DETAIL_TYPES
+from tests.integration.world import SPENDING
 from tests.template.loading import FUNCTIONS, ROOT, of_type, properties, references, resource, template
 
 FAILURE_QUEUES: Final = (
-    "OutboxFailureQueue", "RuleFailureQueue", "AuditFailureQueue", "ScheduleFailureQueue", "IngestFailureQueue",
+    "OutboxFailureQueue", "RuleFailureQueue", "AuditFailureQueue", "UsageFailureQueue", "ScheduleFailureQueue",
+    "IngestFailureQueue",
 )  # fmt: skip
-WORKING_QUEUES: Final = ("AuditQueue", "IngestQueue")
+WORKING_QUEUES: Final = ("AuditQueue", "UsageQueue", "IngestQueue")
 SCHEDULED: Final = ("Reconcile", "Digest")
 AUDIT_RULE: Final = {"Fn::GetAtt": ["AuditRule", "Arn"]}
+USAGE_RULE: Final = {"Fn::GetAtt": ["UsageRule", "Arn"]}
 SENDERS: Final[Mapping[str, Any]] = {
     "AuditQueue": AUDIT_RULE,
     "RuleFailureQueue": [AUDIT_RULE, {"Fn::GetAtt": ["LowBalanceRule", "Arn"]}],
+    "UsageQueue": USAGE_RULE,
+    "UsageFailureQueue": USAGE_RULE,
 }
 SCHEDULE_FAILURES: Final = {"Fn::GetAtt": ["ScheduleFailureQueue", "Arn"]}
 FOURTEEN_DAYS_S: Final = 14 * 24 * 3600
@@ -73,8 +79,21 @@ def test_every_event_of_ours_goes_to_the_audit_queue_and_what_does_not_arrive_to
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["RuleFailureQueue", "Arn"]}}
 
 
-@pytest.mark.parametrize("queue", ["AuditQueue", "RuleFailureQueue"])
-def test_only_our_rule_may_send_to_the_queue(queue: str) -> None:
+def test_what_is_spent_goes_to_the_usage_queue_and_what_does_not_arrive_to_its_failure_queue() -> None:
+    rule = properties("UsageRule")
+    assert rule["EventBusName"] == {"Ref": "EventBus"}
+    assert rule["EventPattern"] == {"source": ["millicent"], "detail-type": list(SPENDING)}
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": ["UsageQueue", "Arn"]}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["UsageFailureQueue", "Arn"]}}
+
+
+def test_every_event_that_is_counted_wakes_who_counts() -> None:
+    assert set(SPENDING) == {DETAIL_TYPES[kind] for kind in ("charge", "capture", "refund")}
+
+
+@pytest.mark.parametrize("queue", SENDERS)
+def test_only_our_rules_may_send_to_the_queue(queue: str) -> None:
     policy = properties(f"{queue}Policy")
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert policy["Queues"] == [{"Ref": queue}]
@@ -113,16 +132,18 @@ def test_low_balances_are_mailed_to_an_address_that_the_parameter_names_and_else
     assert template()["Parameters"]["LowBalanceEmail"]["Default"] == ""
 
 
-def test_what_cannot_be_audited_goes_to_a_queue_after_five_tries() -> None:
-    assert properties("AuditQueue")["RedrivePolicy"] == {
-        "deadLetterTargetArn": {"Fn::GetAtt": ["AuditFailureQueue", "Arn"]},
+@pytest.mark.parametrize("name", ["Audit", "Usage"])
+def test_what_cannot_be_done_with_an_event_goes_to_a_queue_after_five_tries(name: str) -> None:
+    assert properties(f"{name}Queue")["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": [f"{name}FailureQueue", "Arn"]},
         "maxReceiveCount": 5,
     }
-    assert properties("AuditQueueMapping")["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert properties(f"{name}QueueMapping")["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_a_message_stays_hidden_for_six_times_as_long_as_the_function_may_take() -> None:
-    assert properties("AuditQueue")["VisibilityTimeout"] == 6 * properties("AuditFunction")["Timeout"]
+@pytest.mark.parametrize("name", ["Audit", "Usage"])
+def test_a_message_stays_hidden_for_six_times_as_long_as_the_function_may_take(name: str) -> None:
+    assert properties(f"{name}Queue")["VisibilityTimeout"] == 6 * properties(f"{name}Function")["Timeout"]
 
 
 @pytest.mark.parametrize("name", SCHEDULED)
@@ -175,6 +196,7 @@ def test_a_function_that_fails_or_is_throttled_raises_an_alarm(name: str, metric
     [
         ("IteratorAge", {"Ref": "OutboxFunction"}),
         ("ApproximateAgeOfOldestMessage", {"Fn::GetAtt": ["AuditQueue", "QueueName"]}),
+        ("ApproximateAgeOfOldestMessage", {"Fn::GetAtt": ["UsageQueue", "QueueName"]}),
         ("ApproximateAgeOfOldestMessage", {"Fn::GetAtt": ["IngestQueue", "QueueName"]}),
         ("5xx", {"Ref": "Api"}),
     ],

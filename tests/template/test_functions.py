@@ -61,7 +61,7 @@ def test_concurrency_is_reserved_only_when_the_parameter_asks_for_it(name: str) 
     }
 
 
-@pytest.mark.parametrize("name", ["Audit", "Ingest"])
+@pytest.mark.parametrize("name", ["Audit", "Usage", "Ingest"])
 def test_a_function_behind_a_queue_is_limited_there_so_that_messages_wait_instead_of_failing(name: str) -> None:
     assert "ReservedConcurrentExecutions" not in properties(f"{name}Function")
     assert properties(f"{name}QueueMapping")["ScalingConfig"] == {

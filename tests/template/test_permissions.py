@@ -22,6 +22,7 @@ MAY: Final = {
     "Ingest": MUTATE | FIND_HOLDS | READ_RATES | CONSUME | {"sqs:SendMessage"},
     "Accounts": {"dynamodb:GetItem"} | FIND_HOLDS,
     "History": {"dynamodb:GetItem", "dynamodb:Query"},
+    "Usage": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"} | CONSUME,
     "Outbox": {
         "dynamodb:DescribeStream",
         "dynamodb:GetRecords",
@@ -52,6 +53,7 @@ MAY: Final = {
 }
 LEDGER: Final = {"Fn::GetAtt": ["LedgerTable", "Arn"]}
 AUDIT: Final = {"Fn::GetAtt": ["AuditTable", "Arn"]}
+USAGE: Final = {"Fn::GetAtt": ["UsageTable", "Arn"]}
 RATES_ALONE: Final = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*#RATES"]}}
 DIGESTS: Final = {"Fn::Sub": "${DigestBucket.Arn}/*"}
 AUDIT_OVERWRITES: Final = {"UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLUpdate", "PartiQLDelete"}
@@ -111,6 +113,16 @@ def test_no_role_may_update_or_delete_a_row_of_the_audit_table() -> None:
     on_audit = {(where, action) for where, action, target in _granted() if target == AUDIT}
     assert {action.removeprefix("dynamodb:") for _, action in on_audit} & AUDIT_OVERWRITES == set()
     assert {where for where, action in on_audit if action == "dynamodb:PutItem"} == {"AuditRole", "ReconcileRole"}
+
+
+def test_the_sums_of_usage_are_written_by_the_function_that_adds_them_up_and_read_by_one_other() -> None:
+    on_usage = {(where, action) for where, action, target in _granted() if target == USAGE}
+    assert on_usage == {
+        ("UsageRole", "dynamodb:GetItem"),
+        ("UsageRole", "dynamodb:UpdateItem"),
+        ("HistoryRole", "dynamodb:GetItem"),
+        ("HistoryRole", "dynamodb:Query"),
+    }
 
 
 def test_no_role_may_delete_a_row_of_the_ledger() -> None:

@@ -27,6 +27,7 @@ SCOPES: Final = {
     "GET /v1/accounts/{actor}": "credits/read",
     "GET /v1/accounts/{actor}/entries": "credits/read",
     "GET /v1/accounts/{actor}/audit": "credits/read",
+    "GET /v1/accounts/{actor}/usage": "credits/read",
     "GET /v1/accounts/{actor}/proof": "credits/read",
     "GET /v1/operations/{key}": "credits/read",
 }
@@ -51,6 +52,7 @@ FUNCTION: Final = {
     "POST /v1/rates/quote": "Rates",
     "GET /v1/accounts/{actor}/entries": "History",
     "GET /v1/accounts/{actor}/audit": "History",
+    "GET /v1/accounts/{actor}/usage": "History",
     "GET /v1/operations/{key}": "History",
     "GET /v1/accounts/{actor}/proof": "Proof",
     "GET /openapi.json": "Docs",
@@ -64,7 +66,12 @@ CALLED_BY: Final = {
     "Policies": {"PATCH/v1/accounts/*", "PUT/v1/accounts/*", "DELETE/v1/accounts/*"},
     "Rates": {"GET/v1/rates", "PUT/v1/rates", "POST/v1/rates/quote"},
     "Accounts": {"GET/v1/accounts/{actor}", "GET/v1/health"},
-    "History": {"GET/v1/accounts/{actor}/entries", "GET/v1/accounts/{actor}/audit", "GET/v1/operations/{key}"},
+    "History": {
+        "GET/v1/accounts/{actor}/entries",
+        "GET/v1/accounts/{actor}/audit",
+        "GET/v1/accounts/{actor}/usage",
+        "GET/v1/operations/{key}",
+    },
     "Proof": {"GET/v1/accounts/{actor}/proof"},
     "Docs": {"GET/openapi.json", "GET/docs"},
 }

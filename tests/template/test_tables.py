@@ -4,7 +4,7 @@ import pytest
 
 from tests.template.loading import of_type, properties, resource
 
-TABLES: Final = ("LedgerTable", "AuditTable")
+TABLES: Final = ("LedgerTable", "AuditTable", "UsageTable")
 OVERWRITES: Final = {
     "dynamodb:UpdateItem",
     "dynamodb:DeleteItem",
@@ -18,7 +18,7 @@ def _keys(schema: list[dict[str, str]]) -> list[tuple[str, str]]:
     return [(key["AttributeName"], key["KeyType"]) for key in schema]
 
 
-def test_there_are_two_tables() -> None:
+def test_there_are_three_tables() -> None:
     assert set(of_type("AWS::DynamoDB::Table")) == set(TABLES)
 
 

@@ -23,6 +23,7 @@ _HANDED_OVER_IN_S: Final = 300
 _PAGE: Final = 10
 _ATTRIBUTES: Final = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId"]
 _INGEST: Final = "ingest"
+_USAGE: Final = "usage"
 _WAITING: Final = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
 
@@ -32,7 +33,7 @@ class NotTaken(Exception):
 
 @dataclass(frozen=True)
 class Queue:
-    """`name` is what the commands call it: outbox, rule, audit, schedule or ingest."""
+    """`name` is what the commands call it: outbox, rule, audit, usage, schedule or ingest."""
 
     name: str
     url: str
@@ -108,7 +109,7 @@ def redrive(stack: Stack, queue: Queue, limit: int | None = None) -> Iterator[Re
     there = waiting(stack, queue).waiting
     for failure in _received(stack, queue, there if limit is None else min(limit, there), _HANDED_OVER_IN_S):
         try:
-            done = _hand_over(stack, failure)
+            done = _hand_over(stack, queue, failure)
         except (NotTaken, AwsFailed) as refusal:
             _put_back(stack, queue, failure)
             yield Redriven(failure, is_taken=False, done=str(refusal))
@@ -117,8 +118,10 @@ def redrive(stack: Stack, queue: Queue, limit: int | None = None) -> Iterator[Re
         yield Redriven(failure, is_taken=True, done=done)
 
 
-def _hand_over(stack: Stack, failure: Failure) -> str:
+def _hand_over(stack: Stack, queue: Queue, failure: Failure) -> str:
     match failure.kind:
+        case "event" if queue.name == _USAGE:
+            return _to_usage_queue(stack, failure)
         case "event" if failure.content["detail-type"] == _LOW_BALANCE:
             return _to_topic(stack, failure)
         case "event":
@@ -141,6 +144,11 @@ def _to_topic(stack: Stack, failure: Failure) -> str:
 def _to_audit_queue(stack: Stack, failure: Failure) -> str:
     stack.call("sqs", "send_message", QueueUrl=stack.output("AuditQueueUrl"), MessageBody=failure.body)
     return "sent to the audit queue"
+
+
+def _to_usage_queue(stack: Stack, failure: Failure) -> str:
+    stack.call("sqs", "send_message", QueueUrl=stack.output("UsageQueueUrl"), MessageBody=failure.body)
+    return "sent to the usage queue"
 
 
 def _to_ingest_queue(stack: Stack, failure: Failure) -> str:

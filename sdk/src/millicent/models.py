@@ -4,7 +4,7 @@ Fields that a later version of the API adds are ignored, so that an older client
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -325,6 +325,38 @@ class RateCard(msgspec.Struct, frozen=True, kw_only=True):
     effective_from: datetime | None = None
     made_at: datetime | None = None
     by: str | None = None
+
+
+class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
+    """What was charged and given back in a period; `net` is the difference, `count` the number of charges and captures.
+
+    Of the day, app, meter or member that it names; None is what names no such.
+    """
+
+    charged: Decimal
+    refunded: Decimal
+    net: Decimal
+    count: int
+    day: date | None = None
+    app: str | None = None
+    meter: str | None = None
+    member: str | None = None
+
+
+class UsagePage(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}):
+    """The days from `first` to `last`, both included, in UTC.
+
+    Every entry up to seq `counted_through` is in the sums, and later ones may be. `next` continues the listing and is
+    opaque; None at the end.
+    """
+
+    actor: str
+    group_by: str
+    first: date
+    last: date
+    items: tuple[UsageSums, ...]
+    counted_through: int
+    next: str | None = None
 
 
 class RatePage(msgspec.Struct, frozen=True, kw_only=True):

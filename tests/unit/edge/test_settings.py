@@ -5,6 +5,7 @@ from shared.settings import VARIABLES, InvalidSettings, Settings
 COMPLETE = {
     "LEDGER_TABLE": "ledger",
     "AUDIT_TABLE": "audit",
+    "USAGE_TABLE": "usage",
     "EVENT_BUS": "bus",
     "FAILURE_QUEUE_URL": "https://queue",
     "CHECK_EVENTS": "refused",

@@ -1,0 +1,95 @@
+"""A page of entries as CSV (RFC 4180), for spreadsheets. The columns stay as they are; new ones come at the end."""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from io import StringIO
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from aws_lambda_powertools.event_handler import Response
+
+from functions.history.schema import cursor_of
+from shared.ledger.accounts import Account
+from shared.ledger.amounts import to_millicents
+from shared.ledger.entries import Entry
+from shared.ledger.ports import Page
+from shared.ledger.times import rfc3339
+
+MEDIA_TYPE: Final = "text/csv"
+COLUMNS: Final = (
+    "at",
+    "seq",
+    "kind",
+    "key",
+    "app",
+    "meter",
+    "amount",
+    "available_before",
+    "available_after",
+    "held_before",
+    "held_after",
+    "outcome",
+    "reason",
+    "by",
+    "member",
+    "hash",
+)
+
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_NO_PART_OF_A_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def wants_csv(accept: str | None) -> bool:
+    """Whether an Accept header names CSV; anything else is answered in JSON."""
+    return MEDIA_TYPE in {part.partition(";")[0].strip().lower() for part in (accept or "").split(",")}
+
+
+def statement(account: Account, page: Page[Entry], query: Mapping[str, str]) -> Response[str]:
+    """`query` is that of the request; the one for the next page differs from it in `after` alone."""
+    headers = {"Content-Disposition": f'attachment; filename="{_file_name(account)}"', "Vary": "Accept"}
+    after = cursor_of(page.next_before_seq)
+    if after is not None:
+        path = f"/v1/accounts/{quote(account.actor, safe='')}/entries"
+        headers["Link"] = f'<{path}?{urlencode({**query, "after": after})}>; rel="next"'
+    return Response(200, f"{MEDIA_TYPE}; charset=utf-8", statement_text(page), headers)
+
+
+def statement_text(page: Page[Entry]) -> str:
+    written = StringIO()
+    lines = csv.writer(written)
+    lines.writerow(COLUMNS)
+    lines.writerows(list(_cells(entry)) for entry in page.items)
+    return written.getvalue()
+
+
+def _cells(entry: Entry) -> Iterator[object]:
+    origin = entry.origin or {}
+    yield rfc3339(entry.at_ms)
+    yield entry.seq
+    yield entry.kind
+    yield _inert(entry.key)
+    yield _inert(entry.app or origin.get("app"))
+    yield _inert(entry.meter or origin.get("meter"))
+    for amount in _amounts(entry):
+        yield f"{Decimal(to_millicents(amount)):f}"
+    yield entry.outcome
+    yield _inert(entry.reason or entry.parameters.get("note"))
+    yield _inert(entry.by)
+    yield _inert(entry.member)
+    yield entry.hash
+
+
+def _amounts(entry: Entry) -> tuple[int, ...]:
+    before, after = entry.before, entry.after
+    return entry.amount, before.available, after.available, before.held, after.held
+
+
+def _inert(text: str | None) -> str:
+    """Text as a spreadsheet shows it instead of computing it: an apostrophe before what would begin a formula."""
+    return f"'{text}" if text and text.startswith(_FORMULA_STARTS) else text or ""
+
+
+def _file_name(account: Account) -> str:
+    return f"statement-{_NO_PART_OF_A_FILE_NAME.sub('-', account.actor)}.csv"

@@ -1,0 +1,1 @@
+"""The usage queue: the sums of what accounts have spent follow the ledger."""

@@ -1,0 +1,24 @@
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from shared.ledger.accounts import Account
+from shared.ledger.events import SOURCE
+from shared.usecases.count_usage import Wake
+from shared.validation import is_identifier
+
+
+def wakes(event: Mapping[str, Any]) -> list[Wake]:
+    """The messages of a queue event; the body of each is an event of the bus about an entry."""
+    return [_wake(record["messageId"], record["body"]) for record in event["Records"]]
+
+
+def _wake(message_id: str, body: str) -> Wake:
+    try:
+        envelope = json.loads(body)
+        detail, source = envelope["detail"], envelope["source"]
+        tenant, actor, seq = detail["tenant"], detail["actor"], detail["seq"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Wake(message_id)
+    is_ours = source == SOURCE and is_identifier(tenant) and is_identifier(actor) and type(seq) is int and seq > 0
+    return Wake(message_id, Account(tenant, actor), seq) if is_ours else Wake(message_id)

@@ -1,0 +1,102 @@
+"""Usage: what an account spent, summed by UTC day and, day for day, by app, by meter and by member.
+
+The sums are derived from the entries and from nothing else, in the order of the sequence. What was counted is known by
+one number, so entries can be counted late, again or by several at once, and still count once.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from shared.ledger.entries import Entry
+from shared.ledger.times import rfc3339
+
+Grouping: TypeAlias = Literal["day", "app", "meter", "member"]
+FindEntry: TypeAlias = Callable[[str], Entry | None]
+"""The entry of the same account that is recorded under a key."""
+
+MAX_SLOTS: Final = 99
+"""Sums of one tally: with the mark of how far was counted they fill one transaction."""
+
+_DAY: Final = slice(len("2026-01-31"))
+_SPENT: Final = frozenset({"charge", "capture"})
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What a sum is of: a day and the app, meter or member of that name; "" for what names none, and for `day`."""
+
+    grouping: Grouping
+    name: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Microcents that were taken and given back, and the number of charges and captures that took them."""
+
+    charged: int = 0
+    refunded: int = 0
+    count: int = 0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(self.charged + other.charged, self.refunded + other.refunded, self.count + other.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the entries after seq `after` up to `through` add to the sums."""
+
+    after: int
+    through: int
+    sums: Mapping[Slot, Sums]
+
+
+def tallies(entries: Sequence[Entry], after: int, find: FindEntry, max_slots: int = MAX_SLOTS) -> Iterator[Tally]:
+    """Adds up the entries that follow seq `after`, as far as none is missing.
+
+    `entries` are in the order of their seq. Each tally is of at most `max_slots` sums, and continues the one before.
+    """
+    sums: dict[Slot, Sums] = {}
+    first, through = after, after
+    for entry in entries:
+        if entry.seq != through + 1:
+            break
+        added = dict(_counted(entry, find))
+        if sums and len(sums.keys() | added.keys()) > max_slots:
+            yield Tally(first, through, sums)
+            sums, first = {}, through
+        for slot, counted in added.items():
+            sums[slot] = sums.get(slot, Sums()) + counted
+        through = entry.seq
+    if through > first:
+        yield Tally(first, through, sums)
+
+
+def _counted(entry: Entry, find: FindEntry) -> Iterator[tuple[Slot, Sums]]:
+    counted = _sums_of(entry)
+    if counted is None:
+        return
+    day = rfc3339(entry.at_ms)[_DAY]
+    app, meter = _through(entry, find)
+    yield Slot("day", "", day), counted
+    yield Slot("app", app or "", day), counted
+    yield Slot("meter", meter or "", day), counted
+    yield Slot("member", entry.member or "", day), counted
+
+
+def _sums_of(entry: Entry) -> Sums | None:
+    if entry.is_refused:
+        return None
+    if entry.kind in _SPENT:
+        return Sums(charged=-entry.amount, count=1)
+    return Sums(refunded=entry.amount) if entry.kind == "refund" else None
+
+
+def _through(entry: Entry, find: FindEntry) -> tuple[str | None, str | None]:
+    """App and meter: those that the entry names, else those of its hold. A refund's are those of what it gives back."""
+    if entry.kind == "refund":
+        refunded = find(entry.parameters["charge"])
+        return (None, None) if refunded is None else _through(refunded, find)
+    hold = entry.origin or {}
+    return entry.app or hold.get("app"), entry.meter or hold.get("meter")

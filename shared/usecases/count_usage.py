@@ -1,0 +1,106 @@
+"""Usage, kept up to date. An event says that an account has spent; how much is read in the ledger.
+
+So an event that comes twice, late or out of order changes nothing, and what a lost one would have counted is counted
+with the next.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Literal, TypeAlias
+
+from shared.ledger.accounts import Account
+from shared.ledger.usage import Tally, tallies
+from shared.ledger.usage_ports import EntriesForward, UsageBook
+
+Fate: TypeAlias = Literal["counted", "waiting", "malformed"]
+
+ENTRIES_AT_ONCE: Final = 500
+PAUSES_MS: Final = (50, 100, 200, 400, 800)
+"""Between one look at the listing of entries and the next, where it trails the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """A message: an entry of this seq is there to be counted. `account` is None where the message is no such event."""
+
+    message_id: str
+    account: Account | None = None
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """What became of a message. One that has to wait comes again."""
+
+    message_id: str
+    fate: Fate
+
+    @property
+    def is_failed(self) -> bool:
+        return self.fate != "counted"
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """`has_time` says whether there is time to count more; `pause` waits for milliseconds."""
+
+    entries: EntriesForward
+    book: UsageBook
+    has_time: Callable[[], bool]
+    pause: Callable[[int], None]
+
+    def through(self, account: Account, seq: int) -> int:
+        """Counts an account at least up to `seq`, as far as time and the listing allow. Returns how far it got."""
+        counted = self._as_far_as_listed(account)
+        for pause_ms in PAUSES_MS:
+            if counted >= seq or not self.has_time():
+                break
+            self.pause(pause_ms)
+            counted = self._as_far_as_listed(account)
+        return counted
+
+    def _as_far_as_listed(self, account: Account) -> int:
+        counted = self.book.counted_through(account)
+        while self.has_time():
+            found = self.entries.following(account, counted, ENTRIES_AT_ONCE)
+            parts = tallies(found, counted, partial(self.entries.entry, account))
+            added = self._added(account, parts)
+            if added is None:
+                # Somebody else counts this account too.
+                counted = self.book.counted_through(account)
+                continue
+            counted = max(counted, added)
+            if len(found) < ENTRIES_AT_ONCE or counted < found[-1].seq:
+                break
+        return counted
+
+    def _added(self, account: Account, parts: Iterator[Tally]) -> int | None:
+        """The seq that was counted through, 0 for nothing; None where another count came in between."""
+        through = 0
+        for part in parts:
+            if not self.book.add(account, part):
+                return None
+            through = part.through
+        return through
+
+
+def count_usage(wakes: Iterable[Wake], counter: Counter) -> list[Counting]:
+    """Counts every account that the messages name, each once. What the ledger or the book raises escapes."""
+    wakes = list(wakes)
+    counted = {account: counter.through(account, seq) for account, seq in _newest(wakes).items()}
+    return [Counting(wake.message_id, _fate(wake, counted)) for wake in wakes]
+
+
+def _newest(wakes: Iterable[Wake]) -> dict[Account, int]:
+    newest: dict[Account, int] = {}
+    for wake in wakes:
+        if wake.account is not None:
+            newest[wake.account] = max(wake.seq, newest.get(wake.account, 0))
+    return newest
+
+
+def _fate(wake: Wake, counted: Mapping[Account, int]) -> Fate:
+    if wake.account is None:
+        return "malformed"
+    return "counted" if counted[wake.account] >= wake.seq else "waiting"

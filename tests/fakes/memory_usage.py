@@ -1,0 +1,57 @@
+"""The usage of accounts in memory, and a ledger in memory read forward."""
+
+from threading import Lock
+
+from shared.ledger.accounts import Account
+from shared.ledger.entries import Entry
+from shared.ledger.ports import EntryFilter, Ledger
+from shared.ledger.usage import Grouping, Slot, Sums, Tally
+from shared.ledger.usage_ports import Period, UsagePage
+
+ALL = EntryFilter(1_000_000)
+
+
+class EntriesOfLedger:
+    """Implements usage_ports.EntriesForward. `hidden` are the seqs that the listing does not have yet."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.hidden: set[int] = set()
+
+    def following(self, account: Account, after_seq: int, limit: int) -> tuple[Entry, ...]:
+        entries = self._ledger.entries(account, ALL).items[::-1]
+        return tuple(each for each in entries if each.seq > after_seq and each.seq not in self.hidden)[:limit]
+
+    def entry(self, account: Account, key: str) -> Entry | None:
+        return self._ledger.entry(account, key)
+
+
+class MemoryUsageBook:
+    """Implements usage_ports.UsageBook."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counted: dict[Account, int] = {}
+        self._sums: dict[Account, dict[Slot, Sums]] = {}
+
+    def counted_through(self, account: Account) -> int:
+        return self._counted.get(account, 0)
+
+    def add(self, account: Account, tally: Tally) -> bool:
+        with self._lock:
+            if self.counted_through(account) != tally.after:
+                return False
+            sums = self._sums.setdefault(account, {})
+            for slot, added in tally.sums.items():
+                sums[slot] = sums.get(slot, Sums()) + added
+            self._counted[account] = tally.through
+        return True
+
+    def usage(self, account: Account, grouping: Grouping, period: Period, after: str | None, limit: int) -> UsagePage:
+        found: dict[str, Sums] = {}
+        for slot, sums in sorted(self._sums.get(account, {}).items(), key=lambda each: (each[0].name, each[0].day)):
+            name = slot.day if grouping == "day" else slot.name
+            if slot.grouping == grouping and period.first <= slot.day <= period.last:
+                found[name] = found.get(name, Sums()) + sums
+        rest = [(name, sums) for name, sums in found.items() if after is None or name > after]
+        return UsagePage(tuple(rest[:limit]), rest[limit - 1][0] if len(rest) > limit else None)

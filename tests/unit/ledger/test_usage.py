@@ -1,0 +1,185 @@
+"""What entries add to the sums of usage."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.ledger.accounts import Account
+from shared.ledger.entries import Entry
+from shared.ledger.operations import (
+    CaptureHold,
+    Charge,
+    Configure,
+    GrantCredits,
+    Operation,
+    PlaceHold,
+    Refund,
+    ReleaseHold,
+    Terms,
+)
+from shared.ledger.usage import Slot, Sums, tallies
+from tests.builders import ALICE, NOW_MS
+from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.memory_usage import ALL
+
+DAY = "2025-11-23"
+DAY_MS = 24 * 3600 * 1000
+TEAM = Account("main", "team:a")
+
+
+class Story:
+    """An account that things happen to; each has a key of its own."""
+
+    def __init__(self) -> None:
+        self.ledger = MemoryLedger()
+        self.now_ms = NOW_MS
+
+    def do(
+        self,
+        terms: Terms,
+        *,
+        account: Account = ALICE,
+        key: str | None = None,
+        app: str | None = None,
+        meter: str | None = None,
+    ) -> Entry:
+        key = key or f"k-{len(self.entries(account)) + 1}"
+        operation = Operation(account, key, terms, by="service", correlation_id="request", app=app, meter=meter)
+        return self.ledger.record(operation, self.now_ms).entry
+
+    def entries(self, account: Account = ALICE) -> list[Entry]:
+        return list(self.ledger.entries(account, ALL).items[::-1])
+
+    def sums(self, account: Account = ALICE) -> dict[Slot, Sums]:
+        (tally,) = tallies(self.entries(account), 0, lambda key: self.ledger.entry(account, key))
+        return dict(tally.sums)
+
+
+@pytest.fixture
+def story() -> Story:
+    story = Story()
+    story.do(GrantCredits(1000))
+    return story
+
+
+def slots(app: str = "", meter: str = "", member: str = "", day: str = DAY) -> list[Slot]:
+    return [Slot("day", "", day), Slot("app", app, day), Slot("meter", meter, day), Slot("member", member, day)]
+
+
+def test_a_charge_counts_for_its_day_app_meter_and_member(story: Story) -> None:
+    story.do(Charge(30), app="chat", meter="llm")
+    assert story.sums() == dict.fromkeys(slots("chat", "llm"), Sums(charged=30, count=1))
+
+
+def test_what_names_neither_app_nor_meter_is_counted_as_such(story: Story) -> None:
+    story.do(Charge(30))
+    assert story.sums() == dict.fromkeys(slots(), Sums(charged=30, count=1))
+
+
+def test_charges_add_up_and_a_refund_counts_beside_them(story: Story) -> None:
+    story.do(Charge(30), key="c", meter="llm")
+    story.do(Charge(12), meter="llm")
+    story.do(Refund("c", 10))
+    assert story.sums()[Slot("meter", "llm", DAY)] == Sums(charged=42, refunded=10, count=2)
+
+
+def test_nothing_but_charges_captures_and_refunds_counts(story: Story) -> None:
+    story.do(PlaceHold(100, 1000))
+    story.do(ReleaseHold("h2"))
+    story.do(Configure(status="open"))
+    (tally,) = tallies(story.entries(), 0, lambda _: None)
+    assert (tally.through, tally.sums) == (4, {})
+
+
+def test_a_refusal_counts_for_nothing_and_a_partial_charge_for_what_it_took(story: Story) -> None:
+    story.do(Charge(2000), meter="llm")
+    story.do(Charge(1500, "partial"), meter="llm")
+    assert story.sums()[Slot("meter", "llm", DAY)] == Sums(charged=1000, count=1)
+
+
+def test_a_capture_counts_where_its_hold_was_placed_unless_it_says_otherwise(story: Story) -> None:
+    for seq in (2, 4):
+        story.do(PlaceHold(50, 60_000), app="chat", meter="llm")
+        story.do(CaptureHold(f"h{seq}", 20), meter="gpt" if seq == 4 else None)
+    sums = story.sums()
+    assert sums[Slot("app", "chat", DAY)] == Sums(charged=40, count=2)
+    assert {sums[Slot("meter", name, DAY)] for name in ("llm", "gpt")} == {Sums(charged=20, count=1)}
+
+
+def test_a_refund_counts_where_what_it_gives_back_was_counted(story: Story) -> None:
+    story.do(PlaceHold(50, 60_000), app="chat", meter="llm")
+    story.do(CaptureHold("h2", 20), key="captured", meter="gpt")
+    story.do(Refund("captured", 5))
+    sums = story.sums()
+    assert sums[Slot("meter", "gpt", DAY)] == sums[Slot("app", "chat", DAY)] == Sums(charged=20, refunded=5, count=1)
+    assert Slot("meter", "llm", DAY) not in sums
+
+
+def test_a_refund_counts_on_the_day_that_it_is_made(story: Story) -> None:
+    story.do(Charge(30), key="c", meter="llm")
+    story.now_ms += DAY_MS
+    story.do(Refund("c"))
+    sums = story.sums()
+    assert sums[Slot("day", "", DAY)] == Sums(charged=30, count=1)
+    assert sums[Slot("meter", "llm", "2025-11-24")] == Sums(refunded=30)
+
+
+def test_a_parent_counts_what_its_members_spend_by_member(story: Story) -> None:
+    story.do(GrantCredits(500), account=TEAM)
+    story.do(Configure(parent=TEAM.actor))
+    story.do(Charge(30), key="c", app="chat", meter="llm")
+    story.do(Refund("c", 10))
+    assert story.sums(TEAM) == dict.fromkeys(slots("chat", "llm", ALICE.actor), Sums(charged=30, refunded=10, count=1))
+
+
+def test_counting_ends_before_an_entry_that_is_missing() -> None:
+    story = Story()
+    for _ in range(5):
+        story.do(GrantCredits(10))
+    entries = [entry for entry in story.entries() if entry.seq != 4]
+    assert [(each.after, each.through) for each in tallies(entries, 0, lambda _: None)] == [(0, 3)]
+    assert list(tallies(entries, 3, lambda _: None)) == []
+
+
+def test_a_tally_has_no_more_sums_than_a_transaction_holds_and_the_next_follows_it(story: Story) -> None:
+    for number in range(10):
+        story.do(Charge(1), meter=f"m-{number}")
+    found = list(tallies(story.entries(), 0, lambda _: None, max_slots=7))
+    assert max(len(each.sums) for each in found) == 7
+    assert [each.after for each in found] == [0, *(each.through for each in found[:-1])]
+    assert found[-1].through == 11
+
+
+@given(
+    amounts=st.lists(st.tuples(st.integers(0, 50), st.sampled_from([None, "a", "b", "c"])), max_size=20),
+    max_slots=st.integers(4, 12),
+    cuts=st.sets(st.integers(1, 20)),
+)
+def test_however_the_entries_are_cut_the_sums_are_the_same(
+    amounts: list[tuple[int, str | None]], max_slots: int, cuts: set[int]
+) -> None:
+    story = Story()
+    story.do(GrantCredits(2000))
+    for cost, meter in amounts:
+        story.do(Charge(cost), meter=meter)
+    entries = story.entries()
+    added: dict[Slot, Sums] = {}
+    through = 0
+    for cut in [*sorted(cuts), len(entries)]:
+        part = [entry for entry in entries if through < entry.seq <= cut]
+        for tally in tallies(part, through, lambda _: None, max_slots):
+            added = {**added, **{slot: added.get(slot, Sums()) + sums for slot, sums in tally.sums.items()}}
+            through = tally.through
+    assert through == len(entries)
+    assert sum(sums.charged for slot, sums in added.items() if slot.grouping == "day") == sum(c for c, _ in amounts)
+    assert added == (story.sums() if len(entries) > 1 else {})
+
+
+def test_an_altered_refund_that_names_nothing_counts_as_such(story: Story) -> None:
+    story.do(Charge(30), key="c", meter="llm")
+    refund = story.do(Refund("c", 10))
+    entries = [*story.entries()[:2], replace(refund, parameters={"charge": "none"})]
+    (tally,) = tallies(entries, 0, lambda key: story.ledger.entry(ALICE, key))
+    assert tally.sums[Slot("meter", "", DAY)] == Sums(refunded=10)
