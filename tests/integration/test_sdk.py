@@ -45,6 +45,7 @@ def transport_to(world: World, claims: Mapping[str, Any] = SERVICE) -> httpx.Moc
             key=request.headers.get("Idempotency-Key"),
             query=dict(request.url.params) or None,
             claims=claims,
+            accept=request.headers.get("Accept"),
         )
         return httpx.Response(answer.status, headers=dict(answer.headers), text=answer.text)
 

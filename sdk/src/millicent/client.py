@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import date, datetime
 from importlib.metadata import version
 from itertools import count
 from types import TracebackType
@@ -33,6 +33,7 @@ from millicent.models import (
     RateCard,
     RatePage,
     Receipt,
+    UsagePage,
 )
 from millicent.retry import Clock, RetryPolicy
 from millicent.tokens import BearerAuth, Token
@@ -41,6 +42,7 @@ from millicent.transport import Call, Params, Transport, is_replayed
 IfInsufficient: TypeAlias = Literal["refuse", "overdraw", "partial"]
 Overrun: TypeAlias = Literal["refuse", "charge"]
 Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
+Grouping: TypeAlias = Literal["meter", "app", "member", "day"]
 
 Status: TypeAlias = Literal["open", "frozen"]
 Window: TypeAlias = Literal["hour", "day", "month"]
@@ -57,6 +59,8 @@ _NULL: Final = msgspec.Raw(b"null")
 """A member that is sent as null: one that is None is not sent."""
 _USER_AGENT: Final = f"millicent-python/{version('millicent')}"
 _MAX_PAGE: Final = 100
+_MAX_LINES: Final = 1000
+_CSV: Final = "text/csv"
 _MAX_BATCH: Final = 1000
 _MAX_BATCH_BYTES: Final = 256 * 1024 - len('{"charges":[]}')
 _KEEP_ALIVE_S: Final = 30.0
@@ -454,17 +458,19 @@ class Millicent:
         """Raises NotFound for an actor that nothing was ever recorded for."""
         return self._answer(Call("GET", _account_path(actor)), Account)
 
-    def entries(
+    def entries(  # noqa: PLR0913 - one option for each parameter of the API
         self,
         actor: str,
         *,
         kind: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        app: str | None = None,
+        meter: str | None = None,
         page_size: int = _MAX_PAGE,
     ) -> Iterator[Entry]:
         """The account's entries, newest first, page by page as they are read. `until` is exclusive."""
-        filters: Params = {"kind": kind, "from": _optional_instant(since), "to": _optional_instant(until)}
+        filters = _filters(kind, since, until, app, meter)
         after: str | None = None
         while True:
             params: Params = {**filters, "limit": page_size, "after": after}
@@ -473,6 +479,53 @@ class Millicent:
             after = page.next
             if after is None:
                 return
+
+    def statement(  # noqa: PLR0913 - one option for each parameter of the API
+        self,
+        actor: str,
+        *,
+        kind: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        app: str | None = None,
+        meter: str | None = None,
+        page_size: int = _MAX_LINES,
+    ) -> Iterator[str]:
+        """The account's entries as CSV, newest first: a heading, and page by page the lines. `until` is exclusive."""
+        path, filters = f"{_account_path(actor)}/entries", _filters(kind, since, until, app, meter)
+        after: str | None = None
+        while True:
+            params: Params = {**filters, "limit": page_size, "after": after}
+            response = self._transport.send(Call("GET", path, params=params, accept=_CSV))
+            yield response.text if after is None else response.text.partition("\r\n")[2]
+            after = _next_page(response)
+            if after is None:
+                return
+
+    def usage(
+        self,
+        actor: str,
+        *,
+        group_by: Grouping = "meter",
+        first: date | None = None,
+        last: date | None = None,
+        page_size: int = _MAX_PAGE,
+    ) -> UsagePage:
+        """What the account has spent by meter, app, member or day, all pages in one.
+
+        From the day `first` to `last`, both included, in UTC; by default the last 30 days. At most 366 days.
+        """
+        days: Params = {"group_by": group_by, "from": _optional_day(first), "to": _optional_day(last)}
+        path = f"{_account_path(actor)}/usage"
+        whole = page = self._answer(Call("GET", path, params={**days, "limit": page_size}), UsagePage)
+        while page.next is not None:
+            # The period stays that of the first page, should a day begin in between.
+            days = {**days, "from": _optional_day(whole.first), "to": _optional_day(whole.last)}
+            page = self._answer(Call("GET", path, params={**days, "limit": page_size, "after": page.next}), UsagePage)
+            counted_through = min(whole.counted_through, page.counted_through)
+            items = whole.items + page.items
+            whole = msgspec.structs.replace(whole, items=items, counted_through=counted_through, next=page.next)
+        return whole
 
     def audit(self, actor: str, *, max_rows: int | None = None) -> AuditTrail:
         """The account's newest rows in the audit table (by default all), and whether sequence and chain hold."""
@@ -591,6 +644,24 @@ def _account_path(actor: str) -> str:
 
 def _allowance_path(actor: str) -> str:
     return f"{_account_path(actor)}/allowance"
+
+
+def _filters(
+    kind: str | None, since: datetime | None, until: datetime | None, app: str | None, meter: str | None
+) -> Params:
+    """Which entries to list."""
+    times = {"from": _optional_instant(since), "to": _optional_instant(until)}
+    return {"kind": kind, **times, "app": app, "meter": meter}
+
+
+def _next_page(response: httpx.Response) -> str | None:
+    """`after` of the page that the answer's Link header names."""
+    link = response.links.get("next")
+    return None if link is None else httpx.URL(link["url"]).params["after"]
+
+
+def _optional_day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def _optional_amount(amount: Amount | None) -> str | None:

@@ -40,7 +40,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 class Call:
     """A mutation carries its idempotency `key`, or each of its parts does (`is_batch`); what has none changes nothing.
 
-    Members that are None are not sent.
+    Members that are None are not sent. `accept` is the media type to answer in, where it is not JSON.
     """
 
     method: str
@@ -49,6 +49,7 @@ class Call:
     params: Params = field(default_factory=dict)
     key: str | None = None
     is_batch: bool = False
+    accept: str | None = None
 
 
 class _Gateway(msgspec.Struct):
@@ -133,7 +134,7 @@ def _present(members: Mapping[str, _Member | None]) -> dict[str, _Member]:
 
 def _headers(call: Call) -> dict[str, str]:
     headers = {"Content-Type": "application/json"} if call.body is not None else {}
-    return headers | ({KEY_HEADER: call.key} if call.key is not None else {})
+    return headers | _present({KEY_HEADER: call.key, "Accept": call.accept})
 
 
 def _failure(call: Call, response: httpx.Response) -> Exception:

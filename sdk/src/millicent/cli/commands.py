@@ -2,9 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from itertools import islice
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import click
 
@@ -35,29 +33,16 @@ from millicent.cli.policies import (
 )
 from millicent.cli.rates import quote, rates
 from millicent.cli.replay import replay
+from millicent.cli.reports import entries, rows_option, show_entries, statement, usage
 from millicent.cli.values import AMOUNT, INSTANT, JSON_OBJECT
 from millicent.client import Category, IfInsufficient, Millicent, Overrun
 from millicent.errors import MillicentError
-from millicent.models import Account, AuditTrail, CheckResult, Entry, Hold, Operation, Receipt
-
-_ENTRY_COLUMNS: Final[Mapping[str, str]] = {
-    "seq": "right",
-    "at": "left",
-    "kind": "left",
-    "outcome": "left",
-    "amount": "right",
-    "available": "right",
-    "app": "left",
-    "meter": "left",
-    "reason": "left",
-    "key": "left",
-}
+from millicent.models import Account, AuditTrail, CheckResult, Hold, Operation, Receipt
 
 _app_option = click.option("--app", help="What the actor acts through.")
 _usage_option = click.option(
     "--usage", type=JSON_OBJECT, help="Instead of an amount: a JSON object of meter, model and quantities."
 )
-_rows_option = click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Newest rows.")
 
 
 class _Commands(click.Group):
@@ -280,28 +265,7 @@ def account(invocation: Invocation, actor: str) -> None:
 
 @main.command()
 @click.argument("actor")
-@_rows_option
-@click.option("--kind", help="Only entries of this kind, such as charge.")
-@click.option("--from", "since", type=INSTANT, help="Only entries at this time or later.")
-@click.option("--to", "until", type=INSTANT, help="Only entries before this time.")
-@json_option
-@pass_invocation
-def entries(
-    invocation: Invocation, actor: str, limit: int, kind: str | None, since: datetime | None, until: datetime | None
-) -> None:
-    """List the ledger's entries of ACTOR, newest first."""
-    with invocation.client() as client:
-        pages = client.entries(actor, kind=kind, since=since, until=until, page_size=min(limit, 100))
-        listed = list(islice(pages, limit))
-    if invocation.as_json:
-        print_json({"items": listed})
-    else:
-        _show_entries(f"Entries of {actor}", listed)
-
-
-@main.command()
-@click.argument("actor")
-@_rows_option
+@rows_option
 @json_option
 @pass_invocation
 def audit(invocation: Invocation, actor: str, limit: int) -> None:
@@ -342,6 +306,9 @@ main.add_command(quote)
 for command in (configure, freeze, unfreeze, join, leave, limits, allowance):
     main.add_command(command)
 main.add_command(enqueue)
+main.add_command(entries)
+main.add_command(statement)
+main.add_command(usage)
 
 _Answer = TypeVar("_Answer")
 
@@ -446,28 +413,9 @@ def _show_account(shown: Account) -> None:
         print_rows("Open holds", {"hold": "left", "amount": "right", "until": "left"}, held)
 
 
-def _show_entries(title: str, listed: list[Entry]) -> None:
-    print_rows(title, _ENTRY_COLUMNS, map(_entry_row, listed))
-
-
-def _entry_row(entry: Entry) -> tuple[object, ...]:
-    return (
-        entry.seq,
-        entry.at,
-        entry.kind,
-        entry.outcome,
-        entry.amount,
-        entry.available_after,
-        entry.app,
-        entry.meter,
-        entry.reason,
-        entry.key,
-    )
-
-
 def _show_trail(actor: str, trail: AuditTrail) -> None:
     verdict = "sequence and chain hold" if trail.verified else "SEQUENCE OR CHAIN IS BROKEN"
-    _show_entries(f"Audit of {actor}: {verdict}", list(trail.items))
+    show_entries(f"Audit of {actor}: {verdict}", list(trail.items))
 
 
 def _show_operation(shown: Operation) -> None:

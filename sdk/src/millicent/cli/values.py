@@ -1,6 +1,6 @@
 """Values of the command line: amounts and times, refused with a sentence before anything is sent."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +39,20 @@ class InstantType(click.ParamType[datetime]):
         return at
 
 
+class DayType(click.ParamType[date]):
+    """A day."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:  # noqa: ANN401
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day; write it like 2026-01-31", param, ctx)
+
+
 class JsonObjectType(click.ParamType[dict[str, Any]]):
     """A JSON object, its numbers exact."""
 
@@ -71,6 +85,7 @@ class MultiplierType(click.ParamType[Decimal]):
 _decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 
 AMOUNT = AmountType()
+DAY = DayType()
 INSTANT = InstantType()
 JSON_OBJECT = JsonObjectType()
 MULTIPLIER = MultiplierType()

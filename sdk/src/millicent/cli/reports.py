@@ -1,0 +1,158 @@
+"""What has become of an account's credits: `entries`, `statement` and `usage`."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, TypeVar, get_args
+
+import click
+
+from millicent.cli.invocation import Invocation, json_option, pass_invocation
+from millicent.cli.output import print_facts, print_json, print_rows
+from millicent.cli.values import DAY, INSTANT
+from millicent.client import Grouping
+from millicent.models import Entry, UsagePage
+
+_ENTRY_COLUMNS: Final[Mapping[str, str]] = {
+    "seq": "right",
+    "at": "left",
+    "kind": "left",
+    "outcome": "left",
+    "amount": "right",
+    "available": "right",
+    "app": "left",
+    "meter": "left",
+    "reason": "left",
+    "key": "left",
+}
+_SUM_COLUMNS: Final[Mapping[str, str]] = {"charged": "right", "refunded": "right", "net": "right", "count": "right"}
+_STANDARD_OUTPUT: Final = "-"
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+rows_option = click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Newest rows.")
+
+
+def _filter_options(command: _Command) -> _Command:
+    """Which entries."""
+    for option in (
+        click.option("--meter", help="Only entries of this meter."),
+        click.option("--app", help="Only entries of this app."),
+        click.option("--to", "until", type=INSTANT, help="Only entries before this time."),
+        click.option("--from", "since", type=INSTANT, help="Only entries at this time or later."),
+        click.option("--kind", help="Only entries of this kind, such as charge."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("actor")
+@rows_option
+@_filter_options
+@json_option
+@pass_invocation
+def entries(invocation: Invocation, /, actor: str, limit: int, **filters: Any) -> None:  # noqa: ANN401
+    """List the ledger's entries of ACTOR, newest first."""
+    with invocation.client() as client:
+        listed = list(islice(client.entries(actor, page_size=min(limit, 100), **filters), limit))
+    if invocation.as_json:
+        print_json({"items": listed})
+    else:
+        show_entries(f"Entries of {actor}", listed)
+
+
+@click.command()
+@click.argument("actor")
+@_filter_options
+@click.option(
+    "--csv",
+    "file",
+    type=click.Path(dir_okay=False, writable=True, allow_dash=True),
+    help="Write it to a file as CSV; - is standard output.",
+)
+@json_option
+@pass_invocation
+def statement(invocation: Invocation, /, actor: str, file: str | None, **filters: Any) -> None:  # noqa: ANN401
+    """Show every entry of ACTOR in a period, newest first."""
+    with invocation.client() as client:
+        if file is not None:
+            _write(file, client.statement(actor, **filters))
+            return
+        listed = list(client.entries(actor, **filters))
+    if invocation.as_json:
+        print_json({"items": listed})
+    else:
+        show_entries(f"Statement of {actor}", listed)
+        if not any(filters[name] for name in ("kind", "app", "meter")):
+            _show_balances(listed)
+
+
+@click.command()
+@click.argument("actor")
+@click.option("--by", "group_by", type=click.Choice(get_args(Grouping)), default="meter", show_default=True)
+@click.option("--from", "first", type=DAY, help="First day, in UTC. Default: 29 days before the last.")
+@click.option("--to", "last", type=DAY, help="Last day, in UTC. Default: today.")
+@json_option
+@pass_invocation
+def usage(invocation: Invocation, actor: str, group_by: Grouping, first: date | None, last: date | None) -> None:
+    """Show what ACTOR has spent, by meter, app, member or day."""
+    with invocation.client() as client:
+        found = client.usage(actor, group_by=group_by, first=first, last=last)
+    if invocation.as_json:
+        print_json(found)
+    else:
+        _show_usage(found)
+
+
+def show_entries(title: str, listed: Iterable[Entry]) -> None:
+    print_rows(title, _ENTRY_COLUMNS, map(_entry_row, listed))
+
+
+def _entry_row(entry: Entry) -> tuple[object, ...]:
+    return (
+        entry.seq,
+        entry.at,
+        entry.kind,
+        entry.outcome,
+        entry.amount,
+        entry.available_after,
+        entry.app,
+        entry.meter,
+        entry.reason,
+        entry.key,
+    )
+
+
+def _show_balances(newest_first: list[Entry]) -> None:
+    if newest_first:
+        newest, oldest = newest_first[0], newest_first[-1]
+        facts = {"available before": oldest.available_before, "available after": newest.available_after}
+        print_facts(f"{len(newest_first):,} entries", facts)
+
+
+def _show_usage(shown: UsagePage) -> None:
+    title = (
+        f"Usage of {shown.actor} from {shown.first} to {shown.last}, counted through entry {shown.counted_through:,}"
+    )
+    rows = [(getattr(each, shown.group_by), each.charged, each.refunded, each.net, each.count) for each in shown.items]
+    charged, refunded, net = (sum((row[place] for row in rows), Decimal()) for place in (1, 2, 3))
+    total = ("in all", charged, refunded, net, sum(each.count for each in shown.items))
+    print_rows(title, {shown.group_by: "left", **_SUM_COLUMNS}, [*rows, total])
+
+
+def _write(file: str, parts: Iterable[str]) -> None:
+    """Whole or not at all, where it is a file."""
+    if file == _STANDARD_OUTPUT:
+        for part in parts:
+            click.echo(part, nl=False)
+        return
+    unfinished = Path(f"{file}.part")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="") as target:
+            target.writelines(parts)
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
