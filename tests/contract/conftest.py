@@ -63,7 +63,7 @@ def book(request: pytest.FixtureRequest) -> UsageBook:
 
 
 @pytest.fixture
-def database_book(database: Database, aws_credentials: None) -> UsageBook:
+def database_book(database: Database, aws_credentials: None) -> DynamoUsageBook:
     made = _book_at(database.url)
     _empty(made._items)
     return made

@@ -1,11 +1,14 @@
 """What every book of usage does."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
+from shared.adapters import dynamodb_usage
 from shared.adapters.dynamodb_ledger import DynamoLedger
-from shared.adapters.dynamodb_usage import DynamoEntriesForward
+from shared.adapters.dynamodb_usage import DynamoEntriesForward, DynamoUsageBook
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge, GrantCredits, Operation, Terms
 from shared.ledger.ports import Ledger
@@ -116,6 +119,43 @@ def test_a_year_of_many_names_is_read_in_pages(book: UsageBook) -> None:
     assert items(book, period=year) == {f"m-{n}": whole for n in range(4)}
     page = book.usage(ALICE, "meter", year, "m-0", 2)
     assert (page.items, page.next_after) == ((("m-1", whole), ("m-2", whole)), "m-2")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_a_page_that_takes_too_many_queries_ends_early_and_with_whole_names(
+    database_book: UsageBook, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    days = [f"2026-03-{number:02d}" for number in range(1, 6)]
+    slots: list[tuple[Grouping, str, str]] = [("meter", name, day) for name in "abcd" for day in days]
+    database_book.add(ALICE, tally(0, 1, *slots, ("meter", "bb", "2026-02-01")))
+    monkeypatch.setattr(dynamodb_usage, "_ROWS_AT_ONCE", rows)
+    monkeypatch.setattr(dynamodb_usage, "_QUERIES_MAX", 8)
+    found: list[tuple[str, Sums]] = []
+    page = database_book.usage(ALICE, "meter", MARCH, None, 100)
+    while page.next_after is not None:
+        found += page.items
+        page = database_book.usage(ALICE, "meter", MARCH, page.next_after, 100)
+    whole = Sums(charged=50, refunded=5, count=5)
+    assert [*found, *page.items] == [(name, whole) for name in "abcd"]
+
+
+def test_sums_are_read_strongly_or_they_could_fall_short_of_what_was_counted(
+    database_book: DynamoUsageBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def spied(ask: Callable[..., Any]) -> Callable[..., Any]:
+        def spy(*given: Any, **how: Any) -> Any:
+            asked.append(how["consistent_read"])
+            return ask(*given, **how)
+
+        return spy
+
+    for name in ("query", "get"):
+        monkeypatch.setattr(database_book._items, name, spied(getattr(database_book._items, name)))
+    database_book.counted_through(ALICE)
+    items(database_book)
+    assert asked == [True, True]
 
 
 def test_of_many_who_add_the_same_tally_at_once_one_does(database_book: UsageBook) -> None:

@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
@@ -62,6 +63,23 @@ def test_usage_of_many_pages_comes_as_one(client: Millicent, world: World) -> No
     assert (found.group_by, found.counted_through, found.next) == ("meter", 4, None)
     assert found.last - found.first == timedelta(days=29)
     assert today - timedelta(days=1) <= found.last <= today
+
+
+def test_usage_of_pages_between_which_more_was_counted_tells_the_earlier_count(client: Millicent, world: World) -> None:
+    world.count_usage()
+    inner = transport_to(world)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        answer = inner.handle_request(request)
+        client.charge(ALICE, 1, meter="more")
+        world.count_usage()
+        return answer
+
+    transport, clock = httpx.MockTransport(handle), Clock(sleep=never_wait)
+    with Millicent("http://127.0.0.1:9", "token", transport=transport, clock=clock) as busy:
+        found = busy.usage(ALICE, page_size=1)
+    assert [each.meter for each in found.items] == ["llm", "more", "search"]
+    assert found.counted_through == 4
 
 
 def test_usage_can_be_of_days_and_of_some(client: Millicent, world: World) -> None:

@@ -178,6 +178,7 @@ def test_what_an_event_says_of_amounts_is_not_believed(spent: World) -> None:
         json.dumps({"source": "others", "detail": {"tenant": "main", "actor": ALICE, "seq": 1}}),
         json.dumps({"source": "millicent", "detail": {"tenant": "main", "actor": "a#b", "seq": 1}}),
         json.dumps({"source": "millicent", "detail": {"tenant": "main", "actor": ALICE, "seq": True}}),
+        json.dumps({"source": "millicent", "detail": {"tenant": "main", "actor": ALICE, "seq": 0}}),
         json.dumps({"source": "millicent", "detail": {"tenant": "main", "actor": ALICE, "seq": None}}),
     ],
 )

@@ -104,6 +104,13 @@ def test_an_entry_that_the_listing_does_not_have_yet_is_waited_for(office: Offic
     assert (office.sums(), office.paused_ms) == (Sums(charged=7, count=3), [50])
 
 
+def test_of_the_events_of_a_batch_the_newest_says_how_far_to_count(office: Office) -> None:
+    office.charge(1, 2, 4)
+    office.entries.hidden = {4}
+    office.on_pause = office.entries.hidden.clear
+    assert office.wake(4, 2) == ["counted", "counted"]
+
+
 def test_nothing_behind_a_gap_is_counted_and_the_event_comes_again(office: Office) -> None:
     office.charge(1, 2, 4)
     office.entries.hidden = {3}
