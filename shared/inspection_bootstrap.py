@@ -80,7 +80,7 @@ def proof_runtime() -> ProofRuntime:
 def _books(settings: Settings) -> Books:
     from shared.adapters.dynamodb_books import DynamoBooks
 
-    return DynamoBooks(settings.ledger_table, settings.audit_table)
+    return DynamoBooks(settings.ledger_table, settings.audit_table, settings.usage_table)
 
 
 def _digests(settings: Settings) -> DigestStore:

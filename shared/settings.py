@@ -29,7 +29,7 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE"},
     "usage": _COMMON | {"LEDGER_TABLE", "USAGE_TABLE"},
-    "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "AUDIT_GRACE_S"},
+    "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S"},
     "digest": _COMMON | {"LEDGER_TABLE", "DIGEST_BUCKET", "SIGNING_KEY"},
     "proof": _COMMON | _IDENTITY | {"AUDIT_TABLE", "DIGEST_BUCKET"},
 }

@@ -1,4 +1,4 @@
-"""Both tables as they lie, for whoever checks them: strong reads, and nothing that is read is trusted."""
+"""The tables as they lie, for whoever checks them: strong reads, and nothing that is read is trusted."""
 
 import json
 import re
@@ -13,6 +13,7 @@ from pynamodb.pagination import ResultIterator
 
 from shared.adapters.driver import REAL_PACE, Pace, insist
 from shared.adapters.dynamodb_answers import FAILURES, translated
+from shared.adapters.dynamodb_usage import COUNTED_SK, UsageItem, usage_table
 from shared.adapters.tables import (
     POLICY_SK,
     STATE_SK,
@@ -34,8 +35,9 @@ from shared.ledger.accounts import Account, AccountState
 from shared.ledger.digest import Head, head_of
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
-from shared.ledger.inspection_ports import AccountPlace, AccountPlaces, Beside, Item, Row, StoredState
+from shared.ledger.inspection_ports import AccountPlace, AccountPlaces, Beside, Item, Row, StoredState, StoredUsage
 from shared.ledger.protocol import Busy, Unknown
+from shared.ledger.usage import Slot, Sums
 
 DEADLINE_MS: Final = 20_000
 """For one page: nobody waits for these reads, and a reconciliation must not give in to a busy moment."""
@@ -128,10 +130,11 @@ class DynamoHeads:
 class DynamoBooks:
     """Implements ports.Books. Every call may be repeated; past the deadline it raises as the ledger does."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a name for each table
         self,
         ledger_table_name: str,
         audit_table_name: str,
+        usage_table_name: str,
         deadline_ms: int = DEADLINE_MS,
         *,
         pace: Pace = REAL_PACE,
@@ -140,6 +143,7 @@ class DynamoBooks:
     ) -> None:
         self._ledger = ledger_table(ledger_table_name, region=region, host=host)
         self._audit = audit_table(audit_table_name, region=region, host=host)
+        self._usage = usage_table(usage_table_name, region=region, host=host)
         self._reader = _Reader(pace, deadline_ms)
 
     def accounts(self, after: str | None) -> AccountPlaces:
@@ -177,6 +181,23 @@ class DynamoBooks:
         is_copy = self._audit.sk.startswith(_AUDITED)
         for item in self._reader.query(self._audit, account, is_copy):
             yield _row(account, item, AuditItem, _audit_item)
+
+    def usage(self, account: Account) -> StoredUsage | None:
+        through, sums, strangers = self._counted_through(account), {}, []
+        for item in self._reader.query(self._usage, account, None):
+            if item["sk"]["S"] == COUNTED_SK:
+                continue
+            read = _made(partial(_sum, item))
+            if read is None:
+                strangers.append(item["sk"]["S"])
+            else:
+                sums[read[0]] = read[1]
+        is_as_it_was = self._counted_through(account) == through
+        return StoredUsage(through, sums, tuple(strangers)) if is_as_it_was else None
+
+    def _counted_through(self, account: Account) -> int:
+        items = self._reader.query(self._usage, account, self._usage.sk == COUNTED_SK)
+        return next((_made(partial(_through, item)) or 0 for item in items), 0)
 
     def _has_state(self, item: _Raw) -> bool:
         account = _account(item)
@@ -222,6 +243,16 @@ def _state(account: Account, raw: _Raw) -> AccountState:
     if StateItem.of(state).serialize() != raw:
         raise ValueError("not laid down as the ledger does")
     return state
+
+
+def _sum(raw: _Raw) -> tuple[Slot, Sums]:
+    item = UsageItem.from_raw_data(raw)
+    return item.slot, item.sums
+
+
+def _through(raw: _Raw) -> int:
+    seq: int = UsageItem.from_raw_data(raw).seq
+    return seq
 
 
 def _row(account: Account, raw: _Raw, model: Any, item_of: Callable[[Entry], Model]) -> Row:  # noqa: ANN401

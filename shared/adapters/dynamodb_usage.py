@@ -59,6 +59,13 @@ class UsageItem(Model):
         return Sums(self.charged, self.refunded, self.count_)
 
 
+def usage_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[UsageItem]:
+    """As `ledger_table`."""
+    items = _bound(UsageItem, table_name, region, host)
+    _guarded(items)
+    return items
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """What one query found; `is_end` where it reached its upper bound."""
@@ -120,8 +127,8 @@ class DynamoUsageBook:
         region: str | None = None,
         host: str | None = None,
     ) -> None:
-        self._items = _bound(UsageItem, table_name, region, host)
-        self._connection = _guarded(self._items)
+        self._items = usage_table(table_name, region=region, host=host)
+        self._connection = self._items._get_connection().connection  # noqa: SLF001 - as in tables.py
         self._deadline_ms = deadline_ms
         self._pace = pace
 

@@ -9,6 +9,7 @@ from shared.ledger.digest import Chunk, Head, HeadTree
 from shared.ledger.entries import Entry
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.policies import Policy
+from shared.ledger.usage import Slot, Sums
 
 Beside: TypeAlias = Hold | RefundTally | Policy
 """What an item beside an account's entries keeps. All have the `seq` of the entry that last changed them."""
@@ -67,8 +68,17 @@ class AccountPlaces:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredUsage:
+    """The sums of an account and how far they go. `strangers` are the keys of what is no sum."""
+
+    through: int
+    sums: Mapping[Slot, Sums]
+    strangers: tuple[str, ...] = ()
+
+
 class Books(Protocol):
-    """Both tables as they lie, read strongly and without trusting any of it."""
+    """The tables as they lie, read strongly and without trusting any of it."""
 
     def accounts(self, after: str | None) -> AccountPlaces:
         """Every account with a state, then every account that the audit table knows and the ledger has no state of."""
@@ -90,6 +100,10 @@ class Books(Protocol):
 
     def audited(self, account: Account) -> Iterator[Row]:
         """All rows of the audit table that should be copies of entries."""
+        ...
+
+    def usage(self, account: Account) -> StoredUsage | None:
+        """None where it was added to while it was read."""
         ...
 
 

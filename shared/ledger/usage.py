@@ -73,6 +73,22 @@ def tallies(entries: Sequence[Entry], after: int, find: FindEntry, max_slots: in
         yield Tally(first, through, sums)
 
 
+def miscounted(entries: Sequence[Entry], through: int, stored: Mapping[Slot, Sums]) -> list[Slot]:
+    """What is stored other than the entries up to seq `through` add up to, in order; nothing where one is missing.
+
+    `entries` are all of the account, in the order of their seq.
+    """
+    counted = [entry for entry in entries if entry.seq <= through]
+    if len(counted) != through:
+        return []
+    by_key = {entry.key: entry for entry in counted}
+    sums: dict[Slot, Sums] = {}
+    for tally in tallies(counted, 0, by_key.get, max_slots=4 * len(counted)):
+        sums.update(tally.sums)
+    wrong = (slot for slot in sums.keys() | stored.keys() if sums.get(slot) != stored.get(slot))
+    return sorted(wrong, key=lambda slot: (slot.grouping, slot.name, slot.day))
+
+
 def _counted(entry: Entry, find: FindEntry) -> Iterator[tuple[Slot, Sums]]:
     counted = _sums_of(entry)
     if counted is None:

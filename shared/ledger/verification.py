@@ -14,7 +14,7 @@ from shared.ledger.errors import InvalidOperation
 from shared.ledger.parents import counterpart_key
 from shared.ledger.reducer import Replay
 
-Place: TypeAlias = Literal["ledger", "state", "audit"]
+Place: TypeAlias = Literal["ledger", "state", "audit", "usage"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """The reconciler: does what is stored add up, and does the audit table tell the same story?
 
-Accounts are in use while they are read, so the order of reading matters. The audit rows come first: each was on the
-ledger before. Then STATE, the entries, what lies beside them, and STATE again: where it moved meanwhile, the entries up
-to the first reading are compared with that reading, and only what lies beyond the second is an entry too many. And
-whatever is found counts only if a second look finds it too. The other half of what a member and its parent wrote
-together is looked up where it belongs.
+Accounts are in use while they are read, so the order of reading matters. The sums of usage and the audit rows come
+first: what they tell of was on the ledger before. Then STATE, the entries, what lies beside them, and STATE again:
+where it moved meanwhile, the entries up to the first reading are compared with that reading, and only what lies
+beyond the second is an entry too many. And whatever is found counts only if a second look finds it too. The other
+half of what a member and its parent wrote together is looked up where it belongs.
 
 The ledger is never written to. An audit row that is missing is written again from the ledger, where that is asked for
 and the ledger's own record of the account is whole; a row that is there is never touched.
@@ -18,8 +18,9 @@ from shared.ledger.accounts import Account
 from shared.ledger.beside import compare_beside, of_entries, with_policy
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
-from shared.ledger.inspection_ports import Beside, Books, Item, Row, StoredState
+from shared.ledger.inspection_ports import Beside, Books, Item, Row, StoredState, StoredUsage
 from shared.ledger.ports import AuditTrail
+from shared.ledger.usage import miscounted
 from shared.ledger.verification import (
     Finding,
     Place,
@@ -33,6 +34,7 @@ from shared.ledger.verification import (
 FINDINGS_MAX: Final = 1000
 """Of one run: it ends there, and the next one goes on. An account is never cut in two."""
 
+_DERIVED: Final = frozenset({"audit", "usage"})
 _ROWS_BETWEEN_LOOKS: Final = 256
 _KEPT_BESIDE: Final = frozenset({"hold", "refund", "configure"})
 """Kinds of entries that begin something beside them."""
@@ -98,6 +100,7 @@ class Run:
 class _Look:
     """One reading of an account, in the order in which it was read."""
 
+    usage: StoredUsage | None
     audited: list[Row]
     before: StoredState
     rows: list[Row]
@@ -189,6 +192,7 @@ def _examine(account: Account, books: Books, policy: Policy) -> AccountReport:
             *wrong,
             *_beside_findings(account, look, beside),
             *_half_findings(look, books, policy),
+            *_usage_findings(account, look),
             *_row_findings(account, "audit", look.audited),
             *(found for found in comparison.findings if found.seq not in late),
         ),
@@ -196,11 +200,12 @@ def _examine(account: Account, books: Books, policy: Policy) -> AccountReport:
 
 
 def _look(account: Account, books: Books, policy: Policy) -> _Look:
+    usage = books.usage(account)
     audited = list(_in_time(books.audited(account), policy))
     before = books.state(account)
     rows = list(_in_time(books.entries(account), policy))
     items = list(_in_time(books.beside(account), policy))
-    return _Look(audited, before, rows, _in_order(rows), items, books.state(account))
+    return _Look(usage, audited, before, rows, _in_order(rows), items, books.state(account))
 
 
 def _confirmed(first: AccountReport, second: AccountReport) -> AccountReport:
@@ -213,7 +218,7 @@ def _confirmed(first: AccountReport, second: AccountReport) -> AccountReport:
 
 def _repaired(report: AccountReport, trail: AuditTrail) -> AccountReport:
     """What the ledger itself is in doubt about is evidence: it is not copied."""
-    if any(found.place != "audit" for found in report.findings):
+    if any(found.place not in _DERIVED for found in report.findings):
         return report
     repaired = tuple(entry for entry in report.missing if trail.keep_entry(entry, _event_id(entry)) != "differs")
     seqs = {entry.seq for entry in repaired}
@@ -267,6 +272,18 @@ def _beside_findings(account: Account, look: _Look, expected: Mapping[str, Besid
     stored = [item.kept for item in look.items if item.kept is not None]
     settled_seq = max((entry.seq for entry in look.settled), default=0)
     yield from compare_beside(account, expected, stored, settled_seq, max(settled_seq, _seq(look.after)))
+
+
+def _usage_findings(account: Account, look: _Look) -> Iterator[Finding]:
+    if look.usage is None:
+        return
+    for name in look.usage.strangers:
+        yield Finding(account, "usage", None, f"{name} is no sum")
+    if look.usage.through > max((entry.seq for entry in look.entries), default=0):
+        yield Finding(account, "usage", look.usage.through, "is beyond the ledger")
+    for slot in miscounted(look.entries, look.usage.through, look.usage.sums):
+        of_what = slot.day if slot.grouping == "day" else f"{slot.grouping} {slot.name} on {slot.day}"
+        yield Finding(account, "usage", None, f"of {of_what} is not what the entries add up to")
 
 
 def _half_findings(look: _Look, books: Books, policy: Policy) -> Iterator[Finding]:

@@ -115,13 +115,14 @@ def test_no_role_may_update_or_delete_a_row_of_the_audit_table() -> None:
     assert {where for where, action in on_audit if action == "dynamodb:PutItem"} == {"AuditRole", "ReconcileRole"}
 
 
-def test_the_sums_of_usage_are_written_by_the_function_that_adds_them_up_and_read_by_one_other() -> None:
+def test_the_sums_of_usage_are_written_by_the_function_that_adds_them_up_alone() -> None:
     on_usage = {(where, action) for where, action, target in _granted() if target == USAGE}
     assert on_usage == {
         ("UsageRole", "dynamodb:GetItem"),
         ("UsageRole", "dynamodb:UpdateItem"),
         ("HistoryRole", "dynamodb:GetItem"),
         ("HistoryRole", "dynamodb:Query"),
+        ("ReconcileRole", "dynamodb:Query"),
     }
 
 

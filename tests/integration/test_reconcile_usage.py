@@ -1,0 +1,118 @@
+"""The reconciler compares the sums of usage with the ledger."""
+
+from typing import Any
+
+import pytest
+
+from shared.adapters.dynamodb_books import DynamoBooks
+from shared.adapters.dynamodb_usage import COUNTED_SK
+from shared.adapters.tables import account_pk
+from shared.ledger.accounts import Account
+from shared.ledger.inspection_ports import StoredUsage
+from tests.integration.world import AUDIT_TABLE, USAGE_TABLE, World, client
+
+ALICE = "user:alice"
+PK = {"S": account_pk(Account("main", ALICE))}
+
+
+@pytest.fixture
+def counted(world: World) -> World:
+    world.fund({"actor": ALICE, "amount": 1000})
+    world.cost({"actor": ALICE, "cost": 30, "app": "chat", "meter": "llm"}, key="a")
+    world.refund({"actor": ALICE, "charge": "a", "amount": 10})
+    world.settle()
+    world.count_usage()
+    return world
+
+
+def found(world: World) -> list[tuple[str, int | None, str]]:
+    answer = world.invoke("reconcile", {"grace_s": 0})
+    return [(each["place"], each["seq"], each["problem"]) for each in answer["findings"]]
+
+
+def sums(world: World) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = client("dynamodb").scan(TableName=USAGE_TABLE)["Items"]
+    return sorted((row for row in rows if row["sk"]["S"] != COUNTED_SK), key=lambda row: str(row["sk"]["S"]))
+
+
+def put(**row: Any) -> None:
+    client("dynamodb").put_item(TableName=USAGE_TABLE, Item={"pk": PK, **row})
+
+
+def test_sums_that_are_what_the_entries_add_up_to_have_no_findings(counted: World) -> None:
+    assert found(counted) == []
+
+
+def test_sums_that_are_behind_have_no_findings(counted: World) -> None:
+    counted.cost({"actor": ALICE, "cost": 5, "meter": "llm"})
+    counted.settle()
+    assert found(counted) == []
+
+
+@pytest.mark.parametrize("name", ["charged", "refunded", "count"])
+def test_a_sum_that_was_altered_is_named(counted: World, name: str) -> None:
+    meter = next(row for row in sums(counted) if row["sk"]["S"].startswith("meter"))
+    put(**{**meter, name: {"N": "999"}})
+    day = meter["sk"]["S"].rpartition("#")[2]
+    assert found(counted) == [("usage", None, f"of meter llm on {day} is not what the entries add up to")]
+
+
+def test_a_sum_that_was_deleted_and_one_that_was_added_are_named(counted: World) -> None:
+    day = next(row for row in sums(counted) if row["sk"]["S"].startswith("day"))
+    client("dynamodb").delete_item(TableName=USAGE_TABLE, Key={"pk": PK, "sk": day["sk"]})
+    put(**{**day, "sk": {"S": "app#mail#2026-01-31"}})
+    assert [problem for _, _, problem in found(counted)] == [
+        "of app mail on 2026-01-31 is not what the entries add up to",
+        f"of {day['sk']['S'][5:]} is not what the entries add up to",
+    ]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"sk": {"S": "nonsense"}},
+        {"sk": {"S": "day#x#y#z"}, "charged": {"N": "1"}, "refunded": {"N": "1"}, "count": {"N": "1"}},
+        {"sk": {"S": "meter#a#2026-01-31"}, "charged": {"S": "1"}},
+    ],
+)
+def test_what_is_no_sum_is_named(counted: World, row: dict[str, Any]) -> None:
+    put(**row)
+    (finding,) = found(counted)
+    assert finding[0] == "usage"
+    assert finding[2] in {f"{row['sk']['S']} is no sum", "of meter a on 2026-01-31 is not what the entries add up to"}
+
+
+def test_sums_of_more_than_there_is_are_named(counted: World) -> None:
+    put(sk={"S": COUNTED_SK}, seq={"N": "9"})
+    assert found(counted) == [("usage", 9, "is beyond the ledger")]
+
+
+def test_wrong_sums_do_not_keep_an_audit_row_from_being_written_again(counted: World) -> None:
+    put(sk={"S": "nonsense"})
+    client("dynamodb").delete_item(TableName=AUDIT_TABLE, Key={"pk": PK, "sk": {"S": "SEQ#000000000002"}})
+    assert counted.invoke("reconcile", {"grace_s": 0, "repair": True})["repaired"] == 1
+
+
+def test_an_account_whose_rows_were_deleted_is_counted_anew(counted: World) -> None:
+    before = counted.get(f"/v1/accounts/{ALICE}/usage").body
+    for row in client("dynamodb").scan(TableName=USAGE_TABLE)["Items"]:
+        client("dynamodb").delete_item(TableName=USAGE_TABLE, Key={"pk": row["pk"], "sk": row["sk"]})
+    counted.count_usage()
+    assert counted.get(f"/v1/accounts/{ALICE}/usage").body == before
+    assert found(counted) == []
+
+
+def test_sums_that_are_added_to_while_they_are_read_are_left_for_another_time(
+    counted: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[StoredUsage | None] = []
+    usage, counted_through = DynamoBooks.usage, DynamoBooks._counted_through
+    numbers = iter(range(100))
+    monkeypatch.setattr(DynamoBooks, "_counted_through", lambda self, of: counted_through(self, of) + next(numbers))
+
+    def spy(self: DynamoBooks, account: Account) -> StoredUsage | None:
+        seen.append(usage(self, account))
+        return seen[-1]
+
+    monkeypatch.setattr(DynamoBooks, "usage", spy)
+    assert (found(counted), seen) == ([], [None])
