@@ -10,9 +10,11 @@ So the sums of one name lie together in the order of the days. No name can hold 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Final, cast
 
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
@@ -127,10 +129,18 @@ class DynamoUsageBook:
         region: str | None = None,
         host: str | None = None,
     ) -> None:
-        self._items = usage_table(table_name, region=region, host=host)
-        self._connection = self._items._get_connection().connection  # noqa: SLF001 - as in tables.py
+        self._table = partial(usage_table, table_name, region=region, host=host)
         self._deadline_ms = deadline_ms
         self._pace = pace
+
+    @cached_property
+    def _items(self) -> type[UsageItem]:
+        # Made when it is asked for: a client takes long, and most who read the history of an account never do.
+        return self._table()
+
+    @property
+    def _connection(self) -> Connection:
+        return self._items._get_connection().connection  # noqa: SLF001 - as in tables.py
 
     def counted_through(self, account: Account) -> int:
         return insist(lambda: self._counted(account), self._pace, self._deadline_ms)
