@@ -1,14 +1,13 @@
 """Usage and statements on the deployed stack: bus, queue, function and tables, with their permissions."""
 
 import csv
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from io import StringIO
 
 import httpx
 import pytest
 
-from millicent import Millicent
+from millicent import BatchCharge, Millicent
 from millicent.models import UsagePage
 from tests.e2e.laptop import Laptop, eventually
 
@@ -34,12 +33,11 @@ def test_what_is_spent_is_counted_once_by_meter_app_member_and_day(client: Milli
         client.grant(member, 1000)
         client.join(member, TEAM)
 
-    def spend(number: int) -> None:
-        member = f"user:usage-{number % 2 + 1}"
-        client.charge(member, "1.5", app="chat", meter=f"m-{number % 4}", key=f"usage-{number}")
-
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(spend, range(40)))
+    charges = [
+        BatchCharge(actor=f"user:usage-{n % 2 + 1}", cost="1.5", app="chat", meter=f"m-{n % 4}", key=f"usage-{n}")
+        for n in range(40)
+    ]
+    assert {result.status for result in client.charge_batch(charges)} == {201}
     client.refund("user:usage-1", "usage-0", 1)
     by_meter = counted(client, TEAM)
     assert [(each.meter, each.charged, each.refunded, each.count) for each in by_meter.items] == [
