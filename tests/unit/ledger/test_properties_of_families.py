@@ -159,9 +159,9 @@ class FamilyMachine(RuleBasedStateMachine):
 
     @rule(actor=actors, data=st.data())
     def void(self, actor: str, data: st.DataObject) -> None:
-        self.plain.accounts[actor].bring_up(self.plain.now_ms)
         grants = as_of(self.till.state(account_of(actor)), self.till.now_ms).grants
         if grants:
+            self.plain.accounts[actor].bring_up(self.plain.now_ms)
             voided = data.draw(st.sampled_from(grants))
             entry = self.till.send(VoidGrant(voided.id), account_of(actor))
             if entry.is_refused:
