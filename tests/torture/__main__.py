@@ -32,13 +32,14 @@ from local.processes import ProcessFailedError, stop
 from shared.bootstrap import epoch_now_ms
 from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import FIGURES, Verdict
+from tests.torture.asked import Asked
 from tests.torture.books import AUDIT_TABLE, LEDGER_TABLE, audit_of, create_tables, ledger_of
 from tests.torture.bus import BUS_FAULTS
 from tests.torture.client import TURNED_AWAY
 from tests.torture.downstream import DOWNSTREAM_FAULTS, Report
 from tests.torture.journal import Line, Progress, journal_file, lines
 from tests.torture.oracle import SCENES, TENANT, THROTTLED, Answer, Books, Evidence, judge, scenes
-from tests.torture.plan import CLIENTS, Asked, Plan, Send, client_of, plan, write
+from tests.torture.plan import CLIENTS, Plan, Send, client_of, plan, write
 from tests.torture.proxy import NETWORK_DOWN, FaultProxy, audit_rules, ledger_rules
 
 FULL_RUN: Final = 50_000

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from shared.ledger.times import rfc3339
-from tests.torture.plan import Asked, Send
+from tests.torture.asked import Asked
+from tests.torture.plan import Send
 
 CALLER: Final = {"sub": "billing", "client_id": "billing", "scope": "credits/read credits/charge credits/fund"}
 NOBODYS: Final = 0

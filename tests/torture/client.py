@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from tests.torture.asked import Asked
 from tests.torture.calls import FUNCTIONS, event_of, lookup_event, named_by, seq_of_made
 from tests.torture.environment import Environment, EnvironmentEndedError, prepare
 from tests.torture.journal import Journal, journal_file, lines
-from tests.torture.plan import LANES_PER_CLIENT, Asked, Send, read
+from tests.torture.plan import LANES_PER_CLIENT, Send, read
 
 TURNED_AWAY: Final = frozenset({429, 503})
 FOUND: Final = 200

@@ -1,16 +1,20 @@
 """What is asked of the ledger: every operation with its key, made before anything is sent, and who sends it when.
 
-Amounts are microcents. The plan comes from the seed; only the instants at which grants expire depend on the clock. A
-new kind is a line in WORK and the function that it names, and its route in calls.py.
+Amounts are microcents. The plan comes from the seed; only the instants at which grants expire depend on the clock. What
+must happen in every run is in script.py, the rest is chance. A new kind is a line in WORK and the function that it
+names, and its route in calls.py.
 """
 
 import json
 import random
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
+
+from tests.torture.asked import Asked
+from tests.torture.script import finale, opening
 
 MODES: Final = ("refuse", "partial", "overdraw")
 
@@ -49,25 +53,6 @@ BATCH_MAX: Final = 30
 REMEMBERED: Final = 30
 """A hold, charge or grant is named by what is asked soon after it, while that may still be under way."""
 TTLS_S: Final = (1, 3, 600, 3600)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """An operation as a client asks for it.
-
-    `terms` are the parameters that its entry is to have. A term that only an answer tells, the id of a hold or grant,
-    is not among them; `named` is then the key of the operation that made it.
-    """
-
-    key: str
-    actor: str
-    kind: str
-    terms: Mapping[str, Any]
-    named: str | None = None
-
-    @property
-    def expires_at_ms(self) -> int | None:
-        return self.terms.get("expires_at_ms")
 
 
 @dataclass(frozen=True)
@@ -159,16 +144,11 @@ class _Work(NamedTuple):
 
 
 def plan(operations: int, seed: int, now_ms: int) -> Plan:
-    """`now_ms` is when the run starts."""
+    """`now_ms` is when the run starts. The script's operations are among the number asked for, which exceeds theirs."""
     desk = _Desk(random.Random(seed), _Clock(now_ms, longest_life_ms=max(operations * 10, 60_000)))
-    due: list[_Due] = []
-    number = 0
-    while number < operations:
-        asked = _ask_at(desk, number, operations)
-        lane = desk.chance.randrange(LANES)
-        due.append((number, lane, asked))
-        due += _more_sends(desk.chance, number, lane, asked, operations)
-        number += len(asked)
+    first, last = opening(now_ms), finale()
+    by_chance = operations - len({asked.key for asked in (*first, *last)})
+    due = [*_in_the_scripts_lane(-1, first), *_by_chance(desk, by_chance), *_in_the_scripts_lane(operations, last)]
     due.sort(key=lambda each: each[0])
     kill_share = max(KILL_SHARE, KILLS_MIN / operations)
     return Plan(
@@ -178,6 +158,20 @@ def plan(operations: int, seed: int, now_ms: int) -> Plan:
             for number, (_, lane, asked) in enumerate(due)
         ),
     )
+
+
+def _in_the_scripts_lane(at: int, script: list[Asked]) -> list[_Due]:
+    return [(at, 0, (asked,)) for asked in script]
+
+
+def _by_chance(desk: _Desk, operations: int) -> Iterator[_Due]:
+    number = 0
+    while number < operations:
+        asked = _ask_at(desk, number, operations)
+        lane = desk.chance.randrange(LANES)
+        yield number, lane, asked
+        yield from _more_sends(desk.chance, number, lane, asked, operations)
+        number += len(asked)
 
 
 def _ask_at(desk: _Desk, number: int, operations: int) -> tuple[Asked, ...]:

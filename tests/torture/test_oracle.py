@@ -18,6 +18,7 @@ from tests.builders import ALICE, NOW_MS, operation
 from tests.simulation.downstream import AuditRow
 from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import FIGURES
+from tests.torture.asked import Asked
 from tests.torture.oracle import (
     BATCHED_AND_ALONE,
     CONCURRENT,
@@ -34,7 +35,6 @@ from tests.torture.oracle import (
     judge,
     scenes,
 )
-from tests.torture.plan import Asked
 
 STORY: tuple[Terms, ...] = (
     Charge(30),
