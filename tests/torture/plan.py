@@ -47,9 +47,11 @@ SHORTEST_LIFE_MS: Final = 8000
 LONGEST_KILL_DELAY_MS: Final = 25
 
 
-BATCH_SHARE: Final = 0.01
-"""Of what is asked; a batch has many charges, so about a seventh of all operations come in one."""
-BATCH_MAX: Final = 30
+BATCH_SHARE: Final = 0.016
+"""Of what is asked; a batch has many charges, so about a third of all operations come in one."""
+BATCH_MAX: Final = 60
+BATCH_PAYERS_MAX: Final = 3
+"""So few that a transaction records many charges of one account."""
 REMEMBERED: Final = 30
 """A hold, charge or grant is named by what is asked soon after it, while that may still be under way."""
 TTLS_S: Final = (1, 3, 600, 3600)
@@ -115,7 +117,8 @@ class _Desk:
         return asked
 
     def batch(self, keys: list[str]) -> tuple[Asked, ...]:
-        return tuple(_charge(self, key) for key in keys)
+        payers = [_actor(self.chance) for _ in range(self.chance.randint(1, BATCH_PAYERS_MAX))]
+        return tuple(_charge_to(self, key, self.chance.choice(payers)) for key in keys)
 
     def _draw(self) -> "_Work":
         return self.chance.choices(WORK, [work.share for work in WORK])[0]
@@ -224,9 +227,13 @@ def _first_funding(desk: _Desk, key: str, actor: str) -> Asked:
 
 
 def _charge(desk: _Desk, key: str) -> Asked:
+    return _charge_to(desk, key, _actor(desk.chance))
+
+
+def _charge_to(desk: _Desk, key: str, actor: str) -> Asked:
     mode = desk.chance.choices(MODES, (90, 7, 3))[0]
     terms = {"cost": desk.chance.randint(0, 40_000), "if_insufficient": mode}
-    return Asked(key, _actor(desk.chance), "charge", terms)
+    return Asked(key, actor, "charge", terms)
 
 
 def _grant(desk: _Desk, key: str) -> Asked:
