@@ -37,7 +37,7 @@ class Proxy:
     def is_up(self) -> bool:
         try:
             self._call("GET", "health")
-        except URLError:
+        except (URLError, TimeoutError):
             return False
         return True
 
