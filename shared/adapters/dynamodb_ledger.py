@@ -88,8 +88,6 @@ _CONFLICT: Final = "TransactionConflict"
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 _THROTTLED: Final = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
 _READS_MAX: Final = 4
-_DUE_MAX: Final = 100
-"""Holds looked at in one go; each that is due is returned in a transaction of its own."""
 _SCAN_SIZE: Final = 500
 """Entries evaluated by one query where a filter may leave few of them."""
 
@@ -201,17 +199,13 @@ class DynamoLedger:
         )
 
     def _find_due(self, account: Account, now_ms: int) -> FoundDue | Busy | Unknown:
-        found = self._open_holds(account, self._table.holds.open_until <= now_ms, _DUE_MAX)
+        found = self._open_holds(account, self._table.holds.open_until <= now_ms)
         return FoundDue(found) if isinstance(found, tuple) else found
 
-    def _open_holds(
-        self, account: Account, expiring: Condition | None = None, limit: int | None = None
-    ) -> tuple[Hold, ...] | Busy | Unknown:
+    def _open_holds(self, account: Account, expiring: Condition | None = None) -> tuple[Hold, ...] | Busy | Unknown:
         index = self._table.holds.open_holds
         try:
-            return tuple(
-                item.hold for item in index.query(account_pk(account), range_key_condition=expiring, limit=limit)
-            )
+            return tuple(item.hold for item in index.query(account_pk(account), range_key_condition=expiring))
         except FAILURES as failure:
             return translated(failure)
 

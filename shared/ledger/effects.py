@@ -215,7 +215,8 @@ def allowance(state: AccountState, terms: RefillAllowance, _case: Case) -> Effec
 def _next_refill(policy: Policy | None, terms: RefillAllowance) -> Policy | None:
     if policy is None or policy.allowance is None:
         return policy
-    return replace(policy, allowance=replace(policy.allowance, next_at_ms=terms.expires_at_ms))
+    given = replace(policy.allowance, next_at_ms=terms.expires_at_ms)
+    return replace(policy, allowance=given, given_priority=terms.priority)
 
 
 def void(state: AccountState, terms: VoidGrant, _case: Case) -> Effect:
@@ -319,7 +320,8 @@ def expire(state: AccountState, terms: Expire, case: Case) -> Effect:
 def _expire_hold(state: AccountState, held: Hold | None, now_ms: int) -> Effect:
     if held is None or not held.is_due(now_ms):
         raise InvalidOperation("hold", "open and due")
-    return _returned(state, replace(held, status="expired", seq=state.seq + 1), now_ms)
+    # It was over at its own instant, whenever that is written down: a grant that expires later gets its part back.
+    return _returned(state, replace(held, status="expired", seq=state.seq + 1), held.expires_at_ms)
 
 
 def configure(state: AccountState, terms: Configure, case: Case) -> Effect:

@@ -165,10 +165,13 @@ def public_settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def public_limit(limit: Mapping[str, Any]) -> dict[str, Any]:
-    """`limit` of an answer: the spending limit, or the parent account, that decided."""
+    """`limit` of an answer: the spending limit, or the parent account, that decided.
+
+    In the order that the record has, so that a replay is the same word for word.
+    """
     resets_at_ms = limit.get("resets_at_ms")
     amounts = {name: to_millicents(limit[name]) for name in ("amount", "used") if name in limit}
-    shown = {name: value for name, value in limit.items() if name != "resets_at_ms"} | amounts
+    shown = {name: value for name, value in sorted(limit.items()) if name != "resets_at_ms"} | amounts
     return shown if "window" not in limit else shown | {"resets_at": resets_at_ms and rfc3339(resets_at_ms)}
 
 

@@ -11,6 +11,8 @@ from typing import Final, Literal, TypeAlias
 Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
 
 MAX_OPEN_GRANTS: Final = 16
+MAX_REOPENED: Final = 32
+"""Giving back is never refused, so it may open more, up to this many: STATE and entries keep within bounds."""
 DEFAULT_PRIORITY: Final = 10
 _NEVER_MS: Final = 2**63
 
@@ -92,6 +94,14 @@ def is_due(grant: Grant, now_ms: int) -> bool:
 
 def in_draw_down_order(grants: Iterable[Grant]) -> Grants:
     return tuple(sorted(grants, key=draw_down_rank))
+
+
+def lasting_longest(grants: Grants) -> Grant:
+    """The one that expires last; of several such the one that is spent last."""
+    return max(
+        grants,
+        key=lambda grant: (_NEVER_MS if grant.expires_at_ms is None else grant.expires_at_ms, *draw_down_rank(grant)),
+    )
 
 
 def draw_down_rank(of: "Grant | Draw") -> tuple[int, int, int]:

@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from shared.ledger.grants import DEFAULT_PRIORITY, Draw, Grant, Grants, add_grant, draw_down_rank
+from shared.ledger.grants import (
+    DEFAULT_PRIORITY,
+    MAX_REOPENED,
+    Draw,
+    Grant,
+    Grants,
+    add_grant,
+    draw_down_rank,
+    lasting_longest,
+)
 
 HoldStatus: TypeAlias = Literal["open", "captured", "released", "expired"]
 
@@ -133,10 +142,17 @@ def _has_lapsed(draw: Draw, now_ms: int) -> bool:
 
 
 def _give_back(grants: Grants, draw: Draw) -> Grants:
-    for index, grant in enumerate(grants):
+    for grant in grants:
         if grant.seq == draw.grant_seq:
-            grown = replace(grant, remaining=grant.remaining + draw.amount)
-            return (*grants[:index], grown, *grants[index + 1 :])
-    # The grant was spent to the end and closed. Giving back is never refused, so there may be one more open than usual.
+            return _with_more(grants, grant, draw.amount)
+    # The grant was spent to the end and closed.
     reopened = Grant(draw.grant_seq, draw.amount, draw.amount, draw.priority, draw.category, draw.expires_at_ms)
-    return add_grant(grants, reopened)
+    opened = add_grant(grants, reopened)
+    return opened if len(opened) <= MAX_REOPENED else _with_more(grants, lasting_longest(grants), draw.amount)
+
+
+def _with_more(grants: Grants, grant: Grant, amount: int) -> Grants:
+    remaining = grant.remaining + amount
+    # One that was closed meanwhile has forgotten what it was made with: it is at least what is in it.
+    grown = replace(grant, amount=max(grant.amount, remaining), remaining=remaining)
+    return tuple(grown if each is grant else each for each in grants)

@@ -120,7 +120,8 @@ class Allowance:
 class Policy:
     """`seq` is that of the entry that last changed it; `thresholds` from the highest down.
 
-    `allowed_until_ms` is the end of the period that an allowance which has been ended was last given for.
+    `allowed_until_ms` is the end of the period that an allowance which has been ended was last given for;
+    `given_priority` that of the grant that an allowance was last given in.
     """
 
     seq: int = 0
@@ -131,6 +132,7 @@ class Policy:
     allowance: Allowance | None = None
     parent: str | None = None
     allowed_until_ms: int = 0
+    given_priority: int | None = None
 
     def limits_at(self, now_ms: int, seq: int = 0) -> tuple[Limit, ...]:
         """The limits as the entry of `seq` finds them; 0 for a reader, who writes none."""
@@ -205,4 +207,5 @@ def policy_from(values: Mapping[str, Any]) -> Policy:
         allowance=None if allowance is None else Allowance(**allowance),
         parent=values["parent"],
         allowed_until_ms=values["allowed_until_ms"],
+        given_priority=values["given_priority"],
     )

@@ -10,7 +10,7 @@ and only translates its answers; a simulator executes them against a table of it
                            | Busy                                turned away; nothing was written
                            | Unknown                             no answer, or none that can be trusted
     Lookup(account, key) ->  FoundEntry(entry) | Busy | Unknown  a strong read of the entry under a key
-    FindDue(account, at) ->  FoundDue(holds) | Busy | Unknown    open holds that have expired; may miss new ones
+    FindDue(account, at) ->  FoundDue(holds) | Busy | Unknown    all open holds that have expired; may miss new ones
     Pause(ceiling_ms)    ->  Resumed                             a wait, random below the ceiling
 
 What a commit that was turned down means, in this order:
@@ -19,8 +19,9 @@ What a commit that was turned down means, in this order:
     2. the key has an entry, other content     the key was reused
     3. the state has moved on                  apply again, to the state that came back
 
-An operation that falls short while an expired hold still keeps credits back first returns those holds, each in a
-transaction of its own, and is then applied again: a hold that is over can never block a payer.
+An operation that comes out otherwise while an expired hold still keeps credits back (it falls short, voids a grant,
+warns, or brings a refill) first returns those holds, each in a transaction of its own, and is then applied again: a
+hold that is over can never block a payer.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -42,6 +43,8 @@ from shared.ledger.operations import Expire, Operation, Terms, names_nothing
 from shared.ledger.parents import parent_of
 from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, expire_hold
 
+_DEPENDENT: Final = frozenset({"void", "configure", "allowance", "expire"})
+"""Kinds of entries that say something else where more is available."""
 FIRST_PAUSE_MS: Final = 10
 LONGEST_PAUSE_MS: Final = 320
 MAX_BATCH: Final = 90
@@ -179,7 +182,7 @@ def _record(operation: Operation, now_ms: int, patience: "_Patience") -> Steps[R
             change = apply(state, operation, now_ms, references)
         except InvalidOperation as invalid:
             return (yield from _recorded_earlier(operation, invalid, patience))
-        if _may_fall_short_for_a_due_hold(change, now_ms) and not patience.has_swept:
+        if _depends_on_due_holds(change, now_ms) and not patience.has_swept:
             swept = yield from _return_due_holds(change, operation, now_ms, patience)
             known = swept if references == NOTHING_NAMED else None
             state, references = yield from _unless_joined(known, operation, references, patience)
@@ -212,7 +215,7 @@ def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str
             if references.parent is not None:
                 return answers | (yield from _record_each(pending.values(), now_ms, patience))
             change = apply_batch(state, pending.values(), now_ms)
-            if _may_fall_short_for_a_due_hold(change, now_ms) and not patience.has_swept:
+            if _depends_on_due_holds(change, now_ms) and not patience.has_swept:
                 swept = yield from _return_due_holds(change, operations[0], now_ms, patience)
                 state, references = yield from _unless_joined(swept, operations[0], references, patience)
                 continue
@@ -316,9 +319,17 @@ def _moved_references(references: References, turned_down: TurnedDown) -> Refere
     return References(hold, references.charge, turned_down.tally or references.tally)
 
 
-def _may_fall_short_for_a_due_hold(change: Change, now_ms: int) -> bool:
-    falls_short = any(entry.shortfall for entry in change.entries)
-    return falls_short and any(_may_hold_what_is_due(state, now_ms) for state in _payers(change))
+def _depends_on_due_holds(change: Change, now_ms: int) -> bool:
+    if not any(_may_hold_what_is_due(state, now_ms) for state in _payers(change)):
+        return False
+    return any(_depends_on_what_is_there(entry) for part in change.parts for entry in part.entries)
+
+
+def _depends_on_what_is_there(entry: Entry) -> bool:
+    # What is covered takes the same, whatever else is there. Most is, and need not ask for holds.
+    is_overdrawn = entry.after.available < min(entry.before.available, 0)
+    is_short = entry.shortfall or entry.reason == "would_overdraw"
+    return bool(is_short or is_overdrawn or entry.alerts) or entry.kind in _DEPENDENT
 
 
 def _payers(change: Change) -> Iterator[AccountState]:
@@ -348,6 +359,7 @@ def _return_due_holds_of(
     state: AccountState, operation: Operation, now_ms: int, patience: "_Patience"
 ) -> Steps[AccountState]:
     for due in (yield from _due_holds(state.account, now_ms, patience)):
+        patience.raise_when_out_of_time()
         state = yield from _return_hold(state, due, operation, now_ms, patience)
     return state
 

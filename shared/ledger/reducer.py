@@ -124,9 +124,13 @@ def step(
 
 
 def expire_hold(state: AccountState, due: Hold, cause: Operation, now_ms: int) -> Change:
-    """The change that returns a hold that is due, on behalf of `cause`, which needs what it holds."""
-    operation = _by_the_ledger(state, "expire", Expire(due.id), cause)
-    return apply(state, operation, now_ms, References(hold=due))
+    """The change that returns a hold that is due, on behalf of `cause`, which depends on what it holds.
+
+    It returns as it was over, so before what has become due since: a refill, or the expiry of a grant.
+    """
+    operation, references = _by_the_ledger(state, "expire", Expire(due.id), cause), References(hold=due)
+    after, entry, effect = step(state, operation, now_ms, references)
+    return Change(state, references, after, (entry,), effect.hold)
 
 
 def as_of(state: AccountState, now_ms: int) -> AccountState:
@@ -209,14 +213,9 @@ def _due_refill(state: AccountState, now_ms: int) -> RefillAllowance | None:
     allowance = state.policy.allowance if state.policy else None
     if allowance is None or state.policy is None or not allowance.is_due(now_ms):
         return None
-    running = next(
-        (
-            grant
-            for grant in state.grants
-            if grant.category == "allowance" and grant.expires_at_ms == allowance.next_at_ms
-        ),
-        None,
-    )
+    given = "allowance", allowance.next_at_ms, state.policy.given_priority
+    # Grants that are alike are one, so there is at most one such.
+    running = next((each for each in state.grants if (each.category, each.expires_at_ms, each.priority) == given), None)
     remaining = running.remaining if running else 0
     owed = max(-state.available, 0)
     added, next_at_ms = allowance.due_by(now_ms, state.policy.time_zone, remaining, owed)

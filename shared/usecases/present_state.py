@@ -55,7 +55,8 @@ def _present(state: AccountState, ledger: Ledger, now_ms: int) -> Present:
     for _ in range(_READS_MAX):
         holds = ledger.open_holds(account)
         if sum(hold.amount for hold in holds) == state.held:
-            return Present(_returned(as_of(state, now_ms), holds, now_ms), _open(holds, now_ms))
+            # Holds come first: what they return was there before what became due after they were over.
+            return Present(as_of(_returned(state, holds, now_ms), now_ms), _open(holds, now_ms))
         state = ledger.state(account) or state
     return Present(as_of(state, now_ms), _open(holds, now_ms))
 

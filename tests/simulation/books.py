@@ -13,6 +13,7 @@ Fields: TypeAlias = Mapping[str, Any]
 """A row's text, parsed."""
 
 _OPEN_LOTS_MAX: Final = 16
+_REOPENED_LOTS_MAX: Final = 32
 _NEVER_MS: Final = 2**63
 _ENFORCED: Final = frozenset({"charge", "hold", "capture"})
 
@@ -191,20 +192,30 @@ class Book:
         """Credits first pay what is owed. To be called before `move`."""
         self.put_in(kind, max(min(amount, self.available + amount), 0), seq)
 
-    def give_back(self, drawn: Iterable[Fields], unpaid: int, row: Fields) -> None:
-        """Puts draws back where they came from, but for those that have lapsed and what pays a debt."""
+    def give_back(self, drawn: Iterable[Fields], unpaid: int, row: Fields, at_ms: int | None = None) -> None:
+        """Puts draws back where they came from, but for those that have lapsed and what pays a debt.
+
+        `at_ms`: when they came back, where that was before the row.
+        """
         owed = max(-self.available, 0)
-        live = sorted((draw for draw in drawn if not _has_lapsed(draw, row)), key=_turn_of)
+        at_ms = row["at_ms"] if at_ms is None else at_ms
+        live = sorted((draw for draw in drawn if not _has_lapsed(draw, at_ms)), key=_turn_of)
         owed_to_lots = max(owed - unpaid, 0)
         for draw in live:
             paid = min(draw["amount"], owed_to_lots)
             owed_to_lots -= paid
-            self.put_in(kind_of(draw), draw["amount"] - paid, draw["grant_seq"])
+            self.put_in(self._lot_for(kind_of(draw)), draw["amount"] - paid, draw["grant_seq"])
         self.put_in(PAID_IN, max(unpaid - owed, 0), row["seq"])
 
+    def _lot_for(self, kind: Kind) -> Kind:
+        """Where there are too many lots already, what comes back joins the one that lasts longest."""
+        if kind in self.lots or len(self.lots) < _REOPENED_LOTS_MAX:
+            return kind
+        return max(self.lots, key=lambda each: (each.expires_at_ms, each.priority, self.lots[each].seq))
 
-def _has_lapsed(draw: Fields, row: Fields) -> bool:
-    return bool(kind_of(draw).expires_at_ms <= row["at_ms"])
+
+def _has_lapsed(draw: Fields, at_ms: int) -> bool:
+    return bool(kind_of(draw).expires_at_ms <= at_ms)
 
 
 def _turn_of(draw: Fields) -> tuple[int, int, int]:
@@ -212,8 +223,8 @@ def _turn_of(draw: Fields) -> tuple[int, int, int]:
     return kind.priority, kind.expires_at_ms, draw["grant_seq"]
 
 
-def lapsed(drawn: Iterable[Fields], row: Fields) -> int:
-    return sum(draw["amount"] for draw in drawn if _has_lapsed(draw, row))
+def lapsed(drawn: Iterable[Fields], at_ms: int) -> int:
+    return sum(draw["amount"] for draw in drawn if _has_lapsed(draw, at_ms))
 
 
 def _part(drawn: Iterable[Fields], skip: int, amount: int) -> list[Fields]:
@@ -293,9 +304,9 @@ def _allowance(book: Book, row: Fields) -> Expected:
 def _running(book: Book) -> tuple[Kind | None, int]:
     """The lot that the allowance of this period is in, and what is left of it."""
     assert book.rules.allowance is not None
-    ends_ms = book.rules.allowance.next_ms
-    kinds = [kind for kind in book.in_turn() if (kind.category, kind.expires_at_ms) == ("allowance", ends_ms)]
-    return (kinds[0], book.lots[kinds[0]].amount) if kinds else (None, 0)
+    given = book.rules.given_priority
+    kind = None if given is None else Kind(given, book.rules.allowance.next_ms, "allowance")
+    return (kind, book.lots[kind].amount) if kind in book.lots else (None, 0)
 
 
 def _note_allowance(book: Book, row: Fields) -> bool:
@@ -306,7 +317,7 @@ def _note_allowance(book: Book, row: Fields) -> bool:
     paid_off = min(max(-book.available, 0), row["amount"])
     kind = Kind(terms["priority"], terms["expires_at_ms"], "allowance")
     book.put_in(kind, terms["amount"] - paid_off, row["seq"])
-    book.rules.allowance.next_ms = terms["expires_at_ms"]
+    book.rules.allowance.next_ms, book.rules.given_priority = terms["expires_at_ms"], terms["priority"]
     return not list(row["drawn"])
 
 
@@ -376,7 +387,7 @@ def _capture(book: Book, row: Fields) -> Expected:
     if excess and (terms["overrun"] == "refuse" or book.rules.is_frozen or excess > max(book.room(row), 0)):
         return REFUSED
     returned = held.amount + excess - amount
-    gone = lapsed(_part(held.drawn, amount, returned), row)
+    gone = lapsed(_part(held.drawn, amount, returned), row["at_ms"])
     return Expected("applied", -amount, available=returned - gone - excess, held=-held.amount, spent=amount)
 
 
@@ -389,21 +400,17 @@ def _note_capture(book: Book, row: Fields) -> bool:
 
 def _release(book: Book, row: Fields) -> Expected:
     held = _open_hold(book, row)
-    return REFUSED if held is None else _returned(held, row)
+    return REFUSED if held is None else _returned(held, row["at_ms"])
 
 
-def _returned(held: Held, row: Fields) -> Expected:
-    back = held.amount - lapsed(held.drawn, row)
+def _returned(held: Held, at_ms: int) -> Expected:
+    back = held.amount - lapsed(held.drawn, at_ms)
     return Expected("applied", back, available=back, held=-held.amount)
 
 
 def _note_release(book: Book, row: Fields) -> bool:
-    return _note_return(book, row, "released")
-
-
-def _note_return(book: Book, row: Fields, status: str) -> bool:
     held = book.holds[row["parameters"]["hold"]]
-    held.status = status
+    held.status = "released"
     book.give_back(held.drawn, held.unpaid, row)
     return True
 
@@ -419,7 +426,7 @@ def _refund(book: Book, row: Fields) -> Expected:
     amount = terms.get("amount", left)
     if not left or amount > left:
         return REFUSED
-    gone = lapsed(_refunded_draws(book, paid, amount), row)
+    gone = lapsed(_refunded_draws(book, paid, amount), row["at_ms"])
     return Expected("applied", amount, available=amount - gone, spent=-amount)
 
 
@@ -444,11 +451,17 @@ def _expire(book: Book, row: Fields) -> Expected:
         due = book.due(row["at_ms"])
         return Expected("applied", -due, available=-due)
     held = book.holds.get(row["parameters"]["hold"])
-    return _returned(held, row) if held is not None and held.is_due(row["at_ms"]) else REFUSED
+    return _returned(held, held.expires_at_ms) if held is not None and held.is_due(row["at_ms"]) else REFUSED
 
 
 def _note_expire(book: Book, row: Fields) -> bool:
-    return _note_return(book, row, "expired") if "hold" in row["parameters"] else book.take_out(row["drawn"])
+    if "hold" not in row["parameters"]:
+        return book.take_out(row["drawn"])
+    held = book.holds[row["parameters"]["hold"]]
+    held.status = "expired"
+    # It came back when the hold was over, whenever that was written down.
+    book.give_back(held.drawn, held.unpaid, row, held.expires_at_ms)
+    return True
 
 
 _EXPECTED: Final[Mapping[str, Callable[[Book, Fields], Expected]]] = {

@@ -138,7 +138,9 @@ class Oracle:
     def _judge_due(self, account: Account, book: Book, row: Fields) -> None:
         if row["kind"] in _COUNTED:
             self.counts[row["kind"]] += 1
-        if row["kind"] != "allowance" and book.rules.is_refill_due(row["at_ms"]):
+        # A hold that is over comes back first.
+        is_hold_over = row["kind"] == "expire" and "hold" in row["parameters"]
+        if row["kind"] != "allowance" and not is_hold_over and book.rules.is_refill_due(row["at_ms"]):
             self._wrong("chain_breaks", account, row["key"], "an allowance that was due had not come")
         if book.refill_awaited not in {None, row["correlation_id"]}:
             self._wrong("chain_breaks", account, row["key"], "an allowance did not begin when it was set")
@@ -252,6 +254,7 @@ def _rules_of(policy: Policy) -> tuple[object, ...]:
         policy.time_zone,
         policy.parent,
         policy.allowed_until_ms,
+        policy.given_priority,
         sorted((each.amount, each.is_armed) for each in policy.thresholds),
         [(*each.scope, each.amount, each.used, each.counted_from_seq, each.resets_at_ms) for each in policy.limits],
         given and (given.amount, given.interval, given.priority, given.next_at_ms),

@@ -98,6 +98,7 @@ class Rules:
     caps: list[Cap] = field(default_factory=list)
     allowance: Regular | None = None
     allowed_until_ms: int = 0
+    given_priority: int | None = None
     parent: str | None = None
 
     def change(self, terms: Mapping[str, Any], available: int, row: Mapping[str, Any]) -> None:
@@ -170,6 +171,7 @@ class Rules:
             self.zone,
             self.parent,
             self.allowed_until_ms,
+            self.given_priority,
             sorted(self.armed.items()),
             [(*cap.scope, cap.amount, cap.used, cap.since_seq, cap.until_ms) for cap in self.caps],
             given and (given.amount, given.interval, given.priority, given.next_ms),

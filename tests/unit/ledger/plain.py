@@ -81,13 +81,15 @@ class PlainAccount:
         self.debt += amount
         return Paid(pieces, amount)
 
-    def give_back(self, paid: Paid) -> None:
+    def give_back(self, paid: Paid, at_ms: int | None = None) -> None:
+        """`at_ms`: when it came back, where that was earlier than now."""
+        at_ms = self.now_ms if at_ms is None else at_ms
         repaid = min(self.debt, paid.undrawn)
         self.debt -= repaid
         if paid.undrawn > repaid:
             self.lots.append(Lot(10, NEVER, paid.undrawn - repaid))
         for lot, piece in sorted(paid.pieces, key=lambda paid: (paid[0].priority, paid[0].expires_at_ms)):
-            if lot.expires_at_ms > self.now_ms:
+            if lot.expires_at_ms > at_ms:
                 repaid = min(self.debt, piece)
                 self.debt -= repaid
                 lot.left += piece - repaid

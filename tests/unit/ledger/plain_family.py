@@ -3,13 +3,14 @@
 Days begin at a fixed offset from UTC, so the calendar here is arithmetic.
 """
 
-from collections.abc import Iterator
-from copy import copy
+from collections.abc import Callable, Iterator
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Final
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from tests.unit.ledger.plain import Lot, Paid, PlainAccount
+from tests.unit.ledger.plain import NEVER, Lot, Paid, PlainAccount
 
 OFFSET: Final = timedelta(hours=5, minutes=45)
 ZONE_NAME: Final = "Asia/Kathmandu"
@@ -83,6 +84,8 @@ class PlainMember(PlainAccount):
     running: Lot | None = None
     parent: str | None = None
     spendings: list[Spent] = field(default_factory=list)
+    brought_up: int = 0
+    """How often something was due."""
 
     def used(self, cap: Cap, now_ms: int) -> int:
         here = window_of(cap.window, now_ms)
@@ -105,6 +108,7 @@ class PlainMember(PlainAccount):
     def bring_up(self, now_ms: int) -> None:
         self._refill(now_ms)
         if any(lot.expires_at_ms <= now_ms and lot.left for lot in self.lots):
+            self.brought_up += 1
             self.set_time(now_ms)
             self.watch()
         self.now_ms = now_ms
@@ -113,6 +117,7 @@ class PlainMember(PlainAccount):
         allowance = self.allowance
         if allowance is None or allowance.next_at_ms > now_ms:
             return
+        self.brought_up += 1
         is_running = self.running is not None and self.running.expires_at_ms == allowance.next_at_ms
         left = self.running.left if is_running and self.running else 0
         if is_running and self.running:
@@ -174,6 +179,29 @@ class PlainCharge:
     spent: dict[str, Spent]
 
 
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
+
+
+def depends_on_due_holds(
+    does: "Callable[Concatenate[PlainFamily, _Asked], _Answer]",
+) -> "Callable[Concatenate[PlainFamily, _Asked], _Answer]":
+    """Holds that are over are returned first, where it would show that they were not: tried out on a copy."""
+
+    @wraps(does)
+    def tried_first(family: "PlainFamily", /, *args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer:
+        if any(hold.is_due(family.now_ms) for hold in family.holds):
+            trial, its_args = deepcopy((family, args))
+            payers = trial.payers_of(does.__name__, its_args[0])
+            seen = trial.what_shows(payers)
+            does(trial, *its_args, **kwargs)
+            if trial.what_shows(payers) != seen or trial.is_overdrawn_since(family, payers):
+                family.return_due(payers)
+        return does(family, *args, **kwargs)
+
+    return tried_first
+
+
 class PlainFamily:
     """Says of each operation what becomes of it, and does that. What is refused answers None."""
 
@@ -189,6 +217,20 @@ class PlainFamily:
             payers.append(parent)
         return payers
 
+    def payers_of(self, kind: str, what: Any) -> list[str]:
+        """`what` is an actor, a hold or a charge. Funding is of one account alone."""
+        if kind in {"fund", "update_funding", "touch"}:
+            return [str(what)]
+        if isinstance(what, PlainHold):
+            return [each.owner for each in what.chain()]
+        return list(what.paid) if isinstance(what, PlainCharge) else self.payers(what)
+
+    def what_shows(self, payers: list[str]) -> list[tuple[int, int]]:
+        return [(self.accounts[payer].brought_up, len(self.accounts[payer].alerts)) for payer in payers]
+
+    def is_overdrawn_since(self, before: "PlainFamily", payers: list[str]) -> bool:
+        return any(self.accounts[payer].debt > before.accounts[payer].debt for payer in payers)
+
     def _spent(self, amount: int, app: str | None) -> Spent:
         self._number += 1
         return Spent(self._number, self.now_ms, app, amount)
@@ -198,11 +240,11 @@ class PlainFamily:
 
     def _room_for(self, wanted: int, payers: list[str], app: str | None) -> int:
         """What can be spent, once holds that are over made room for what is wanted."""
-        if (room := self._room(payers, app)) < wanted and self._return_due(payers):
+        if (room := self._room(payers, app)) < wanted and self.return_due(payers):
             return self._room(payers, app)
         return room
 
-    def _return_due(self, payers: list[str]) -> bool:
+    def return_due(self, payers: list[str]) -> bool:
         due = sorted(
             (hold for hold in self.holds if hold.owner in payers and hold.is_due(self.now_ms)),
             key=lambda hold: hold.expires_at_ms,
@@ -214,8 +256,12 @@ class PlainFamily:
 
     def _give_back(self, hold: PlainHold, status: str) -> None:
         account = self.accounts[hold.owner]
-        account.bring_up(self.now_ms)
-        account.give_back(hold.paid)
+        if status == "expired":
+            # It came back when it was over, before what became due after that.
+            account.give_back(hold.paid, hold.expires_at_ms)
+        else:
+            account.bring_up(self.now_ms)
+            account.give_back(hold.paid)
         account.held -= hold.amount
         hold.spent.amount = 0
         hold.status = status
@@ -228,6 +274,7 @@ class PlainFamily:
     def _is_frozen(self, payers: list[str]) -> bool:
         return any(self.accounts[payer].is_frozen for payer in payers)
 
+    @depends_on_due_holds
     def charge(self, actor: str, cost: int, mode: str, app: str | None) -> tuple[int, PlainCharge] | None:
         payers = self.payers(actor)
         if mode != "overdraw" and self.accounts[actor].is_frozen:
@@ -250,6 +297,7 @@ class PlainFamily:
             account.watch()
         return takes, charge
 
+    @depends_on_due_holds
     def hold(self, actor: str, amount: int, minimum: int | None, ttl_ms: int, app: str | None) -> PlainHold | None:
         payers = self.payers(actor)
         if self.accounts[actor].is_frozen:
@@ -273,6 +321,7 @@ class PlainFamily:
             above = placed
         return above
 
+    @depends_on_due_holds
     def extend(self, hold: PlainHold, ttl_ms: int) -> bool:
         self._bring_up(hold.owner)
         chain = list(hold.chain())
@@ -283,6 +332,7 @@ class PlainFamily:
             each.expires_at_ms = max(each.expires_at_ms, self.now_ms + ttl_ms)
         return True
 
+    @depends_on_due_holds
     def capture(self, hold: PlainHold, part: int | None, overrun: str) -> tuple[int, PlainCharge] | None:
         chain = list(hold.chain())
         payers = [each.owner for each in chain]
@@ -318,6 +368,7 @@ class PlainFamily:
         account.spendings.append(charge.spent[hold.owner])
         account.watch()
 
+    @depends_on_due_holds
     def release(self, hold: PlainHold) -> bool:
         self._bring_up(hold.owner)
         if not hold.is_usable(self.now_ms):
@@ -328,7 +379,8 @@ class PlainFamily:
             self._give_back(each, "released")
         return True
 
-    def refund(self, actor: str, charge: PlainCharge, part: int | None) -> int | None:
+    @depends_on_due_holds
+    def refund(self, charge: PlainCharge, actor: str, part: int | None) -> int | None:
         left = charge.paid[actor].amount
         amount = left if part is None else part
         self._bring_up(actor)
@@ -343,13 +395,35 @@ class PlainFamily:
             account.watch()
         return amount
 
+    @depends_on_due_holds
+    def touch(self, actor: str) -> None:
+        """What is refused leaves no more than what was due."""
+        self._bring_up(actor)
+
+    @depends_on_due_holds
+    def update_funding(self, actor: str, change: int, *, force: bool, is_full: bool) -> bool:
+        """False where it is refused."""
+        account = self.accounts[actor]
+        account.bring_up(self.now_ms)
+        least = change if change < 0 and not force else 0
+        if least and account.available + least < -account.overdraft_limit:
+            self.return_due([actor])
+        if (least and account.available + least < -account.overdraft_limit) or is_full:
+            return False
+        if change >= 0:
+            self.fund(actor, change, 10, NEVER)
+        else:
+            self._reduce(actor, -change)
+        return True
+
+    @depends_on_due_holds
     def fund(self, actor: str, amount: int, priority: int, expires_at_ms: int) -> None:
         account = self.accounts[actor]
         account.bring_up(self.now_ms)
         account.add(amount, priority, expires_at_ms)
         account.watch(is_funding=amount > 0)
 
-    def reduce(self, actor: str, amount: int) -> None:
+    def _reduce(self, actor: str, amount: int) -> None:
         account = self.accounts[actor]
         account.funded -= amount
         account.take(amount, last_first=True)
@@ -364,6 +438,11 @@ class PlainFamily:
         account.funded -= taken
         account.watch()
         return taken
+
+    def settle(self, actor: str) -> None:
+        """What settings and voids depend on: all that is over or due."""
+        self.return_due([actor])
+        self._bring_up(actor)
 
     def set_caps(self, actor: str, caps: list[tuple[int, str | None, str | None]]) -> None:
         account = self.accounts[actor]

@@ -115,7 +115,8 @@ class LedgerMachine(RuleBasedStateMachine):
         due = next(hold for hold in self.holds.values() if hold.is_due(self.now_ms))
         cause = operation("cause", Charge(0))
         self.commit(expire_hold(self.state, due, cause, self.now_ms))
-        self.plain.give_back(self.set_aside.pop(due.id))
+        self.plain.give_back(self.set_aside.pop(due.id), due.expires_at_ms)
+        self.plain.set_time(self.now_ms)
 
     @precondition(lambda self: self.charges)
     @rule(data=st.data(), part=st.sampled_from([None, 1, 30]))

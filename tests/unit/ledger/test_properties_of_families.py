@@ -26,6 +26,7 @@ from shared.ledger.operations import (
 )
 from shared.ledger.reducer import as_of
 from shared.ledger.verification import compare_halves, other_halves
+from shared.usecases.present_state import present_state
 from tests.builders import NOW_MS
 from tests.till import Till
 from tests.unit.ledger.plain import NEVER
@@ -65,7 +66,7 @@ class FamilyMachine(RuleBasedStateMachine):
             self.join("team", "org")
 
     def configured(self, actor: str, **changes: Any) -> None:
-        self.plain.accounts[actor].bring_up(self.plain.now_ms)
+        self.plain.settle(actor)
         assert self.till.send(Configure(**changes), account_of(actor)).outcome == "applied"
 
     @rule(actor=actors, parent=st.sampled_from(["", "team", "org", "alice"]))
@@ -123,7 +124,7 @@ class FamilyMachine(RuleBasedStateMachine):
     def refund(self, data: st.DataObject, part: int | None) -> None:
         actor, key, charge = data.draw(st.sampled_from(self.charges))
         entry = self.till.send(Refund(key, part), account_of(actor))
-        refunded = self.plain.refund(actor, charge, part)
+        refunded = self.plain.refund(charge, actor, part)
         assert (None if entry.is_refused else entry.amount) == refunded
 
     @rule(
@@ -137,31 +138,25 @@ class FamilyMachine(RuleBasedStateMachine):
         entry = self.till.send(GrantCredits(amount, priority=priority, expires_at_ms=expires_at_ms), account_of(actor))
         if entry.is_refused:
             assert len(self.till.state(account_of(actor)).grants) >= MAX_OPEN_GRANTS
-            self.plain.accounts[actor].bring_up(self.plain.now_ms)
+            self.plain.touch(actor)
         else:
             self.plain.fund(actor, amount, priority, NEVER if expires_at_ms is None else expires_at_ms)
 
     @rule(actor=actors, change=st.integers(-100, 100), force=st.booleans())
     def update_funding(self, actor: str, change: int, force: bool) -> None:
-        plain = self.plain.accounts[actor]
-        plain.bring_up(self.plain.now_ms)
-        change = max(change, -plain.funded)
-        entry = self.till.send(FundingUpdate(plain.funded, plain.funded + change, force), account_of(actor))
-        below = change < 0 and plain.available + change < -plain.overdraft_limit and not force
-        full = len(self.till.state(account_of(actor)).grants) >= MAX_OPEN_GRANTS
-        assert entry.is_refused == below or full
-        if entry.is_refused:
-            return
-        if change >= 0:
-            self.plain.fund(actor, change, 10, NEVER)
-        else:
-            self.plain.reduce(actor, -change)
+        seen = present_state(account_of(actor), self.till.ledger, self.till.now_ms)
+        funded = seen.funded if seen else 0
+        change = max(change, -funded)
+        entry = self.till.send(FundingUpdate(funded, funded + change, force), account_of(actor))
+        if is_full := entry.reason == "too_many_grants":
+            assert len(self.till.state(account_of(actor)).grants) >= MAX_OPEN_GRANTS
+        assert entry.is_refused != self.plain.update_funding(actor, change, force=force, is_full=is_full)
 
     @rule(actor=actors, data=st.data())
     def void(self, actor: str, data: st.DataObject) -> None:
         grants = as_of(self.till.state(account_of(actor)), self.till.now_ms).grants
         if grants:
-            self.plain.accounts[actor].bring_up(self.plain.now_ms)
+            self.plain.settle(actor)
             voided = data.draw(st.sampled_from(grants))
             entry = self.till.send(VoidGrant(voided.id), account_of(actor))
             if entry.is_refused:
