@@ -2,13 +2,14 @@
 
 Each request is held before its work, at the most that it may cost, and captured after it, at what it did cost.
 
-The last line on standard output is the result as JSON. The exit status is 0 only if everything adds up.
+The last line on standard output is the result as JSON. The exit status is 0 only if everything adds up, and 130 after
+Ctrl-C: what was charged until then is checked all the same.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ from millicent.tokens import EndpointFile
 DEFAULT_LIMIT: Final = 1000
 DEFAULT_CONCURRENCY: Final = 4
 FINDINGS_SHOWN: Final = 20
+EXIT_INTERRUPTED: Final = 130
 PATIENT: Final = RetryPolicy(deadline_s=300, attempt_timeout_s=30)
 """All functions start cold, and at once; on a busy machine that takes a while and says nothing about the ledger."""
 
@@ -57,7 +59,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Result:
-    """`summary` is what the client was told, `fates` what the ledger says became of the same rows."""
+    """`summary` is what the client was told, `fates` what the ledger says became of the rows that it got to."""
 
     summary: Summary
     fates: Fates
@@ -65,7 +67,18 @@ class Result:
 
     @property
     def adds_up(self) -> bool:
-        return self.summary.is_complete and self.fates.unrecorded == 0 and self.books.holds
+        return self.summary.is_complete and self.record_adds_up
+
+    @property
+    def record_adds_up(self) -> bool:
+        """Of the rows that the run got to, however few."""
+        return self.summary.failed == 0 and self.fates.unrecorded == 0 and self.books.holds
+
+    @property
+    def exit_status(self) -> int:
+        if self.summary.interrupted:
+            return EXIT_INTERRUPTED
+        return 0 if self.adds_up else 1
 
     def as_json(self) -> str:
         return json.dumps(
@@ -96,7 +109,8 @@ def run(site: Site, plan: Demo, concurrency: int) -> Result:
         with _progress_bar(len(plan.rows)) as advance:
             summary = charge(client, plan, concurrency, advance)
     say("replaying the ledger and comparing it with the accounts and the audit table")
-    return Result(summary, fates(plan.rows, before, tables.outcomes()), reconcile_when_caught_up(tables))
+    sent = [outcome.priced.usage for outcome in summary.outcomes]
+    return Result(summary, fates(sent, before, tables.outcomes()), reconcile_when_caught_up(tables))
 
 
 @contextmanager
@@ -120,15 +134,23 @@ def say(message: str) -> None:
 
 def show(result: Result) -> None:
     table = Table(title="Millicent on this machine", show_header=False)
-    for name, value in _facts(result).items():
+    for name, value in (_facts(result) | _verdict(result)).items():
         table.add_row(name, str(value))
     Console().print(table)
+    if result.summary.interrupted:
+        print(interruption(result))
     if result.summary.stopped_by:
         print(f"stopped: {result.summary.stopped_by}")
     for failure in result.summary.failures:
         print(f"failed: {failure.priced.usage.key} of {failure.priced.usage.actor}: {failure.error}")
     for finding in result.books.findings[:FINDINGS_SHOWN]:
         print(f"does not add up: {finding.account.actor} {finding.place} {finding.seq or ''} {finding.problem}")
+
+
+def interruption(result: Result) -> str:
+    """What a person wants to know who pressed Ctrl-C."""
+    rows = f"interrupted after {result.summary.requests:,} of {result.summary.rows:,} rows"
+    return f"{rows}; what is on the record {'adds up' if result.record_adds_up else 'DOES NOT ADD UP'}"
 
 
 def show_how_to_call(site: Site, plan: Demo) -> None:
@@ -149,7 +171,7 @@ def show_how_to_call(site: Site, plan: Demo) -> None:
     print()
 
 
-def _facts(result: Result) -> Mapping[str, object]:
+def _facts(result: Result) -> dict[str, object]:
     summary, ledger, books = result.summary, result.fates, result.books
     return {
         "requests": summary.requests,
@@ -165,8 +187,12 @@ def _facts(result: Result) -> Mapping[str, object]:
         "ledger rows": books.ledger_rows,
         "audit rows": books.audit_rows,
         "drift (microcents)": books.drift_microcents,
-        "everything adds up": "yes" if result.adds_up else "NO",
     }
+
+
+def _verdict(result: Result) -> dict[str, object]:
+    """None on all rows where not all were sent."""
+    return {} if result.summary.interrupted else {"everything adds up": "yes" if result.adds_up else "NO"}
 
 
 @contextmanager
@@ -202,7 +228,7 @@ def main() -> int:
         print(result.as_json(), flush=True)
         if stays and site.cloud:
             _serve(site.cloud)
-    return 0 if result.adds_up else 1
+    return result.exit_status
 
 
 def _serve(cloud: Cloud) -> None:
@@ -219,4 +245,5 @@ if __name__ == "__main__":
     except (ProcessFailedError, MillicentError, OSError) as failure:
         sys.exit(f"make run: {failure}")
     except KeyboardInterrupt:
-        sys.exit("make run: stopped")
+        say("make run: stopped")
+        sys.exit(EXIT_INTERRUPTED)

@@ -168,6 +168,7 @@ def test_an_interrupt_ends_with_what_was_done_until_then_and_the_rest_can_follow
     summary = replay(client, ROWS, concurrency=2, on_progress=press_ctrl_c)
     assert summary.interrupted
     assert summary.requests == sum(service.charges().values())
+    assert {outcome.priced.usage.key for outcome in summary.outcomes} == service.charges().keys()
     assert fates(replay(client, ROWS)) == (30 - summary.requests, 0, summary.requests, 0)
 
 

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -148,7 +148,7 @@ class Summary:
 
     `charged_microcents` was taken by this run, `replayed_microcents` by runs before it or by an attempt of this run
     whose answer was lost. `shortfall_microcents` is what partial charges of this run could not take. `failures` are the
-    first of the failed rows. `holds` were placed and `captures` made by this run.
+    first of the failed rows. `holds` were placed and `captures` made by this run. `outcomes` are of the rows it got to.
     """
 
     rows: int
@@ -168,6 +168,7 @@ class Summary:
     interrupted: bool = False
     stopped_by: MillicentError | None = None
     failures: tuple[RowOutcome, ...] = ()
+    outcomes: tuple[RowOutcome, ...] = field(default=(), repr=False)
 
     @property
     def is_complete(self) -> bool:
@@ -398,4 +399,5 @@ def _summary(rows: int, ending: _Ending, terms: Terms, seconds: float) -> Summar
         interrupted=ending.interrupted,
         stopped_by=ending.stopped_by,
         failures=tuple(outcome for outcome in outcomes if outcome.fate == "failed")[:_FAILURES_KEPT],
+        outcomes=tuple(outcomes),
     )
