@@ -15,7 +15,7 @@ ENVIRONMENT = $(PYTHON) local/environments.py
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: python
 python:
@@ -47,8 +47,8 @@ up: setup ## Start the laptop cloud in the background; deploys what changed (POR
 	@exec $(VENV)/python -m local.cloud up $(PORTED)
 
 .PHONY: down
-down: dev ## Stop the laptop cloud; its state stays in .millicent
-	@exec $(VENV)/python -m local.cloud down
+down: ## Stop the laptop cloud; its state stays in .millicent
+	@if [ -x $(VENV)/python ]; then exec $(VENV)/python -m local.cloud down; else echo "no laptop cloud was running"; fi
 
 LOCK = $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
        --no-header --annotation-style line $(if $(UPGRADE),--upgrade)

@@ -75,11 +75,13 @@ def running_cloud(state_dir: Path, port: int | None) -> Iterator[Cloud]:
 
 
 def up(state_dir: Path, port: int | None) -> Endpoint:
-    """Starts a cloud in the background if none runs, and returns when it is ready."""
+    """Starts a cloud in the background if none runs, and returns when it is ready. One that runs keeps its port."""
     if owner(state_dir) is None:
         remove_endpoint(state_dir)
         return _wait_for_endpoint(state_dir, _spawned(state_dir, port))
     endpoint = _wait_for_endpoint(state_dir, None)
+    if notice := _other_port(port, port_of(state_dir)):
+        print(notice, file=sys.stderr, flush=True)
     _redeploy(state_dir)
     return endpoint
 
@@ -171,6 +173,12 @@ def _wait_for_endpoint(state_dir: Path, starting: subprocess.Popen[bytes] | None
             )
         time.sleep(POLL_INTERVAL_S)
     return endpoint
+
+
+def _other_port(wanted: int | None, port: int) -> str | None:
+    if wanted in {None, port}:
+        return None
+    return f"the laptop cloud is running on port {port} and stays there; to have it on {wanted}, `make down` first"
 
 
 def _redeploy(state_dir: Path) -> None:

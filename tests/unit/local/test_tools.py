@@ -90,6 +90,14 @@ def test_a_cloud_keeps_its_port_unless_another_took_it(tmp_path: Path) -> None:
     assert list(cloud._ports(tmp_path, 4711)) == [4711]
 
 
+def test_a_cloud_that_runs_says_that_it_keeps_its_port() -> None:
+    told = cloud._other_port(18401, 18400)
+    assert told is not None
+    assert "running on port 18400" in told
+    assert cloud._other_port(18400, 18400) is None
+    assert cloud._other_port(None, 18400) is None
+
+
 def test_a_port_is_claimed_by_one_supervisor_until_it_ends() -> None:
     port = free_port()
     with claimed_port([port]) as claimed:
