@@ -89,7 +89,7 @@ class EndpointFile(TokenSource):
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=EndpointDocument)
         except (OSError, msgspec.DecodeError) as unreadable:
-            raise ConfigurationError(f"{self._path} is no endpoint file: {unreadable}") from unreadable
+            raise ConfigurationError(f"{self._path} is not an endpoint file: {unreadable}") from unreadable
 
 
 class _Granted(msgspec.Struct, frozen=True):
@@ -165,6 +165,11 @@ def token_source(token: Token) -> TokenSource:
     return FixedToken(token) if isinstance(token, str) else CalledToken(token)
 
 
+def fits_header(text: str) -> bool:
+    """Whether HTTP can send it. What it cannot send must be refused here, where nothing was sent for certain."""
+    return text.isascii() and text.isprintable() and text == text.strip()
+
+
 class BearerAuth(httpx.Auth):
     """Signs requests; on a 401 it tries once more if there is another token."""
 
@@ -181,5 +186,7 @@ class BearerAuth(httpx.Auth):
 
 
 def _signed(request: httpx.Request, token: str) -> httpx.Request:
+    if not fits_header(token):
+        raise ConfigurationError("the token has a character that no token can have, such as a line end")
     request.headers["Authorization"] = f"Bearer {token}"
     return request

@@ -11,6 +11,7 @@ import msgspec
 from millicent.errors import (
     ApiError,
     Circumstances,
+    ConfigurationError,
     Forbidden,
     MillicentError,
     OutcomeUnknown,
@@ -24,6 +25,7 @@ from millicent.errors import (
 )
 from millicent.models import Problem
 from millicent.retry import Clock, RetryPolicy, retry_after_s
+from millicent.tokens import fits_header
 
 KEY_HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
@@ -79,8 +81,11 @@ class Transport:
     def send(self, call: Call) -> httpx.Response:
         """The answer, a success. The same request, with the same key, goes out as often as it takes.
 
-        Raises ApiError for a definite refusal, Unavailable when the deadline passes without a certain answer.
+        Raises ApiError for a definite refusal, Unavailable when the deadline passes without a certain answer, and
+        ConfigurationError, before anything is sent, for a key that no header can hold.
         """
+        if call.key is not None and not fits_header(call.key):
+            raise ConfigurationError(f"{call.key!r} is not a key: take 1 to 128 of A-Z a-z 0-9 _ . : @ -")
         deadline_s = self._clock.now_s() + self._policy.deadline_s
         may_have_applied = False
         for attempt in count():

@@ -84,14 +84,14 @@ def test_without_any_endpoint_the_client_says_what_to_do() -> None:
 
 @pytest.mark.parametrize("url", ["localhost:8000", "ftp://host", "http://", "http://host:port"])
 def test_a_url_that_is_none_of_a_service_is_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no URL"):
+    with pytest.raises(ConfigurationError, match="is not (a|the) URL"):
         Millicent(url)
 
 
 def test_a_broken_endpoint_file_is_named(tmp_path: Path) -> None:
     path = write_endpoint(tmp_path)
     path.write_text("{")
-    with pytest.raises(ConfigurationError, match=r"endpoint\.json is no endpoint file"):
+    with pytest.raises(ConfigurationError, match=r"endpoint\.json is not an endpoint file"):
         Millicent()
 
 

@@ -1,7 +1,8 @@
 """What the commands print: tables for people, one JSON document for scripts."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -13,14 +14,36 @@ from rich.table import Table
 from rich.text import Text
 
 from millicent.amounts import readable
+from millicent.errors import MillicentError
 
+STANDARD_OUTPUT: Final = "standard output"
 _WIDTH_OF_NO_TERMINAL: Final = 160
+_NOTHING: Final = "none"
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class CannotWrite(MillicentError):
+    """The answer is there, and the place where it was to be written does not take it."""
+
+
+@contextmanager
+def writing(where: object) -> Iterator[None]:
+    """Raises CannotWrite when the file, or standard output, takes nothing."""
+    try:
+        yield
+    except OSError as failure:
+        raise CannotWrite(f"{where} cannot be written: {failure.strerror or failure}") from failure
+
+
+def print_text(text: str) -> None:
+    """As it is."""
+    with writing(STANDARD_OUTPUT):
+        click.echo(text, nl=False)
 
 
 def print_json(answer: object) -> None:
     """One line; amounts are numbers with their exact decimals."""
-    click.echo(_encode(answer).decode())
+    print_text(f"{_encode(answer).decode()}\n")
 
 
 def print_facts(title: str, facts: Mapping[str, object]) -> None:
@@ -35,20 +58,24 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
 
 
 def print_rows(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[object]]) -> None:
-    """`columns` says of each heading whether its cells stand `left` or `right`."""
+    """`columns` says of each heading whether its cells stand `left` or `right`. Without rows there is no table."""
     table = Table(title=Text(title), title_justify="left")
     for heading, side in columns.items():
         table.add_column(Text(heading), justify="right" if side == "right" else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(_cell, row))
-    _print(table)
+    if table.row_count:
+        _print(table)
+    else:
+        print_text(f"{_printable(title)}: {_NOTHING}\n")
 
 
 def _print(table: Table) -> None:
     # Made for each table: standard output may be another one by now.
     terminal = sys.stdout.isatty()
     console = Console(width=None if terminal else _WIDTH_OF_NO_TERMINAL, highlight=False, markup=False)
-    console.print(table)
+    with writing(STANDARD_OUTPUT):
+        console.print(table)
 
 
 def _cell(value: object) -> Text:

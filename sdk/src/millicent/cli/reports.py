@@ -1,6 +1,7 @@
 """What has become of an account's credits: `entries`, `statement` and `usage`."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from itertools import islice
@@ -10,7 +11,7 @@ from typing import Any, Final, TypeVar, get_args
 import click
 
 from millicent.cli.invocation import Invocation, json_option, pass_invocation
-from millicent.cli.output import print_facts, print_json, print_rows
+from millicent.cli.output import print_facts, print_json, print_rows, print_text, writing
 from millicent.cli.values import DAY, INSTANT
 from millicent.client import Grouping
 from millicent.models import Entry, UsagePage
@@ -147,12 +148,26 @@ def _write(file: str, parts: Iterable[str]) -> None:
     """Whole or not at all, where it is a file."""
     if file == _STANDARD_OUTPUT:
         for part in parts:
-            click.echo(part, nl=False)
+            print_text(part)
         return
-    unfinished = Path(f"{file}.part")
+    target = Path(file)
+    with writing(file):
+        if target.exists() and not target.is_file():
+            _write_lines(target, parts)
+        else:
+            _write_whole(target, parts)
+
+
+def _write_whole(target: Path, parts: Iterable[str]) -> None:
+    unfinished = Path(f"{target}.part")
     try:
-        with unfinished.open("w", encoding="utf-8", newline="") as target:
-            target.writelines(parts)
-        unfinished.replace(file)
+        _write_lines(unfinished, parts)
+        unfinished.replace(target)
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def _write_lines(target: Path, parts: Iterable[str]) -> None:
+    with target.open("w", encoding="utf-8", newline="") as opened:
+        opened.writelines(parts)
