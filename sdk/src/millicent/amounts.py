@@ -23,7 +23,7 @@ def wire_text(amount: Amount) -> str:
         raise TypeError(f"an amount is an int, a Decimal or a decimal string, not {amount!r}")
     exact = _decimal(amount)
     if not exact.is_finite():
-        raise ValueError(f"{amount!r} is no finite amount")
+        raise ValueError(f"{amount!r} is not a finite amount")
     return format(exact, "f")
 
 
@@ -51,4 +51,4 @@ def _decimal(amount: int | Decimal | str) -> Decimal:
     try:
         return Decimal(amount)
     except ArithmeticError as malformed:
-        raise ValueError(f"{amount!r} is no amount; write it like 42 or 42.500") from malformed
+        raise ValueError(f"{amount!r} is not an amount; write it like 42 or 42.500") from malformed

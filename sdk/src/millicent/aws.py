@@ -98,7 +98,7 @@ def find_stack(name: str | None = None, environ: Mapping[str, str] = os.environ,
     try:
         from boto3 import Session  # noqa: PLC0415 - an extra
     except ImportError as missing:
-        raise ConfigurationError('this needs boto3: pip install "millicent[aws]"') from missing
+        raise ConfigurationError('this needs boto3: pip install "./sdk[aws]", in the repository') from missing
     if named := name or environ.get(STACK_VARIABLE):
         return Stack(named, Session())
     access = _nearest_access(start or Path.cwd())

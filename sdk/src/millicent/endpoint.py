@@ -82,9 +82,9 @@ def _parsed(url: str) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as malformed:
-        raise ConfigurationError(f"{url!r} is no URL: {malformed}") from malformed
+        raise ConfigurationError(f"{url!r} is not a URL: {malformed}") from malformed
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise ConfigurationError(f"{url!r} is no URL of a service; it must begin with https:// or http://")
+        raise ConfigurationError(f"{url!r} is not the URL of a service; it must begin with https:// or http://")
     return parsed
 
 

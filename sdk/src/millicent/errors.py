@@ -13,7 +13,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from millicent.models import FieldError, Problem
+from millicent.amounts import readable
+from millicent.models import Decision, FieldError, Problem
 
 
 class MillicentError(Exception):
@@ -72,10 +73,13 @@ class Circumstances:
 
 
 class ApiError(MillicentError):
-    """The service said no. `code` is the stable name of why; `replayed`: this key was refused before."""
+    """The service said no. `code` is the stable name of why; `replayed`: this key was refused before.
+
+    As text it has the figures too: what was required and available, which limit it was and when it starts again.
+    """
 
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
-        super().__init__(problem.detail or problem.title or f"the service answered {problem.status}")
+        super().__init__("; ".join([_words(problem), *_named(figures_of(problem))]))
         self.problem = problem
         self.status = problem.status
         self.code = problem.code
@@ -232,10 +236,58 @@ _BY_STATUS: Final[Mapping[int, type[ApiError]]] = MappingProxyType(
 )
 
 
+_FIGURES: Final = ("required", "available", "held", "shortfall", "largest_affordable", "funded", "newest")
+_WHAT_TO_DO: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        401: "the token is missing, wrong or over; tokens last an hour",
+        403: "the token lacks the scope that this call needs",
+        404: "there is no such call here; is this the URL of the API?",
+    }
+)
+"""Where the gateway answers, which says no more than `Forbidden`."""
+
+
+def figures_of(problem: Problem) -> dict[str, str]:
+    """What explains a refusal, as people read it."""
+    given = {name: getattr(problem, name) for name in _FIGURES}
+    figures = {name.replace("_", " "): _figure(value) for name, value in given.items() if value is not None}
+    return figures | ({} if problem.limit is None else _figures_of_limit(problem.limit))
+
+
 def error_from(problem: Problem, circumstances: Circumstances) -> ApiError:
     """The error that the problem stands for. Raises ValueError where a member that its code promises is missing."""
     by_status = ServerError if problem.status >= 500 else _BY_STATUS.get(problem.status, ApiError)  # noqa: PLR2004
     return _BY_CODE.get(problem.code, by_status)(problem, circumstances)
+
+
+def _words(problem: Problem) -> str:
+    said = problem.detail or problem.title or f"the service answered {problem.status}"
+    advice = _WHAT_TO_DO.get(problem.status)
+    return said if problem.code is not None or advice is None else f"{said}: {advice}"
+
+
+def _named(figures: Mapping[str, str]) -> list[str]:
+    return [", ".join(f"{name} {value}" for name, value in figures.items())] if figures else []
+
+
+def _figure(value: Decimal | int) -> str:
+    return readable(value) if isinstance(value, Decimal) else str(value)
+
+
+def _figures_of_limit(limit: Decision) -> dict[str, str]:
+    """A limit in one go, `300.000 a day, app chat`; only an account where its balance decided."""
+    if limit.amount is None:
+        return {} if limit.account is None else {"account": limit.account}
+    window = f" every {limit.window}" if limit.window else ""
+    scope = "".join(f", {name} {value}" for name in ("app", "meter") if (value := getattr(limit, name)) is not None)
+    resets = limit.resets_at.isoformat(timespec="seconds").replace("+00:00", "Z") if limit.resets_at else None
+    figures = {
+        "limit": f"{readable(limit.amount)}{window}{scope}",
+        "used": None if limit.used is None else readable(limit.used),
+        "of": limit.account,
+        "starts again": resets,
+    }
+    return {name: value for name, value in figures.items() if value is not None}
 
 
 def _given(amount: Decimal | None, name: str) -> Decimal:

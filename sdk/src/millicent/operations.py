@@ -7,11 +7,15 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from millicent.aws import Stack
-from millicent.errors import UnexpectedAnswer
+from millicent.errors import MillicentError, UnexpectedAnswer
 from millicent.verify_proof import fingerprint_of
 
 _BUDGET_S: Final = 60
 """Of one call, so that there is something to tell while it goes on."""
+
+
+class NothingRecorded(MillicentError):
+    """Neither the ledger nor the audit table has a row of the account."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +52,11 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def holds(self) -> bool:
         return not self.findings and not self.unverified and self.drift_microcents == 0
+
+    @property
+    def saw_nothing(self) -> bool:
+        """Neither a row nor anything wrong: what was asked for does not exist."""
+        return self.holds and not self.entries and not self.audited
 
     def plus(self, other: "Reconciliation") -> "Reconciliation":
         """Both together; `other` came after."""

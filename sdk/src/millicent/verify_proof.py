@@ -151,7 +151,7 @@ def _rsa_key(der: bytes) -> tuple[int, int]:
     algorithm, bits = _der(outer, _SEQUENCE)
     packed, beyond = _der(bits, _BIT_STRING)
     if rest or beyond or not algorithm.startswith(_RSA) or packed[:1] != b"\x00":
-        raise ValueError("this is no public RSA key")
+        raise ValueError("this is not a public RSA key")
     numbers, _ = _der(packed[1:], _SEQUENCE)
     modulus, exponents = _der(numbers, _INTEGER)
     exponent, _ = _der(exponents, _INTEGER)
@@ -164,7 +164,7 @@ def _rsa_key(der: bytes) -> tuple[int, int]:
 def _der(data: bytes, tag: int) -> tuple[bytes, bytes]:
     """The content of the first element, which must have this tag, and what follows it."""
     if len(data) < 2 or data[0] != tag:  # noqa: PLR2004 - a tag and a length
-        raise ValueError("this is no public key in DER")
+        raise ValueError("this is not a public key in DER")
     start, length = 2, data[1]
     if length & 0x80:
         start += length & 0x7F

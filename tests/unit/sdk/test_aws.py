@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from millicent.aws import AwsFailed, Stack, find_stack
 from millicent.cli import main
@@ -30,7 +30,7 @@ def test_without_boto3_the_commands_say_what_to_install(monkeypatch: pytest.Monk
     for command in (["verify"], ["dlq", "list"], ["digest", "make"]):
         done = CliRunner().invoke(main, command)
         assert done.exit_code == 2
-        assert 'pip install "millicent[aws]"' in done.stderr
+        assert 'pip install "./sdk[aws]"' in done.stderr
 
 
 def test_a_stack_is_the_named_one_else_that_of_the_environment_else_the_laptop_clouds(tmp_path: Path) -> None:
@@ -56,6 +56,20 @@ def test_a_file_that_says_nothing_about_a_stack_is_named(tmp_path: Path, content
     (tmp_path / ".millicent" / "aws.json").write_text(content)
     with pytest.raises(ConfigurationError, match=r"aws\.json says nothing"):
         find_stack(None, {}, tmp_path)
+
+
+def test_verifying_an_actor_of_whom_nothing_was_recorded_is_not_found() -> None:
+    def found(entries: int) -> Result:
+        answer = {"accounts": 1, "entries": entries, "audited": entries}
+        invoke = SimpleNamespace(invoke=lambda **_: {"Payload": io.BytesIO(json.dumps(answer).encode())})
+        outputs = {"Stacks": [{"Outputs": [{"OutputKey": "ReconcileFunctionName", "OutputValue": "reconcile"}]}]}
+        stack = stack_with(cloudformation=SimpleNamespace(describe_stacks=lambda **_: outputs), lambda_=invoke)
+        return CliRunner().invoke(main, ["verify", "--actor", "user:nobody"], obj=Invocation(stack=stack))
+
+    assert found(3).exit_code == 0
+    nothing = found(0)
+    assert nothing.exit_code == 5
+    assert "nothing was ever recorded for user:nobody" in nothing.stderr
 
 
 def stack_with(**clients: Any) -> Stack:

@@ -1,11 +1,14 @@
 """The command line: what each command sends, prints and exits with."""
 
+import errno
 import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner, Result
@@ -86,7 +89,33 @@ def test_cost_without_credits_exits_with_1_and_tells_the_shortfall(run: Run, ser
     assert result.exit_code == 1
     error = document(result)["error"]
     assert (error["code"], error["shortfall"], error["idempotency_key"]) == ("insufficient_credits", 6, "key-1")
-    assert result.stderr == "millicent: because of insufficient_credits\n"
+    assert result.stderr.splitlines() == [
+        "millicent: because of insufficient_credits",
+        "  required: 10.000",
+        "  available: 4.000",
+        "  held: 0.000",
+        "  shortfall: 6.000",
+        "  refused for good under the key key-1; a new attempt needs a new key",
+    ]
+
+
+def test_a_refusal_by_a_limit_says_which_and_when_it_starts_again(run: Run, service: FakeService) -> None:
+    amounts = {"required": 200, "available": 862.5, "held": 0, "shortfall": 37.5, "largest_affordable": 162.5}
+    limit = {"app": "chat", "window": "day", "amount": 300, "used": 137.5, "resets_at": "2026-11-24T23:00:00Z"}
+    service.faults.append(instead(lambda: problem(402, "limit_exceeded", limit=limit, **amounts)))
+    shown = run("hold", "user:alice", "200", "--app", "chat").stderr
+    assert "largest affordable: 162.500" in shown
+    assert "limit: 300.000 every day, app chat" in shown
+    assert "used: 137.500" in shown
+    assert "starts again: 2026-11-24T23:00:00Z" in shown
+
+
+def test_a_replayed_refusal_says_that_it_is_one(run: Run, service: FakeService) -> None:
+    service.fund("user:alice", 4)
+    run("cost", "user:alice", "10", "--key", "key-1")
+    assert (
+        "refused before, and for good, under the key key-1" in run("cost", "user:alice", "10", "--key", "key-1").stderr
+    )
 
 
 def test_fund_sets_the_total_or_adds_a_grant(run: Run, service: FakeService) -> None:
@@ -111,6 +140,9 @@ def test_fund_sends_every_term_of_a_grant(run: Run, service: FakeService) -> Non
 def test_a_funding_conflict_exits_with_1(run: Run) -> None:
     result = run("fund", "user:alice", "--old", "7", "--new", "100", "--json")
     assert (result.exit_code, document(result)["error"]["funded"]) == (1, 0)
+    shown = run("fund", "user:alice", "--old", "7", "--new", "100").stderr
+    assert "--old must be the funded total" in shown
+    assert "funded: 0.000" in shown
 
 
 @pytest.mark.parametrize(
@@ -157,6 +189,11 @@ def test_entries_lists_the_newest_rows_over_pages(run: Run, service: FakeService
     assert "10,000.000" in table.stdout
 
 
+def test_where_there_are_no_rows_none_are_announced(run: Run, service: FakeService) -> None:
+    service.fund("user:alice", 1)
+    assert run("entries", "user:alice", "--kind", "charge").stdout == "Entries of user:alice: none\n"
+
+
 def test_entries_takes_times_with_their_offset_only(run: Run, service: FakeService) -> None:
     service.fund("user:alice", 1)
     assert run("entries", "user:alice", "--from", "2020-01-01T00:00:00Z").exit_code == 0
@@ -193,6 +230,8 @@ def test_operation_shows_what_became_of_a_key(run: Run, service: FakeService) ->
     refused = run("operation", "key-2", "--actor", "user:alice")
     assert refused.exit_code == 0
     assert "insufficient_credits" in refused.stdout
+    assert "shortfall" in refused.stdout
+    assert "replayed" not in refused.stdout
     assert run("operation", "key-3", "--actor", "user:alice").exit_code == 5
 
 
@@ -233,13 +272,103 @@ def test_content_that_the_service_does_not_take_exits_with_2_and_names_the_field
     service.faults.append(instead(lambda: problem(422, "validation_failed", errors=errors)))
     result = run("check", "user alice")
     assert result.exit_code == 2
-    assert "$.actor must be 1 to 128 of A-Z" in result.stderr
+    assert result.stderr == "millicent: this is not taken:\n  ACTOR must be 1 to 128 of A-Z\n"
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_token_that_does_not_permit_it_exits_with_4(run: Run, service: FakeService, status: int) -> None:
     service.faults.append(instead(lambda: httpx.Response(status, json={"message": "no"})))
     assert run("check", "user:alice").exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(401, "tokens last an hour"), (403, "lacks the scope"), (404, "is this the URL of the API?")],
+)
+def test_what_the_gateway_refuses_in_a_word_comes_with_what_to_do(
+    run: Run, service: FakeService, status: int, advice: str
+) -> None:
+    service.faults.append(instead(lambda: httpx.Response(status, json={"message": "no"})))
+    assert advice in run("check", "user:alice").stderr
+
+
+@pytest.mark.parametrize(("option", "exit_code"), [("--token", 2), ("--key", 2)])
+def test_what_no_header_can_hold_is_refused_before_anything_is_sent(
+    service: FakeService, clock: Clock, option: str, exit_code: int
+) -> None:
+    invocation = Invocation(transport=service.transport, clock=clock)
+    given = {"--token": TOKEN, option: "secret\npart"}
+    arguments = ["--url", URL, "--token", given.pop("--token"), "cost", "user:alice", "1", *sum(given.items(), ())]
+    result = CliRunner().invoke(main, arguments, obj=invocation)
+    assert (result.exit_code, service.seen) == (exit_code, [])
+    assert option == "--key" or "secret" not in result.stderr
+
+
+def test_a_statement_that_cannot_be_written_is_told_in_a_line(run: Run, service: FakeService) -> None:
+    service.faults.append(instead(lambda: httpx.Response(200, text="at,seq\n", headers={"Content-Type": "text/csv"})))
+    result = run("statement", "user:alice", "--csv", "nodir/a.csv")
+    assert result.exit_code == 2
+    assert result.stderr == "millicent: nodir/a.csv cannot be written: No such file or directory\n"
+
+
+def test_a_statement_for_a_device_goes_into_it_and_does_not_replace_it(
+    run: Run, service: FakeService, tmp_path: Path
+) -> None:
+    service.faults.append(instead(lambda: httpx.Response(200, text="at,seq\n", headers={"Content-Type": "text/csv"})))
+    (tmp_path / "null").symlink_to("/dev/null")
+    assert run("statement", "user:alice", "--csv", "null").exit_code == 0
+    assert (tmp_path / "null").is_char_device()
+
+
+def test_a_proof_that_cannot_be_written_is_told_in_a_line(run: Run, service: FakeService) -> None:
+    service.faults.append(instead(lambda: answer(200, {"version": 1})))
+    result = run("digest", "proof", "user:alice", "--out", "nodir/x")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "millicent: nodir/x cannot be written: No such file or directory\n",
+    )
+
+
+@pytest.fixture
+def no_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, err: bool = False, **__: object) -> None:
+        if not err:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("rich.console.Console.print", fail)
+    monkeypatch.setattr("millicent.cli.output.click.echo", echo_on(fail))
+
+
+def echo_on(fail: Callable[..., None]) -> Callable[..., None]:
+    """To standard error all can be written still."""
+    echo = click.echo
+
+    def chosen(message: str, *, nl: bool = True, err: bool = False) -> None:
+        if err:
+            echo(message, nl=nl, err=True)
+        else:
+            fail()
+
+    return chosen
+
+
+@pytest.mark.usefixtures("no_output")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_charge_whose_receipt_cannot_be_written_is_not_taken_for_refused(
+    run: Run, service: FakeService, options: tuple[str, ...]
+) -> None:
+    service.fund("user:alice", 10)
+    result = run("cost", "user:alice", "3", "--key", "key-1", *options)
+    assert result.exit_code == 2
+    assert "standard output cannot be written: No space left on device" in result.stderr
+    assert "on the record, see it again with --key key-1" in result.stderr
+    assert service.available("user:alice") == 7
+
+
+@pytest.mark.usefixtures("no_output")
+def test_a_refusal_that_cannot_be_written_is_a_refusal_still(run: Run, service: FakeService) -> None:
+    service.fund("user:alice", 1)
+    assert run("cost", "user:alice", "3", "--json").exit_code == 1
 
 
 def test_an_unknown_service_exits_with_2_and_says_what_to_do() -> None:
@@ -251,12 +380,12 @@ def test_an_unknown_service_exits_with_2_and_says_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("cost", "user:alice", "abc"), "no amount"),
-        (("cost", "user:alice", "NaN"), "no finite amount"),
-        (("cost", "user:alice", "1", "--metadata", "[1]"), "no JSON object"),
+        (("cost", "user:alice", "abc"), "not an amount"),
+        (("cost", "user:alice", "NaN"), "not a finite amount"),
+        (("cost", "user:alice", "1", "--metadata", "[1]"), "not a JSON object"),
         (("cost", "user:alice"), "give COST or --usage, one of the two"),
-        (("check", "user:alice", "--minimum", "x"), "no amount"),
-        (("fund", "user:alice", "--amount", "1", "--expires-at", "soon"), "no time"),
+        (("check", "user:alice", "--minimum", "x"), "not an amount"),
+        (("fund", "user:alice", "--amount", "1", "--expires-at", "soon"), "not a time"),
         (("entries", "user:alice", "--limit", "0"), "--limit"),
         (("operation", "key-1"), "--actor"),
     ],

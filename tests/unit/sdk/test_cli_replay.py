@@ -150,7 +150,7 @@ def test_standard_input_is_a_file_too(run: Run) -> None:
         (("--actor-column", "user"), "there is no column 'user'"),
         (("--model", "no-such-model"), "no price is known for the model 'no-such-model'"),
         (("--price-multiplier", "-1"), "must be 0 or more"),
-        (("--price-multiplier", "x"), "no number"),
+        (("--price-multiplier", "x"), "not a number"),
         (("--concurrency", "0"), "--concurrency"),
         (("--run-id", "a b"), "the run id"),
     ],

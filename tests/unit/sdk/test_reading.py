@@ -88,7 +88,7 @@ def test_the_model_option_is_for_files_without_a_model_column() -> None:
         (b"user,user,input_tokens,output_tokens\na,b,1,2\n", "the header names a column twice: user"),
         (b"user,input_tokens,output_tokens\na,1\n", "row 1 has not as many cells as the header"),
         (b"user,input_tokens,output_tokens\na,1,2\nb,1,2,3\n", "row 2 has not as many cells as the header"),
-        (b'user,input_tokens,output_tokens\na,"1,2\n', "is no CSV"),
+        (b'user,input_tokens,output_tokens\na,"1,2\n', "is not CSV"),
         (b"user,input_tokens,output_tokens\na,1.5,2\n", "row 1: input_tokens is '1.5' and must be a whole number"),
         (b"user,input_tokens,output_tokens\na,1,-2\n", "row 1: output_tokens is '-2' and must be a whole number"),
         ("user,input_tokens,output_tokens\na,1,\u0662\n".encode(), "output_tokens is '\u0662' and must be a whole"),
@@ -98,8 +98,8 @@ def test_the_model_option_is_for_files_without_a_model_column() -> None:
         (b"time,input_tokens,output_tokens\nnoon,1,2\n", "row 1: time is 'noon' and must be a time such as"),
         (b'{"input_tokens": 1, "output_tokens": true}', "row 1: output_tokens is True and must be a whole number"),
         (b'{"input_tokens": 1, "output_tokens": 2}\n{"input_tokens": 1}', "row 2: output_tokens is None and must be"),
-        (b'{"input_tokens": 1, "output_tokens": 2}\n[1]', "row 2 is no JSON object"),
-        (b'{"input_tokens": 1,', "row 1 is no JSON object"),
+        (b'{"input_tokens": 1, "output_tokens": 2}\n[1]', "row 2 is not a JSON object"),
+        (b'{"input_tokens": 1,', "row 1 is not a JSON object"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused_with_its_place(content: bytes, message: str) -> None:

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_args
+from typing import Any, NoReturn, TypeVar, get_args
 
 import click
 
 from millicent.cli.invocation import (
+    EXIT_BAD_USAGE,
     EXIT_INTERRUPTED,
     EXIT_REFUSED,
     Invocation,
@@ -16,9 +17,10 @@ from millicent.cli.invocation import (
     pass_invocation,
     report,
     report_interruption,
+    report_unwritten,
 )
 from millicent.cli.operations import digest, dlq, enqueue, verify
-from millicent.cli.output import print_facts, print_json, print_rows
+from millicent.cli.output import CannotWrite, print_facts, print_json, print_rows
 from millicent.cli.policies import (
     allowance,
     configure,
@@ -36,7 +38,7 @@ from millicent.cli.replay import replay
 from millicent.cli.reports import entries, rows_option, show_entries, statement, usage
 from millicent.cli.values import AMOUNT, INSTANT, JSON_OBJECT
 from millicent.client import Category, IfInsufficient, Millicent, Overrun
-from millicent.errors import MillicentError
+from millicent.errors import MillicentError, figures_of
 from millicent.models import Account, AuditTrail, CheckResult, Hold, Operation, Receipt
 
 _app_option = click.option("--app", help="What the actor acts through.")
@@ -51,12 +53,23 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
         try:
             return super().invoke(ctx)
+        except CannotWrite as failure:
+            return self._unwritten(ctx, failure)
         except MillicentError as error:
             report(ctx.ensure_object(Invocation), error)
             ctx.exit(exit_code(error))
         except KeyboardInterrupt:
             report_interruption(ctx.ensure_object(Invocation))
             ctx.exit(EXIT_INTERRUPTED)
+
+    @staticmethod
+    def _unwritten(ctx: click.Context, failure: CannotWrite) -> NoReturn:
+        """Never 1, which a script would take for a refusal. A reader that has seen enough is click's to end."""
+        invocation = ctx.ensure_object(Invocation)
+        if invocation.key is None and isinstance(failure.__cause__, BrokenPipeError):
+            raise failure.__cause__
+        report_unwritten(invocation, failure)
+        ctx.exit(EXIT_BAD_USAGE)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -361,7 +374,7 @@ def _show_check(result: CheckResult) -> None:
     )
 
 
-def _show_receipt(receipt: Receipt) -> None:
+def _show_receipt(receipt: Receipt, *, is_looked_up: bool = False) -> None:
     entry, balance = receipt.entry, receipt.balance
     print_facts(
         f"{entry.kind} of {entry.actor}",
@@ -369,7 +382,7 @@ def _show_receipt(receipt: Receipt) -> None:
             "amount": entry.amount,
             "outcome": entry.outcome,
             "shortfall": receipt.shortfall or None,
-            "replayed": receipt.replayed,
+            "replayed": None if is_looked_up else receipt.replayed,
             "rate card": entry.rate_card,
             **_hold_facts(receipt.hold),
             "grant": receipt.grant.id if receipt.grant else None,
@@ -419,6 +432,8 @@ def _show_trail(actor: str, trail: AuditTrail) -> None:
 
 
 def _show_operation(shown: Operation) -> None:
-    _show_receipt(Receipt(entry=shown.entry, balance=shown.balance, replayed=True))
+    _show_receipt(Receipt(entry=shown.entry, balance=shown.balance), is_looked_up=True)
     if shown.problem is not None:
-        print_facts("Refused", {"status": shown.status, "code": shown.problem.code, "detail": shown.problem.detail})
+        problem = shown.problem
+        facts = {"status": shown.status, "code": problem.code, "detail": problem.detail, **figures_of(problem)}
+        print_facts("Refused", facts)

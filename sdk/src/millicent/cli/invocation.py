@@ -1,14 +1,18 @@
 """One run of the command line: how to reach the service, how to print, how to end."""
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 import httpx
 
 from millicent.aws import Stack
-from millicent.cli.output import print_json
+from millicent.cli.output import CannotWrite, print_json
 from millicent.client import Millicent
 from millicent.errors import (
     ApiError,
@@ -22,10 +26,13 @@ from millicent.errors import (
     Unauthenticated,
     Unavailable,
     UnexpectedAnswer,
+    Unpriced,
     ValidationFailed,
+    figures_of,
 )
 from millicent.keys import new_key
 from millicent.models import Problem
+from millicent.operations import NothingRecorded
 from millicent.retry import Clock, RetryPolicy
 
 EXIT_REFUSED: Final = 1
@@ -37,6 +44,7 @@ EXIT_INTERRUPTED: Final = 130
 
 _EXIT_CODES: Final[tuple[tuple[type[MillicentError], int], ...]] = (
     (NotFound, EXIT_NOT_FOUND),
+    (NothingRecorded, EXIT_NOT_FOUND),
     (Refused, EXIT_REFUSED),
     (Unavailable, EXIT_UNAVAILABLE),
     (UnexpectedAnswer, EXIT_UNAVAILABLE),
@@ -45,6 +53,32 @@ _EXIT_CODES: Final[tuple[tuple[type[MillicentError], int], ...]] = (
     (Forbidden, EXIT_NOT_PERMITTED),
     (TokenError, EXIT_NOT_PERMITTED),
 )
+
+_IN_OPTIONS: Final[Mapping[str, str]] = {
+    "funding_conflict": "--old must be the funded total, which is another one; nothing was changed",
+    "would_overdraw": "what was spent is more than the new total; --force records it nevertheless",
+    "exceeds_hold": "the capture is more than the hold, which stands as it was; --overrun charge takes the excess",
+}
+"""Where the service speaks of fields that are options here."""
+_OPTIONS: Final[Mapping[str, str]] = {
+    "$.actor": "ACTOR",
+    "$.old_amount": "--old",
+    "$.new_amount": "--new",
+    "$.minimum": "--minimum",
+    "$.minimum_amount": "--minimum",
+    "$.ttl_s": "--ttl",
+    "$.expires_at": "--expires-at",
+    "$.priority": "--priority",
+    "$.reason": "--reason",
+    "$.app": "--app",
+    "$.meter": "--meter",
+    "$.metadata": "--metadata",
+    "$.check_id": "--check-id",
+    "$.overdraft_limit": "--overdraft-limit",
+    "$.low_balance_thresholds": "--warn-at",
+    "$.time_zone": "--time-zone",
+    "$.parent": "PARENT",
+}
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -107,7 +141,25 @@ def report(invocation: Invocation, error: MillicentError) -> None:
     """The error in a sentence on standard error; for scripts also as JSON on standard output."""
     click.echo(f"millicent: {_sentence(error)}", err=True)
     if invocation.as_json:
-        print_json({"error": _facts(error)})
+        try:
+            print_json({"error": _facts(error)})
+        except CannotWrite as unwritten:
+            # The exit code is that of the error, which counts for more.
+            click.echo(f"millicent: {unwritten}", err=True)
+            forget_output()
+
+
+def report_unwritten(invocation: Invocation, failure: CannotWrite) -> None:
+    """The answer cannot be shown; of a mutation, which key has it."""
+    told = f"; what was asked is done and on the record, see it again with --key {invocation.key}"
+    click.echo(f"millicent: {failure}{told if invocation.key is not None else ''}", err=True)
+    forget_output()
+
+
+def forget_output() -> None:
+    """What standard output did not take is still in its buffer, and would fail once more at the end."""
+    with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def report_interruption(invocation: Invocation) -> None:
@@ -120,12 +172,45 @@ def report_interruption(invocation: Invocation) -> None:
 
 
 def _sentence(error: MillicentError) -> str:
-    sentence = str(error)
-    if isinstance(error, ValidationFailed):
-        sentence += "".join(f"\n  {fault.path} {fault.detail}" for fault in error.errors)
-    if isinstance(error, OutcomeUnknown):
-        sentence += f"\n  the key is {error.idempotency_key}: give it with --key to send this again"
-    return sentence
+    match error:
+        case ValidationFailed() if error.errors:
+            return _lines(_heading(error), [f"{_option(fault.path)} {fault.detail}" for fault in error.errors])
+        case Refused():
+            return _lines(_IN_OPTIONS.get(error.code or "", _detail(error)), [*_figures(error), *_key_of(error)])
+        case OutcomeUnknown():
+            return _lines(str(error), [f"the key is {error.idempotency_key}: give it with --key to send this again"])
+        case _:
+            return str(error)
+
+
+def _heading(error: ValidationFailed) -> str:
+    """The service's own sentence says the same as the faults below it, but of usage without a price."""
+    return _detail(error) if isinstance(error, Unpriced) else "this is not taken:"
+
+
+def _lines(sentence: str, facts: Iterable[str]) -> str:
+    return "\n  ".join([sentence, *facts])
+
+
+def _detail(error: ApiError) -> str:
+    return error.problem.detail or str(error)
+
+
+def _figures(error: ApiError) -> list[str]:
+    return [f"{name}: {value}" for name, value in figures_of(error.problem).items()]
+
+
+def _key_of(error: ApiError) -> list[str]:
+    """A refusal is final for its key: whoever means to try again needs another one."""
+    if error.idempotency_key is None:
+        return []
+    before = "refused before, and for good, " if error.replayed else "refused for good "
+    return [f"{before}under the key {error.idempotency_key}; a new attempt needs a new key"]
+
+
+def _option(path: str) -> str:
+    """A field of the request as the command line has it."""
+    return _OPTIONS.get(path, path)
 
 
 def _facts(error: MillicentError) -> dict[str, object]:

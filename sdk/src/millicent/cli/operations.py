@@ -11,8 +11,8 @@ import msgspec
 from millicent import failures, ingest, operations, verify_proof
 from millicent.aws import Stack, find_stack
 from millicent.cli.invocation import EXIT_REFUSED, Invocation, json_option, pass_invocation
-from millicent.cli.output import print_facts, print_json, print_rows
-from millicent.operations import Reconciliation
+from millicent.cli.output import print_facts, print_json, print_rows, print_text, writing
+from millicent.operations import NothingRecorded, Reconciliation
 
 _FINDING_COLUMNS: Final = {"tenant": "left", "actor": "left", "place": "left", "seq": "right", "problem": "left"}
 _MESSAGE_COLUMNS: Final = {"sent": "left", "kind": "left", "what": "left", "why": "left", "message": "left"}
@@ -37,12 +37,17 @@ _stack_option = click.option("--stack", help="The deployed stack. Default: MILLI
 def verify(
     invocation: Invocation, repair: bool, actor: str | None, tenant: str, grace_s: int | None, stack: str | None
 ) -> None:
-    """Check that the ledger adds up and the audit table says the same. Exit code 1 if not."""
+    """Check that the ledger adds up and the audit table says the same. Exit code 1 if not.
+
+    Of an --actor for whom nothing was ever recorded there is nothing to check: exit code 5.
+    """
     found = Reconciliation()
     runs = operations.reconcile(_stack(invocation, stack), repair=repair, grace_s=grace_s, tenant=tenant, actor=actor)
     for found in runs:
         if found.next is not None:
             click.echo(f"{found.accounts:,} accounts, {len(found.findings):,} findings so far", err=True)
+    if actor is not None and found.saw_nothing:
+        raise NothingRecorded(f"nothing was ever recorded for {actor} in the tenant {tenant}")
     if invocation.as_json:
         print_json({"holds": found.holds, **msgspec.structs.asdict(found)})
     else:
@@ -74,7 +79,7 @@ def key(invocation: Invocation, stack: str | None) -> None:
     if invocation.as_json:
         print_json(shown)
     else:
-        click.echo(f"fingerprint {shown.fingerprint}\n{shown.pem}", nl=False)
+        print_text(f"fingerprint {shown.fingerprint}\n{shown.pem}")
 
 
 @digest.command("proof")
@@ -90,8 +95,9 @@ def proof(invocation: Invocation, actor: str, wanted: str, records: int | None, 
     if out is None:
         print_json(document)
     else:
-        out.write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
-        click.echo(f"written to {out}")
+        with writing(out):
+            out.write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+        print_text(f"written to {out}\n")
 
 
 @digest.command("verify")
@@ -154,7 +160,7 @@ def list_queues(invocation: Invocation, stack: str | None) -> None:
 @json_option
 @pass_invocation
 def show(invocation: Invocation, queue: str, limit: int, stack: str | None) -> None:
-    """Show messages of QUEUE (outbox, rule, audit, schedule, ingest) and leave them there."""
+    """Show messages of QUEUE (outbox, rule, audit, usage, schedule or ingest) and leave them there."""
     found = _stack(invocation, stack)
     shown = failures.show(found, failures.queue_named(found, queue), limit)
     if invocation.as_json:
@@ -190,7 +196,7 @@ def _charge(number: int, line: bytes) -> dict[str, Any]:
     try:
         charge = _decode_object(line)
     except msgspec.DecodeError as malformed:
-        raise click.UsageError(f"line {number} is no JSON object: {malformed}") from malformed
+        raise click.UsageError(f"line {number} is not a JSON object: {malformed}") from malformed
     for name in ("key", "actor"):
         if not isinstance(charge.get(name), str) or not charge[name]:
             raise click.UsageError(f"line {number} needs its {name}, a text")

@@ -30,7 +30,7 @@ class LimitType(click.ParamType[SpendingLimit]):
             return value
         found = _LIMIT.fullmatch(value)
         if found is None or found["window"] not in (None, *get_args(Window)):
-            self.fail(f"{value!r} is no limit; write it like 500/day,app=chat,meter=llm", param, ctx)
+            self.fail(f"{value!r} is not a limit; write it like 500/day,app=chat,meter=llm", param, ctx)
         scope = dict(part.split("=", 1) for part in found["rest"].split(",") if part)
         amount = AMOUNT.convert(found["amount"], param, ctx)
         return SpendingLimit(amount=amount, window=cast("Window | None", found["window"]), **scope)

@@ -87,7 +87,7 @@ def _cards(file: BinaryIO) -> list[dict[str, Any]]:
 def _quantity(text: str) -> tuple[str, str]:
     name, equals, number = text.partition("=")
     if not (name and equals and number):
-        raise click.UsageError(f"{text!r} is no quantity; write it like input_tokens=374")
+        raise click.UsageError(f"{text!r} is not a quantity; write it like input_tokens=374")
     return name, number
 
 

@@ -33,7 +33,7 @@ class InstantType(click.ParamType[datetime]):
         try:
             at = datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no time; write it like 2026-01-31T12:00:00Z", param, ctx)
+            self.fail(f"{value!r} is not a time; write it like 2026-01-31T12:00:00Z", param, ctx)
         if at.tzinfo is None:
             self.fail(f"{value!r} lacks its offset; write it like {value}Z", param, ctx)
         return at
@@ -64,7 +64,7 @@ class JsonObjectType(click.ParamType[dict[str, Any]]):
         try:
             return _decode_object(value)
         except msgspec.DecodeError as malformed:
-            self.fail(f"{value!r} is no JSON object: {malformed}", param, ctx)
+            self.fail(f"{value!r} is not a JSON object: {malformed}", param, ctx)
 
 
 class MultiplierType(click.ParamType[Decimal]):
@@ -76,7 +76,7 @@ class MultiplierType(click.ParamType[Decimal]):
         try:
             factor = Decimal(value)
         except ArithmeticError:
-            self.fail(f"{value!r} is no number", param, ctx)
+            self.fail(f"{value!r} is not a number", param, ctx)
         if not factor.is_finite() or factor < 0:
             self.fail(f"{value!r} must be 0 or more", param, ctx)
         return factor

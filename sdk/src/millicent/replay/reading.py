@@ -109,7 +109,7 @@ def _complete_rows(reader: "csv.DictReader[str]") -> Iterator[Row]:
                 raise BadUsage(f"row {number} has not as many cells as the header")
             yield row
     except csv.Error as malformed:
-        raise BadUsage(f"line {reader.line_num} is no CSV: {malformed}") from malformed
+        raise BadUsage(f"line {reader.line_num} is not CSV: {malformed}") from malformed
 
 
 def _json_rows(text: str) -> _Rows:
@@ -123,7 +123,7 @@ def _json_row(number: int, line: str) -> Row:
     try:
         return msgspec.json.decode(line, type=dict[str, Any])
     except msgspec.DecodeError as malformed:
-        raise BadUsage(f"row {number} is no JSON object: {malformed}") from malformed
+        raise BadUsage(f"row {number} is not a JSON object: {malformed}") from malformed
 
 
 class _RowParser:
