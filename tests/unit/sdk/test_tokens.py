@@ -84,7 +84,7 @@ def test_without_any_endpoint_the_client_says_what_to_do() -> None:
 
 @pytest.mark.parametrize("url", ["localhost:8000", "ftp://host", "http://", "http://host:port"])
 def test_a_url_that_is_none_of_a_service_is_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="is not (a|the) URL"):
+    with pytest.raises(ConfigurationError, match=r"is not (a|the) URL"):
         Millicent(url)
 
 
