@@ -95,6 +95,7 @@ CALLS: Final = (
         answer=models.Receipt,
         status=201,
         refusals=SPENDING,
+        errors=("unpriced",),
         sample="cost",
     ),
     Call(
@@ -128,6 +129,7 @@ CALLS: Final = (
         answer=models.Receipt,
         status=201,
         refusals=SPENDING,
+        errors=("unpriced",),
         sample="holds",
     ),
     Call(
@@ -140,6 +142,7 @@ CALLS: Final = (
         answer=models.Receipt,
         status=201,
         refusals=(*ENDED, "exceeds_hold", *SPENDING),
+        errors=("unpriced",),
         sample="holds-capture",
     ),
     Call(

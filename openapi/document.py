@@ -44,7 +44,7 @@ _AMOUNT_TEXT: Final = {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]{1
 _AMOUNT: Final = "millicents (1/1000 cent), a number or a decimal string with at most three decimals, read exactly"
 _PATH: Final = {
     "actor": "Who pays, such as user:alice.",
-    "id": "What the call that made it answered.",
+    "id": "The id that the call which made it answered with.",
     "key": "The idempotency key of the operation.",
 }
 _OURS: Final[Mapping[type, str]] = {Microcents: "Amount", PositiveMicrocents: "PositiveAmount"}
@@ -72,9 +72,9 @@ Amounts are millicents (1/1000 cent, $0.00001). Times are RFC 3339, answered in 
 keys are refused. A body has at most 8 KiB, a batch 256 KiB.
 
 A call that changes something takes an Idempotency-Key, made by you before the first attempt. Sent again with the same
-key and content it is applied once and answered as the first time, with the header Idempotency-Replayed. After 429, 503
-or no answer at all, send the very same request again. A refusal on account of the account's state (402, 409, or 404 for
-a hold, charge or grant) is on the record and final for its key.
+key and content, it is applied once and answered as it was the first time, with the header Idempotency-Replayed. After
+429, 503 or no answer at all, send the very same request again. What the ledger refuses (402, 409, or 404 for a hold,
+charge or grant) is on the record and final for its key.
 
 Errors are problem details (RFC 9457) with a stable code. The scope credits/admin opens every call.
 """
@@ -177,7 +177,7 @@ def sample_body(name: str) -> Any:  # noqa: ANN401 - JSON
 def _answers(call: Call, of_type: Mapping[Any, Json]) -> Json:
     if isinstance(call.answer, str):
         kind = "object" if call.answer == "application/json" else "string"
-        return {"200": {"description": "as it says", "content": {call.answer: {"schema": {"type": kind}}}}}
+        return {"200": {"description": "the document", "content": {call.answer: {"schema": {"type": kind}}}}}
     content = {"application/json": {"schema": of_type[call.answer]}}
     content |= {kind: {"schema": {"type": "string"}} for kind in call.also}
     replayed = {"headers": {"Idempotency-Replayed": {"$ref": "#/components/headers/IdempotencyReplayed"}}}

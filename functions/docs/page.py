@@ -1,6 +1,7 @@
 """The document as a page to be read: whole in itself, without scripts, and nothing is fetched for it."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
@@ -34,6 +35,12 @@ table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
 th{color:var(--dim);font-weight:600}td:first-child{white-space:nowrap}
 .dim{color:var(--dim)}
+.anchor{text-decoration:none;color:var(--dim)}
+@media(max-width:600px){main{padding:1.25rem .75rem 4rem}details>div{padding:.25rem .75rem .75rem}
+.what{flex-basis:100%}
+thead{display:none}tr{display:block;padding:.4rem 0;border-bottom:1px solid var(--line)}
+td,td:first-child{display:block;border:0;padding:.1rem .25rem;white-space:normal;overflow-wrap:anywhere}
+td:empty{display:none}}
 """
 
 
@@ -64,9 +71,15 @@ def _call(document: Json, path: str, method: str, call: Json) -> str:
     return (
         f'<details><summary><span class="method {method}">{method.upper()}</span>'
         f'<code class="path">{escape(path)}</code><span class="what">{escape(call["summary"])}</span>'
-        f'<span class="scope">{escape(_scope(call))}</span></summary><div id="{escape(call["operationId"])}">'
+        f'<span class="scope">{escape(_scope(call))}</span>{_anchor(call["operationId"])}</summary>'
+        f'<div id="{escape(call["operationId"])}">'
         f"{_parameters(document, call)}{_body(document, call)}{_answers(document, call)}</div></details>"
     )
+
+
+def _anchor(name: str) -> str:
+    """To be copied: whoever follows it finds the call opened."""
+    return f'<a class="anchor" href="#{escape(name)}" title="Link to this">#</a>'
 
 
 def _scope(call: Json) -> str:
@@ -78,7 +91,7 @@ def _scope(call: Json) -> str:
 def _parameters(document: Json, call: Json) -> str:
     found = [_resolved(document, each) for each in call.get("parameters", ())]
     rows = [(_name(each["name"], required=each["required"]), escape(each["in"]), _value(each["schema"]),
-             escape(each.get("description", ""))) for each in found]  # fmt: skip
+             _text(each.get("description", ""))) for each in found]  # fmt: skip
     return _table("Parameters", ("name", "in", "value", ""), rows) if rows else ""
 
 
@@ -116,7 +129,7 @@ def _codes(description: str) -> str:
 def _schemas(document: Json) -> str:
     schemas = document["components"]["schemas"].items()
     return "<h2>What bodies hold</h2>" + "".join(
-        f'<details><summary><code class="path">{escape(name)}</code></summary>'
+        f'<details><summary><code class="path">{escape(name)}</code>{_anchor(name)}</summary>'
         f'<div id="{escape(name)}">{_schema(schema)}</div></details>'
         for name, schema in schemas
     )
@@ -144,7 +157,7 @@ def _either(schema: Json) -> str:
 def _remark(schema: Json) -> str:
     given = schema.get("default")
     default = "" if given is None else f"default <code>{escape(json.dumps(given))}</code>"
-    return "; ".join(filter(None, [escape(_description(schema)), default]))
+    return "; ".join(filter(None, [_text(_description(schema)), default]))
 
 
 def _description(schema: Json) -> str:
@@ -185,7 +198,12 @@ def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -
 
 
 def _prose(text: str) -> str:
-    return "".join(f"<p>{escape(paragraph)}</p>" for paragraph in text.split("\n\n") if paragraph)
+    return "".join(f"<p>{_text(paragraph)}</p>" for paragraph in text.split("\n\n") if paragraph)
+
+
+def _text(text: str) -> str:
+    """What stands between backticks is code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _resolved(document: Json, part: Json) -> Json:

@@ -81,6 +81,22 @@ def test_every_link_of_the_page_leads_somewhere_in_it() -> None:
     assert {link for link in links if f'id="{link.removeprefix("#")}"' not in PAGE} == {"openapi.json"}
 
 
+def test_code_is_marked_up_on_the_page_and_nothing_is_told_in_the_words_of_a_language() -> None:
+    without_code = re.sub("<pre>.*?</pre>", "", PAGE, flags=re.DOTALL)
+    assert "`" not in without_code
+    assert re.findall(r"\bNone\b|\bUNSET\b", without_code) == []
+
+
+def test_every_call_has_an_anchor() -> None:
+    for operation in OPERATIONS.values():
+        assert f'href="#{operation["operationId"]}"' in PAGE
+
+
+@pytest.mark.parametrize("route", ["POST /v1/cost", "POST /v1/holds", "POST /v1/holds/{id}/capture"])
+def test_usage_without_a_price_is_an_answer_of_every_call_that_takes_usage(route: str) -> None:
+    assert "unpriced" in OPERATIONS[route]["responses"]["422"]["$ref"]
+
+
 def test_the_page_fetches_nothing_and_runs_nothing() -> None:
     assert re.findall(r"<(script|link|img|iframe|object|form)\b", PAGE) == []
     assert re.findall(r"\b(src|srcset|action|on\w+)=|url\(|@import|https?://", PAGE) == []

@@ -91,7 +91,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """A spending limit: at most `amount` through `app` and on `meter` (None: any), a `window` or ever.
+    """A spending limit: at most `amount` through `app` and on `meter` (where it names them), a `window` or ever.
 
     `used` counts holds too and starts again at `resets_at`. A change of limits shows what it set, and not what is used.
     """
@@ -131,7 +131,11 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change of settings has set. What it left as it was is UNSET; None is an allowance ended, a parent left."""
+    """What a change of settings has set. What it left as it was is not in it; where an allowance was ended, or a parent
+    left, its value is empty.
+    """
+
+    # Not in it is UNSET here, empty is None.
 
     overdraft_limit: Decimal | msgspec.UnsetType = msgspec.UNSET
     low_balance_thresholds: tuple[Decimal, ...] | msgspec.UnsetType = msgspec.UNSET
@@ -223,8 +227,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one charge of a batch: its `entry`, or the `problem` that kept it from being one.
 
-    `status` is what the charge would have been answered alone; 429 and 503 leave it open: send it again, with its key.
-    `key` is None where the service could not read it.
+    `status` and `problem` are what the charge would have been answered alone, `unpriced` for one. 429 and 503 leave it
+    open: send it again, with its key. There is no `key` where the service could not read it.
     """
 
     key: str | None
@@ -256,7 +260,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EntryPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Newest first. `next` continues the listing and is opaque; None at the end."""
+    """Newest first. `next` continues the listing and is opaque; the last page has none."""
 
     items: tuple[Entry, ...]
     next: str | None = None
@@ -330,7 +334,7 @@ class RateCard(msgspec.Struct, frozen=True, kw_only=True):
 class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
     """What was charged and given back in a period; `net` is the difference, `count` the number of charges and captures.
 
-    Of the day, app, meter or member that it names; None is what names no such.
+    They are of the day, app, meter or member that is named, or of all that names none.
     """
 
     charged: Decimal
@@ -344,10 +348,10 @@ class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsagePage(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}):
-    """The days from `first` to `last`, both included, in UTC.
+    """What was spent in some days of UTC, of which the first and the last are included.
 
     Every entry up to seq `counted_through` is in the sums, and later ones may be. `next` continues the listing and is
-    opaque; None at the end.
+    opaque; the last page has none.
     """
 
     actor: str
