@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args
 
@@ -64,7 +64,6 @@ TtlSeconds: TypeAlias = Annotated[
     int, msgspec.Meta(ge=1, le=MAX_TTL_S, description=f"a whole number of seconds from 1 to {MAX_TTL_S}")
 ]
 Flag: TypeAlias = Annotated[bool, msgspec.Meta(description="true or false")]
-Day: TypeAlias = Annotated[date, msgspec.Meta(description='a day, such as "2026-01-31"')]
 Time: TypeAlias = Annotated[
     datetime,
     msgspec.Meta(tz=True, description='an RFC 3339 time with its offset, such as "2026-01-31T12:00:00Z"'),

@@ -28,8 +28,9 @@ class RefundRequest(ActorRequest, frozen=True, forbid_unknown_fields=True, kw_on
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One charge of a batch as it came: what to record, or why that cannot be."""
+    """One charge of a batch as it came: where, and what to record, or why that cannot be."""
 
+    path: str
     key: str | None
     asked: Operation | EdgeError
 
@@ -54,21 +55,30 @@ def results(lines: Sequence[Line], answers: Iterable[Answer]) -> list[dict[str, 
     return [
         {
             "key": line.key,
-            **(_problem(problem_of(line.asked)) if isinstance(line.asked, EdgeError) else _result(next(recorded))),
+            **(
+                _problem(problem_of(line.asked)) if isinstance(line.asked, EdgeError) else _result(line, next(recorded))
+            ),
         }
         for line in lines
     ]
 
 
-def _result(answer: Answer) -> dict[str, Any]:
+def _result(line: Line, answer: Answer) -> dict[str, Any]:
     """As a call of its own would have been answered."""
     if isinstance(answer, LedgerError):
-        return _problem(problem_of(answer))
+        return _problem(_at(line.path, problem_of(answer)))
     entry = answer.entry
     if entry.is_refused:
         return _problem(refusal_of(entry), replayed=answer.replayed)
     shown = {name: member for name, member in effect_of(entry).items() if name in {"entry", "shortfall"}}
     return {"status": 200 if answer.replayed else 201, "replayed": answer.replayed, **shown}
+
+
+def _at(path: str, problem: dict[str, Any]) -> dict[str, Any]:
+    """The problem of a charge, which names its fields, as that of the batch that the charge is in."""
+    if "errors" not in problem:
+        return problem
+    return problem | {"errors": [{**each, "path": path + each["path"].removeprefix("$")} for each in problem["errors"]]}
 
 
 def _problem(problem: Mapping[str, Any], *, replayed: bool = False) -> dict[str, Any]:
@@ -80,6 +90,6 @@ def _line(document: object, path: str, caller: Caller, correlation_id: str) -> L
     known_key = str(key) if is_identifier(key) else None
     try:
         asked = Circumstances(caller.subject, correlation_id, path)
-        return Line(known_key, keyed_charge(document, caller.account_of, asked))
+        return Line(path, known_key, keyed_charge(document, caller.account_of, asked))
     except EdgeError as refused:
-        return Line(known_key, refused)
+        return Line(path, known_key, refused)

@@ -12,6 +12,7 @@ from functions.history.schema import (
     UsageQuery,
     before_seq,
     listing,
+    recorded_key,
     recorded_outcome,
     usage_listing,
 )
@@ -63,7 +64,7 @@ def show_operation(key: str) -> Response[str]:
     caller = http.caller(app.current_event, "credits/read", runtime.tenants)
     query = http.query(app.current_event, OperationQuery)
     account = caller.account_of(query.actor)
-    entry = look_up_operation(account, identifier(unquote(key), "path.key"), runtime.ledger)
+    entry = look_up_operation(account, recorded_key(unquote(key)), runtime.ledger)
     observe("operation read", account)
     return http.answer(recorded_outcome(entry))
 

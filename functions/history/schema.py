@@ -1,7 +1,8 @@
 import base64
 import binascii
+import re
 from datetime import date
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -17,11 +18,28 @@ from shared.ledger.usage_ports import Period
 from shared.problems import refusal_of
 from shared.usecases.list_usage import UsageAsked, UsageSoFar
 from shared.usecases.record_operation import effect_of
-from shared.validation import DEFAULT_PAGE, MAX_LINES, MAX_PAGE, Day, Identifier, Limit, LineLimit, Time, is_identifier
+from shared.validation import (
+    DEFAULT_PAGE,
+    MAX_LINES,
+    MAX_PAGE,
+    Identifier,
+    Limit,
+    LineLimit,
+    Time,
+    identifier,
+    is_identifier,
+)
 
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 366
 
+_A_DAY_OR_TIME: Final = (
+    'a day, such as "2026-01-31", or an RFC 3339 time with its offset, which stands for its day in UTC'
+)
+DayOrTime: TypeAlias = Annotated[str, msgspec.Meta(description=_A_DAY_OR_TIME)]
+
+_KEY_OF_THE_LEDGER: Final = re.compile(r"~[A-Za-z0-9_.:@~-]{1,1000}")
+_DAY_CHARACTERS: Final = len("2026-01-31")
 _CURSOR_DIGITS_MAX: Final = 12
 _NAME_MARK: Final = "="
 _NO_CURSOR: Final = FieldError("query.after", "must be the `next` of an earlier page")
@@ -56,15 +74,16 @@ class StatementQuery(EntriesQuery, frozen=True, forbid_unknown_fields=True):
 
 class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
     group_by: Grouping = "meter"
-    from_: Day | None = None
-    to: Day | None = None
+    from_: DayOrTime | None = None
+    to: DayOrTime | None = None
     limit: Limit = Limit(MAX_PAGE)
     after: str | None = None
 
     def period(self, now_ms: int) -> Period:
         """By default the 30 days up to today, in UTC. Raises ValidationFailed for more than a year."""
-        last = date.fromisoformat(rfc3339(now_ms)[: len("2026-01-31")]) if self.to is None else self.to
-        first = date.fromordinal(max(last.toordinal() - DEFAULT_DAYS + 1, 1)) if self.from_ is None else self.from_
+        last = _day_of(rfc3339(now_ms) if self.to is None else self.to, "query.to", is_end=self.to is not None)
+        earliest = date.fromordinal(max(last.toordinal() - DEFAULT_DAYS + 1, 1))
+        first = earliest if self.from_ is None else _day_of(self.from_, "query.from")
         if not 0 <= (last - first).days < MAX_DAYS:
             raise ValidationFailed([FieldError("query.from", f"must be a day of the {MAX_DAYS} up to `to`")])
         return Period(first.isoformat(), last.isoformat())
@@ -89,6 +108,13 @@ class OperationQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     actor: Identifier
 
 
+def recorded_key(key: str) -> str:
+    """A caller's key, or one that the ledger made for itself: "~expire-h2". Raises ValidationFailed."""
+    if _KEY_OF_THE_LEDGER.fullmatch(key):
+        return key
+    return identifier(key, "path.key")
+
+
 def before_seq(cursor: str | None) -> int | None:
     """The place in the listing that a cursor stands for. Raises ValidationFailed for one that no page gave."""
     if cursor is None:
@@ -99,6 +125,17 @@ def before_seq(cursor: str | None) -> int | None:
     ):
         raise ValidationFailed([_NO_CURSOR])
     return int(digits)
+
+
+def _day_of(given: str, path: str, *, is_end: bool = False) -> date:
+    """The day in UTC. A time that ends a period belongs to the day that it ends. Raises ValidationFailed."""
+    try:
+        if len(given) == _DAY_CHARACTERS:
+            return date.fromisoformat(given)
+        at_ms = epoch_ms(msgspec.convert(given, Time))
+        return date.fromisoformat(rfc3339(at_ms - is_end)[:_DAY_CHARACTERS])
+    except (ValueError, OverflowError) as neither:
+        raise ValidationFailed([FieldError(path, f"must be {_A_DAY_OR_TIME}")]) from neither
 
 
 def cursor_of(seq: int | None) -> str | None:

@@ -7,9 +7,17 @@ from pynamodb.exceptions import DoesNotExist, PutError
 
 from shared.adapters.driver import REAL_PACE, Pace, insist
 from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
-from shared.adapters.tables import SEQ_MAX, AuditItem, account_pk, audit_check_sk, audit_entry_sk, audit_table
+from shared.adapters.tables import (
+    SEQ_MAX,
+    AuditItem,
+    account_pk,
+    audit_check_sk,
+    audit_entry_sk,
+    audit_table,
+    audited_seq,
+)
 from shared.ledger.accounts import Account
-from shared.ledger.entries import Entry
+from shared.ledger.entries import Entry, public_entry
 from shared.ledger.events import Event
 from shared.ledger.ports import Kept, Page
 from shared.ledger.protocol import Busy, Unknown
@@ -52,8 +60,9 @@ class DynamoAuditTrail:
 
     def page(self, account: Account, limit: int, before_seq: int | None) -> Page[Entry]:
         rows = insist(lambda: self._query(account, limit + 1, before_seq), self._pace, self._deadline_ms)
-        has_more = len(rows) > limit
-        return Page(rows[:limit], rows[limit - 1].seq if has_more else None)
+        shown = rows[:limit]
+        entries = tuple(entry for row in shown if (entry := _entry_of(row)) is not None)
+        return Page(entries, audited_seq(shown[-1].sk) if len(rows) > limit else None, len(entries) == len(shown))
 
     def _keep(self, item: AuditItem) -> Kept:
         if insist(lambda: self._put(item), self._pace, self._deadline_ms):
@@ -79,10 +88,10 @@ class DynamoAuditTrail:
         except FAILURES as failure:
             return translated(failure)
 
-    def _query(self, account: Account, limit: int, before_seq: int | None) -> tuple[Entry, ...] | Busy | Unknown:
+    def _query(self, account: Account, limit: int, before_seq: int | None) -> list[AuditItem] | Busy | Unknown:
         newest = SEQ_MAX if before_seq is None else max(before_seq - 1, 0)
         try:
-            items = list(
+            return list(
                 self._items.query(
                     account_pk(account),
                     range_key_condition=self._items.sk.between(audit_entry_sk(0), audit_entry_sk(newest)),
@@ -93,4 +102,13 @@ class DynamoAuditTrail:
             )
         except FAILURES as failure:
             return translated(failure)
-        return tuple(item.entry for item in items)
+
+
+def _entry_of(row: AuditItem) -> Entry | None:
+    """None for a row that was altered so that no entry is in it."""
+    try:
+        entry = row.entry
+        public_entry(entry)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return None
+    return entry

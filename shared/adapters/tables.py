@@ -81,6 +81,11 @@ def audit_entry_sk(seq: int) -> str:
     return f"{_AUDIT_ENTRY_PREFIX}{seq:0{_SEQ_DIGITS}d}"
 
 
+def audited_seq(sk: str) -> int:
+    """The way back from `audit_entry_sk`."""
+    return int(sk.removeprefix(_AUDIT_ENTRY_PREFIX))
+
+
 def audit_check_sk(occurred_at: str, check_id: str) -> str:
     return f"CHECK#{occurred_at}#{check_id}"
 

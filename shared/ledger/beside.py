@@ -11,13 +11,12 @@ from typing import Final
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
-from shared.ledger.errors import InvalidOperation
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.inspection_ports import Beside
 from shared.ledger.operations import Refund
 from shared.ledger.policies import Policy
 from shared.ledger.reducer import Replay
-from shared.ledger.verification import Finding
+from shared.ledger.verification import NOT_AN_OPERATION, Finding
 
 _POLICY: Final = "policy"
 
@@ -38,7 +37,7 @@ def of_entries(account: Account, entries: Iterable[Entry]) -> dict[str, Beside]:
     tallies: dict[str, RefundTally] = {}
     for entry in entries:
         # What cannot have been is named by whoever verifies the entries.
-        with suppress(InvalidOperation, KeyError, TypeError):
+        with suppress(*NOT_AN_OPERATION):
             _add_refund(tallies, history.step(entry))
     policy = history.state.policy
     kept = (*history.holds.values(), *tallies.values(), *([policy] if policy else ()))

@@ -79,6 +79,16 @@ class Entry:
     def is_refused(self) -> bool:
         return self.outcome == "refused"
 
+    @property
+    def not_restored(self) -> int:
+        """What it would have given back, had the grants that it came from not expired in the meantime."""
+        if self.kind == "expire" and self.hold is None:
+            return 0
+        # Credits are available, held, spent or expired: what is missing from the first three has expired.
+        before, after = self.before, self.after
+        there = after.available + after.held + after.spent - before.available - before.held - before.spent
+        return after.funded - before.funded - there
+
 
 def operation_of(entry: Entry) -> Operation:
     """The operation that the entry records."""
@@ -133,7 +143,11 @@ def public_entry(entry: Entry) -> dict[str, Any]:
         "reason": entry.reason or entry.parameters.get("note"),
         "hash": entry.hash,
     }
-    return shown | _public_details(entry)
+    return shown | _not_restored(entry) | _public_details(entry)
+
+
+def _not_restored(entry: Entry) -> dict[str, Any]:
+    return {"not_restored": to_millicents(entry.not_restored)} if entry.not_restored else {}
 
 
 def _public_details(entry: Entry) -> dict[str, Any]:

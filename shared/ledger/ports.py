@@ -48,10 +48,11 @@ class EntryFilter:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[_Item_co]):
-    """`next_before_seq` continues the listing; None at its end."""
+    """`next_before_seq` continues the listing; None at its end. `is_whole`: nothing on it was unreadable."""
 
     items: tuple[_Item_co, ...]
     next_before_seq: int | None
+    is_whole: bool = True
 
 
 class Ledger(Protocol):

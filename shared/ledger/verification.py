@@ -5,7 +5,7 @@ Pure, like the reducer: it is given what the tables hold and names everything th
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState, Balances
 from shared.ledger.chain import breaks
@@ -13,6 +13,9 @@ from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation
 from shared.ledger.parents import counterpart_key
 from shared.ledger.reducer import Replay
+
+NOT_AN_OPERATION: Final = (InvalidOperation, KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What comes of reading parameters that somebody has altered."""
 
 Place: TypeAlias = Literal["ledger", "state", "audit", "usage"]
 
@@ -108,7 +111,7 @@ def _replay(account: Account, entries: Iterable[Entry]) -> tuple[AccountState, l
     for entry in entries:
         try:
             expected = history.step(entry)
-        except (InvalidOperation, KeyError, TypeError):
+        except NOT_AN_OPERATION:
             findings.append(Finding(account, "ledger", entry.seq, "records an operation that cannot be"))
             continue
         if _effect(expected) != _effect(entry):

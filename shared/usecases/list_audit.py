@@ -20,12 +20,12 @@ class AuditPage:
 def list_audit(account: Account, limit: int, before_seq: int | None, trail: AuditTrail, ledger: Ledger) -> AuditPage:
     """Raises AccountNotFound for an actor for whom nothing was ever recorded."""
     # One row more than is shown: the page must link to it.
-    rows = trail.page(account, limit + 1, before_seq).items
-    if not rows:
+    found = trail.page(account, limit + 1, before_seq)
+    if not found.items:
         known_state(account, ledger)
-    shown, beyond = rows[:limit], rows[limit:]
-    page = Page(shown, shown[-1].seq if beyond else None)
-    return AuditPage(page, _is_whole(shown, beyond, before_seq))
+    shown, beyond = found.items[:limit], found.items[limit:]
+    page = Page(shown, shown[-1].seq if beyond else found.next_before_seq)
+    return AuditPage(page, found.is_whole and _is_whole(shown, beyond, before_seq))
 
 
 def _is_whole(shown: tuple[Entry, ...], beyond: tuple[Entry, ...], before_seq: int | None) -> bool:

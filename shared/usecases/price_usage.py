@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from shared.ledger.errors import Unpriced
+from shared.ledger.errors import InvalidOperation, Unpriced
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.rates import Worth, worth_of
 from shared.pricing.usage import Usage
@@ -21,4 +21,7 @@ def price_usage(usage: Usage, units: Mapping[str, Fraction], tenant: str, book: 
     card = book.find(tenant, usage.meter, usage.model, now_ms)
     if card is None:
         raise Unpriced(usage.meter, usage.model)
+    if not units and not card.rate.request_price:
+        # Who forgot to say how much is not to have it for nothing.
+        raise InvalidOperation("usage", "given with at least one quantity, such as input_tokens")
     return Quote(card, worth_of(units, card.rate))

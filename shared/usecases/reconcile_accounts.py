@@ -22,6 +22,7 @@ from shared.ledger.inspection_ports import Beside, Books, Item, Row, StoredState
 from shared.ledger.ports import AuditTrail
 from shared.ledger.usage import miscounted
 from shared.ledger.verification import (
+    NOT_AN_OPERATION,
     Finding,
     Place,
     compare_audit,
@@ -191,8 +192,8 @@ def _examine(account: Account, books: Books, policy: Policy) -> AccountReport:
             *_entries_too_many(account, look),
             *wrong,
             *_beside_findings(account, look, beside),
-            *_half_findings(look, books, policy),
-            *_usage_findings(account, look),
+            *_readable(account, _half_findings(look, books, policy)),
+            *_readable(account, _usage_findings(account, look)),
             *_row_findings(account, "audit", look.audited),
             *(found for found in comparison.findings if found.seq not in late),
         ),
@@ -272,6 +273,14 @@ def _beside_findings(account: Account, look: _Look, expected: Mapping[str, Besid
     stored = [item.kept for item in look.items if item.kept is not None]
     settled_seq = max((entry.seq for entry in look.settled), default=0)
     yield from compare_beside(account, expected, stored, settled_seq, max(settled_seq, _seq(look.after)))
+
+
+def _readable(account: Account, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """An entry that was altered until nothing can be made of it must not keep the next accounts from being read."""
+    try:
+        yield from findings
+    except NOT_AN_OPERATION:
+        yield Finding(account, "ledger", None, "has an entry that nothing can be made of")
 
 
 def _usage_findings(account: Account, look: _Look) -> Iterator[Finding]:

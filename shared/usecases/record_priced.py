@@ -5,12 +5,20 @@ is worth by now, and has the answer that it had at first. So a key that has an e
 that the usage has no price (any more).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerError, LedgerUnavailable, Unpriced
+from shared.ledger.accounts import Account
+from shared.ledger.errors import (
+    IdempotencyKeyReused,
+    InvalidOperation,
+    LedgerError,
+    LedgerThrottled,
+    LedgerUnavailable,
+    Unpriced,
+)
 from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold
 from shared.ledger.ports import Ledger
 from shared.ledger.protocol import Recorded
@@ -34,10 +42,21 @@ def record_priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: 
 
 
 def record_priced_batch(
-    operations: Sequence[Operation], ledger: Ledger, book: RateBook, now_ms: int, may_begin: Callable[[], bool]
+    operations: Sequence[Operation],
+    ledger: Ledger,
+    book: RateBook,
+    now_ms: int,
+    may_begin: Callable[[], bool],
+    *,
+    keeps_order: bool = False,
 ) -> list[Answer]:
-    """As `record_batch`. What has no price does not keep the others from being recorded."""
+    """As `record_batch`. What has no price does not keep the others from being recorded.
+
+    `keeps_order`: what could not be priced in time does keep back what comes after it in its account.
+    """
     asked = [_priced_or_refused(each, book, now_ms, may_begin) for each in operations]
+    if keeps_order:
+        asked = list(_kept_in_order(operations, asked))
     recorded = iter(record_batch([each for each in asked if isinstance(each, Operation)], ledger, now_ms, may_begin))
     answers = [next(recorded) if isinstance(each, Operation) else each for each in asked]
     return _answered_earlier(operations, answers, ledger, may_begin)
@@ -52,6 +71,16 @@ def _priced_or_refused(
         return _priced(operation, book, now_ms)
     except LedgerError as refused:
         return refused
+
+
+def _kept_in_order(
+    operations: Iterable[Operation], asked: Iterable[Operation | LedgerError]
+) -> Iterator[Operation | LedgerError]:
+    held_up: dict[Account, LedgerError] = {}
+    for operation, each in zip(operations, asked, strict=True):
+        if isinstance(each, LedgerThrottled | LedgerUnavailable):
+            held_up.setdefault(operation.account, each)
+        yield held_up.get(operation.account, each)
 
 
 def _answered_earlier(

@@ -49,7 +49,7 @@ def take_charges(
     Those of them that are on the record by then are answered as replays.
     """
     operations = [each.asked for each in requests if isinstance(each.asked, Operation)]
-    answers = iter(record_priced_batch(operations, ledger, book, now_ms, may_begin))
+    answers = iter(record_priced_batch(operations, ledger, book, now_ms, may_begin, keeps_order=True))
     waiting: set[str] = set()
     taken = []
     for each in requests:

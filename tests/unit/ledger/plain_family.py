@@ -222,7 +222,8 @@ class PlainFamily:
         if kind in {"fund", "update_funding", "touch"}:
             return [str(what)]
         if isinstance(what, PlainHold):
-            return [each.owner for each in what.chain()]
+            below = (each for each in what.chain() if each.above is not None and each.status == "open")
+            return [what.owner, *(each.above.owner for each in below if each.above is not None)]
         return list(what.paid) if isinstance(what, PlainCharge) else self.payers(what)
 
     def what_shows(self, payers: list[str]) -> list[tuple[int, int]]:
