@@ -190,7 +190,7 @@ CALLS: Final = (
         body=(VoidRequest,),
         answer=models.Receipt,
         status=201,
-        refusals=("grant_not_found", "would_overdraw"),
+        refusals=("grant_not_found",),
         sample="funding-void",
     ),
     Call(
