@@ -27,8 +27,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     `amount` is signed (a charge is negative). `outcome` is `applied`, `partial` or `refused`; a refused operation moved
     nothing and says its `reason` and, where it was not the account's own balance, what decided (`limit`). `low_balance`
     are the thresholds that it fell below. `parent` is the account above that paid too; the entry there says whose it
-    was (`member`). `settings` is what it changed. `rate_card` is what priced its `usage`. `hash` chains the entries of
-    an account.
+    was (`member`). `settings` is what it changed. `rate_card` is what priced its `usage`. `not_restored` is what it did
+    not give back, because the grants that had paid have expired. `hash` chains the entries of an account.
     """
 
     key: str
@@ -57,6 +57,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
+    not_restored: Decimal = Decimal(0)
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """The command line.
 
-Exit codes: 0 done, 1 refused by the ledger or not allowed, 2 bad usage or content, 3 outcome unknown or service not
-available, 4 not signed in or not permitted, 5 not found, 130 interrupted.
+Exit codes: 0 done, 1 refused by the ledger or not as it should be, 2 bad usage or content or an answer that cannot be
+written, 3 outcome unknown or service not available, 4 not signed in or not permitted, 5 not found, 130 interrupted.
 """
 
 from millicent.cli.commands import main

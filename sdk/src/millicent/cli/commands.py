@@ -90,8 +90,8 @@ def main(invocation: Invocation, url: str | None, token: str | None, deadline: f
     \b
     Exit codes:
       0    done
-      1    refused by the ledger, or the check does not allow it
-      2    bad usage, or content that the service does not take
+      1    refused by the ledger; check, audit, verify or dlq found what it should not
+      2    bad usage, content that the service does not take, or an answer that cannot be written
       3    outcome unknown, or the service is not available
       4    not signed in, or not permitted
       5    not found
