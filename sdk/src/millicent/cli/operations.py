@@ -196,7 +196,7 @@ def _charge(number: int, line: bytes) -> dict[str, Any]:
     try:
         charge = _decode_object(line)
     except msgspec.DecodeError as malformed:
-        raise click.UsageError(f"line {number} is not a JSON object: {malformed}") from malformed
+        raise click.UsageError(f"line {number} is no JSON object: {malformed}") from malformed
     for name in ("key", "actor"):
         if not isinstance(charge.get(name), str) or not charge[name]:
             raise click.UsageError(f"line {number} needs its {name}, a text")
