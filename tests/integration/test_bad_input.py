@@ -52,9 +52,8 @@ def spelled(path: str, **members: str) -> str:
         None, "", "nonsense", "{", "[]", "null", "1", '"text"', '{"actor": }', "{'actor': 'x'}", '{"actor": "x"} more',
         '\ufeff{"actor": "x"}', '{"actor": "x", "cost": NaN}', '{"actor": "x", "cost": Infinity}',
         '{"actor": "x", "cost": -Infinity}', '{"actor": "x", "cost": 01}',
-        '{"actor": "x", "cost": 1e99999999999999999999}',
         '{"actor": "\\ud800"}', '{"actor": ["\\udfff"]}', '{"\\ud800": 1}', '{"actor": "a\nb"}',
-        f'{{"actor": "x", "cost": {HUGE}}}', f'{{"actor": "x", "cost": 0.{HUGE}}}', f'{{"metadata": {NESTED}}}', NESTED,
+        f'{{"metadata": {NESTED}}}', NESTED,
         '{"a":' * 1000 + "1" + "}" * 1000, "[" * 8000,
     ],
     ids=lambda text: repr(text)[:40],
@@ -138,6 +137,9 @@ def test_every_missing_field_is_named(funded: World, path: str) -> None:
         ("1000000000000.001", "must be at most 1000000000000 millicents"),
         ("1e400", "must be at most 1000000000000 millicents"),
         ("9" * 300, "must be at most 1000000000000 millicents"),
+        (HUGE, "must be at most 1000000000000 millicents"),
+        (f"0.{HUGE}", "must be given with at most three decimals"),
+        ("1e99999999999999999999", "must be a finite number"),
     ],
 )
 def test_an_amount_that_is_none_is_refused_in_words(funded: World, path: str, written: str, detail: str) -> None:

@@ -158,6 +158,32 @@ def test_an_altered_audit_row_is_seen(busy: World) -> None:
     assert verified == [True, False, True]
 
 
+@pytest.mark.parametrize("record", ["garbage", "{}", "[]", None])
+def test_an_audit_row_that_is_no_entry_any_more_is_seen_and_the_others_are_shown(
+    busy: World, record: str | None
+) -> None:
+    table = client("dynamodb")
+    key = {"pk": {"S": PK}, "sk": {"S": "SEQ#000000000003"}}
+    item = table.get_item(TableName=AUDIT_TABLE, Key=key)["Item"]
+    altered = {name: value for name, value in item.items() if name != "record"}
+    table.put_item(TableName=AUDIT_TABLE, Item=altered | ({"record": {"S": record}} if record else {}))
+    found = pages(busy, f"/v1/accounts/{ALICE}/audit", limit="2")
+    assert [seq for page in seqs(found) for seq in page] == [7, 6, 5, 4, 2, 1]
+    assert not all(page["verified"] for page in found)
+
+
+def test_what_the_ledger_did_by_itself_can_be_looked_up(world: World) -> None:
+    world.fund({"actor": ALICE, "amount": 10, "expires_at": "2099-01-01T00:00:00Z"})
+    world.hold({"actor": ALICE, "amount": 10, "ttl_s": 1})
+    runtime = world.modules["cost"].runtime
+    later = dataclasses.replace(runtime, now_ms=lambda: runtime.now_ms() + 2000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.modules["cost"], "runtime", later)
+        world.cost({"actor": ALICE, "cost": 10})
+    answer = world.get("/v1/operations/~expire-h2", query={"actor": ALICE})
+    assert (answer.status, answer.body["entry"]["kind"]) == (200, "expire")
+
+
 def test_an_operation_tells_what_became_of_it(busy: World) -> None:
     answer = busy.get("/v1/operations/charge-0", query={"actor": ALICE})
     assert (answer.status, answer.body["status"], answer.body["entry"]["amount"]) == (200, 201, -10)
@@ -200,7 +226,7 @@ def test_an_operation_that_was_never_recorded_is_not_found(busy: World) -> None:
         ("/v1/accounts/" + "a" * 129, {}, {"path.actor"}),
         ("/v1/operations/charge-0", {}, {"query.actor"}),
         ("/v1/operations/charge-0", {"actor": "a#b"}, {"query.actor"}),
-        ("/v1/operations/~expire-1", {"actor": ALICE}, {"path.key"}),
+        ("/v1/operations/expire~1", {"actor": ALICE}, {"path.key"}),
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_named(busy: World, path: str, query: dict[str, str], named: set[str]) -> None:

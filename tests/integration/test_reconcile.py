@@ -95,6 +95,25 @@ def test_a_ledger_row_whose_text_is_no_entry_is_named(busy: World) -> None:
     assert ("ledger", None, "OP#charge-3 holds no entry") in found(busy)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('"kind":"charge"', '"kind":"refund"'),
+        ('"at_ms":', '"at_ms":1000000'),
+        ('"key":"charge-3"', '"key":["charge-3"]'),
+        ('"parameters":{', '"parent":"x","parameters":{'),
+    ],
+)
+def test_a_row_that_nothing_can_be_made_of_does_not_hide_what_is_wrong_elsewhere(
+    busy: World, right: str, wrong: str
+) -> None:
+    bob = account_pk(Account("main", "user:bob"))
+    item = row(LEDGER_TABLE, entry_sk("charge-3"))
+    put(LEDGER_TABLE, item | {"record": {"S": item["record"]["S"].replace(right, wrong)}})
+    put(LEDGER_TABLE, row(LEDGER_TABLE, "STATE", bob) | {"available": {"N": "999999"}})
+    assert {each["actor"] for each in reconcile(busy)["findings"]} == {ALICE, "user:bob"}
+
+
 def test_a_ledger_row_that_was_deleted_is_named_by_its_neighbour_and_its_copy(busy: World) -> None:
     delete(LEDGER_TABLE, entry_sk("charge-3"))
     named = found(busy)

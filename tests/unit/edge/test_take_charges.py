@@ -1,7 +1,8 @@
 """What becomes of the messages of the ingest queue, whatever the ledger and the failure queue do."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from shared.ledger.accounts import Account
 from shared.ledger.errors import IdempotencyKeyReused, LedgerError, LedgerThrottled, LedgerUnavailable
@@ -9,6 +10,7 @@ from shared.ledger.ingest_ports import Letter, Poison
 from shared.ledger.operations import Charge, GrantCredits, Operation
 from shared.ledger.protocol import Recorded
 from shared.pricing.cards import RateBook, RateCard
+from shared.pricing.rates import Rate
 from shared.usecases.take_charges import Fate, Request, Taken, take_charges
 from tests.fakes.memory_ledger import MemoryLedger
 
@@ -122,6 +124,39 @@ def test_poison_behind_a_failure_waits_for_its_turn() -> None:
     ledger, kept = Ledger({"1": LedgerUnavailable("no answer")}), Kept()
     assert fates(take([request("a", "1"), request("a", "2", NO_JSON)], ledger, kept)) == {"1": "failed", "2": "failed"}
     assert kept.messages == []
+
+
+class BusyCards(NoCards):
+    """Rates that cannot be read for the first charge that asks."""
+
+    def __init__(self) -> None:
+        self.is_busy = True
+
+    def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
+        if self.is_busy:
+            self.is_busy = False
+            raise LedgerThrottled("too much")
+        return (CALLS,)
+
+
+CALLS = RateCard(
+    reference="calls@1",
+    version=1,
+    meter="calls",
+    model=None,
+    rate=Rate(prices={}, request_price=Decimal("0.001"), minimum_charge=Decimal(0)),
+    effective_from_ms=0,
+)
+
+
+def test_nothing_goes_before_a_charge_that_could_not_be_priced_yet() -> None:
+    ledger, cards = funded(Ledger(), "a", "b"), BusyCards()
+    metered = replace(charge("a", "1"), terms=Charge(0, usage={"meter": "calls"}))
+    requests = [request("a", "1", metered), request("a", "2"), request("b", "x")]
+    book = RateBook(cards, NoCards(), lambda: 0)
+    first, again = (take_charges(requests, ledger, book, Kept(), NOW_MS, lambda: True) for _ in range(2))
+    assert fates(first) == {"1": "failed", "2": "failed", "x": "recorded"}
+    assert fates(again) == {"1": "recorded", "2": "recorded", "x": "replayed"}
 
 
 def test_what_came_after_a_failure_and_was_recorded_is_recorded_once() -> None:

@@ -165,7 +165,7 @@ def test_an_amount_beyond_all_bounds_is_refused() -> None:
         amount(dear, calls=10**9 + 1)
 
 
-@given(prices, units, st.integers(min_value=1, max_value=10**7))
+@given(prices, st.integers(min_value=0, max_value=10**8), st.integers(min_value=1, max_value=10**7))
 def test_every_price_is_rounded_half_up_to_a_microcent(each: Decimal, number: int, per: int) -> None:
     microcents = each * number * MILLICENT
     exact = Fraction(microcents) / per
