@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
-from itertools import count
 from random import Random
 from typing import Any, Final, TypeVar
 
@@ -23,21 +22,31 @@ class Clock:
 
     def __init__(self, now_ms: int) -> None:
         self.now_ms = now_ms
-        self._due: list[tuple[int, int, Callable[[Any], None], Any]] = []
-        self._next_number = count().__next__
+        self._due: dict[int, list[tuple[Callable[[Any], None], Any]]] = {}
+        self._instants: list[int] = []
+        """A heap: every instant that something is due at, once."""
 
     def later(self, delay_ms: int, action: Callable[[Any], None], argument: Any) -> None:
-        heappush(self._due, (self.now_ms + delay_ms, self._next_number(), action, argument))
+        at_ms = self.now_ms + delay_ms
+        happenings = self._due.get(at_ms)
+        if happenings is None:
+            self._due[at_ms] = [(action, argument)]
+            heappush(self._instants, at_ms)
+        else:
+            happenings.append((action, argument))
 
     def run(self, happenings_max: int) -> None:
         """Until nothing is left to happen. Raises Livelock where that is not in sight."""
-        due = self._due
-        for _ in range(happenings_max):
-            if not due:
-                return
-            self.now_ms, _, action, argument = heappop(due)
-            action(argument)
-        raise Livelock(f"after {happenings_max} happenings {len(due)} are still due")
+        happened = 0
+        while self._instants:
+            self.now_ms = heappop(self._instants)
+            # What is put there for this very instant, while its happenings go on, is one of them.
+            for action, argument in self._due[self.now_ms]:
+                if happened == happenings_max:
+                    raise Livelock(f"after {happened} happenings {len(self._due)} instants are still to come")
+                happened += 1
+                action(argument)
+            del self._due[self.now_ms]
 
 
 class Spot:

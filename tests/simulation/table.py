@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from shared.ledger.accounts import Account, AccountState
@@ -40,7 +41,7 @@ _NAMING: Final = frozenset({CaptureHold, ExtendHold, Refund, ReleaseHold})
 """Terms that name something which has to be read too."""
 
 
-_OF_STATE: Final = tuple(name for name in AccountState.__match_args__ if name != "policy")
+_but_the_policy: Final = attrgetter(*(name for name in AccountState.__match_args__ if name != "policy"))
 
 
 class Row(NamedTuple):
@@ -87,7 +88,7 @@ class OpenHolds:
 
 def _with_policy(state: AccountState, policy: Policy | None) -> AccountState:
     # Not by dataclasses.replace: see swift.py.
-    return AccountState(**{name: getattr(state, name) for name in _OF_STATE}, policy=policy)
+    return AccountState(*_but_the_policy(state), policy=policy)
 
 
 class _Reader:
