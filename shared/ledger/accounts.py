@@ -69,4 +69,4 @@ class AccountState:
     @property
     def next_expiry_ms(self) -> int | None:
         """The instant at which the first open grant expires."""
-        return min((grant.expires_at_ms for grant in self.grants if grant.expires_at_ms is not None), default=None)
+        return min([grant.expires_at_ms for grant in self.grants if grant.expires_at_ms is not None], default=None)

@@ -172,7 +172,7 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
     Raises IdempotencyKeyReused or InvalidOperation (neither wrote anything), LedgerThrottled (nothing was written) or
     LedgerUnavailable (the same operation again finds out).
     """
-    return (yield from _record(operation, now_ms, _Patience()))
+    return _record(operation, now_ms, _Patience())
 
 
 def _record(operation: Operation, now_ms: int, patience: "_Patience") -> Steps[Recorded]:
