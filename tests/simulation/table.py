@@ -41,7 +41,9 @@ _NAMING: Final = frozenset({CaptureHold, ExtendHold, Refund, ReleaseHold})
 """Terms that name something which has to be read too."""
 
 
-_but_the_policy: Final = attrgetter(*(name for name in AccountState.__match_args__ if name != "policy"))
+_but_the_policy: Final[Callable[[AccountState], tuple[Any, ...]]] = attrgetter(
+    *(name for name in AccountState.__match_args__ if name != "policy")
+)
 
 
 class Row(NamedTuple):
@@ -88,7 +90,7 @@ class OpenHolds:
 
 def _with_policy(state: AccountState, policy: Policy | None) -> AccountState:
     # Not by dataclasses.replace: see swift.py.
-    return AccountState(*_but_the_policy(state), policy=policy)
+    return AccountState(*(*_but_the_policy(state), policy))
 
 
 class _Reader:
