@@ -158,7 +158,8 @@ class Oracle:
         if fallen != row.get("alerts", []):
             self._wrong("chain_breaks", account, row["key"], f"warns of {row.get('alerts')}, fell below {fallen}")
         self.counts["warnings"] += len(fallen)
-        self._warnings |= {(account, row["seq"], threshold): row["key"] for threshold in fallen}
+        for threshold in fallen:
+            self._warnings[account, row["seq"], threshold] = row["key"]
 
     def _judge_draws(self, account: Account, book: Book, row: Fields) -> None:
         drawn = row["drawn"]

@@ -14,6 +14,7 @@ from tests.simulation.clients import Clients
 from tests.simulation.downstream import Bus, Outbox, Queue, Trail, Window, audit_consumer
 from tests.simulation.matrix import Cell
 from tests.simulation.oracle import Oracle
+from tests.simulation.order import Moment
 from tests.simulation.service import LedgerService
 from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import Verdict
@@ -32,6 +33,8 @@ STAMPEDE_SHARE: Final = 0.1
 HAPPENINGS_MAX: Final = 60
 """For each operation, and for a thousand more; a world that is well needs about ten."""
 _REDRIVES_MAX: Final = 5
+_SAID: Final = f"Moment({', '.join(f'{name}=%r' for name in Moment._fields)})"
+"""As str says it, for the hash of a history; that would put this together for each moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ class World:
     def _history(self) -> Iterator[str]:
         yield from (row.digest for journal in self.table.journal.values() for row in journal)
         yield from (row.event_id for rows in self.trail.rows.values() for row in rows.values())
-        yield from map(str, self.clients.history)
+        yield from map(_SAID.__mod__, self.clients.history)
 
 
 def schedule(clock: Clock, clients: Clients, plan: Plan) -> None:
