@@ -209,6 +209,7 @@ Terms: TypeAlias = (
     | Configure
 )
 
+_OfAHold: TypeAlias = ExtendHold | CaptureHold | ReleaseHold | Expire
 _PRICED: Final = frozenset({"cost", "amount", "rate_card"})
 _TERMS: Final[Mapping[str, type[Terms]]] = {terms.kind: terms for terms in get_args(Terms)}
 
@@ -273,7 +274,7 @@ def _content_of(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def named_hold(terms: Terms) -> str | None:
     """The id of the hold that the terms speak of."""
-    return terms.hold if isinstance(terms, ExtendHold | CaptureHold | ReleaseHold | Expire) else None
+    return terms.hold if isinstance(terms, _OfAHold) else None
 
 
 def named_charge(terms: Terms) -> str | None:
