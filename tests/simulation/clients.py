@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from shared.ledger.operations import Operation, Terms
@@ -36,6 +37,7 @@ _AGAIN_MS: Final = {
 }
 _RETRY_MS: Final = (200, 3000)
 _Listener: TypeAlias = Callable[[Request, "Answer | None"], None]
+_moment_of: Final[Callable[[tuple[int, int, int]], Moment]] = partial(tuple.__new__, Moment)
 _FINAL: Final = frozenset({"recorded", "invalid_operation", "idempotency_key_reused"})
 """Answers after which a client does not try again."""
 
@@ -96,7 +98,7 @@ class Clients:
         is_quitter, is_doubled = chance.rng.random() < _QUITS, chance.rng.random() < _DOUBLED
         ticket = Ticket(number, customer, work, operation, is_quitter, is_doubled)
         self.tickets.append(ticket)
-        self.history.append(Moment(self._numbers[customer.account.actor], number, 0))
+        self.history.append(_moment_of((self._numbers[customer.account.actor], number, 0)))
         self.send(ticket)
         if is_doubled:
             self.send(ticket)
@@ -145,7 +147,7 @@ class Clients:
     def _heard_first(self, ticket: Ticket, request: Request, answer: Answer) -> None:
         ticket.answer = answer
         self._check_writer(ticket, request, answer)
-        self.history.append(Moment(self._numbers[ticket.customer.account.actor], ticket.number, answer.seq))
+        self.history.append(_moment_of((self._numbers[ticket.customer.account.actor], ticket.number, answer.seq)))
         ticket.customer.learn(answer.funded, answer.content)
         if ticket.work.is_top_up and answer.outcome != "refused":
             self._topped_up(ticket.customer)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
@@ -279,6 +280,9 @@ class StreamRow(NamedTuple):
     written_ms: int
 
 
+_stream_row_of: Final[Callable[[tuple[Row, Position, int]], StreamRow]] = partial(tuple.__new__, StreamRow)
+
+
 @dataclass(slots=True)
 class Shard:
     """`next` is the first row that the outbox has not confirmed."""
@@ -310,7 +314,7 @@ class Outbox:
     def on_row(self, account: Account, row: Row) -> None:
         shard = self._shard_of.setdefault(account, self._shards[len(self._shard_of) % SHARDS])
         seq = self._seqs[account] = self._seqs.get(account, 0) + 1
-        shard.rows.append(StreamRow(row, (account, seq), self._clock.now_ms))
+        shard.rows.append(_stream_row_of((row, (account, seq), self._clock.now_ms)))
         self._poll_later(shard, _POLL_MS)
 
     def _poll_later(self, shard: Shard, delay_ms: int) -> None:
@@ -400,6 +404,9 @@ class AuditRow(NamedTuple):
     event_id: str
 
 
+_audit_row_of: Final[Callable[[tuple[str, str, str]], AuditRow]] = partial(tuple.__new__, AuditRow)
+
+
 class Trail:
     """The audit table as ports.AuditTrail for entries, with the put, compare and patience of the real one.
 
@@ -416,7 +423,7 @@ class Trail:
         self._pace = Pace(lambda: self._elapsed_ms, self._sleep, lambda limit: limit // 2)
 
     def keep_entry(self, entry: Entry, event_id: str) -> Kept:
-        row = AuditRow(record_of(entry), entry.hash, event_id)
+        row = _audit_row_of((record_of(entry), entry.hash, event_id))
         rows = self.rows.setdefault(entry.account, {})
         if insist(lambda: self._put(rows, entry.seq, row), self._pace, 5000):
             self.kept += 1

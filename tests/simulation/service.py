@@ -1,6 +1,6 @@
 """The service under test: the real protocol over a simulated table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.ledger.operations import Operation
@@ -26,7 +26,8 @@ class LedgerService:
     """Implements calls.Service."""
 
     def __init__(self, chance: Chance, table: LedgerTable) -> None:
-        self._table = table
+        self.begin: Callable[[Any], Any] = table.begin
+        self.execute: Callable[[Any], Outcome] = table.execute
         self._reads: Mapping[type, Spot] = {
             Read: chance.spot(READ),
             ReadOfMore: chance.spot(READ_PARTS),
@@ -39,15 +40,9 @@ class LedgerService:
         return answer_of((yield from record(operation, now_ms)))
 
     def spot(self, command: Any, work_name: str) -> Spot:
-        if isinstance(command, Commit):
+        if type(command) is Commit:
             return self._commits[_row_of(command.change, work_name)]
         return self._reads[type(command)]
-
-    def begin(self, command: Any) -> Any:
-        return self._table.begin(command)
-
-    def execute(self, command: Any) -> Outcome:
-        return self._table.execute(command)
 
 
 def _row_of(change: Change, work_name: str) -> str:

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
-from hashlib import sha1
+from hashlib import sha1, sha256
 from importlib import import_module
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar, Final, get_origin
@@ -135,12 +135,21 @@ def _swift_operations(module: ModuleType) -> dict[str, Any]:
 
 
 def _swift_entries(module: ModuleType) -> dict[str, Any]:
+    record_text = _record_text(module)
+
+    def sealed(entry: Any) -> Any:
+        """A new entry in a call: what it remembers of itself and its hash."""
+        text = vars(entry)["_record"] = record_text(entry)
+        structs.force_setattr(entry, "hash", sha256(text.encode()).hexdigest())
+        return entry
+
     return {
         "object": SimpleNamespace(__setattr__=structs.force_setattr),
         "json": SimpleNamespace(loads=msgspec.json.Decoder().decode),
         "record_of": lambda entry: entry._record or entry.record,
         "hash_of": _remembering_on_it("_hash_of", module.hash_of),
-        "_record_text": _record_text(module),
+        "_record_text": record_text,
+        "sealed": sealed,
         "to_millicents": _remembering(module.to_millicents),
         "entry_from_record": _remembering(module.entry_from_record),
     }
