@@ -89,8 +89,8 @@ class OpenHolds:
 
 
 def _with_policy(state: AccountState, policy: Policy | None) -> AccountState:
-    # Not by dataclasses.replace: see swift.py.
-    return AccountState(*(*_but_the_policy(state), policy))
+    # Not by dataclasses.replace: see swift.py. By name, so that a field which came after it would be noticed.
+    return AccountState(*_but_the_policy(state), policy=policy)  # type: ignore[misc]  # one value less than fields
 
 
 class _Reader:
