@@ -8,7 +8,7 @@ from shared.ledger.accounts import Account
 from shared.ledger.chain import breaks
 from shared.ledger.entries import Entry
 from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation
-from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operation, Terms
+from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operation, PlaceHold, Terms
 from shared.ledger.ports import EntryFilter, Ledger
 from shared.ledger.protocol import Recorded
 from shared.ledger.reducer import replay
@@ -50,6 +50,14 @@ def test_a_charge_is_recorded_and_changes_the_state(ledger: Ledger) -> None:
     assert drawn(recorded.entry) == {"g1": 30}
     assert state is not None
     assert (state.available, state.spent, state.seq, state.head_hash) == (70, 30, 2, recorded.entry.hash)
+
+
+def test_however_many_holds_are_over_none_keeps_credits_from_a_payer(ledger: Ledger) -> None:
+    fund(ledger, 101)
+    for number in range(101):
+        send(ledger, f"hold-{number}", PlaceHold(1, ttl_ms=1000))
+    recorded = send(ledger, "all", Charge(101), now_ms=NOW_MS + 1000)
+    assert (recorded.entry.outcome, recorded.entry.after.available) == ("applied", 0)
 
 
 def test_everything_of_an_operation_is_kept_word_for_word(ledger: Ledger) -> None:

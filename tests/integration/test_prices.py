@@ -256,6 +256,18 @@ def test_a_hold_that_is_sent_again_when_nothing_has_a_price_any_more_is_answered
     assert (again.status, again.text) == (200, first.text)
 
 
+def test_usage_that_does_not_say_how_much_is_refused_and_not_free(funded: World) -> None:
+    before = funded.contents()
+    answer = charge(funded, {"meter": "llm", "model": "gpt-4o"})
+    assert (answer.status, set(answer.errors)) == (422, {"$.usage"})
+    assert funded.contents() == before
+
+
+def test_usage_of_a_card_with_a_price_for_each_request_needs_to_say_no_more(funded: World) -> None:
+    put(funded, {"meter": "calls", "prices": {}, "request_price": "5"})
+    assert charge(funded, {"meter": "calls"}).body["entry"]["amount"] == -5
+
+
 # --- batches -------------------------------------------------------------------------------------------------------
 
 
@@ -275,6 +287,8 @@ def test_a_batch_prices_its_charges_each_on_its_own_feet(funded: World) -> None:
         Decimal("-137.5"), -5, "unpriced", "invalid_operation", "validation_failed", "validation_failed",
         Decimal("-93.5"),
     ]  # fmt: skip
+    assert results[2]["problem"]["errors"][0]["path"] == "$.charges[2].usage.model"
+    assert results[3]["problem"]["errors"][0]["path"] == "$.charges[3].usage.sighs"
     assert results[4]["problem"]["errors"][0]["path"] == "$.charges[4].usage"
     assert results[5]["problem"]["errors"][0]["path"] == "$.charges[5].usage.input_tokens"
 

@@ -19,6 +19,7 @@ _PARENTS: Final = "tests/unit/ledger/test_parents.py"
 _POLICIES: Final = "tests/unit/ledger/test_protocol_policies.py"
 _ON_DYNAMODB: Final = "tests/contract/test_policies.py"
 _ANSWERS: Final = "tests/contract/test_dynamodb_answers.py"
+_DUE_HOLDS: Final = "tests/unit/ledger/test_due_holds.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,53 @@ def _of(module: str, *changes: tuple[str, str, str], killers: tuple[str, ...] = 
 
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
+    *_of(
+        "shared.ledger.protocol",
+        (
+            "let a hold that is over keep the funding from being reduced",
+            '    is_short = entry.shortfall or entry.reason == "would_overdraw"\n',
+            "    is_short = entry.shortfall\n",
+        ),
+        (
+            "warn of a balance that a hold which is over has lowered",
+            "return bool(is_short or is_overdrawn or entry.alerts)",
+            "return bool(is_short or is_overdrawn)",
+        ),
+        (
+            "overdraw beside a hold that is over",
+            "return bool(is_short or is_overdrawn or entry.alerts)",
+            "return bool(is_short or entry.alerts)",
+        ),
+        (
+            "refill before what a hold that is over returns",
+            '_DEPENDENT: Final = frozenset({"void", "configure", "allowance", "expire"})',
+            '_DEPENDENT: Final = frozenset({"void", "configure", "expire"})',
+        ),
+        (
+            "void what a hold that is over has not returned yet",
+            '_DEPENDENT: Final = frozenset({"void", "configure", "allowance", "expire"})',
+            '_DEPENDENT: Final = frozenset({"configure", "allowance", "expire"})',
+        ),
+        killers=(_DUE_HOLDS,),
+    ),
+    *_of(
+        "shared.ledger.effects",
+        (
+            "return what was held as if it had been held until now",
+            'status="expired", seq=state.seq + 1), held.expires_at_ms)',
+            'status="expired", seq=state.seq + 1), now_ms)',
+        ),
+        killers=(_DUE_HOLDS, SIMULATOR),
+    ),
+    *_of(
+        "shared.ledger.reducer",
+        (
+            "take any grant of the period for its allowance",
+            "(each.category, each.expires_at_ms, each.priority) == given",
+            "(each.category, each.expires_at_ms) == given[:2]",
+        ),
+        killers=(_DUE_HOLDS,),
+    ),
     *_of(
         "shared.ledger.protocol",
         (
