@@ -47,9 +47,9 @@ SHORTEST_LIFE_MS: Final = 8000
 LONGEST_KILL_DELAY_MS: Final = 25
 
 
-BATCH_SHARE: Final = 0.016
-"""Of what is asked; a batch has many charges, so about a third of all operations come in one."""
-BATCH_MAX: Final = 60
+BATCH_SHARE: Final = 0.045
+"""Of what is asked; a batch has many charges, so about two thirds of all operations come in one."""
+BATCH_MAX: Final = 90
 BATCH_PAYERS_MAX: Final = 3
 """So few that a transaction records many charges of one account."""
 REMEMBERED: Final = 30

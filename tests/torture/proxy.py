@@ -52,7 +52,7 @@ SHARE: Final = 0.004
 """Of the calls, for each fault."""
 HIGHEST_SHARE: Final = 0.008
 RARE_SHARE: Final = 0.0004
-HIGHEST_RARE_SHARE: Final = 0.004
+HIGHEST_RARE_SHARE: Final = 0.008
 SELDOM_CALLED_SHARE: Final = 0.02
 HIGHEST_SELDOM_CALLED_SHARE: Final = 0.25
 

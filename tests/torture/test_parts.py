@@ -42,7 +42,7 @@ NEVER = Shares(0, 0, 0, 0, 0)
 
 @pytest.fixture(scope="module")
 def made() -> Plan:
-    return plan(6000, 1, NOW_MS)
+    return plan(12_000, 1, NOW_MS)
 
 
 def entry(number: int) -> dict[str, Any]:
@@ -54,8 +54,8 @@ def delivered(queue: Queue, now_s: float = 0.0) -> list[Message]:
 
 
 def test_the_same_seed_makes_the_same_plan_and_another_seed_another(made: Plan) -> None:
-    assert plan(6000, 1, NOW_MS) == made
-    assert plan(6000, 2, NOW_MS) != made
+    assert plan(12_000, 1, NOW_MS) == made
+    assert plan(12_000, 2, NOW_MS) != made
 
 
 def test_a_plan_has_every_operation_and_duplicates_from_other_clients(made: Plan) -> None:
@@ -63,7 +63,7 @@ def test_a_plan_has_every_operation_and_duplicates_from_other_clients(made: Plan
     for send in made.sends:
         for asked in send.asked:
             clients.setdefault(asked.key, set()).add(client_of(send.lane))
-    assert len(clients) == made.operations == 6000
+    assert len(clients) == made.operations == 12_000
     assert sum(len(each) > 1 for each in clients.values()) > 400
     assert {send.lane for send in made.sends} == set(range(LANES))
 
