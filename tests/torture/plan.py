@@ -50,6 +50,8 @@ LONGEST_KILL_DELAY_MS: Final = 25
 BATCH_SHARE: Final = 0.045
 """Of what is asked; a batch has many charges, so about two thirds of all operations come in one."""
 BATCH_MAX: Final = 90
+MEMBERS_BATCH_MAX: Final = 6
+"""Each charge of a member is a transaction of its own, with its parent."""
 BATCH_PAYERS_MAX: Final = 3
 """So few that a transaction records many charges of one account."""
 REMEMBERED: Final = 30
@@ -118,7 +120,8 @@ class _Desk:
 
     def batch(self, keys: list[str]) -> tuple[Asked, ...]:
         payers = [_actor(self.chance) for _ in range(self.chance.randint(1, BATCH_PAYERS_MAX))]
-        return tuple(_charge_to(self, key, self.chance.choice(payers)) for key in keys)
+        most = BATCH_MAX if set(payers).isdisjoint(MEMBERS) else MEMBERS_BATCH_MAX
+        return tuple(_charge_to(self, key, self.chance.choice(payers)) for key in keys[:most])
 
     def _draw(self) -> "_Work":
         return self.chance.choices(WORK, [work.share for work in WORK])[0]
