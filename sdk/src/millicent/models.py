@@ -394,3 +394,9 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """The service answers; `status` is `ok`."""
 
     status: str
+
+
+# msgspec looks into a type when it is first read. Two threads that read their first answers at once could meet a half
+# of that, which ends the process: so it is done here, where there is one.
+for _kind in [kind for kind in vars().values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]:
+    msgspec.json.Decoder(_kind)

@@ -60,6 +60,9 @@ class _Gateway(msgspec.Struct):
     message: str | None = None
 
 
+_decode_gateway: Final = msgspec.json.Decoder(_Gateway).decode
+
+
 class _Inconclusive(Exception):
     """An attempt that leaves the outcome open. `may_have_applied`: it reached, or may have reached, the ledger."""
 
@@ -176,7 +179,7 @@ def _problem(response: httpx.Response) -> Problem:
 
 def _gateway_message(response: httpx.Response) -> str | None:
     try:
-        return msgspec.json.decode(response.content, type=_Gateway).message
+        return _decode_gateway(response.content).message
     except msgspec.DecodeError:
         return None
 
