@@ -101,7 +101,8 @@ class Oracle:
             if head != row.digest or table.rows[account][fields["key"]] is not row:
                 self._wrong("chain_breaks", account, fields["key"], f"row {seq} was altered or replaced")
             self._judge_row(account, book, fields)
-        if journal and book.rules.is_refill_due(_parse(journal[-1].record)["at_ms"]):
+        last = _parse(journal[-1].record) if journal else None
+        if last is not None and not _is_hold_over(last) and book.rules.is_refill_due(last["at_ms"]):
             self._wrong("chain_breaks", account, None, "an allowance did not begin when it was set")
         self._judge_state(account, book, seq, head, table)
 
@@ -138,9 +139,7 @@ class Oracle:
     def _judge_due(self, account: Account, book: Book, row: Fields) -> None:
         if row["kind"] in _COUNTED:
             self.counts[row["kind"]] += 1
-        # A hold that is over comes back first.
-        is_hold_over = row["kind"] == "expire" and "hold" in row["parameters"]
-        if row["kind"] != "allowance" and not is_hold_over and book.rules.is_refill_due(row["at_ms"]):
+        if row["kind"] != "allowance" and not _is_hold_over(row) and book.rules.is_refill_due(row["at_ms"]):
             self._wrong("chain_breaks", account, row["key"], "an allowance that was due had not come")
         if book.refill_awaited not in {None, row["correlation_id"]}:
             self._wrong("chain_breaks", account, row["key"], "an allowance did not begin when it was set")
@@ -232,6 +231,11 @@ class Oracle:
     @property
     def _wrong(self) -> Callable[..., None]:
         return self._verdict.add
+
+
+def _is_hold_over(row: Fields) -> bool:
+    """A hold that is over comes back first; whoever returned it may not have come to more than that."""
+    return bool(row["kind"] == "expire" and "hold" in row["parameters"])
 
 
 def _has_counterpart(row: Fields) -> bool:
