@@ -50,6 +50,8 @@ _RETRY_MS: Final = 2000
 _VISIBILITY_MS: Final = 60_000
 _WHILE_DOWN_MS: Final = HOUR_MS
 _AS_TEXT_EVERY: Final = 16
+_SPOILT_AT_START: Final = 160
+_SPOILT_AT_END: Final = 600
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
@@ -166,7 +168,9 @@ class Queue:
 
     def _spoil(self, delivery: Delivery) -> None:
         text = delivery.text or text_of(delivery.envelope)
-        cut = self._chance.below(len(text))
+        # Near either end: in what is said of the event, or in the record. Between them is what nobody here looks at.
+        cut = self._chance.below(_SPOILT_AT_START + _SPOILT_AT_END)
+        cut = cut if cut < _SPOILT_AT_START else len(text) - 1 - (cut - _SPOILT_AT_START)
         delivery.text = text[:cut] + "#" + text[cut + 1 :]
         delivery.is_spoilt = True
 

@@ -75,7 +75,7 @@ def test_a_run_that_left_a_cell_out_is_not_believed() -> None:
 def test_the_worlds_of_a_run_share_its_operations_and_no_chance() -> None:
     shared = plans(Settings(1_000_001, 3, 0.02))
     assert sum(plan.operations for plan in shared) == 1_000_001
-    assert len({plan.seed for plan in shared}) == len(shared) == 52
+    assert len({plan.seed for plan in shared}) == len(shared) == 102
 
 
 def test_the_command_ends_with_the_figures_as_json(capsys: pytest.CaptureFixture[str]) -> None:

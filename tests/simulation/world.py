@@ -20,7 +20,7 @@ from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import Verdict
 from tests.simulation.workload import HOUR_MS, START_MS
 
-OPERATIONS_MAX: Final = 20_000
+OPERATIONS_MAX: Final = 10_000
 """A larger run is several worlds, each with accounts of its own."""
 
 OUTBOX_DOWN: Final = Window(START_MS + 48 * HOUR_MS, START_MS + 96 * HOUR_MS)
