@@ -42,12 +42,17 @@ class Proxy:
         return True
 
 
+def proxy_url(port: int) -> str:
+    """By name: in an address the proxy would look for a service of AWS, and load the models of all of them for that."""
+    return f"http://localhost:{port}"
+
+
 @contextmanager
 def in_front_of(upstream: str) -> Iterator[Proxy]:
     port = free_port()
     command = [sys.executable, "-m", "microburst", "--upstream", upstream, "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    proxy = Proxy(f"http://127.0.0.1:{port}")
+    proxy = Proxy(proxy_url(port))
     try:
         wait_until(proxy.is_up, process, "the fault proxy", START_TIMEOUT_S)
         yield proxy

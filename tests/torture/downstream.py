@@ -26,7 +26,9 @@ from tests.torture.stream import Stream
 
 OUTBOX_BATCH: Final = 100
 AUDIT_BATCH: Final = 10
-AUDIT_CONCURRENCY: Final = 3
+AUDIT_CONCURRENCY: Final = 4
+STREAM_POLL_S: Final = 0.25
+"""As often as Lambda looks into a shard."""
 RECEIVES_MAX: Final = 100
 """A message that came so often goes to the failure queue."""
 IDLE_LIMIT_S: Final = 60.0
@@ -98,8 +100,8 @@ class StreamMapping:
             records = self._stream.poll()
             for start in range(0, len(records), OUTBOX_BATCH):
                 self._deliver(records[start : start + OUTBOX_BATCH])
-            if not records:
-                time.sleep(0.05)
+            if len(records) < OUTBOX_BATCH:
+                time.sleep(STREAM_POLL_S)
         self._consumer.close()
 
     def _deliver(self, batch: list[Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.request import urlopen
 
 from local.processes import free_port, wait_until
-from tests.faults.proxy import START_TIMEOUT_S, Proxy
+from tests.faults.proxy import START_TIMEOUT_S, Proxy, proxy_url
 from tests.faults.test_faults import (
     CANCEL_FOR_A_CONFLICT,
     CANCEL_FOR_A_THROTTLE,
@@ -70,7 +70,7 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return proxy_url(self.port)
 
     def start(self) -> None:
         self.file.write_text(json.dumps({"rules": list(self.rules.values())}))
