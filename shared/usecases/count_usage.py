@@ -52,16 +52,19 @@ class Counter:
 
     def through(self, account: Account, seq: int) -> int:
         """Counts an account at least up to `seq`, as far as time and the listing allow. Returns how far it got."""
-        counted = self._as_far_as_listed(account)
+        counted = self.book.counted_through(account)
+        if counted >= seq:
+            # Of many messages about an account the first has counted what the others tell of. Listing costs more.
+            return counted
+        counted = self._as_far_as_listed(account, counted)
         for pause_ms in PAUSES_MS:
             if counted >= seq or not self.has_time():
                 break
             self.pause(pause_ms)
-            counted = self._as_far_as_listed(account)
+            counted = self._as_far_as_listed(account, counted)
         return counted
 
-    def _as_far_as_listed(self, account: Account) -> int:
-        counted = self.book.counted_through(account)
+    def _as_far_as_listed(self, account: Account, counted: int) -> int:
         while self.has_time():
             found = self.entries.following(account, counted, ENTRIES_AT_ONCE)
             parts = tallies(found, counted, partial(self.entries.entry, account))

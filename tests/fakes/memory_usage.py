@@ -12,13 +12,18 @@ ALL = EntryFilter(1_000_000)
 
 
 class EntriesOfLedger:
-    """Implements usage_ports.EntriesForward. `hidden` are the seqs that the listing does not have yet."""
+    """Implements usage_ports.EntriesForward. `hidden` are the seqs that the listing does not have yet.
+
+    `listings` says how often entries were listed.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.hidden: set[int] = set()
+        self.listings = 0
 
     def following(self, account: Account, after_seq: int, limit: int) -> tuple[Entry, ...]:
+        self.listings += 1
         entries = self._ledger.entries(account, ALL).items[::-1]
         return tuple(each for each in entries if each.seq > after_seq and each.seq not in self.hidden)[:limit]
 

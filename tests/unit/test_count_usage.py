@@ -79,6 +79,14 @@ def test_an_event_that_comes_again_counts_nothing_again(office: Office) -> None:
     assert office.sums() == Sums(charged=3, count=2)
 
 
+def test_an_event_of_what_was_counted_before_does_not_list_entries_again(office: Office) -> None:
+    office.charge(1, 2)
+    office.wake(3)
+    listings = office.entries.listings
+    assert [office.wake(2), office.wake(3)] == [["counted"]] * 2
+    assert office.entries.listings == listings
+
+
 def test_an_event_that_is_lost_is_made_up_for_by_the_next(office: Office) -> None:
     office.charge(1)
     office.wake(2)
