@@ -82,6 +82,15 @@ def test_an_audit_row_that_is_under_way_is_waited_for(tables: FakeTables) -> Non
     assert reconcile_when_caught_up(_as_tables(tables), clock.now_s, clock.sleep).holds
 
 
+def test_audit_rows_that_keep_coming_are_waited_for_however_slowly_they_come() -> None:
+    state, entries = history(GrantCredits(100_000), *[Charge(1)] * 9)
+    tables = FakeTables(state, entries, [])
+    tables.arriving = list(entries)
+    clock = _Clock(slower_by=150)
+    assert reconcile_when_caught_up(_as_tables(tables), clock.now_s, clock.sleep).holds
+    assert clock.now > 1000
+
+
 def test_an_audit_row_that_never_comes_is_waited_for_no_longer_than_stated(tables: FakeTables) -> None:
     del tables.audited[1:]
     clock = _Clock()
@@ -95,14 +104,15 @@ def test_entries_that_the_audit_table_lacks_are_published_in_order(tables: FakeT
 
 
 class _Clock:
-    def __init__(self) -> None:
+    def __init__(self, slower_by: int = 1) -> None:
         self.now = 0.0
+        self._slower_by = slower_by
 
     def now_s(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        self.now += seconds
+        self.now += seconds * self._slower_by
 
 
 def _as_tables(fake: Any) -> Tables:
