@@ -47,8 +47,8 @@ SHORTEST_LIFE_MS: Final = 8000
 LONGEST_KILL_DELAY_MS: Final = 25
 
 
-BATCH_SHARE: Final = 0.045
-"""Of what is asked; a batch has many charges, so about two thirds of all operations come in one."""
+BATCH_SHARE: Final = 0.085
+"""Of what is asked; a batch has many charges, so about three quarters of all operations come in one."""
 BATCH_MAX: Final = 90
 MEMBERS_BATCH_MAX: Final = 6
 """Each charge of a member is a transaction of its own, with its parent."""
