@@ -304,8 +304,9 @@ class PlainFamily:
         if self.accounts[actor].is_frozen:
             self._bring_up(actor)
             return None
-        room = self._room_for(amount, payers, app)
-        if room < (amount if minimum is None else minimum) or self._is_frozen(payers):
+        least = amount if minimum is None else minimum
+        room = self._room_for(max(amount, least), payers, app)
+        if room < least or self._is_frozen(payers):
             self._bring_up(actor)
             return None
         takes, above = min(amount, room), None
