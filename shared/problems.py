@@ -36,6 +36,7 @@ MEANINGS: Final[Mapping[type[LedgerError | EdgeError], Meaning]] = {
     errors.InvalidAmount: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "An amount is wrong"),
     errors.InvalidOperation: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The content of the request is wrong"),
     errors.IdempotencyKeyReused: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used before"),
+    errors.TooManyHolds: Meaning(HTTPStatus.CONFLICT, "Too many open holds"),
     errors.AccountNotFound: Meaning(HTTPStatus.NOT_FOUND, "The account does not exist"),
     errors.OperationNotFound: Meaning(HTTPStatus.NOT_FOUND, "The operation does not exist"),
     errors.DigestNotFound: Meaning(HTTPStatus.NOT_FOUND, "There is no such digest"),

@@ -49,6 +49,7 @@ from shared.adapters.tables import (
     tally_sk,
 )
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.due import DueHolds, in_due_order
 from shared.ledger.effects import References
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError
@@ -72,6 +73,7 @@ from shared.ledger.protocol import (
     Recorded,
     TurnedDown,
     Unknown,
+    do_what_is_due,
     record,
     record_batch,
 )
@@ -88,6 +90,8 @@ _CONFLICT: Final = "TransactionConflict"
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 _THROTTLED: Final = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
 _READS_MAX: Final = 4
+_HOLDS_AT_FIRST: Final = 100
+"""Open holds that are read by the first look for due ones."""
 _SCAN_SIZE: Final = 500
 """Entries evaluated by one query where a filter may leave few of them."""
 
@@ -121,6 +125,9 @@ class DynamoLedger:
 
     def record_batch(self, operations: Sequence[Operation], now_ms: int) -> dict[str, Recorded | LedgerError]:
         return drive(record_batch(operations, now_ms), self.execute, self._pace, self._deadline_ms)
+
+    def do_what_is_due(self, account: Account, correlation_id: str, now_ms: int) -> int:
+        return drive(do_what_is_due(account, correlation_id, now_ms), self.execute, self._pace, self._deadline_ms)
 
     def open_holds(self, account: Account) -> tuple[Hold, ...]:
         return insist(lambda: self._open_holds(account), self._pace, self._deadline_ms)
@@ -199,13 +206,32 @@ class DynamoLedger:
         )
 
     def _find_due(self, account: Account, now_ms: int) -> FoundDue | Busy | Unknown:
-        found = self._open_holds(account, self._table.holds.open_until <= now_ms)
-        return FoundDue(found) if isinstance(found, tuple) else found
+        """One query, where few holds are open. Of many, those beyond the first that is not due are only counted."""
+        try:
+            holds, last = self._listed_holds(account, _HOLDS_AT_FIRST)
+            while last is not None and holds[-1].is_due(now_ms):
+                more, last = self._listed_holds(account, None, last)
+                holds += more
+            listed = len(holds) if last is None else self._table.holds.open_holds.count(account_pk(account))
+        except FAILURES as failure:
+            return translated(failure)
+        others = (hold.expires_at_ms for hold in holds if not hold.is_due(now_ms))
+        due = in_due_order([hold for hold in holds if hold.is_due(now_ms)])
+        return FoundDue(DueHolds(due, next(others, None), listed))
 
-    def _open_holds(self, account: Account, expiring: Condition | None = None) -> tuple[Hold, ...] | Busy | Unknown:
+    def _listed_holds(
+        self, account: Account, limit: int | None, after: _Raw | None = None
+    ) -> tuple[list[Hold], _Raw | None]:
+        """A page of open holds, the first to expire first; and where the next page begins."""
+        index = self._table.holds.open_holds
+        page = next(index.query(account_pk(account), page_size=limit, last_evaluated_key=after).page_iter)
+        holds = [self._table.holds.from_raw_data(item).hold for item in page["Items"]]
+        return holds, page.get("LastEvaluatedKey")
+
+    def _open_holds(self, account: Account) -> tuple[Hold, ...] | Busy | Unknown:
         index = self._table.holds.open_holds
         try:
-            return tuple(item.hold for item in index.query(account_pk(account), range_key_condition=expiring))
+            return tuple(item.hold for item in index.query(account_pk(account)))
         except FAILURES as failure:
             return translated(failure)
 
@@ -244,8 +270,8 @@ class DynamoLedger:
         """What takes the place of what was seen, and the seq that this had; 0 for what was not there."""
         table, seen, account = self._table, change.references, change.seen.account
         yield table.states.of(change.state), change.seen.seq
-        if change.hold is not None:
-            yield table.holds.of(account, change.hold), seen.hold.seq if seen.hold else 0
+        for replaced in change.holds:
+            yield table.holds.of(account, replaced.hold), replaced.seen_seq
         if change.tally is not None:
             yield table.tallies.of(account, change.tally), seen.tally.seq if seen.tally else 0
         policy = change.state.policy
@@ -276,7 +302,7 @@ class DynamoLedger:
         return TurnedDown(
             entries=tuple(table.entries.from_raw_data(item).entry for sk, item in items.items() if is_entry_sk(sk)),
             state=self._moved_state(items, account) if STATE_SK in items else None,
-            hold=holds[0] if holds else None,
+            holds=tuple(holds),
             tally=tallies[0] if tallies else None,
         )
 

@@ -133,6 +133,18 @@ class DrawsAttribute(Attribute[tuple[Draw, ...]]):
         return tuple(_draw_of(*five) for five in zip(*[numbers] * 5, strict=True))
 
 
+class HashAttribute(Attribute[str]):
+    """A SHA-256 in hexadecimal, packed: with 16 grants and the longest ids a state needs the room."""
+
+    attr_type = BINARY
+
+    def serialize(self, value: str) -> bytes:
+        return bytes.fromhex(value)
+
+    def deserialize(self, value: bytes) -> str:
+        return value.hex()
+
+
 class StateItem(Model):
     """STATE. Amounts in microcents, times in epoch milliseconds; absent what there is none of."""
 
@@ -146,8 +158,9 @@ class StateItem(Model):
     overdraft_limit = IntegerAttribute()
     grants = GrantsAttribute()
     seq = IntegerAttribute()
-    head_hash = UnicodeAttribute()
+    head_hash = HashAttribute()
     next_hold_expiry = IntegerAttribute(null=True)
+    open_holds = IntegerAttribute(null=True)
     policy_seq = IntegerAttribute(null=True)
     schema = IntegerAttribute()
 
@@ -165,6 +178,7 @@ class StateItem(Model):
             seq=state.seq,
             head_hash=state.head_hash,
             next_hold_expiry=state.next_hold_expiry_ms,
+            open_holds=state.open_holds or None,
             policy_seq=state.policy_seq or None,
             schema=SCHEMA_VERSION,
         )
@@ -185,6 +199,7 @@ class StateItem(Model):
             seq=self.seq,
             head_hash=self.head_hash,
             next_hold_expiry_ms=self.next_hold_expiry,
+            open_holds=self.open_holds or 0,
             policy_seq=self.policy_seq or 0,
         )
 

@@ -1,6 +1,6 @@
 """An account and its state: what is available, held, funded and spent, and the grants that the credits came from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from shared.ledger.grants import Grant
@@ -33,9 +33,12 @@ class AccountState:
     """Everything that decides the next operation. Amounts in microcents.
 
     `grants` is sorted in draw-down order; the sum of what remains in them is max(available, 0). `seq` and `head_hash`
-    are those of the account's newest entry; the state of an account without entries has seq 0. No open hold expires
-    before `next_hold_expiry_ms`. `policy` is kept in an item of its own and has `policy_seq`, 0 where
-    there is none.
+    are those of the account's newest entry; the state of an account without entries has seq 0. `open_holds` counts the
+    holds that have not ended. `policy` is kept in an item of its own and has `policy_seq`, 0 where there is none.
+
+    `next_hold_expiry_ms` says when to look for holds that are over: no open hold expires before it. It is a bound and
+    no part of the record, since only a look at the holds tells when the next one is over after one was captured. So two
+    states are equal whatever it is; verification compares it with the holds.
     """
 
     account: Account
@@ -48,7 +51,8 @@ class AccountState:
     grants: tuple[Grant, ...] = ()
     seq: int = 0
     head_hash: str = GENESIS_HASH
-    next_hold_expiry_ms: int | None = None
+    next_hold_expiry_ms: int | None = field(default=None, compare=False)
+    open_holds: int = 0
     policy_seq: int = 0
     policy: Policy | None = None
 

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from shared.ledger.accounts import AccountState
 from shared.ledger.calendar import zone_of
+from shared.ledger.due import DueHolds
 from shared.ledger.entries import Entry
-from shared.ledger.errors import InvalidOperation
+from shared.ledger.errors import InvalidOperation, TooManyHolds
 from shared.ledger.grants import (
     DEFAULT_PRIORITY,
     MAX_OPEN_GRANTS,
@@ -23,7 +24,7 @@ from shared.ledger.grants import (
     expire_due,
     withdraw,
 )
-from shared.ledger.holds import NOWHERE, Hold, Origin, RefundTally, Restored, restore, split
+from shared.ledger.holds import MAX_OPEN_HOLDS, NOWHERE, Hold, Origin, RefundTally, Restored, restore, split
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
@@ -49,8 +50,9 @@ from shared.ledger.rooms import Room
 class References:
     """What the terms of an operation name, as it stands: the hold, or the charge and what was refunded of it so far.
 
-    `parent` is the parent account that pays too, and what the operation's counterpart there names. In a replay there is
-    `backing` in its place: what the entry says of the parent.
+    `due` is what was found of holds that are over; None where nobody has looked. `parent` is the parent account that
+    pays too, and what the operation's counterpart there names. In a replay there is `backing` in its place: what the
+    entry says of the parent.
     """
 
     hold: Hold | None = None
@@ -58,6 +60,7 @@ class References:
     tally: RefundTally | None = None
     parent: "Position | None" = None
     backing: "Backing | None" = None
+    due: DueHolds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +241,8 @@ def hold(state: AccountState, terms: PlaceHold, case: Case) -> Effect:
         return _insufficient(case, least)
     takes = min(terms.amount, spendable)
     grants, drawn = draw_down(state.grants, takes)
+    if state.open_holds >= MAX_OPEN_HOLDS:
+        raise TooManyHolds(f"the account has {MAX_OPEN_HOLDS} open holds; capture or release some first")
     seq = state.seq + 1
     return Effect(
         amount=-takes,
@@ -312,7 +317,10 @@ def release(state: AccountState, _terms: ReleaseHold, case: Case) -> Effect:
 def expire(state: AccountState, terms: Expire, case: Case) -> Effect:
     if terms.hold is not None:
         return _expire_hold(state, case.references.hold, case.now_ms)
-    grants, drawn = expire_due(state.grants, case.now_ms)
+    due_at_ms = case.now_ms if terms.due_at_ms is None else terms.due_at_ms
+    if due_at_ms > case.now_ms:
+        raise InvalidOperation("due_at_ms", "an instant that has come")
+    grants, drawn = expire_due(state.grants, due_at_ms)
     gone = sum(draw.amount for draw in drawn)
     return Effect(amount=-gone, available=-gone, expired=gone, grants=grants, drawn=drawn)
 

@@ -30,6 +30,12 @@ class InvalidOperation(LedgerError):
         self.must_be = must_be
 
 
+class TooManyHolds(LedgerError):
+    """The account has as many open holds as it may have. Nothing was recorded: the same key goes through later."""
+
+    code = "too_many_holds"
+
+
 class IdempotencyKeyReused(LedgerError):
     """The key belongs to an operation with other content."""
 

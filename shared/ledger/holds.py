@@ -22,6 +22,8 @@ from shared.ledger.grants import (
 HoldStatus: TypeAlias = Literal["open", "captured", "released", "expired"]
 
 DEFAULT_TTL_S: Final = 600
+MAX_OPEN_HOLDS: Final = 10_000
+"""Of one account: as many can be returned, and counted, at a time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,10 +170,14 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """Removes what is left of the grants that are due, or returns a hold that is. Only the ledger asks for it."""
+    """Returns a hold that is over, or removes what is left of the grants that have expired by `due_at_ms` (None: now).
+
+    Only the ledger asks for it. It has the effect that it had at its instant, however late it is written down.
+    """
 
     kind: ClassVar[Kind] = "expire"
     hold: str | None = None
+    due_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

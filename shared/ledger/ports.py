@@ -66,6 +66,10 @@ class Ledger(Protocol):
         """See protocol.record_batch."""
         ...
 
+    def do_what_is_due(self, account: Account, correlation_id: str, now_ms: int) -> int:
+        """See protocol.do_what_is_due."""
+        ...
+
     def open_holds(self, account: Account) -> tuple[Hold, ...]:
         """Those that have not ended, due or not. May trail the newest writes by a moment."""
         ...

@@ -10,7 +10,7 @@ and only translates its answers; a simulator executes them against a table of it
                            | Busy                                turned away; nothing was written
                            | Unknown                             no answer, or none that can be trusted
     Lookup(account, key) ->  FoundEntry(entry) | Busy | Unknown  a strong read of the entry under a key
-    FindDue(account, at) ->  FoundDue(holds) | Busy | Unknown    all open holds that have expired; may miss new ones
+    FindDue(account, at) ->  FoundDue(due) | Busy | Unknown      the holds that are over by then; may trail the state
     Pause(ceiling_ms)    ->  Resumed                             a wait, random below the ceiling
 
 What a commit that was turned down means, in this order:
@@ -19,17 +19,22 @@ What a commit that was turned down means, in this order:
     2. the key has an entry, other content     the key was reused
     3. the state has moved on                  apply again, to the state that came back
 
-An operation that comes out otherwise while an expired hold still keeps credits back (it falls short, voids a grant,
-warns, or brings a refill) first returns those holds, each in a transaction of its own, and is then applied again: a
-hold that is over can never block a payer.
+What is due is done first: whenever the state says that a hold may be over, the holds are looked at, and what is due is
+returned in the transaction of the operation itself. Where that is more than such a transaction has room for, the first
+of it is done ahead, many to a transaction, and the operation goes on from there:
+
+    nothing due        Read                     Commit([charge])
+    3 holds over       Read  FindDue            Commit([expire, expire, expire, charge])
+    600 holds over     Read  FindDue  Commit([expire] * 48) …  Read  FindDue  Commit([expire, …, charge])
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account, AccountState
-from shared.ledger.effects import References
+from shared.ledger.due import NONE_DUE, DueHolds, in_due_order, may_hold_what_is_due
+from shared.ledger.effects import Position, References
 from shared.ledger.entries import Entry
 from shared.ledger.errors import (
     IdempotencyKeyReused,
@@ -37,18 +42,25 @@ from shared.ledger.errors import (
     LedgerError,
     LedgerThrottled,
     LedgerUnavailable,
+    TooManyHolds,
 )
 from shared.ledger.holds import Hold, RefundTally
-from shared.ledger.operations import Expire, Operation, Terms, names_nothing
+from shared.ledger.operations import Expire, Operation, Terms, named_hold, names_nothing
 from shared.ledger.parents import parent_of
-from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, expire_hold
+from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, catch_up
 
-_DEPENDENT: Final = frozenset({"void", "configure", "allowance", "expire"})
-"""Kinds of entries that say something else where more is available."""
 FIRST_PAUSE_MS: Final = 10
 LONGEST_PAUSE_MS: Final = 320
 MAX_BATCH: Final = 90
-"""Charges a transaction: its limit is 100 items, and the state, an expiry and what is to come need room too."""
+"""Charges a transaction: its limit is 100 items, and the state, its policy and a little that is due need room too."""
+DUE_WITH_ONE: Final = 30
+"""Entries of what is due, of all accounts that pay, in the transaction of an operation. Each may come with a hold."""
+DUE_WITH_BATCH: Final = 4
+"""As many beside a full batch."""
+DUE_ALONE: Final = 48
+"""In a transaction of their own."""
+BACKLOG_MS: Final = 7000
+"""What a request may take longer than its deadline for what is due: 10,000 holds need some 200 transactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +112,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class FoundDue:
-    holds: tuple[Hold, ...]
+    due: DueHolds
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +127,14 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class TurnedDown:
-    """What stood in the way: entries that have a key of the change, and what replaced the state, hold or tally seen.
+    """What stood in the way: entries that have a key of the change, and what replaced the state, holds or tally seen.
 
     All of the operation's own account. The state has the policy that came back, none where none did.
     """
 
     entries: tuple[Entry, ...]
     state: AccountState | None
-    hold: Hold | None = None
+    holds: tuple[Hold, ...] = ()
     tally: RefundTally | None = None
 
 
@@ -178,15 +190,11 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
 def _record(operation: Operation, now_ms: int, patience: "_Patience") -> Steps[Recorded]:
     state, references = yield from _read(operation, patience)
     while True:
+        state, references = yield from _caught_up(state, operation, now_ms, references, DUE_WITH_ONE, patience)
         try:
             change = apply(state, operation, now_ms, references)
-        except InvalidOperation as invalid:
-            return (yield from _recorded_earlier(operation, invalid, patience))
-        if _depends_on_due_holds(change, now_ms) and not patience.has_swept:
-            swept = yield from _return_due_holds(change, operation, now_ms, patience)
-            known = swept if references == NOTHING_NAMED else None
-            state, references = yield from _unless_joined(known, operation, references, patience)
-            continue
+        except (InvalidOperation, TooManyHolds) as refused:
+            return (yield from _recorded_earlier(operation, refused, patience))
         turned_down = yield from _commit(change, patience)
         written = change.entry_under(operation.key)
         if turned_down is None:
@@ -197,6 +205,30 @@ def _record(operation: Operation, now_ms: int, patience: "_Patience") -> Steps[R
         moved = None if _has_unguarded_references(change, operation) else _moved_state(state, turned_down)
         references = _moved_references(references, turned_down)
         state, references = yield from _unless_joined(moved, operation, references, patience)
+
+
+def do_what_is_due(account: Account, correlation_id: str, now_ms: int) -> Steps[int]:
+    """Does what is due of an account that nobody calls. Gives the number of entries that say so.
+
+    Raises LedgerThrottled or LedgerUnavailable; what was done by then is done.
+    """
+    patience, written = _Patience(), 0
+    while True:
+        state = yield from _read_state(account, patience)
+        references = yield from _with_due(state, NOTHING_NAMED, now_ms, patience)
+        done = yield from _catch_up(Position(state, references), correlation_id, now_ms, patience)
+        written += done
+        if not done:
+            return written
+
+
+def _read_state(account: Account, patience: "_Patience") -> Steps[AccountState]:
+    while True:
+        match (yield from patience.send(Read(account, Expire()))):
+            case Found(state) if state is None or state.has_its_policy:
+                return state or AccountState(account)
+            case _:
+                yield from patience.pause()
 
 
 def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str, Recorded | LedgerError]]:
@@ -214,18 +246,19 @@ def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str
         while pending:
             if references.parent is not None:
                 return answers | (yield from _record_each(pending.values(), now_ms, patience))
-            change = apply_batch(state, pending.values(), now_ms)
-            if _depends_on_due_holds(change, now_ms) and not patience.has_swept:
-                swept = yield from _return_due_holds(change, operations[0], now_ms, patience)
-                state, references = yield from _unless_joined(swept, operations[0], references, patience)
+            state, references = yield from _caught_up(
+                state, operations[0], now_ms, references, DUE_WITH_BATCH, patience
+            )
+            if references.parent is not None:
                 continue
+            change = apply_batch(state, pending.values(), now_ms, references)
             turned_down = yield from _commit(change, patience)
             settled = _settled(pending, change, turned_down)
             answers |= settled
             pending = {key: operation for key, operation in pending.items() if key not in settled}
             if turned_down is not None and pending:
                 yield from patience.pause()
-                moved = _moved_state(state, turned_down)
+                moved, references = _moved_state(state, turned_down), _moved_references(references, turned_down)
                 state, references = yield from _unless_joined(moved, operations[0], references, patience)
     except (LedgerThrottled, LedgerUnavailable) as error:
         return answers | dict.fromkeys(pending, error)
@@ -300,7 +333,9 @@ def _has_unguarded_references(change: Change, operation: Operation) -> bool:
     # And what moved in a parent account does not come back either.
     if change.references.parent is not None:
         return True
-    return not names_nothing(operation.terms) and change.hold is None and change.tally is None
+    names_hold = named_hold(operation.terms)
+    is_hold_guarded = any(each.hold.id == names_hold for each in change.holds)
+    return not names_nothing(operation.terms) and not is_hold_guarded and change.tally is None
 
 
 def _moved_state(seen: AccountState, turned_down: TurnedDown) -> AccountState | None:
@@ -313,89 +348,100 @@ def _moved_state(seen: AccountState, turned_down: TurnedDown) -> AccountState | 
 
 
 def _moved_references(references: References, turned_down: TurnedDown) -> References:
-    # What did not come back is as it was seen: it was under a condition of its own. A hold that came back to one who
-    # places a new one is another's, which took the id; the next attempt makes one of another id.
-    hold = None if references.hold is None else turned_down.hold or references.hold
+    """What did not come back is as it was seen: it was under a condition of its own.
+
+    A hold that came back to one who places a new one is another's, which took the id; the next attempt makes one of
+    another id. What is due has to be looked for again.
+    """
+    seen = references.hold
+    hold = seen and next((each for each in turned_down.holds if each.id == seen.id), seen)
     return References(hold, references.charge, turned_down.tally or references.tally)
 
 
-def _depends_on_due_holds(change: Change, now_ms: int) -> bool:
-    if not any(_may_hold_what_is_due(state, now_ms) for state in _payers(change)):
-        return False
-    return any(_depends_on_what_is_there(entry) for part in change.parts for entry in part.entries)
+def _caught_up(
+    state: AccountState, cause: Operation, now_ms: int, references: References, at_most: int, patience: "_Patience"
+) -> Steps[tuple[AccountState, References]]:
+    """What to apply the operation to: what is due is looked up, of every account that pays.
+
+    No more than `at_most` entries of it are left to be written with the operation; what is more is done here.
+    """
+    while True:
+        references = yield from _with_due(state, references, now_ms, patience)
+        ahead = _too_far_behind(Position(state, references), cause, now_ms, at_most)
+        if ahead is None:
+            return state, references
+        yield from _catch_up(ahead, cause.correlation_id, now_ms, patience)
+        state, references = yield from _read(cause, patience)
 
 
-def _depends_on_what_is_there(entry: Entry) -> bool:
-    # What is covered takes the same, whatever else is there. Most is, and need not ask for holds.
-    is_overdrawn = entry.after.available < min(entry.before.available, 0)
-    is_short = entry.shortfall or entry.reason == "would_overdraw"
-    return bool(is_short or is_overdrawn or entry.alerts) or entry.kind in _DEPENDENT
+def _with_due(state: AccountState, references: References, now_ms: int, patience: "_Patience") -> Steps[References]:
+    if references.due is None and may_hold_what_is_due(state, now_ms):
+        due = yield from _find_due(state.account, now_ms, patience)
+        known = patience.known_holds(state.account)
+        if references.hold is not None:
+            known = (*known, references.hold)
+        references = replace(references, due=_corrected(due, known, now_ms))
+    above = references.parent
+    if above is not None:
+        found = yield from _with_due(above.state, above.references, now_ms, patience)
+        if found is not above.references:
+            references = replace(references, parent=replace(above, references=found))
+    return references
 
 
-def _payers(change: Change) -> Iterator[AccountState]:
-    yield change.seen
-    above = change.references.parent
-    while above is not None:
-        yield above.state
-        above = above.references.parent
-
-
-def _may_hold_what_is_due(state: AccountState, now_ms: int) -> bool:
-    bound_ms = state.next_hold_expiry_ms
-    return bound_ms is not None and bound_ms <= now_ms
-
-
-def _return_due_holds(change: Change, operation: Operation, now_ms: int, patience: "_Patience") -> Steps[AccountState]:
-    """Returns what is due of every account that pays. Gives the state of the operation's own after that."""
-    patience.has_swept = True
-    states = {state.account: state for state in _payers(change)}
-    for account, state in states.items():
-        if _may_hold_what_is_due(state, now_ms):
-            states[account] = yield from _return_due_holds_of(state, operation, now_ms, patience)
-    return states[operation.account]
-
-
-def _return_due_holds_of(
-    state: AccountState, operation: Operation, now_ms: int, patience: "_Patience"
-) -> Steps[AccountState]:
-    for due in (yield from _due_holds(state.account, now_ms, patience)):
-        patience.raise_when_out_of_time()
-        state = yield from _return_hold(state, due, operation, now_ms, patience)
-    return state
-
-
-def _due_holds(account: Account, now_ms: int, patience: "_Patience") -> Steps[tuple[Hold, ...]]:
+def _find_due(account: Account, now_ms: int, patience: "_Patience") -> Steps[DueHolds]:
     while True:
         match (yield from patience.send(FindDue(account, now_ms))):
-            case FoundDue(holds):
-                return holds
+            case FoundDue(due):
+                return due
             case _:
                 yield from patience.pause()
 
 
-def _return_hold(
-    state: AccountState, due: Hold, cause: Operation, now_ms: int, patience: "_Patience"
-) -> Steps[AccountState]:
-    while due.is_due(now_ms):
-        change = expire_hold(state, due, cause, now_ms)
-        turned_down = yield from _commit(change, patience)
-        if turned_down is None:
-            return change.state
-        due = turned_down.hold or due
-        state = _moved_state(state, turned_down) or (yield from _read_state(state.account, patience))
-        if _entry_under(change.entries[-1].key, turned_down) is not None:
-            return state
-        yield from patience.pause()
-    return state
+def _corrected(due: DueHolds, known: Iterable[Hold], now_ms: int) -> DueHolds:
+    """The listing without what was read since and is not due: it may trail the table, and its words are not final."""
+    newer = {hold.id: hold for hold in known}
+    holds = tuple(newer.get(hold.id, hold) for hold in due.holds)
+    if holds == due.holds:
+        return due
+    return DueHolds(in_due_order([hold for hold in holds if hold.is_due(now_ms)]))
 
 
-def _read_state(account: Account, patience: "_Patience") -> Steps[AccountState]:
+def _too_far_behind(payer: Position, cause: Operation, now_ms: int, at_most: int) -> Position | None:
+    """The first account that pays of which more is due than fits beside the operation; None where all of it does."""
+    left: int = at_most
+    position: Position | None = payer
+    while position is not None:
+        due = position.references.due or NONE_DUE
+        left -= len(catch_up(position.state, due, cause.correlation_id, now_ms, left + 1).entries)
+        if left < 0:
+            return position
+        position = position.references.parent
+    return None
+
+
+def _catch_up(position: Position, cause: str, now_ms: int, patience: "_Patience") -> Steps[int]:
+    """Does what is due of one account, many to a transaction, until it is done or somebody else moves the account.
+
+    Gives the number of entries. They stay written, whatever becomes of the request that caused them.
+    """
+    state, due, written = position.state, position.references.due or NONE_DUE, 0
     while True:
-        match (yield from patience.send(Read(account, Expire()))):
-            case Found(AccountState() as state) if state.has_its_policy:
-                return state
-            case _:
-                yield from patience.pause()
+        change = catch_up(state, due, cause, now_ms, DUE_ALONE)
+        if not change.entries:
+            return written
+        patience.raise_when_out_of_time()
+        before_ms = patience.remaining_ms
+        if (yield from _commit(change, patience)) is not None:
+            yield from patience.pause()
+            return written
+        patience.give_back(before_ms - patience.remaining_ms)
+        written += len(change.entries)
+        state, due = change.state, _left_of(due, len(change.holds))
+
+
+def _left_of(due: DueHolds, returned: int) -> DueHolds:
+    return replace(due, holds=due.holds[returned:], listed=due.listed - returned) if returned else due
 
 
 def _commit(change: Change, patience: "_Patience") -> Steps[TurnedDown | None]:
@@ -406,18 +452,21 @@ def _commit(change: Change, patience: "_Patience") -> Steps[TurnedDown | None]:
             case Committed():
                 return None
             case TurnedDown() as turned_down:
+                patience.learn(change.seen.account, turned_down.holds)
                 return turned_down
             case _:
                 yield from patience.pause()
 
 
-def _recorded_earlier(operation: Operation, invalid: InvalidOperation, patience: "_Patience") -> Steps[Recorded]:
+def _recorded_earlier(
+    operation: Operation, refused: InvalidOperation | TooManyHolds, patience: "_Patience"
+) -> Steps[Recorded]:
     # Content that is invalid by now may have been valid when it was first sent (an expiry that was still to come), and
     # a replay gets its first answer however late it comes.
     while True:
         match (yield from patience.send(Lookup(operation.account, operation.key))):
             case FoundEntry(None):
-                raise invalid
+                raise refused
             case FoundEntry(Entry() as entry):
                 return _answer_again(operation, entry, None)
             case _:
@@ -441,21 +490,36 @@ class _Patience:
     """What the protocol knows of the time and the trouble a request has had so far."""
 
     def __init__(self) -> None:
-        self._remaining_ms = 0
+        self._left_ms = 0
+        self._given_back_ms = 0
         self._pauses = 0
         self._in_doubt = False
         self._throttled = False
-        self.has_swept = False
-        """Whether the holds that are due were looked for. Once a request is enough, and cannot go round for ever."""
+        self._holds: dict[Account, dict[str, Hold]] = {}
 
     def afresh(self) -> "_Patience":
         """For another operation of the same request."""
         fresh = _Patience()
-        fresh._remaining_ms = self._remaining_ms
+        fresh._left_ms, fresh._given_back_ms = self._left_ms, self._given_back_ms
         return fresh
 
+    @property
+    def remaining_ms(self) -> int:
+        return self._left_ms + self._given_back_ms
+
+    def give_back(self, elapsed_ms: int) -> None:
+        """Time that went into a backlog is not the request's own, up to a bound."""
+        self._given_back_ms = min(self._given_back_ms + elapsed_ms, BACKLOG_MS)
+
+    def learn(self, account: Account, holds: Iterable[Hold]) -> None:
+        """These holds came back from the table itself."""
+        self._holds.setdefault(account, {}).update((hold.id, hold) for hold in holds)
+
+    def known_holds(self, account: Account) -> tuple[Hold, ...]:
+        return tuple(self._holds.get(account, {}).values())
+
     def send(self, command: Command) -> Steps[Outcome]:
-        outcome, self._remaining_ms = yield command
+        outcome, self._left_ms = yield command
         if isinstance(command, Commit):
             # A commit that was turned down proves that no earlier one of this request was or will be written.
             self._in_doubt = isinstance(outcome, Unknown) or (self._in_doubt and isinstance(outcome, Busy))
@@ -465,13 +529,13 @@ class _Patience:
 
     def pause(self) -> Steps[None]:
         self.raise_when_out_of_time()
-        ceiling_ms = min(FIRST_PAUSE_MS << min(self._pauses, 8), LONGEST_PAUSE_MS, self._remaining_ms)
+        ceiling_ms = min(FIRST_PAUSE_MS << min(self._pauses, 8), LONGEST_PAUSE_MS, self.remaining_ms)
         self._pauses += 1
         yield from self.send(Pause(ceiling_ms))
         self.raise_when_out_of_time()
 
     def raise_when_out_of_time(self) -> None:
-        if self._remaining_ms > 0:
+        if self.remaining_ms > 0:
             return
         if self._throttled and not self._in_doubt:
             raise LedgerThrottled("the ledger is over its capacity; nothing was recorded")

@@ -4,12 +4,14 @@
 and every check that replays history call this same function.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from shared.ledger import effects
 from shared.ledger.accounts import Account, AccountState, Balances
+from shared.ledger.due import NONE_DUE, Due, DueHolds, first_due
 from shared.ledger.effects import Backing, Case, Effect, Position, References
 from shared.ledger.entries import Entry, operation_of, sealed
 from shared.ledger.holds import Hold, RefundTally
@@ -19,7 +21,6 @@ from shared.ledger.operations import (
     Expire,
     Kind,
     Operation,
-    RefillAllowance,
     named_charge,
     named_hold,
     parameters_of,
@@ -49,18 +50,26 @@ _EFFECTS: Final[Mapping[Kind, Callable[[AccountState, Any, Case], Effect]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What one transaction writes: the entries, and what replaces the state, hold and tally they were computed from.
+class ReplacedHold:
+    """What a hold becomes, and the seq that it had when it was read; 0 for a new one."""
 
-    `hold` and `tally` are None where the operation leaves them as they are. `parent` is what the same transaction
-    writes to the parent account, where that pays too.
+    hold: Hold
+    seen_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one transaction writes: the entries, and what replaces the state, holds and tally they were computed from.
+
+    `holds` are those that the operation places or changes and those that were over; `tally` is None where it stays as
+    it is. `parent` is what the same transaction writes to the parent account, where that pays too.
     """
 
     seen: AccountState
     references: References
     state: AccountState
     entries: tuple[Entry, ...]
-    hold: Hold | None = None
+    holds: tuple[ReplacedHold, ...] = ()
     tally: RefundTally | None = None
     parent: "Change | None" = None
 
@@ -76,35 +85,66 @@ class Change:
         return next(entry for entry in self.entries if entry.key == key)
 
 
+class _Present(NamedTuple):
+    """An account with all that was due done: the state, the entries that say so, and the holds that were returned."""
+
+    state: AccountState
+    entries: tuple[Entry, ...]
+    returned: tuple[Hold, ...]
+
+
 class _Result(NamedTuple):
+    """`held` is the hold that the operation names, as it was before."""
+
     effect: Effect
     balances: Balances
     policy: Policy | None
+    held: Hold | None
 
 
 def apply(state: AccountState, operation: Operation, now_ms: int, references: References = NOTHING_NAMED) -> Change:
     """The change that records `operation` on `state` at `now_ms`. `references` is what its terms name.
 
-    What is due by then (a refill of the allowance, expired grants) comes first, with entries of its own in the same
-    change. A refusal is an entry too. Raises InvalidOperation for content that no state could accept; nothing is to be
-    written then.
+    What is due by then (holds that are over, refills of the allowance, expired grants) comes first, in the order of its
+    instants and with entries of its own in the same change. A refusal is an entry too. Raises InvalidOperation for
+    content that no state could accept, TooManyHolds where there is no place for another; nothing is to be written then.
     """
-    present, entries = _brought_up(state, operation, now_ms)
+    seen, cause = references, operation.correlation_id
+    present, entries, returned = _brought_up(state, cause, now_ms, references.due)
+    references = _with_returned(references, returned)
     counterpart: Change | None = None
     if references.parent is not None:
         references, counterpart = _with_parent(present, operation, now_ms, references, references.parent)
     after, entry, effect = step(present, operation, now_ms, references)
-    change = Change(state, references, after, (*entries, entry), effect.hold, effect.tally, counterpart)
-    return _with_first_refill(change, operation, now_ms) if isinstance(operation.terms, Configure) else change
+    if isinstance(operation.terms, Configure):
+        # An allowance begins with the entry that sets it.
+        after, begun, _ = _brought_up(after, cause, now_ms, None)
+        entries = (*entries, entry, *begun)
+    else:
+        entries = (*entries, entry)
+    holds = _replaced_holds(seen, returned, effect.hold)
+    return Change(state, replace(references, hold=seen.hold), after, entries, holds, effect.tally, counterpart)
 
 
-def apply_batch(state: AccountState, operations: Iterable[Operation], now_ms: int) -> Change:
+def catch_up(state: AccountState, due: DueHolds, cause: str, now_ms: int, at_most: int) -> Change:
+    """The change that does what is due by `now_ms` and nothing else: the first `at_most` of it.
+
+    `cause` is the correlation id of the request on whose behalf it is done. Without entries where nothing is due.
+    """
+    after, entries, returned = _brought_up(state, cause, now_ms, due, at_most)
+    references = References(due=due)
+    return Change(state, references, after, entries, _replaced_holds(references, returned, None))
+
+
+def apply_batch(
+    state: AccountState, operations: Iterable[Operation], now_ms: int, references: References = NOTHING_NAMED
+) -> Change:
     """One change that records several charges of one account, each on what the ones before it left.
 
     Not for a member of a parent account: each of its charges is a transaction with the parent.
     """
     first, *others = operations
-    change = apply(state, first, now_ms)
+    change = apply(state, first, now_ms, references)
     after, entries = change.state, list(change.entries)
     for operation in others:
         after, entry, _ = step(after, operation, now_ms)
@@ -118,35 +158,20 @@ def step(
     """One operation, one entry, the next seq."""
     effect = _effect_of(state, operation, now_ms, references)
     balances = _balances_after(state, effect)
-    result = _Result(effect, balances, _policy_after(state, operation, effect, balances, references.hold, now_ms))
+    held = references.hold
+    policy = _policy_after(state, operation, effect, balances, held, now_ms)
+    result = _Result(effect, balances, policy, held)
     entry = _entry(state, operation, result, references.backing, now_ms)
     return _state_after(state, result, entry), entry, effect
 
 
-def expire_hold(state: AccountState, due: Hold, cause: Operation, now_ms: int) -> Change:
-    """The change that returns a hold that is due, on behalf of `cause`, which depends on what it holds.
+def as_of(state: AccountState, now_ms: int, due: DueHolds = NONE_DUE) -> AccountState:
+    """The state as a reader at `now_ms` must see it: with what is due done, although no entry says so yet.
 
-    It returns as it was over, so before what has become due since: a refill, or the expiry of a grant.
+    `due` is what was found of the holds that are over. A grant has the id under which the next operation will find it.
     """
-    operation, references = _by_the_ledger(state, "expire", Expire(due.id), cause), References(hold=due)
-    after, entry, effect = step(state, operation, now_ms, references)
-    return Change(state, references, after, (entry,), effect.hold)
-
-
-def as_of(state: AccountState, now_ms: int) -> AccountState:
-    """The state as a reader at `now_ms` must see it: with what is due, although no entry says so yet."""
-    if (refill := _due_refill(state, now_ms)) is not None:
-        state = _seen_with(state, effects.allowance(state, refill, _system_case(now_ms)))
-    if _is_expiry_due(state, now_ms):
-        state = _seen_with(state, effects.expire(state, Expire(), _system_case(now_ms)))
-    return state
-
-
-def returned_as_of(state: AccountState, due: Hold, now_ms: int) -> AccountState:
-    """The state as a reader must see it once `due`, a hold that has expired, is returned."""
-    seen = _seen_with(state, effects.expire(state, Expire(due.id), _system_case(now_ms, References(hold=due))))
-    policy = seen.policy and seen.policy.counting(effects.given_back(due), now_ms, state.seq + 1)
-    return replace(seen, policy=policy)
+    present = _brought_up(state, "", now_ms, due)
+    return replace(present.state, seq=state.seq, head_hash=state.head_hash) if present.entries else state
 
 
 class Replay:
@@ -192,40 +217,49 @@ def replay(account: Account, entries: Iterable[Entry]) -> AccountState:
     return history.state
 
 
-def _brought_up(state: AccountState, cause: Operation, now_ms: int) -> tuple[AccountState, tuple[Entry, ...]]:
-    """The state at `now_ms`, with the entries of what has become due since the last."""
+def _brought_up(
+    state: AccountState, cause: str, now_ms: int, due: DueHolds | None, at_most: int | None = None
+) -> _Present:
+    """Does what has become due by `now_ms`, one after the other, up to `at_most` entries."""
+    due = due or NONE_DUE
+    open_holds = deque(due.holds)
     entries: list[Entry] = []
-    if (refill := _due_refill(state, now_ms)) is not None:
-        state, entry, _ = step(state, _by_the_ledger(state, "allowance", refill, cause), now_ms)
+    returned: list[Hold] = []
+    while (first := first_due(state, open_holds, now_ms)) is not None and len(entries) != at_most:
+        operation, references = _by_the_ledger(state, first, cause), References(hold=first.hold)
+        state, entry, effect = step(state, operation, now_ms, references)
         entries.append(entry)
-    if _is_expiry_due(state, now_ms):
-        state, entry, _ = step(state, _by_the_ledger(state, "expire", Expire(), cause), now_ms)
-        entries.append(entry)
-    return state, tuple(entries)
+        if effect.hold is not None:
+            open_holds.popleft()
+            returned.append(effect.hold)
+    if first is None and due is not NONE_DUE:
+        state = _looked_through(state, due)
+    return _Present(state, tuple(entries), tuple(returned))
 
 
-def _is_expiry_due(state: AccountState, now_ms: int) -> bool:
-    next_expiry_ms = state.next_expiry_ms
-    return next_expiry_ms is not None and next_expiry_ms <= now_ms
+def _looked_through(state: AccountState, due: DueHolds) -> AccountState:
+    """The state after all holds that were due are returned: it knows when to look again.
+
+    Where the listing had other holds than the state has, that stays as it was: the next operation looks once more.
+    """
+    if not state.open_holds or due.listed - len(due.holds) != state.open_holds:
+        return state
+    return replace(state, next_hold_expiry_ms=due.next_ms)
 
 
-def _due_refill(state: AccountState, now_ms: int) -> RefillAllowance | None:
-    allowance = state.policy.allowance if state.policy else None
-    if allowance is None or state.policy is None or not allowance.is_due(now_ms):
-        return None
-    given = "allowance", allowance.next_at_ms, state.policy.given_priority
-    # Grants that are alike are one, so there is at most one such.
-    running = next((each for each in state.grants if (each.category, each.expires_at_ms, each.priority) == given), None)
-    remaining = running.remaining if running else 0
-    owed = max(-state.available, 0)
-    added, next_at_ms = allowance.due_by(now_ms, state.policy.time_zone, remaining, owed)
-    return RefillAllowance(remaining + added, allowance.priority, next_at_ms, running.id if running else None)
+def _with_returned(references: References, returned: tuple[Hold, ...]) -> References:
+    """With the hold that the terms name as it is by now, where it was over."""
+    named = references.hold
+    over = named and next((hold for hold in returned if hold.id == named.id), None)
+    return replace(references, hold=over) if over else references
 
 
-def _with_first_refill(change: Change, cause: Operation, now_ms: int) -> Change:
-    # An allowance begins with the entry that sets it.
-    state, entries = _brought_up(change.state, cause, now_ms)
-    return replace(change, state=state, entries=(*change.entries, *entries))
+def _replaced_holds(seen: References, returned: tuple[Hold, ...], changed: Hold | None) -> tuple[ReplacedHold, ...]:
+    if not returned and changed is None:
+        return ()
+    seen_seqs = {hold.id: hold.seq for hold in (*(seen.due or NONE_DUE).holds, *((seen.hold,) if seen.hold else ()))}
+    newest = {hold.id: hold for hold in (*returned, *((changed,) if changed else ()))}
+    return tuple(ReplacedHold(hold, seen_seqs.get(hold.id, 0)) for hold in newest.values())
 
 
 def _with_parent(
@@ -248,16 +282,16 @@ def _room_above(
     position: Position, operation: Operation, now_ms: int, spent_through: tuple[str | None, str | None]
 ) -> Room:
     """What a parent, and whoever is above it, can pay. The room says which of them decides."""
-    parent, _ = _brought_up(position.state, operation, now_ms)
+    parent, *_ = _brought_up(position.state, operation.correlation_id, now_ms, position.references.due)
     room = replace(room_of(parent, *spent_through, now_ms), account=parent.account.actor)
     above = position.references.parent
     return room if above is None else tightest(room, _room_above(above, operation, now_ms, spent_through))
 
 
-def _by_the_ledger(state: AccountState, key: str, terms: Expire | RefillAllowance, cause: Operation) -> Operation:
+def _by_the_ledger(state: AccountState, due: Due, cause: str) -> Operation:
     # No caller can make such a key: "~" is not in the alphabet of keys.
-    key = f"~{key}-{terms.hold if isinstance(terms, Expire) and terms.hold else state.seq + 1}"
-    return Operation(state.account, key, terms, by=SYSTEM_CALLER, correlation_id=cause.correlation_id)
+    key = f"~{due.terms.kind}-{due.hold.id if due.hold else state.seq + 1}"
+    return Operation(state.account, key, due.terms, by=SYSTEM_CALLER, correlation_id=cause)
 
 
 def _effect_of(state: AccountState, operation: Operation, now_ms: int, references: References) -> Effect:
@@ -279,22 +313,6 @@ def _spent_through(operation: Operation, references: References) -> tuple[str | 
     return (operation.app, operation.meter) if held is None else (held.app, held.meter)
 
 
-def _system_case(now_ms: int, references: References = NOTHING_NAMED) -> Case:
-    # What becomes due spends nothing.
-    return Case(now_ms, Room(0), references)
-
-
-def _seen_with(state: AccountState, effect: Effect) -> AccountState:
-    return replace(
-        state,
-        available=state.available + effect.available,
-        held=state.held + effect.held,
-        funded=state.funded + effect.funded,
-        grants=state.grants if effect.grants is None else effect.grants,
-        policy=effect.policy or state.policy,
-    )
-
-
 def _balances_after(state: AccountState, effect: Effect) -> Balances:
     return Balances(
         available=state.available + effect.available,
@@ -310,6 +328,9 @@ def _policy_after(
     policy = effect.policy or state.policy
     if policy is None or effect.outcome == "refused":
         return policy
+    if held is not None and isinstance(operation.terms, Expire):
+        # In the window in which it was over, whenever that is written down.
+        now_ms = held.expires_at_ms
     seq = state.seq + 1
     for counted in effects.counted_by_limits(operation, effect, held, seq):
         policy = policy.counting(counted, now_ms, seq)
@@ -355,9 +376,10 @@ def _alerts(before: Policy | None, after: Policy | None) -> tuple[int, ...]:
 
 
 def _state_after(state: AccountState, result: _Result, entry: Entry) -> AccountState:
-    effect, after, policy = result
+    effect, after, policy, held = result
     if policy is not None and policy is not state.policy:
         policy = replace(policy, seq=entry.seq)
+    open_holds = state.open_holds + _opened(held, effect.hold)
     return AccountState(
         account=state.account,
         available=after.available,
@@ -369,7 +391,8 @@ def _state_after(state: AccountState, result: _Result, entry: Entry) -> AccountS
         grants=_either(effect.grants, state.grants),
         seq=entry.seq,
         head_hash=entry.hash,
-        next_hold_expiry_ms=_next_hold_expiry_ms(state, effect, after),
+        next_hold_expiry_ms=_next_hold_expiry_ms(state, effect, open_holds),
+        open_holds=open_holds,
         policy_seq=policy.seq if policy else 0,
         policy=policy,
     )
@@ -379,9 +402,17 @@ def _either(changed: _Value | None, present: _Value) -> _Value:
     return present if changed is None else changed
 
 
-def _next_hold_expiry_ms(state: AccountState, effect: Effect, after: Balances) -> int | None:
-    # A lower bound is enough, and all that can be known without reading every hold: it only says when to look.
-    if not after.held:
+def _opened(before: Hold | None, after: Hold | None) -> int:
+    """By how many holds there are more open ones."""
+    if after is None:
+        return 0
+    was_open = before is not None and before.status == "open"
+    return (after.status == "open") - was_open
+
+
+def _next_hold_expiry_ms(state: AccountState, effect: Effect, open_holds: int) -> int | None:
+    # A lower bound is enough, and all that can be known without a look at every hold: it only says when to look.
+    if not open_holds:
         return None
     candidates = [state.next_hold_expiry_ms, effect.hold.expires_at_ms if effect.hold else None]
     return min((each for each in candidates if each is not None), default=None)

@@ -11,6 +11,7 @@ from shared.ledger.accounts import Account, AccountState, Balances
 from shared.ledger.chain import breaks
 from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation
+from shared.ledger.holds import Hold
 from shared.ledger.parents import counterpart_key
 from shared.ledger.reducer import Replay
 
@@ -41,14 +42,15 @@ class AuditComparison:
 def verify_account(account: Account, entries: Sequence[Entry], stored: AccountState | None) -> list[Finding]:
     """Everything wrong with an account. `entries` is all of them, in order of seq; `stored` the state beside them."""
     chain = [Finding(account, "ledger", found.seq, found.problem) for found in breaks(entries)]
-    replayed, altered = _replay(account, entries)
-    return [*chain, *altered, *_compare_states(replayed, stored or AccountState(account))]
+    history, altered = _replay(account, entries)
+    state = stored or AccountState(account)
+    return [*chain, *altered, *_compare_states(history.state, state), *_overlooked(history.holds.values(), state)]
 
 
 def drift_microcents(account: Account, entries: Sequence[Entry], stored: AccountState | None) -> int:
     """By how much the stored balances differ from what the entries add up to; 0 where all is well."""
-    replayed, _ = _replay(account, entries)
-    return _distance(replayed.balances, (stored or AccountState(account)).balances)
+    history, _ = _replay(account, entries)
+    return _distance(history.state.balances, (stored or AccountState(account)).balances)
 
 
 def compare_audit(account: Account, entries: Iterable[Entry], audited: Iterable[Entry]) -> AuditComparison:
@@ -103,7 +105,7 @@ def _shared(entry: Entry) -> tuple[object, ...]:
     return entry.kind, amount, entry.at_ms, entry.correlation_id, entry.by
 
 
-def _replay(account: Account, entries: Iterable[Entry]) -> tuple[AccountState, list[Finding]]:
+def _replay(account: Account, entries: Iterable[Entry]) -> tuple[Replay, list[Finding]]:
     # Goes on from what the reducer says, not from what the entry says, so that one altered entry is one finding and
     # the balances that result are those that should have been.
     history = Replay(account)
@@ -116,7 +118,7 @@ def _replay(account: Account, entries: Iterable[Entry]) -> tuple[AccountState, l
             continue
         if _effect(expected) != _effect(entry):
             findings.append(Finding(account, "ledger", entry.seq, "is not what the ledger would have written"))
-    return history.state, findings
+    return history, findings
 
 
 def _effect(entry: Entry) -> tuple[object, ...]:
@@ -136,15 +138,22 @@ def _effect(entry: Entry) -> tuple[object, ...]:
 
 
 def _compare_states(replayed: AccountState, stored: AccountState) -> list[Finding]:
-    differing = [
-        field.name for field in fields(AccountState) if getattr(replayed, field.name) != getattr(stored, field.name)
-    ]
+    compared = [field.name for field in fields(AccountState) if field.compare]
+    differing = [name for name in compared if getattr(replayed, name) != getattr(stored, name)]
     findings = [
         Finding(stored.account, "state", None, f"{name} is not what the entries add up to") for name in differing
     ]
     if sum(grant.remaining for grant in stored.grants) != max(stored.available, 0):
         findings.append(Finding(stored.account, "state", None, "grants do not hold what is available"))
     return findings
+
+
+def _overlooked(holds: Iterable[Hold], stored: AccountState) -> list[Finding]:
+    """A state that looks for holds too late would let one keep credits back that is over."""
+    first_ms = min((hold.expires_at_ms for hold in holds if hold.status == "open"), default=None)
+    if first_ms is None or (stored.next_hold_expiry_ms is not None and stored.next_hold_expiry_ms <= first_ms):
+        return []
+    return [Finding(stored.account, "state", None, "next_hold_expiry_ms is after an open hold is over")]
 
 
 def _distance(one: Balances, other: Balances) -> int:

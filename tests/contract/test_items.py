@@ -33,6 +33,7 @@ WORST_CASE = AccountState(
     seq=LATE_SEQ,
     head_hash="f" * 64,
     next_hold_expiry_ms=1_999_999_999_999,
+    open_holds=9_999,
     policy_seq=LATE_SEQ,
 )
 

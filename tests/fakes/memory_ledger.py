@@ -6,6 +6,7 @@ from threading import Lock
 
 from shared.adapters.driver import REAL_PACE, Pace, drive
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.due import DueHolds, in_due_order
 from shared.ledger.effects import References
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError
@@ -27,6 +28,7 @@ from shared.ledger.protocol import (
     Read,
     Recorded,
     TurnedDown,
+    do_what_is_due,
     record,
     record_batch,
 )
@@ -51,6 +53,9 @@ class MemoryLedger:
     def record_batch(self, operations: Sequence[Operation], now_ms: int) -> dict[str, Recorded | LedgerError]:
         return drive(record_batch(operations, now_ms), self.execute, self._pace, self._deadline_ms)
 
+    def do_what_is_due(self, account: Account, correlation_id: str, now_ms: int) -> int:
+        return drive(do_what_is_due(account, correlation_id, now_ms), self.execute, self._pace, self._deadline_ms)
+
     def open_holds(self, account: Account) -> tuple[Hold, ...]:
         with self._lock:
             holds = [hold for (owner, _), hold in self._holds.items() if owner == account]
@@ -72,7 +77,7 @@ class MemoryLedger:
                 state, references = positions(account, terms, self.state, self._references)
                 return Found(state, references)
             case FindDue(account, now_ms):
-                return FoundDue(tuple(hold for hold in self.open_holds(account) if hold.is_due(now_ms)))
+                return FoundDue(due_holds(self.open_holds(account), now_ms))
             case Lookup(account, key):
                 return FoundEntry(self.entry(account, key))
             case Commit(change):
@@ -107,17 +112,18 @@ class MemoryLedger:
         recorded = self._entries.setdefault(account, {})
         recorded.update((entry.key, entry) for entry in change.entries)
         self._states[account] = change.state
-        if change.hold is not None:
-            self._holds[account, change.hold.id] = change.hold
+        self._holds.update(((account, replaced.hold.id), replaced.hold) for replaced in change.holds)
         if change.tally is not None:
             self._tallies[account, change.tally.charge_key] = change.tally
 
-    def _moved_beside(self, change: Change) -> tuple[Hold | None, RefundTally | None]:
+    def _moved_beside(self, change: Change) -> tuple[tuple[Hold, ...], RefundTally | None]:
         # Neither moves without the state, so there is nothing to look at while that stands.
         account, seen = change.seen.account, change.references
-        hold = self._holds.get((account, change.hold.id)) if change.hold else None
+        replaced = [self._holds.get((account, each.hold.id)) for each in change.holds]
+        seen_seqs = [each.seen_seq for each in change.holds]
+        moved = tuple(hold for hold, seq in zip(replaced, seen_seqs, strict=True) if hold and hold.seq != seq)
         tally = self._tallies.get((account, change.tally.charge_key)) if change.tally else None
-        return hold if hold != seen.hold else None, tally if tally != seen.tally else None
+        return moved, tally if tally != seen.tally else None
 
     def _references(self, account: Account, terms: Terms) -> References:
         hold_id, charge_key = named_hold(terms), named_charge(terms)
@@ -131,6 +137,13 @@ class MemoryLedger:
         with self._lock:
             recorded = list(self._entries.get(account, {}).values())
         return sorted(recorded, key=lambda entry: entry.seq, reverse=True)
+
+
+def due_holds(open_holds: Sequence[Hold], now_ms: int) -> DueHolds:
+    """What a listing of all open holds says of those that are due."""
+    others = [hold.expires_at_ms for hold in open_holds if not hold.is_due(now_ms)]
+    due = in_due_order([hold for hold in open_holds if hold.is_due(now_ms)])
+    return DueHolds(due, min(others, default=None), len(open_holds))
 
 
 def page_of(newest_first: list[Entry], limit: int) -> Page[Entry]:

@@ -41,7 +41,7 @@ _COMMIT: Final = (
 
 
 _TURNED_DOWN: Final = (
-    "        if in_the_way or moved is not None or beside != (None, None) or policy is not None or is_parent_moved:"
+    "        if in_the_way or moved is not None or beside != _NOTHING_MOVED or policy is not None or is_parent_moved:"
 )
 
 
@@ -52,32 +52,61 @@ def _of(module: str, *changes: tuple[str, str, str], killers: tuple[str, ...] = 
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     *_of(
+        "shared.ledger.due",
+        (
+            "refill before holds that are over return",
+            "_refill(state, min(now_ms, over_ms - 1))",
+            "_refill(state, now_ms)",
+        ),
+        ("refills before holds", "over_ms = holds[0].expires_at_ms if", "over_ms = holds[0].expires_at_ms + 1 if"),
+        ("let grants lapse before holds that are over return to them", "min(over_ms, refill_ms) - 1", "refill_ms - 1"),
+        (
+            "let what was given lapse before it rolls over",
+            "    if refill_ms == first_ms:",
+            "    if refill_ms < first_ms:",
+        ),
+        ("return holds in the order of their placing", "(hold.expires_at_ms, hold.placed_seq)", "hold.placed_seq"),
+        ("return holds in any order", "(hold.expires_at_ms, hold.placed_seq)", "-hold.expires_at_ms"),
+        ("do what is due when it is over", "    if first_ms > now_ms:", "    if first_ms >= now_ms:"),
+        ("begin a refill with nothing left", "remaining = running.remaining if running else 0", "remaining = 0"),
+        (
+            "take any grant of the period for its allowance",
+            "(each.category, each.expires_at_ms, each.priority) == given",
+            "(each.category, each.expires_at_ms) == given[:2]",
+        ),
+        ("leave an expired hold in the way", "return bound_ms is not None and bound_ms <= now_ms", "return False"),
+        killers=(_DUE_HOLDS, _ALLOWANCES, SIMULATOR),
+    ),
+    *_of(
+        "shared.ledger.reducer",
+        ("return a hold twice", "            open_holds.popleft()\n", "            open_holds.rotate()\n"),
+        ("look for holds no more", "next_hold_expiry_ms=due.next_ms)", "next_hold_expiry_ms=None)"),
+        ("count no hold that ends", 'return (after.status == "open") - was_open', 'return int(after.status == "open")'),
+        (
+            "give a hold back in the window in which that is written",
+            "        now_ms = held.expires_at_ms\n",
+            "        pass\n",
+        ),
+        killers=(_DUE_HOLDS, SIMULATOR),
+    ),
+    *_of(
         "shared.ledger.protocol",
         (
-            "let a hold that is over keep the funding from being reduced",
-            '    is_short = entry.shortfall or entry.reason == "would_overdraw"\n',
-            "    is_short = entry.shortfall\n",
+            "believe a listing that trails",
+            "newer.get(hold.id, hold) for hold in due.holds",
+            "hold for hold in due.holds",
         ),
         (
-            "warn of a balance that a hold which is over has lowered",
-            "return bool(is_short or is_overdrawn or entry.alerts)",
-            "return bool(is_short or is_overdrawn)",
+            "go on from a stale listing",
+            "    return References(hold, references.charge, turned_down.tally or references.tally)",
+            "    return References(hold, references.charge, turned_down.tally or references.tally, due=references.due)",
         ),
-        (
-            "overdraw beside a hold that is over",
-            "return bool(is_short or is_overdrawn or entry.alerts)",
-            "return bool(is_short or entry.alerts)",
-        ),
-        (
-            "refill before what a hold that is over returns",
-            '_DEPENDENT: Final = frozenset({"void", "configure", "allowance", "expire"})',
-            '_DEPENDENT: Final = frozenset({"void", "configure", "expire"})',
-        ),
-        (
-            "void what a hold that is over has not returned yet",
-            '_DEPENDENT: Final = frozenset({"void", "configure", "allowance", "expire"})',
-            '_DEPENDENT: Final = frozenset({"configure", "allowance", "expire"})',
-        ),
+        ("more than a transaction can hold", "        if left < 0:\n", "        if False:\n"),
+        killers=(_REFERENCES, SIMULATOR),
+    ),
+    *_of(
+        "shared.ledger.effects",
+        ("hold without end", "if state.open_holds >= MAX_OPEN_HOLDS:", "if state.open_holds > MAX_OPEN_HOLDS:"),
         killers=(_DUE_HOLDS,),
     ),
     *_of(
@@ -88,15 +117,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             'status="expired", seq=state.seq + 1), now_ms)',
         ),
         killers=(_DUE_HOLDS, SIMULATOR),
-    ),
-    *_of(
-        "shared.ledger.reducer",
-        (
-            "take any grant of the period for its allowance",
-            "(each.category, each.expires_at_ms, each.priority) == given",
-            "(each.category, each.expires_at_ms) == given[:2]",
-        ),
-        killers=(_DUE_HOLDS,),
     ),
     *_of(
         "shared.ledger.protocol",
@@ -126,8 +146,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("present a first answer as a replay", "replayed=not is_ours", "replayed=True"),
         (
             "refuse a late replay as invalid",
-            "            return (yield from _recorded_earlier(operation, invalid, patience))",
-            "            raise invalid",
+            "            return (yield from _recorded_earlier(operation, refused, patience))",
+            "            raise refused",
         ),
     ),
     *_of(
@@ -140,16 +160,11 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("ignore ALL_OLD of the state", "    moved = turned_down.state or seen\n", "    moved = seen\n"),
         ("say that nothing was written while in doubt", "if self._throttled and not self._in_doubt:", "if True:"),
         (
-            "leave an expired hold in the way",
-            "return bound_ms is not None and bound_ms <= now_ms",
-            "return False",
-        ),
-        (
             "judge a hold by how it was",
-            "return not names_nothing(operation.terms) and change.hold is None and change.tally is None",
+            "return not names_nothing(operation.terms) and not is_hold_guarded and change.tally is None",
             "return False",
         ),
-        ("try for ever", "        if self._remaining_ms > 0:\n            return\n", "        return\n"),
+        ("try for ever", "        if self.remaining_ms > 0:\n            return\n", "        return\n"),
         (
             "forget the doubt when turned away",
             " or (self._in_doubt and isinstance(outcome, Busy))",
@@ -160,7 +175,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *_of(
         "shared.ledger.reducer",
         ("arrival time for key", "        key=operation.key,\n", '        key=f"{operation.key}@{now_ms}",\n'),
-        ("spend what has expired", "next_expiry_ms is not None and next_expiry_ms <= now_ms", "False"),
         ("keep the sequence number", "        seq=state.seq + 1,\n", "        seq=max(state.seq, 1),\n"),
         ("chain to nothing", "        prev_hash=state.head_hash,\n", '        prev_hash="0" * 64,\n'),
         ("forget what was spent", "        spent=state.spent + effect.spent,\n", "        spent=state.spent,\n"),
@@ -302,7 +316,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             _TURNED_DOWN,
             (
                 "        if state is not None and moved is not None and not in_the_way:\n"
-                "            from dataclasses import replace\n"
                 "            by = change.state.available - change.seen.available\n"
                 "            summed = replace(change.state, available=state.available + by)\n"
                 "            self._write(account, replace(change, state=summed))\n"
@@ -343,12 +356,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.reducer",
         ("leave the parent out of the transaction", "effect.tally, counterpart)", "effect.tally)"),
         ("take the parent's word for nothing", "if references.backing is not None:", "if False:"),
-        ("begin an allowance some day", "return _with_first_refill(change, operation, now_ms) if", "return change if"),
-        (
-            "begin a refill with nothing left",
-            "remaining = running.remaining if running else 0",
-            "remaining = 0",
-        ),
+        ("begin an allowance some day", "    if isinstance(operation.terms, Configure):", "    if False:"),
         killers=(SIMULATOR, _PARENTS),
     ),
     *_of(

@@ -1,8 +1,5 @@
 """`make simulate OPS=1000000 SEED=1 FAULTS=0.02`. Exits 1 where a guarantee or the harness itself did not hold."""
 
-import tests.simulation.swift  # noqa: F401  # before anything imports the ledger
-
-# isort: split
 import argparse
 import json
 import secrets

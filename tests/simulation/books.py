@@ -41,11 +41,11 @@ class Lot:
 
 @dataclass(slots=True)
 class Held:
-    """`placed_at_ms` by the clock of the request that placed it."""
+    """`written_at_ms`: when the row that placed it was written, where a clock tells."""
 
     amount: int
     expires_at_ms: int
-    placed_at_ms: int
+    written_at_ms: int | None
     drawn: Sequence[Fields]
     placed_seq: int
     through: tuple[str | None, str | None]
@@ -88,6 +88,8 @@ class Book:
     rows: dict[str, Fields] = field(default_factory=dict)
     refunded: dict[str, int] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
+    written_at_ms: int | None = None
+    """When the row that is looked at was written."""
     refill_awaited: str | None = None
     """The request that set an allowance, which is to begin at once."""
     room_before: dict[str, int] = field(default_factory=dict)
@@ -138,6 +140,9 @@ class Book:
         if not rules.caps or row["outcome"] == "refused":
             return
         held = self.holds.get(row["parameters"].get("hold", ""))
+        if held is not None and kind == "expire":
+            # In the window in which it was over.
+            row = {**row, "at_ms": held.expires_at_ms}
         if held is not None and kind in {"capture", "release", "expire"}:
             rules.count(-held.amount, held.placed_seq, held.through, row)
         if kind in {"charge", "hold", "capture"}:
@@ -166,6 +171,13 @@ class Book:
 
     def due(self, at_ms: int) -> int:
         return sum([lot.amount for kind, lot in self.lots.items() if kind.expires_at_ms <= at_ms])
+
+    def lots_but_running(self, row: Fields) -> Iterable[Kind]:
+        """Those that lapse by themselves: a refill takes the one in which the last was given. None that lapse by it."""
+        if row["kind"] == "expire" and "hold" not in row["parameters"]:
+            return ()
+        running = _running(self)[0] if self.rules.allowance is not None else None
+        return [kind for kind in self.lots if kind != running]
 
     def has_room_for(self, kind: Kind) -> bool:
         return kind in self.lots or len(self.lots) < _OPEN_LOTS_MAX
@@ -294,7 +306,8 @@ def _allowance(book: Book, row: Fields) -> Expected:
         return REFUSED
     _, left = _running(book)
     owed = max(-book.available, 0)
-    added, next_ms = rules.allowance.falls_due(row["at_ms"], rules.zone, left, owed)
+    # One row for all refills up to the period that it gives, which ends when the next is due.
+    added, next_ms = rules.allowance.falls_due(terms["expires_at_ms"] - 1, rules.zone, left, owed)
     asked = terms["amount"], terms["expires_at_ms"], terms["priority"]
     if asked != (left + added, next_ms, rules.allowance.priority):
         return REFUSED
@@ -351,7 +364,7 @@ def _note_hold(book: Book, row: Fields) -> bool:
     book.holds[f"h{row['seq']}"] = Held(
         amount=-row["amount"],
         expires_at_ms=expires_at_ms,
-        placed_at_ms=row["at_ms"],
+        written_at_ms=book.written_at_ms,
         drawn=row["drawn"],
         placed_seq=row["seq"],
         through=(row["app"], row["meter"]),
@@ -448,7 +461,8 @@ def _note_refund(book: Book, row: Fields) -> bool:
 
 def _expire(book: Book, row: Fields) -> Expected:
     if "hold" not in row["parameters"]:
-        due = book.due(row["at_ms"])
+        due_at_ms = row["parameters"].get("due_at_ms", row["at_ms"])
+        due = book.due(due_at_ms) if due_at_ms <= row["at_ms"] else -1
         return Expected("applied", -due, available=-due)
     held = book.holds.get(row["parameters"]["hold"])
     return _returned(held, held.expires_at_ms) if held is not None and held.is_due(row["at_ms"]) else REFUSED

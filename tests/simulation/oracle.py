@@ -24,8 +24,10 @@ _parse: Final = msgspec.json.Decoder().decode
 """Not the parser that the ledger reads its rows with."""
 _Name: TypeAlias = tuple[Account, str]
 _COUNTED: Final = frozenset({"configure", "allowance"})
-_OVERLOOKED_MS: Final = 1_500_000
-"""A hold placed within this time, by clocks that may be 20 min apart, need not be in the index of open holds yet."""
+_OVERLOOKED_MS: Final = 60_000
+"""A hold placed so short a time before a row was written need not have been in the index when that was made."""
+_HOLD, _REFILL, _LOTS, _OTHER = range(4)
+"""At one instant holds return first, then the refill comes, then lots lapse, and then others have their turn."""
 
 
 class Oracle:
@@ -100,9 +102,10 @@ class Oracle:
             head = sha256(row.record.encode()).hexdigest()
             if head != row.digest or table.rows[account][fields["key"]] is not row:
                 self._wrong("chain_breaks", account, fields["key"], f"row {seq} was altered or replaced")
+            book.written_at_ms = row.written_at_ms
             self._judge_row(account, book, fields)
         last = _parse(journal[-1].record) if journal else None
-        if last is not None and not _is_hold_over(last) and book.rules.is_refill_due(last["at_ms"]):
+        if last is not None and book.refill_awaited and book.rules.is_refill_due(last["at_ms"]):
             self._wrong("chain_breaks", account, None, "an allowance did not begin when it was set")
         self._judge_state(account, book, seq, head, table)
 
@@ -123,8 +126,6 @@ class Oracle:
             figure: Charge = "overspent" if book.is_overspent_by(row) else "chain_breaks"
             self._wrong(figure, account, row["key"], f"{row['outcome']} {row['amount']}, expected {expected}")
         self._judge_due(account, book, row)
-        if row["shortfall"] and book.held and any(_is_in_the_way(held, row) for held in book.holds.values()):
-            self._wrong("chain_breaks", account, row["key"], "fell short while an expired hold kept credits back")
         if row["kind"] in {"charge", "hold"} and row["outcome"] != "refused":
             self._judge_draws(account, book, row)
         self._note_half(account, book, row)
@@ -137,13 +138,19 @@ class Oracle:
         self._judge_warnings_of(account, book, row, expected)
 
     def _judge_due(self, account: Account, book: Book, row: Fields) -> None:
+        """What is due is done in the order of the instants, and nothing is done before what is due."""
         if row["kind"] in _COUNTED:
             self.counts[row["kind"]] += 1
-        if row["kind"] != "allowance" and not _is_hold_over(row) and book.rules.is_refill_due(row["at_ms"]):
+        turn = _turn_of(book, row)
+        overdue = [held for name, held in book.holds.items() if _is_overdue(held, turn, row, name)]
+        if any(not _may_be_overlooked(held, book.written_at_ms) for held in overdue):
+            self._wrong("chain_breaks", account, row["key"], "came before a hold that was over")
+        allowance = book.rules.allowance
+        if row["kind"] != "allowance" and allowance is not None and (allowance.next_ms, _REFILL) < turn:
             self._wrong("chain_breaks", account, row["key"], "an allowance that was due had not come")
         if book.refill_awaited not in {None, row["correlation_id"]}:
             self._wrong("chain_breaks", account, row["key"], "an allowance did not begin when it was set")
-        if row["kind"] not in {"expire", "allowance"} and book.due(row["at_ms"]):
+        if any((kind.expires_at_ms, _LOTS) < turn for kind in book.lots_but_running(row)):
             self._wrong("overspent", account, row["key"], "credits that were due to expire were still there")
 
     def _note_half(self, account: Account, book: Book, row: Fields) -> None:
@@ -178,8 +185,11 @@ class Oracle:
         in_lots = sum(grant.remaining for grant in state.grants)
         if not in_lots == sum(lot.amount for lot in book.lots.values()) == max(book.available, 0):
             self._wrong("chain_breaks", account, None, f"{in_lots} in grants, {book.available} available")
-        if sum(held.amount for held in book.holds.values() if held.status == "open") != book.held:
+        held = [each for each in book.holds.values() if each.status == "open"]
+        if (sum(each.amount for each in held), len(held)) != (book.held, state.open_holds):
             self._wrong("chain_breaks", account, None, f"the open holds are not the {book.held} held")
+        if any(each.expires_at_ms < (state.next_hold_expiry_ms or 0) for each in held):
+            self._wrong("chain_breaks", account, None, "the state looks for holds after one was over")
 
     def _judge_beside(self, table: LedgerTable) -> None:
         """What lies beside the rows is what they say, all of it and no more."""
@@ -233,9 +243,28 @@ class Oracle:
         return self._verdict.add
 
 
-def _is_hold_over(row: Fields) -> bool:
-    """A hold that is over comes back first; whoever returned it may not have come to more than that."""
-    return bool(row["kind"] == "expire" and "hold" in row["parameters"])
+def _turn_of(book: Book, row: Fields) -> tuple[int, int]:
+    """The instant at which the row had its turn, and its place among others of that instant."""
+    terms = row["parameters"]
+    if row["kind"] == "allowance" and book.rules.allowance is not None:
+        return book.rules.allowance.last_refill(terms["expires_at_ms"], book.rules.zone), _REFILL
+    if row["kind"] != "expire":
+        return row["at_ms"], _OTHER
+    held = book.holds.get(terms.get("hold", ""))
+    if held is not None:
+        return held.expires_at_ms, _HOLD
+    due_at_ms = terms.get("due_at_ms", row["at_ms"])
+    return max((kind.expires_at_ms for kind in book.lots if kind.expires_at_ms <= due_at_ms), default=0), _LOTS
+
+
+def _is_overdue(held: Held, turn: tuple[int, int], row: Fields, name: str) -> bool:
+    is_itself = row["kind"] == "expire" and row["parameters"].get("hold") == name
+    return held.status == "open" and (held.expires_at_ms, _HOLD) < turn and not is_itself
+
+
+def _may_be_overlooked(held: Held, now_ms: int | None) -> bool:
+    """Whether the index may have been without the hold: never where no clock tells, since that one is up to date."""
+    return now_ms is not None and held.written_at_ms is not None and now_ms - held.written_at_ms < _OVERLOOKED_MS
 
 
 def _has_counterpart(row: Fields) -> bool:
@@ -272,10 +301,6 @@ def _stored_of(hold: Hold) -> tuple[object, ...]:
 
 def _said_of(held: Held) -> tuple[object, ...]:
     return held.amount, held.captured, held.status, held.expires_at_ms, *held.through, held.parent, held.member
-
-
-def _is_in_the_way(held: Held, row: Fields) -> bool:
-    return held.amount > 0 and held.is_due(row["at_ms"]) and held.placed_at_ms <= row["at_ms"] - _OVERLOOKED_MS
 
 
 def _told(answer: Answer) -> tuple[Any, ...]:

@@ -85,6 +85,13 @@ class Regular:
             next_ms = end_of(_PERIODS[self.interval], next_ms, zone)
         return added, next_ms
 
+    def last_refill(self, end_ms: int, zone: str) -> int:
+        """The instant of the last refill before `end_ms`, where the period ends that it is for."""
+        last_ms = next_ms = self.next_ms
+        while next_ms < end_ms:
+            last_ms, next_ms = next_ms, end_of(_PERIODS[self.interval], next_ms, zone)
+        return last_ms
+
 
 @dataclass(slots=True)
 class Rules:

@@ -111,10 +111,10 @@ def story(settings: Settings, number: int, key: str) -> Sequence[str]:
 def _processes() -> ProcessPoolExecutor:
     """A process for each world: in one that had another world before, memory is a patchwork and takes a fifth longer.
 
-    They are copies of a process that has imported everything, beginning with what makes it swift.
+    They are copies of a process that has imported everything.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.simulation.swift", __name__])
+    context.set_forkserver_preload([__name__])
     return ProcessPoolExecutor(os.cpu_count(), context, max_tasks_per_child=1)
 
 

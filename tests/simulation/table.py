@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from operator import attrgetter
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.due import DueHolds, in_due_order
 from shared.ledger.effects import References
 from shared.ledger.entries import Entry, entry_from_record, record_of
 from shared.ledger.holds import Hold, RefundTally
@@ -37,20 +38,17 @@ from shared.ledger.reducer import NOTHING_NAMED, Change
 
 _INDEX_LAG_MS: Final = 200
 _PARTS_MAX: Final = 5
+_NOTHING_MOVED: Final[tuple[tuple[Hold, ...], RefundTally | None]] = ((), None)
 _NAMING: Final = frozenset({CaptureHold, ExtendHold, Refund, ReleaseHold})
 """Terms that name something which has to be read too."""
 
 
-_but_the_policy: Final[Callable[[AccountState], tuple[Any, ...]]] = attrgetter(
-    *(name for name in AccountState.__match_args__ if name != "policy")
-)
-
-
 class Row(NamedTuple):
-    """An entry as the table holds it: its text and its hash."""
+    """An entry as the table holds it: its text and its hash; and when it was written, where a clock tells."""
 
     record: str
     digest: str
+    written_at_ms: int | None = None
 
     @property
     def entry(self) -> Entry:
@@ -75,10 +73,13 @@ class OpenHolds:
     def changed(self, account: Account, hold: Hold) -> None:
         self._to_learn.append((self._now_ms() + _INDEX_LAG_MS, account, hold))
 
-    def due(self, account: Account, now_ms: int) -> tuple[Hold, ...]:
+    def due(self, account: Account, now_ms: int) -> DueHolds:
         while self._to_learn and self._to_learn[0][0] <= self._now_ms():
             self._learn(*self._to_learn.popleft()[1:])
-        return tuple(hold for hold in self._holds.get(account, {}).values() if hold.is_due(now_ms))
+        listed = self._holds.get(account, {}).values()
+        others = [hold.expires_at_ms for hold in listed if not hold.is_due(now_ms)]
+        due = in_due_order([hold for hold in listed if hold.is_due(now_ms)])
+        return DueHolds(due, min(others, default=None), len(listed))
 
     def _learn(self, account: Account, hold: Hold) -> None:
         holds = self._holds.setdefault(account, {})
@@ -89,8 +90,7 @@ class OpenHolds:
 
 
 def _with_policy(state: AccountState, policy: Policy | None) -> AccountState:
-    # Not by dataclasses.replace: see swift.py. By name, so that a field which came after it would be noticed.
-    return AccountState(*_but_the_policy(state), policy=policy)  # type: ignore[misc]  # one value less than fields
+    return replace(state, policy=policy)
 
 
 class _Reader:
@@ -131,6 +131,7 @@ class LedgerTable:
         self.tallies: dict[tuple[Account, str], RefundTally] = {}
         self.policies: dict[Account, Policy] = {}
         """Items of their own: no state in `states` has one."""
+        self._now_ms = now_ms
         self._parts_read = 0
         self._on_row = on_row
         self._open_holds = OpenHolds(now_ms)
@@ -187,11 +188,11 @@ class LedgerTable:
         in_the_way = tuple([rows[entry.key].entry for entry in change.entries if entry.key in rows])
         state = self.states.get(account)
         moved = state if state is not None and state.seq != change.seen.seq else None
-        beside = self._moved_beside(account, change) if change.hold or change.tally else (None, None)
+        beside = self._moved_beside(account, change) if change.holds or change.tally else _NOTHING_MOVED
         policy = self._moved_policy(account, change)
         # What stands in the way in a parent account is not among what comes back.
         is_parent_moved = change.parent is not None and self._is_in_the_way(change.parent)
-        if in_the_way or moved is not None or beside != (None, None) or policy is not None or is_parent_moved:
+        if in_the_way or moved is not None or beside != _NOTHING_MOVED or policy is not None or is_parent_moved:
             moved = moved and _with_policy(moved, policy)
             return TurnedDown(in_the_way, moved, *beside)
         for part in change.parts:
@@ -210,7 +211,7 @@ class LedgerTable:
         return any(
             any(entry.key in self.rows.get(part.seen.account, ()) for entry in part.entries)
             or self._seq(part.seen.account) != part.seen.seq
-            or self._moved_beside(part.seen.account, part) != (None, None)
+            or self._moved_beside(part.seen.account, part) != _NOTHING_MOVED
             or self._moved_policy(part.seen.account, part) is not None
             for part in above.parts
         )
@@ -219,16 +220,19 @@ class LedgerTable:
         state = self.states.get(account)
         return state.seq if state else 0
 
-    def _moved_beside(self, account: Account, change: Change) -> tuple[Hold | None, RefundTally | None]:
-        seen = change.references
-        hold = self.holds.get((account, change.hold.id)) if change.hold else None
+    def _moved_beside(self, account: Account, change: Change) -> tuple[tuple[Hold, ...], RefundTally | None]:
+        moved = []
+        for replaced in change.holds:
+            hold = self.holds.get((account, replaced.hold.id))
+            if hold is not None and hold.seq != replaced.seen_seq:
+                moved.append(hold)
         tally = self.tallies.get((account, change.tally.charge_key)) if change.tally else None
-        return hold if hold != seen.hold else None, tally if tally != seen.tally else None
+        return tuple(moved), tally if tally != change.references.tally else None
 
     def _write(self, account: Account, change: Change) -> None:
         rows, journal = self.rows.setdefault(account, {}), self.journal.setdefault(account, [])
         for entry in change.entries:
-            row = Row(record_of(entry), entry.hash)
+            row = Row(record_of(entry), entry.hash, self._now_ms())
             rows[entry.key] = row
             journal.append(row)
             self._on_row(account, row)
@@ -236,8 +240,8 @@ class LedgerTable:
         self.states[account] = change.state if policy is None else _with_policy(change.state, None)
         if policy is not None and policy is not change.seen.policy:
             self.policies[account] = policy
-        if change.hold is not None:
-            self.holds[account, change.hold.id] = change.hold
-            self._open_holds.changed(account, change.hold)
+        for replaced in change.holds:
+            self.holds[account, replaced.hold.id] = replaced.hold
+            self._open_holds.changed(account, replaced.hold)
         if change.tally is not None:
             self.tallies[account, change.tally.charge_key] = change.tally

@@ -1,8 +1,6 @@
 """Small worlds: the ledger comes through, the same seed gives the same history, and the twin does not come through."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -83,15 +81,3 @@ def test_the_command_ends_with_the_figures_as_json(capsys: pytest.CaptureFixture
     summary = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert list(summary) == ["operations", "faults", *FIGURES, "seconds"]
     assert (summary["operations"], summary["faults"] > 0) == (600, True)
-
-
-SWIFT = """
-import tests.simulation.swift
-from tests.simulation.world import Plan, World
-print(World(Plan("7", 500, 0.1)).run().history_hash)
-"""
-
-
-def test_a_swift_process_has_the_same_history() -> None:
-    ended = subprocess.run([sys.executable, "-c", SWIFT], capture_output=True, text=True, check=True)
-    assert ended.stdout.strip() == World(Plan("7", 500, 0.1)).run().history_hash

@@ -87,7 +87,7 @@ def evidence() -> Evidence:
     ledger = ledger_after(STORY)
     rows = ledger.journal[ALICE]
     entries = [row.entry for row in rows]
-    audit = {entry.seq: AuditRow(*row, "event") for entry, row in zip(entries, rows, strict=True)}
+    audit = {entry.seq: AuditRow(row.record, row.digest, "event") for entry, row in zip(entries, rows, strict=True)}
     return Evidence(
         asked={entry.key: [asked_of(entry)] for entry in entries},
         answers=[answer_of(entry) for entry in entries],

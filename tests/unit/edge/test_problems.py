@@ -40,6 +40,7 @@ STATUSES = {
     "funding_conflict": 409,
     "would_overdraw": 409,
     "too_many_grants": 409,
+    "too_many_holds": 409,
     "grant_not_found": 404,
     "hold_not_found": 404,
     "hold_captured": 409,

@@ -1,14 +1,14 @@
 """Accounts with limits, thresholds, allowances and parents, kept plainly: spendings are remembered, not summed up.
 
+Time passes by `pass_time`, and what falls due happens at its instant; nothing is found out later.
+
 Days begin at a fixed offset from UTC, so the calendar here is arithmetic.
 """
 
-from collections.abc import Callable, Iterator
-from copy import copy, deepcopy
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from functools import wraps
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Final
 
 from tests.unit.ledger.plain import NEVER, Lot, Paid, PlainAccount
 
@@ -84,8 +84,6 @@ class PlainMember(PlainAccount):
     running: Lot | None = None
     parent: str | None = None
     spendings: list[Spent] = field(default_factory=list)
-    brought_up: int = 0
-    """How often something was due."""
 
     def used(self, cap: Cap, now_ms: int) -> int:
         here = window_of(cap.window, now_ms)
@@ -96,28 +94,27 @@ class PlainMember(PlainAccount):
         )
 
     def room(self, app: str | None, now_ms: int) -> int:
-        """What it could spend now, were all that is due brought up."""
-        seen = copy(self)
-        seen.lots = [copy(lot) for lot in self.lots]
-        seen.running = next((new for old, new in zip(self.lots, seen.lots, strict=True) if old is self.running), None)
-        seen.allowance, seen.armed, seen.alerts = copy(self.allowance), dict(self.armed), []
-        seen.bring_up(now_ms)
+        """What it could spend now."""
         caps = [cap.amount - self.used(cap, now_ms) for cap in self.caps if cap.app in {None, app}]
-        return max(min([seen.available + self.overdraft_limit, *caps]), 0)
+        return max(min([self.available + self.overdraft_limit, *caps]), 0)
 
     def bring_up(self, now_ms: int) -> None:
-        self._refill(now_ms)
-        if any(lot.expires_at_ms <= now_ms and lot.left for lot in self.lots):
-            self.brought_up += 1
-            self.set_time(now_ms)
-            self.watch()
+        """Refills and expiries up to `now_ms`, one instant after the other."""
+        while (at_ms := self._next_due_ms()) <= now_ms:
+            self._refill(at_ms)
+            if any(lot.expires_at_ms <= at_ms and lot.left for lot in self.lots):
+                self.set_time(at_ms)
+                self.watch()
         self.now_ms = now_ms
+
+    def _next_due_ms(self) -> int:
+        refill_ms = self.allowance.next_at_ms if self.allowance else NEVER
+        return min([refill_ms, *(lot.expires_at_ms for lot in self.lots if lot.left)])
 
     def _refill(self, now_ms: int) -> None:
         allowance = self.allowance
         if allowance is None or allowance.next_at_ms > now_ms:
             return
-        self.brought_up += 1
         is_running = self.running is not None and self.running.expires_at_ms == allowance.next_at_ms
         left = self.running.left if is_running and self.running else 0
         if is_running and self.running:
@@ -179,29 +176,6 @@ class PlainCharge:
     spent: dict[str, Spent]
 
 
-_Asked = ParamSpec("_Asked")
-_Answer = TypeVar("_Answer")
-
-
-def depends_on_due_holds(
-    does: "Callable[Concatenate[PlainFamily, _Asked], _Answer]",
-) -> "Callable[Concatenate[PlainFamily, _Asked], _Answer]":
-    """Holds that are over are returned first, where it would show that they were not: tried out on a copy."""
-
-    @wraps(does)
-    def tried_first(family: "PlainFamily", /, *args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer:
-        if any(hold.is_due(family.now_ms) for hold in family.holds):
-            trial, its_args = deepcopy((family, args))
-            payers = trial.payers_of(does.__name__, its_args[0])
-            seen = trial.what_shows(payers)
-            does(trial, *its_args, **kwargs)
-            if trial.what_shows(payers) != seen or trial.is_overdrawn_since(family, payers):
-                family.return_due(payers)
-        return does(family, *args, **kwargs)
-
-    return tried_first
-
-
 class PlainFamily:
     """Says of each operation what becomes of it, and does that. What is refused answers None."""
 
@@ -217,20 +191,15 @@ class PlainFamily:
             payers.append(parent)
         return payers
 
-    def payers_of(self, kind: str, what: Any) -> list[str]:
-        """`what` is an actor, a hold or a charge. Funding is of one account alone."""
-        if kind in {"fund", "update_funding", "touch"}:
-            return [str(what)]
-        if isinstance(what, PlainHold):
-            below = (each for each in what.chain() if each.above is not None and each.status == "open")
-            return [what.owner, *(each.above.owner for each in below if each.above is not None)]
-        return list(what.paid) if isinstance(what, PlainCharge) else self.payers(what)
-
-    def what_shows(self, payers: list[str]) -> list[tuple[int, int]]:
-        return [(self.accounts[payer].brought_up, len(self.accounts[payer].alerts)) for payer in payers]
-
-    def is_overdrawn_since(self, before: "PlainFamily", payers: list[str]) -> bool:
-        return any(self.accounts[payer].debt > before.accounts[payer].debt for payer in payers)
+    def pass_time(self, now_ms: int) -> None:
+        """In each account, holds that are over return before what falls due at the same instant."""
+        for actor, account in self.accounts.items():
+            due = [hold for hold in self.holds if hold.owner == actor and hold.is_due(now_ms)]
+            for hold in sorted(due, key=lambda hold: hold.expires_at_ms):
+                account.bring_up(hold.expires_at_ms - 1)
+                self._give_back(hold, "expired")
+            account.bring_up(now_ms)
+        self.now_ms = now_ms
 
     def _spent(self, amount: int, app: str | None) -> Spent:
         self._number += 1
@@ -239,80 +208,47 @@ class PlainFamily:
     def _room(self, payers: list[str], app: str | None) -> int:
         return min(self.accounts[payer].room(app, self.now_ms) for payer in payers)
 
-    def _room_for(self, wanted: int, payers: list[str], app: str | None) -> int:
-        """What can be spent, once holds that are over made room for what is wanted."""
-        if (room := self._room(payers, app)) < wanted and self.return_due(payers):
-            return self._room(payers, app)
-        return room
-
-    def return_due(self, payers: list[str]) -> bool:
-        due = sorted(
-            (hold for hold in self.holds if hold.owner in payers and hold.is_due(self.now_ms)),
-            key=lambda hold: hold.expires_at_ms,
-        )
-        for hold in due:
-            if self.accounts[hold.owner].held:
-                self._give_back(hold, "expired")
-        return bool(due)
-
     def _give_back(self, hold: PlainHold, status: str) -> None:
         account = self.accounts[hold.owner]
-        if status == "expired":
-            # It came back when it was over, before what became due after that.
-            account.give_back(hold.paid, hold.expires_at_ms)
-        else:
-            account.bring_up(self.now_ms)
-            account.give_back(hold.paid)
+        account.give_back(hold.paid, hold.expires_at_ms if status == "expired" else None)
         account.held -= hold.amount
         hold.spent.amount = 0
         hold.status = status
         account.watch()
 
-    def _bring_up(self, actor: str) -> None:
-        """What is due is written also where the operation itself is refused."""
-        self.accounts[actor].bring_up(self.now_ms)
-
     def _is_frozen(self, payers: list[str]) -> bool:
         return any(self.accounts[payer].is_frozen for payer in payers)
 
-    @depends_on_due_holds
     def charge(self, actor: str, cost: int, mode: str, app: str | None) -> tuple[int, PlainCharge] | None:
         payers = self.payers(actor)
         if mode != "overdraw" and self.accounts[actor].is_frozen:
-            self._bring_up(actor)
             return None
         takes = cost
         if mode != "overdraw":
-            room = self._room_for(cost, payers, app)
+            room = self._room(payers, app)
             if (mode == "refuse" and cost > room) or self._is_frozen(payers):
-                self._bring_up(actor)
                 return None
             takes = min(cost, room)
         charge = PlainCharge({}, {})
         for payer in payers:
             account = self.accounts[payer]
-            account.bring_up(self.now_ms)
             charge.paid[payer], charge.spent[payer] = account.take(takes), self._spent(takes, app)
             account.spent += takes
             account.spendings.append(charge.spent[payer])
             account.watch()
         return takes, charge
 
-    @depends_on_due_holds
     def hold(self, actor: str, amount: int, minimum: int | None, ttl_ms: int, app: str | None) -> PlainHold | None:
         payers = self.payers(actor)
         if self.accounts[actor].is_frozen:
-            self._bring_up(actor)
             return None
         least = amount if minimum is None else minimum
-        room = self._room_for(max(amount, least), payers, app)
+        room = self._room(payers, app)
         if room < least or self._is_frozen(payers):
-            self._bring_up(actor)
             return None
         takes, above = min(amount, room), None
         for payer in reversed(payers):
             account = self.accounts[payer]
-            account.bring_up(self.now_ms)
             placed = PlainHold(
                 payer, "", takes, self.now_ms + ttl_ms, account.take(takes), self._spent(takes, app), above=above
             )
@@ -323,34 +259,26 @@ class PlainFamily:
             above = placed
         return above
 
-    @depends_on_due_holds
     def extend(self, hold: PlainHold, ttl_ms: int) -> bool:
-        self._bring_up(hold.owner)
         chain = list(hold.chain())
         if self._is_frozen([each.owner for each in chain]) or not all(each.is_usable(self.now_ms) for each in chain):
             return False
         for each in chain:
-            self.accounts[each.owner].bring_up(self.now_ms)
             each.expires_at_ms = max(each.expires_at_ms, self.now_ms + ttl_ms)
         return True
 
-    @depends_on_due_holds
     def capture(self, hold: PlainHold, part: int | None, overrun: str) -> tuple[int, PlainCharge] | None:
         chain = list(hold.chain())
         payers = [each.owner for each in chain]
         amount = hold.amount if part is None else part
         excess = max(amount - hold.amount, 0)
         if not hold.is_usable(self.now_ms) or (excess and overrun == "refuse"):
-            self._bring_up(hold.owner)
             return None
         if excess and self.accounts[hold.owner].is_frozen:
-            self._bring_up(hold.owner)
             return None
-        if excess and excess > self._room_for(excess, payers, hold.spent.app):
-            self._bring_up(hold.owner)
+        if excess and excess > self._room(payers, hold.spent.app):
             return None
         if not all(each.is_usable(self.now_ms) for each in chain) or (excess and self._is_frozen(payers)):
-            self._bring_up(hold.owner)
             return None
         charge = PlainCharge({}, {})
         for each in chain:
@@ -359,7 +287,6 @@ class PlainFamily:
 
     def _capture_one(self, hold: PlainHold, amount: int, charge: PlainCharge) -> None:
         account = self.accounts[hold.owner]
-        account.bring_up(self.now_ms)
         account.give_back(hold.paid.last(hold.amount - min(amount, hold.amount)))
         beyond = account.take(max(amount - hold.amount, 0))
         account.held -= hold.amount
@@ -370,9 +297,7 @@ class PlainFamily:
         account.spendings.append(charge.spent[hold.owner])
         account.watch()
 
-    @depends_on_due_holds
     def release(self, hold: PlainHold) -> bool:
-        self._bring_up(hold.owner)
         if not hold.is_usable(self.now_ms):
             return False
         for each in hold.chain():
@@ -381,35 +306,26 @@ class PlainFamily:
             self._give_back(each, "released")
         return True
 
-    @depends_on_due_holds
     def refund(self, charge: PlainCharge, actor: str, part: int | None) -> int | None:
         left = charge.paid[actor].amount
         amount = left if part is None else part
-        self._bring_up(actor)
         if not left or amount > left:
             return None
         for payer, paid in charge.paid.items():
             account = self.accounts[payer]
-            account.bring_up(self.now_ms)
             account.spent -= amount
             account.give_back(paid.last(amount))
             charge.spent[payer].amount -= amount
             account.watch()
         return amount
 
-    @depends_on_due_holds
     def touch(self, actor: str) -> None:
         """What is refused leaves no more than what was due."""
-        self._bring_up(actor)
 
-    @depends_on_due_holds
     def update_funding(self, actor: str, change: int, *, force: bool, is_full: bool) -> bool:
         """False where it is refused."""
         account = self.accounts[actor]
-        account.bring_up(self.now_ms)
         least = change if change < 0 and not force else 0
-        if least and account.available + least < -account.overdraft_limit:
-            self.return_due([actor])
         if (least and account.available + least < -account.overdraft_limit) or is_full:
             return False
         if change >= 0:
@@ -418,10 +334,8 @@ class PlainFamily:
             self._reduce(actor, -change)
         return True
 
-    @depends_on_due_holds
     def fund(self, actor: str, amount: int, priority: int, expires_at_ms: int) -> None:
         account = self.accounts[actor]
-        account.bring_up(self.now_ms)
         account.add(amount, priority, expires_at_ms)
         account.watch(is_funding=amount > 0)
 
@@ -440,11 +354,6 @@ class PlainFamily:
         account.funded -= taken
         account.watch()
         return taken
-
-    def settle(self, actor: str) -> None:
-        """What settings and voids depend on: all that is over or due."""
-        self.return_due([actor])
-        self._bring_up(actor)
 
     def set_caps(self, actor: str, caps: list[tuple[int, str | None, str | None]]) -> None:
         account = self.accounts[actor]

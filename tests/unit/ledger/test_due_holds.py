@@ -1,19 +1,28 @@
 """Holds that are over: wherever it would show, they come back before anything else, as of when they were over."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.ledger.accounts import Account
+from shared.ledger.errors import TooManyHolds
+from shared.ledger.holds import MAX_OPEN_HOLDS
 from shared.ledger.operations import (
     Charge,
     Configure,
     FundingUpdate,
     GrantCredits,
     PlaceHold,
+    ReleaseHold,
     Terms,
     VoidGrant,
 )
+from shared.ledger.protocol import DUE_WITH_ONE
+from shared.ledger.reducer import apply
+from shared.ledger.verification import verify_account
 from shared.usecases.present_state import present_state
-from tests.builders import ALICE, NOW_MS, drawn
+from tests.builders import ALICE, NOW_MS, SECOND_MS, drawn, operation
+from tests.fakes.memory_ledger import MemoryLedger
 from tests.till import Till, ending
 from tests.unit.ledger.test_allowances import START_MS, allowance, at
 
@@ -76,10 +85,11 @@ def test_an_overdraft_is_no_larger_than_what_holds_that_are_open_leave() -> None
     assert (entry.after.available, drawn(entry)) == (6, {"g1": 4})
 
 
-def test_a_charge_that_is_covered_does_not_wait_for_holds() -> None:
+def test_a_charge_that_is_covered_returns_holds_that_are_over_too() -> None:
     till = till_with_a_hold_that_is_over(100, 60)
-    till.send(Charge(30))
-    assert [entry.kind for entry in till.entries()] == ["funding_update", "hold", "charge"]
+    charge = till.send(Charge(30))
+    assert [entry.kind for entry in till.entries()] == ["funding_update", "hold", "expire", "charge"]
+    assert (charge.after.available, charge.after.held) == (70, 0)
 
 
 def rolled_over(*meanwhile: Terms) -> int:
@@ -154,3 +164,163 @@ def test_a_hold_of_another_account_stays_as_it_is() -> None:
     till.now_ms += TTL_MS
     till.send(FundingUpdate(100, 50))
     assert till.balances(BOB) == (0, 100, 0)
+
+
+NOON_MS = at("2026-03-10T12:00")
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+
+
+def test_a_charge_after_a_hold_was_over_is_paid_by_the_promotion_that_the_hold_had_taken() -> None:
+    till = Till(now_ms=NOON_MS - 2 * HOUR_MS)
+    till.send(GrantCredits(100, "promotional", priority=1, expires_at_ms=NOON_MS))
+    till.send(FundingUpdate(100, 200))
+    till.hold(100, ttl_ms=MINUTE_MS)
+    till.now_ms = NOON_MS - HOUR_MS
+    assert drawn(till.send(Charge(80))) == {"g1": 80}
+    till.now_ms = NOON_MS
+    assert seen(till) == 100
+
+
+def test_a_charge_after_a_hold_was_over_is_paid_by_the_allowance_that_the_hold_had_taken() -> None:
+    till = Till(now_ms=START_MS)
+    till.send(Configure(allowance=allowance(100, "monthly")))
+    till.send(FundingUpdate(100, 200))
+    till.hold(100, ttl_ms=MINUTE_MS)
+    till.now_ms += HOUR_MS
+    assert drawn(till.send(Charge(80))) == {"g2": 80}
+    assert seen(till) == 120
+
+
+def refilled_late(*meanwhile: Terms) -> tuple[int, int]:
+    """Available and funded, as a reader sees them on the second midnight after a hold that lasts a day."""
+    till = Till(now_ms=NOON_MS)
+    till.send(Configure(overdraft_limit=10, allowance=allowance(20, "daily")))
+    till.hold(30, ttl_ms=24 * HOUR_MS)
+    for instant in ("2026-03-11T00:00", "2026-03-11T12:00", "2026-03-12T00:00"):
+        till.now_ms = at(instant)
+        for terms in meanwhile:
+            till.send(terms)
+    till.now_ms = at("2026-03-12T00:00") + SECOND_MS
+    state = present_state(ALICE, till.ledger, till.now_ms)
+    assert state is not None
+    till.check()
+    return state.available, state.funded
+
+
+def test_late_refills_come_to_what_they_would_have_come_to_in_time() -> None:
+    assert refilled_late() == refilled_late(Configure(overdraft_limit=10)) == (30, 50)
+
+
+def test_the_balance_of_an_answer_is_the_one_that_a_reader_sees() -> None:
+    till = till_with_a_hold_that_is_over(200, 100)
+    entry = till.send(Charge(80))
+    assert (entry.before.available, entry.before.held) == (200, 0)
+    assert (entry.after.available, entry.after.held) == (120, 0)
+    assert seen(till) == 120
+
+
+@pytest.mark.parametrize("leaked", [0, 1, DUE_WITH_ONE, DUE_WITH_ONE + 1, 200])
+def test_any_number_of_leaked_holds_is_returned_before_one_charge_is_answered(leaked: int) -> None:
+    till = Till()
+    till.send(FundingUpdate(0, leaked + 50))
+    for _ in range(leaked):
+        till.hold(1, ttl_ms=TTL_MS)
+    till.now_ms += TTL_MS
+    entry = till.send(Charge(leaked + 50))
+    assert (entry.outcome, entry.seq) == ("applied", 2 * leaked + 2)
+    assert till.balances() == (0, 0, leaked + 50)
+    assert till.state().open_holds == 0
+
+
+def test_holds_that_are_over_together_return_in_the_order_in_which_they_were_placed() -> None:
+    till = Till()
+    till.send(FundingUpdate(0, 200))
+    held = [till.hold(10, ttl_ms=TTL_MS) for _ in range(12)]
+    till.now_ms += TTL_MS
+    till.send(Charge(1))
+    assert [each.hold["id"] for each in till.entries() if each.kind == "expire" and each.hold] == held
+
+
+def test_what_is_due_of_an_account_that_nobody_calls_is_done_all_the_same() -> None:
+    till = till_with_a_hold_that_is_over(100, 60)
+    assert till.ledger.do_what_is_due(ALICE, "background", till.now_ms) == 1
+    assert till.ledger.do_what_is_due(ALICE, "background", till.now_ms) == 0
+    assert till.entries()[-1].correlation_id == "background"
+    assert till.balances() == (100, 0, 0)
+
+
+def test_nothing_is_written_for_an_account_that_does_not_exist() -> None:
+    ledger = MemoryLedger()
+    assert ledger.do_what_is_due(BOB, "background", NOW_MS) == 0
+    assert ledger.state(BOB) is None
+
+
+def test_an_account_has_at_most_so_many_open_holds_and_the_same_key_goes_through_later() -> None:
+    till = Till()
+    till.send(FundingUpdate(0, 100))
+    first = till.hold(10)
+    full = replace(till.state(), open_holds=MAX_OPEN_HOLDS)
+    with pytest.raises(TooManyHolds, match="10000 open holds"):
+        apply(full, operation("one-more", PlaceHold(10, TTL_MS)), till.now_ms)
+    room = replace(full, open_holds=MAX_OPEN_HOLDS - 1)
+    placed = apply(room, operation("one-more", PlaceHold(10, TTL_MS)), till.now_ms)
+    assert placed.state.open_holds == MAX_OPEN_HOLDS
+    till.send(ReleaseHold(first))
+    assert till.state().open_holds == 0
+
+
+def test_a_grant_has_the_name_under_which_it_can_be_voided() -> None:
+    till = Till(now_ms=NOON_MS)
+    till.send(FundingUpdate(0, 10))
+    till.send(Configure(allowance=allowance(20, "daily")))
+    till.hold(5, ttl_ms=6 * HOUR_MS)
+    till.now_ms = at("2026-03-11T06:00")
+    state = present_state(ALICE, till.ledger, till.now_ms)
+    assert state is not None
+    listed = next(grant for grant in state.grants if grant.category == "allowance")
+    assert till.send(VoidGrant(listed.id)).outcome == "applied"
+
+
+def test_the_state_looks_for_holds_again_when_the_next_one_is_over() -> None:
+    till = Till()
+    till.send(FundingUpdate(0, 100))
+    till.hold(10, ttl_ms=TTL_MS)
+    till.hold(20, ttl_ms=5 * TTL_MS)
+    till.now_ms += TTL_MS
+    till.send(Charge(1))
+    assert till.state().next_hold_expiry_ms == NOW_MS + 5 * TTL_MS
+
+
+def test_a_state_that_would_look_too_late_is_a_finding() -> None:
+    till = Till()
+    till.send(FundingUpdate(0, 100))
+    till.hold(10, ttl_ms=TTL_MS)
+    late = replace(till.state(), next_hold_expiry_ms=NOW_MS + TTL_MS + 1)
+    found = verify_account(ALICE, till.entries(), late)
+    assert [finding.problem for finding in found] == ["next_hold_expiry_ms is after an open hold is over"]
+
+
+def left_after_an_overdrawn_hold(ttl_ms: int, *meanwhile: Terms) -> list[tuple[str, int]]:
+    till = Till(now_ms=NOON_MS)
+    till.send(Configure(overdraft_limit=100, allowance=allowance(20, "daily")))
+    till.hold(70, ttl_ms=ttl_ms)
+    for instant in ("2026-03-11T00:00", "2026-03-11T12:00", "2026-03-12T00:00"):
+        till.now_ms = at(instant)
+        for terms in meanwhile:
+            till.send(terms)
+    state = present_state(ALICE, till.ledger, till.now_ms)
+    assert state is not None
+    return [(grant.category, grant.remaining) for grant in state.grants]
+
+
+@pytest.mark.parametrize(
+    ("ttl_ms", "left"),
+    [(24 * HOUR_MS, [("allowance", 20), ("purchased", 20)]), (12 * HOUR_MS, [("allowance", 20)])],
+    ids=["between two refills", "at the instant of a refill"],
+)
+def test_what_a_hold_returns_pays_a_debt_before_the_refill_that_comes_after_it(
+    ttl_ms: int, left: list[tuple[str, int]]
+) -> None:
+    no_op = Configure(overdraft_limit=100)
+    assert left_after_an_overdrawn_hold(ttl_ms) == left_after_an_overdrawn_hold(ttl_ms, no_op) == left

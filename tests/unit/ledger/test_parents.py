@@ -332,7 +332,7 @@ def test_what_is_due_of_the_parent_comes_first_and_in_its_own_record() -> None:
     till.now_ms += DAY_MS
     assert ending(till.send(Charge(50))) == ("applied", None)
     kinds = [entry.kind for entry in till.entries(TEAM)]
-    assert kinds[-3:] == ["allowance", "expire", "charge"]
+    assert kinds[-3:] == ["expire", "allowance", "charge"]
     till.check()
 
 

@@ -1,11 +1,14 @@
 """Random histories of one account against a model so plain that it can be believed at a glance."""
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.ledger.accounts import AccountState
 from shared.ledger.chain import breaks
+from shared.ledger.due import DueHolds
 from shared.ledger.effects import References
 from shared.ledger.entries import Entry
 from shared.ledger.grants import MAX_OPEN_GRANTS
@@ -23,8 +26,9 @@ from shared.ledger.operations import (
     Terms,
     VoidGrant,
 )
-from shared.ledger.reducer import NOTHING_NAMED, Change, apply, as_of, expire_hold, replay
+from shared.ledger.reducer import NOTHING_NAMED, Change, apply, as_of, replay
 from tests.builders import ALICE, NOW_MS, operation
+from tests.fakes.memory_ledger import due_holds
 from tests.unit.ledger.plain import NEVER, Paid, PlainAccount
 
 AMOUNTS = st.integers(min_value=0, max_value=300)
@@ -50,13 +54,17 @@ class LedgerMachine(RuleBasedStateMachine):
         self.plain.overdraft_limit = overdraft_limit
 
     def send(self, terms: Terms, references: References = NOTHING_NAMED) -> Entry:
+        references = replace(references, due=self.due)
         return self.commit(apply(self.state, operation(f"k{len(self.entries)}", terms), self.now_ms, references))
+
+    @property
+    def due(self) -> DueHolds:
+        return due_holds([hold for hold in self.holds.values() if hold.status == "open"], self.now_ms)
 
     def commit(self, change: Change) -> Entry:
         self.state = change.state
         self.entries.extend(change.entries)
-        if change.hold:
-            self.holds[change.hold.id] = change.hold
+        self.holds.update((replaced.hold.id, replaced.hold) for replaced in change.holds)
         if change.tally:
             self.tallies[change.tally.charge_key] = change.tally
         return change.entries[-1]
@@ -108,15 +116,6 @@ class LedgerMachine(RuleBasedStateMachine):
         assert entry.is_refused == (held.status != "open" or held.expires_at_ms <= self.now_ms)
         if not entry.is_refused:
             self.plain.give_back(self.set_aside.pop(held.id))
-
-    @precondition(lambda self: any(hold.is_due(self.now_ms) for hold in self.holds.values()))
-    @rule()
-    def expire_a_hold(self) -> None:
-        due = next(hold for hold in self.holds.values() if hold.is_due(self.now_ms))
-        cause = operation("cause", Charge(0))
-        self.commit(expire_hold(self.state, due, cause, self.now_ms))
-        self.plain.give_back(self.set_aside.pop(due.id), due.expires_at_ms)
-        self.plain.set_time(self.now_ms)
 
     @precondition(lambda self: self.charges)
     @rule(data=st.data(), part=st.sampled_from([None, 1, 30]))
@@ -174,11 +173,15 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(passed_ms=st.integers(min_value=1, max_value=40))
     def let_time_pass(self, passed_ms: int) -> None:
         self.now_ms += passed_ms
+        for due in self.due.holds:
+            if due.id in self.set_aside:
+                self.plain.set_time(due.expires_at_ms)
+                self.plain.give_back(self.set_aside.pop(due.id), due.expires_at_ms)
         self.plain.set_time(self.now_ms)
 
     @invariant()
     def the_state_is_worth_what_the_plain_account_is_worth(self) -> None:
-        seen = as_of(self.state, self.now_ms)
+        seen = as_of(self.state, self.now_ms, self.due)
         assert (seen.available, seen.funded, seen.spent) == (
             self.plain.available,
             self.plain.funded,
@@ -187,7 +190,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def grants_hold_what_is_available(self) -> None:
-        seen = as_of(self.state, self.now_ms)
+        seen = as_of(self.state, self.now_ms, self.due)
         assert sum(grant.remaining for grant in seen.grants) == max(seen.available, 0)
         left = {
             (grant.priority, NEVER if grant.expires_at_ms is None else grant.expires_at_ms): grant.remaining

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.due import DueHolds
 from shared.ledger.effects import Position, References
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError, LedgerUnavailable
@@ -188,24 +189,30 @@ def test_a_charge_of_two_accounts_whose_answer_was_lost_is_sent_again_as_it_was(
 
 def placed(state: AccountState, amount: int) -> tuple[AccountState, Hold]:
     change = apply(state, operation(f"place-{state.seq}", PlaceHold(amount, TTL_MS), account=state.account), NOW_MS)
-    assert change.hold is not None
-    return change.state, change.hold
+    return change.state, change.holds[0].hold
 
 
-def test_due_holds_of_the_parent_are_returned_for_a_member_that_falls_short() -> None:
+def found_due(*holds: Hold) -> FoundDue:
+    return FoundDue(DueHolds(holds, listed=len(holds)))
+
+
+def test_due_holds_of_the_parent_are_returned_with_what_a_member_spends() -> None:
     held, hold = placed(TEAM_STATE, 40)
-    free = moved(TEAM_STATE, GrantCredits(1))
     result, commands = run(
         Found(MEMBER, References(parent=Position(held))),
-        FoundDue((hold,)),
-        Committed(),
-        Found(MEMBER, References(parent=Position(free))),
+        found_due(hold),
         Committed(),
         now_ms=LATER_MS,
     )
-    assert kinds(commands) == [Read, FindDue, Commit, Read, Commit]
+    assert kinds(commands) == [Read, FindDue, Commit]
     assert [command.account for command in commands if isinstance(command, FindDue)] == [TEAM]
     assert result.entry.outcome == "applied"
+    commit = commands[-1]
+    assert isinstance(commit, Commit)
+    assert [[entry.kind for entry in part.entries] for part in commit.change.parts] == [
+        ["charge"],
+        ["expire", "charge"],
+    ]
 
 
 def test_an_account_that_joins_while_its_due_holds_are_returned_has_the_parent_pay() -> None:
@@ -213,15 +220,14 @@ def test_an_account_that_joins_while_its_due_holds_are_returned_has_the_parent_p
     joined = moved(held, Configure(parent=TEAM.actor))
     result, commands = run(
         Found(held),
-        FoundDue((hold,)),
+        found_due(hold),
         TurnedDown((), without_policy(joined)),
-        Found(joined),
-        Committed(),
-        Found(moved(joined, GrantCredits(60)), BACKED),
+        Found(joined, BACKED),
+        found_due(hold),
         Committed(),
         now_ms=LATER_MS,
     )
-    assert kinds(commands) == [Read, FindDue, Commit, Read, Pause, Commit, Read, Commit]
+    assert kinds(commands) == [Read, FindDue, Commit, Pause, Read, FindDue, Commit]
     assert result.entry.parent == {"actor": TEAM.actor, "room": 40}
 
 
@@ -243,14 +249,13 @@ def test_a_batch_whose_account_joins_while_due_holds_are_returned_is_paid_by_bot
     joined = moved(held, Configure(parent=TEAM.actor))
     answers, commands = run_batch(
         Found(held),
-        FoundDue((hold,)),
+        found_due(hold),
         TurnedDown((), joined),
-        Committed(),
-        Found(moved(joined, GrantCredits(60)), BACKED),
-        *(Found(moved(joined, GrantCredits(60)), BACKED), Committed()) * 2,
+        Found(joined, BACKED),
+        *(Found(joined, BACKED), found_due(hold), Committed()) * 2,
         now_ms=LATER_MS,
     )
-    assert commands == [Read, FindDue, Commit, Pause, Commit, Read, *(Read, Commit) * 2]
+    assert commands == [Read, FindDue, Commit, Pause, Read, *(Read, FindDue, Commit) * 2]
     assert all(isinstance(each, Recorded) and each.entry.parent for each in answers.values())
 
 

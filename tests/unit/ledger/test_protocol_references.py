@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from shared.ledger.accounts import AccountState
+from shared.ledger.due import DueHolds
 from shared.ledger.effects import References
 from shared.ledger.entries import Entry
-from shared.ledger.holds import Hold
-from shared.ledger.operations import CaptureHold, ExtendHold, FundingUpdate, Operation, PlaceHold, ReleaseHold
+from shared.ledger.operations import CaptureHold, Charge, ExtendHold, FundingUpdate, Operation, PlaceHold, ReleaseHold
 from shared.ledger.protocol import (
+    DUE_WITH_ONE,
     Commit,
     Committed,
     FindDue,
@@ -21,24 +22,20 @@ from shared.ledger.protocol import (
     TurnedDown,
     record,
 )
-from shared.ledger.reducer import apply, expire_hold
+from shared.ledger.reducer import apply, catch_up
 from tests.builders import NOW_MS, after, operation
 
 FUNDED = after(FundingUpdate(0, 100))
 PLACED = apply(FUNDED, operation("place", PlaceHold(60, ttl_ms=5)), NOW_MS)
+AS_PLACED = PLACED.holds[0].hold
 EXTENDED = apply(
-    PLACED.state, operation("extend", ExtendHold("h2", ttl_ms=1000)), NOW_MS + 4, References(hold=PLACED.hold)
+    PLACED.state, operation("extend", ExtendHold("h2", ttl_ms=1000)), NOW_MS + 4, References(hold=AS_PLACED)
 )
+AS_EXTENDED = EXTENDED.holds[0].hold
 LATER_MS = NOW_MS + 10
 """By then the hold as it was placed is over; as it was extended it is not."""
-
-
-def hold_of(change_hold: Hold | None) -> Hold:
-    assert change_hold is not None
-    return change_hold
-
-
-AS_PLACED, AS_EXTENDED = hold_of(PLACED.hold), hold_of(EXTENDED.hold)
+OVER = FoundDue(DueHolds((AS_PLACED,), listed=1))
+NOT_OVER = FoundDue(DueHolds((), AS_EXTENDED.expires_at_ms, 1))
 
 
 def run(asked: Operation, *outcomes: Outcome) -> tuple[Entry, list[type]]:
@@ -54,16 +51,54 @@ def run(asked: Operation, *outcomes: Outcome) -> tuple[Entry, list[type]]:
             return end.value.entry, [type(command) for command in commands]
 
 
-def test_a_refusal_for_a_hold_that_was_over_is_looked_at_again_when_the_state_has_moved() -> None:
+def test_a_refusal_for_a_hold_that_was_not_there_is_looked_at_again_when_the_state_has_moved() -> None:
     entry, commands = run(
         operation("release", ReleaseHold("h2")),
-        Found(PLACED.state, References(hold=AS_PLACED)),
+        Found(FUNDED),
         TurnedDown((), EXTENDED.state),
         Found(EXTENDED.state, References(hold=AS_EXTENDED)),
+        NOT_OVER,
         Committed(),
     )
     assert (entry.outcome, entry.amount) == ("applied", 60)
-    assert commands == [Read, Commit, Pause, Read, Commit]
+    assert commands == [Read, Commit, Pause, Read, FindDue, Commit]
+
+
+def test_a_hold_that_was_over_and_comes_back_extended_is_not_over() -> None:
+    entry, commands = run(
+        operation("release", ReleaseHold("h2")),
+        Found(PLACED.state, References(hold=AS_PLACED)),
+        OVER,
+        TurnedDown((), EXTENDED.state, (AS_EXTENDED,)),
+        NOT_OVER,
+        Committed(),
+    )
+    assert (entry.outcome, entry.amount) == ("applied", 60)
+    assert commands == [Read, FindDue, Commit, Pause, FindDue, Commit]
+
+
+def test_a_listing_that_trails_what_was_read_of_a_hold_is_not_believed() -> None:
+    entry, commands = run(
+        operation("release", ReleaseHold("h2")),
+        Found(EXTENDED.state, References(hold=AS_EXTENDED)),
+        OVER,
+        Committed(),
+    )
+    assert (entry.outcome, entry.amount) == ("applied", 60)
+    assert commands == [Read, FindDue, Commit]
+
+
+def test_a_listing_that_trails_what_came_back_of_a_hold_is_not_believed() -> None:
+    entry, commands = run(
+        operation("charge", Charge(10)),
+        Found(EXTENDED.state),
+        OVER,
+        TurnedDown((), None, (AS_EXTENDED,)),
+        OVER,
+        Committed(),
+    )
+    assert (entry.outcome, entry.after.held) == ("applied", 60)
+    assert commands == [Read, FindDue, Commit, Pause, FindDue, Commit]
 
 
 def test_a_hold_under_a_condition_of_its_own_needs_no_second_read() -> None:
@@ -71,23 +106,29 @@ def test_a_hold_under_a_condition_of_its_own_needs_no_second_read() -> None:
     entry, commands = run(
         operation("release", ReleaseHold("h2")),
         Found(EXTENDED.state, References(hold=AS_EXTENDED)),
+        NOT_OVER,
         TurnedDown((), moved),
+        NOT_OVER,
         Committed(),
     )
     assert entry.outcome == "applied"
-    assert commands == [Read, Commit, Pause, Commit]
+    assert commands == [Read, FindDue, Commit, Pause, FindDue, Commit]
 
 
-def test_after_due_holds_were_returned_what_is_named_is_read_again() -> None:
-    other = apply(EXTENDED.state, operation("other", PlaceHold(40, ttl_ms=1)), NOW_MS + 4)
-    swept = expire_hold(other.state, hold_of(other.hold), operation("cause", CaptureHold("h2")), LATER_MS)
+def test_what_is_named_is_read_again_after_more_was_due_than_fits_in_one_transaction() -> None:
+    state, holds = EXTENDED.state, []
+    for number in range(DUE_WITH_ONE + 1):
+        placed = apply(state, operation(f"other-{number}", PlaceHold(1, ttl_ms=1)), NOW_MS + 4)
+        state, holds = placed.state, [*holds, placed.holds[0].hold]
+    due = DueHolds(tuple(holds), AS_EXTENDED.expires_at_ms, len(holds) + 1)
+    ahead = catch_up(state, due, "cause", LATER_MS, 100)
     resolved = replace(AS_EXTENDED, status="released")
     entry, commands = run(
         operation("capture", CaptureHold("h2", 90, overrun="charge")),
-        Found(other.state, References(hold=AS_EXTENDED)),
-        FoundDue((hold_of(other.hold),)),
+        Found(state, References(hold=AS_EXTENDED)),
+        FoundDue(due),
         Committed(),
-        Found(swept.state, References(hold=resolved)),
+        Found(ahead.state, References(hold=resolved)),
         Committed(),
     )
     assert entry.reason == "hold_released"
