@@ -85,6 +85,8 @@ class Book:
     spent: int = 0
     lots: dict[Kind, Lot] = field(default_factory=dict)
     holds: dict[str, Held] = field(default_factory=dict)
+    maybe_open: dict[str, Held] = field(default_factory=dict)
+    """Those that were open when somebody last looked."""
     rows: dict[str, Fields] = field(default_factory=dict)
     refunded: dict[str, int] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
@@ -178,6 +180,11 @@ class Book:
             return ()
         running = _running(self)[0] if self.rules.allowance is not None else None
         return [kind for kind in self.lots if kind != running]
+
+    def open_holds(self) -> Mapping[str, Held]:
+        if any(held.status != "open" for held in self.maybe_open.values()):
+            self.maybe_open = {name: held for name, held in self.maybe_open.items() if held.status == "open"}
+        return self.maybe_open
 
     def has_room_for(self, kind: Kind) -> bool:
         return kind in self.lots or len(self.lots) < _OPEN_LOTS_MAX
@@ -361,7 +368,7 @@ def _hold(book: Book, row: Fields) -> Expected:
 def _note_hold(book: Book, row: Fields) -> bool:
     expires_at_ms = row["at_ms"] + row["parameters"]["ttl_ms"]
     parent = row.get("parent")
-    book.holds[f"h{row['seq']}"] = Held(
+    book.holds[f"h{row['seq']}"] = book.maybe_open[f"h{row['seq']}"] = Held(
         amount=-row["amount"],
         expires_at_ms=expires_at_ms,
         written_at_ms=book.written_at_ms,

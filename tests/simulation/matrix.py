@@ -102,9 +102,10 @@ KINDS_OF_WORK: Final = (
 WITH_EXPIRY: Final = "with expiry"
 WITH_REFILL: Final = "with refill"
 WITH_PARENT: Final = "with parent"
-OF_A_DUE_HOLD: Final = "of a due hold"
-"""Four more rows: an operation that a due expiry or refill precedes in its transaction, one that a parent account pays
-for as well, and the return of a hold that is due."""
+WITH_DUE_HOLD: Final = "with due hold"
+OF_WHAT_IS_DUE: Final = "of what is due"
+"""Five more rows: an operation that an expiry, a refill or a hold that is over precedes in its transaction, one that a
+parent account pays for as well, and what is due by itself, in the background or ahead of an operation."""
 _SELDOM: Final = {"refund": 2, "release": 4, "extend": 4, "void": 4, "configure": 8}
 
 REQUEST: Final = Place("request", (Fault.LOST_BEFORE, Fault.LOST_AFTER))
@@ -115,7 +116,8 @@ COMMITS: Final = {kind: Place(f"commit {kind}", _COMMIT, _SELDOM.get(kind, 1)) f
     WITH_EXPIRY: Place(f"commit {WITH_EXPIRY}", _COMMIT, weight=5),
     WITH_REFILL: Place(f"commit {WITH_REFILL}", _COMMIT, weight=15),
     WITH_PARENT: Place(f"commit {WITH_PARENT}", _COMMIT, weight=3),
-    OF_A_DUE_HOLD: Place(f"commit {OF_A_DUE_HOLD}", _COMMIT, weight=5),
+    WITH_DUE_HOLD: Place(f"commit {WITH_DUE_HOLD}", _COMMIT, weight=3),
+    OF_WHAT_IS_DUE: Place(f"commit {OF_WHAT_IS_DUE}", _COMMIT, weight=5),
 }
 FIND_DUE: Final = Place("find due", _CALL, weight=5)
 PUBLISH: Final = Place("publish", (*_CALL, Fault.PARTLY_TAKEN))
@@ -170,7 +172,9 @@ _WHERE: Final = (
         "commit …",
         (
             "the transaction, by what the operation does; *with expiry*: with an entry for what expired first; "
-            "*with refill*: with one for an allowance that was due; *with parent*: with its counterparts above"
+            "*with due hold*: with one for a hold that was over; "
+            "*with refill*: with one for an allowance that was due; "
+            "*with parent*: with its counterparts above; *of what is due*: with what was due alone"
         ),
     ),
     ("publish", "the outbox's call to the bus"),

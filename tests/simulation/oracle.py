@@ -142,7 +142,7 @@ class Oracle:
         if row["kind"] in _COUNTED:
             self.counts[row["kind"]] += 1
         turn = _turn_of(book, row)
-        overdue = [held for name, held in book.holds.items() if _is_overdue(held, turn, row, name)]
+        overdue = [held for name, held in book.open_holds().items() if _is_overdue(held, turn, row, name)]
         if any(not _may_be_overlooked(held, book.written_at_ms) for held in overdue):
             self._wrong("chain_breaks", account, row["key"], "came before a hold that was over")
         allowance = book.rules.allowance

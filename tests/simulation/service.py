@@ -1,10 +1,10 @@
 """The service under test: the real protocol over a simulated table."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
-from shared.ledger.operations import Operation
-from shared.ledger.protocol import Commit, FindDue, Lookup, Outcome, Read, Recorded, record
+from shared.ledger.operations import Expire, Operation
+from shared.ledger.protocol import Commit, FindDue, Lookup, Outcome, Read, Recorded, do_what_is_due, record
 from shared.ledger.reducer import Change
 from tests.simulation.calls import Answer, Steps
 from tests.simulation.chance import Chance, Spot
@@ -12,14 +12,19 @@ from tests.simulation.matrix import (
     COMMITS,
     FIND_DUE,
     LOOKUP,
-    OF_A_DUE_HOLD,
+    OF_WHAT_IS_DUE,
     READ,
     READ_PARTS,
+    WITH_DUE_HOLD,
     WITH_EXPIRY,
     WITH_PARENT,
     WITH_REFILL,
 )
 from tests.simulation.table import LedgerTable, ReadOfMore
+
+BACKGROUND: Final = "background"
+"""The work of the function that does what is due of accounts that nobody calls. Its operation is an Expire()."""
+_DONE: Final = Answer("done")
 
 
 class LedgerService:
@@ -37,6 +42,9 @@ class LedgerService:
         self._commits = {name: chance.spot(place) for name, place in COMMITS.items()}
 
     def steps(self, operation: Operation, now_ms: int) -> Steps:
+        if isinstance(operation.terms, Expire):
+            yield from do_what_is_due(operation.account, operation.correlation_id, now_ms)
+            return _DONE
         return answer_of((yield from record(operation, now_ms)))
 
     def spot(self, command: Any, work_name: str) -> Spot:
@@ -46,11 +54,17 @@ class LedgerService:
 
 
 def _row_of(change: Change, work_name: str) -> str:
+    if work_name == BACKGROUND or change.entries[-1].kind == "expire":
+        return OF_WHAT_IS_DUE
     if len(change.entries) > 1:
-        return WITH_REFILL if any(entry.kind == "allowance" for entry in change.entries) else WITH_EXPIRY
-    if change.parent is not None:
-        return WITH_PARENT
-    return OF_A_DUE_HOLD if change.entries[0].kind == "expire" else work_name
+        return _row_of_due(change)
+    return work_name if change.parent is None else WITH_PARENT
+
+
+def _row_of_due(change: Change) -> str:
+    if any(entry.kind == "allowance" for entry in change.entries):
+        return WITH_REFILL
+    return WITH_DUE_HOLD if any(entry.kind == "expire" and entry.hold for entry in change.entries) else WITH_EXPIRY
 
 
 def answer_of(recorded: Recorded) -> Answer:

@@ -7,15 +7,17 @@ from hashlib import sha256
 from time import process_time
 from typing import Final
 
+from shared.ledger.due import may_hold_what_is_due
 from shared.ledger.events import entry_event
-from tests.simulation.calls import Calls, Request
+from shared.ledger.operations import Expire, Operation
+from tests.simulation.calls import Answer, Calls, Request
 from tests.simulation.chance import Chance, Clock, Livelock
 from tests.simulation.clients import Clients
 from tests.simulation.downstream import Bus, Outbox, Queue, Trail, Window, audit_consumer
 from tests.simulation.matrix import Cell
 from tests.simulation.oracle import Oracle
 from tests.simulation.order import Moment
-from tests.simulation.service import LedgerService
+from tests.simulation.service import BACKGROUND, LedgerService
 from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import Verdict
 from tests.simulation.workload import HOUR_MS, START_MS
@@ -27,6 +29,7 @@ OUTBOX_DOWN: Final = Window(START_MS + 48 * HOUR_MS, START_MS + 96 * HOUR_MS)
 AUDIT_DOWN: Final = Window(START_MS + 120 * HOUR_MS, START_MS + 168 * HOUR_MS)
 BURST_HOURS: Final = (1, 5, 14, 19, 23, 28, 33, 37, 41, 46, 60, 90, 97, 102, 107, 112, 117, 130, 150, 170, 180, 190)
 BURST_LASTS_MS: Final = 8000
+LASTS_HOURS: Final = 240
 STAMPEDE_HOUR: Final = 9
 STAMPEDE_SHARE: Final = 0.1
 """Of all operations, in a world that has a stampede: thousands of requests are then under way together."""
@@ -86,6 +89,8 @@ class World:
             self.calls.tell = self._tell
         self.clock.later(0, self.clients.set_up, None)
         schedule(self.clock, self.clients, self.plan)
+        for hour in range(LASTS_HOURS):
+            self.clock.later(hour * HOUR_MS, self._do_what_is_due, hour)
         try:
             self._come_to_rest()
         except Livelock as livelock:
@@ -95,6 +100,14 @@ class World:
         oracle.judge(self.table, self.clients, self.trail.rows)
         oracle.judge_warnings(self.bus.warnings, self.outbox.excused)
         return self._outcome(oracle.counts, process_time() - started_s)
+
+    def _do_what_is_due(self, hour: int) -> None:
+        """What the background function does; it does not get round to all accounts."""
+        now_ms = self.clock.now_ms
+        for account, state in self.table.states.items():
+            if may_hold_what_is_due(state, now_ms) and self.chance.below(2):
+                due = Operation(account, "", Expire(), by="", correlation_id=f"hour {hour}")
+                self.calls.send(Request(due, BACKGROUND, now_ms, _nobody_waits))
 
     def _come_to_rest(self) -> None:
         happenings_max = HAPPENINGS_MAX * (self.plan.operations + 1000)
@@ -138,6 +151,10 @@ class World:
         yield from (row.digest for journal in self.table.journal.values() for row in journal)
         yield from (row.event_id for rows in self.trail.rows.values() for row in rows.values())
         yield from map(_SAID.__mod__, self.clients.history)
+
+
+def _nobody_waits(_request: Request, _answer: Answer | None) -> None:
+    pass
 
 
 def schedule(clock: Clock, clients: Clients, plan: Plan) -> None:
