@@ -89,11 +89,12 @@ def _refill_ms(policy: Policy | None) -> int:
 
 def _refill(state: AccountState, until_ms: int) -> RefillAllowance:
     policy, allowance = _given(state.policy)
-    running = _running_grant(state.grants, policy, allowance)
+    running = _running_grant(state.grants, policy)
     until_ms = min(until_ms, *_expiries(each for each in state.grants if each is not running), _NEVER_MS)
     remaining = running.remaining if running else 0
     owed = max(-state.available, 0)
-    added, next_at_ms = allowance.due_by(until_ms, policy.time_zone, remaining, owed)
+    is_first = policy.given_seq is None
+    added, next_at_ms = allowance.due_by(until_ms, policy.time_zone, remaining, owed, is_first=is_first)
     return RefillAllowance(remaining + added, allowance.priority, next_at_ms, running.id if running else None)
 
 
@@ -103,10 +104,8 @@ def _given(policy: Policy | None) -> tuple[Policy, Allowance]:
     return policy, policy.allowance
 
 
-def _running_grant(grants: Iterable[Grant], policy: Policy, allowance: Allowance) -> Grant | None:
-    given = "allowance", allowance.next_at_ms, policy.given_priority
-    # Grants that are alike are one, so there is at most one such.
-    return next((each for each in grants if (each.category, each.expires_at_ms, each.priority) == given), None)
+def _running_grant(grants: Iterable[Grant], policy: Policy) -> Grant | None:
+    return next((each for each in grants if each.seq == policy.given_seq), None)
 
 
 def _expiries(grants: Iterable[Grant]) -> Iterator[int]:

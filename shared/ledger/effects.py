@@ -4,12 +4,12 @@ A function is given the state, the terms, what the terms name, and the time. It 
 balances and what replaces what; the reducer makes the entry and the new state of it. Amounts are microcents.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shared.ledger.accounts import AccountState
-from shared.ledger.calendar import zone_of
+from shared.ledger.calendar import Periods, zone_of
 from shared.ledger.due import DueHolds
 from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation, TooManyHolds
@@ -42,7 +42,7 @@ from shared.ledger.operations import (
     ReleaseHold,
     VoidGrant,
 )
-from shared.ledger.policies import Allowance, Limit, Policy, Spending, Threshold, with_limits
+from shared.ledger.policies import Allowance, Limit, Policy, Spending, Threshold, in_zone, with_limits
 from shared.ledger.rooms import Room
 
 
@@ -90,11 +90,13 @@ class Backing:
 class Case:
     """What decides an operation beside the state and its terms.
 
-    `room` is the most that it may spend; `member` whose operation it goes with, where it is one of a parent account.
+    `room` is the most that it may spend; `periods` the calendar of the account around now; `member` whose operation it
+    goes with, where it is one of a parent account.
     """
 
     now_ms: int
     room: Room
+    periods: Periods
     references: References = References()
     app: str | None = None
     meter: str | None = None
@@ -201,25 +203,28 @@ def allowance(state: AccountState, terms: RefillAllowance, _case: Case) -> Effec
     taken = replaced.remaining if replaced else 0
     others = tuple(each for each in state.grants if each is not replaced)
     # Credits that were there stay where they are: only what is new pays an overdraft off.
-    paid_off = min(_owed(state), terms.amount - taken)
+    added = terms.amount - taken
+    paid_off = min(_owed(state), max(added, 0))
     refilled = Grant(
         state.seq + 1, terms.amount, terms.amount - paid_off, terms.priority, "allowance", terms.expires_at_ms
     )
-    added = terms.amount - taken
     return Effect(
         amount=added,
         available=added,
-        funded=added,
-        grants=add_grant(others, refilled),
-        policy=_next_refill(state.policy, terms),
+        funded=max(added, 0),
+        # What is left at the end of a period and does not roll over is gone.
+        expired=max(-added, 0),
+        grants=add_grant(others, refilled, apart=refilled.seq),
+        policy=_next_refill(state, terms),
     )
 
 
-def _next_refill(policy: Policy | None, terms: RefillAllowance) -> Policy | None:
+def _next_refill(state: AccountState, terms: RefillAllowance) -> Policy | None:
+    policy = state.policy
     if policy is None or policy.allowance is None:
         return policy
-    given = replace(policy.allowance, next_at_ms=terms.expires_at_ms)
-    return replace(policy, allowance=given, given_priority=terms.priority)
+    given = replace(policy.allowance, next_at_ms=terms.expires_at_ms, moved_ms=0)
+    return replace(policy, allowance=given, given_seq=state.seq + 1)
 
 
 def void(state: AccountState, terms: VoidGrant, _case: Case) -> Effect:
@@ -333,37 +338,41 @@ def _expire_hold(state: AccountState, held: Hold | None, now_ms: int) -> Effect:
 
 
 def configure(state: AccountState, terms: Configure, case: Case) -> Effect:
-    changes = _policy_changes(state, terms, case.now_ms)
-    policy = replace(state.policy or Policy(), **changes) if changes else state.policy
+    present, periods, seq = state.policy or Policy(), case.periods, state.seq + 1
+    if terms.time_zone is not None and not periods.is_replayed:
+        # What was a zone then may be none in the data of today.
+        _insist_on_zone(terms.time_zone)
+    if terms.time_zone is not None and terms.time_zone != present.time_zone:
+        present = in_zone(present, terms.time_zone, periods, seq)
+        periods = periods.moved_to(terms.time_zone)
+    changes = _policy_changes(state, present, terms, case.now_ms)
+    policy = replace(present, **changes) if changes else state.policy
     if policy is not None and terms.limits is not None:
-        limits = [Limit(**each) for each in terms.limits]
-        policy = with_limits(policy, limits, case.now_ms, state.seq + 1)
+        policy = with_limits(policy, [Limit(**each) for each in terms.limits], periods, seq)
     return Effect(policy=policy, overdraft_limit=terms.overdraft_limit)
 
 
-def _policy_changes(state: AccountState, terms: Configure, now_ms: int) -> dict[str, Any]:
+def _policy_changes(state: AccountState, present: Policy, terms: Configure, now_ms: int) -> dict[str, Any]:
     """Raises InvalidOperation for what no account can have."""
     changes: dict[str, Any] = {"limits": ()} if terms.limits is not None and state.policy is None else {}
     if terms.status is not None:
         changes["status"] = terms.status
     if terms.time_zone is not None:
-        changes["time_zone"] = _known_zone(terms.time_zone)
+        changes["time_zone"] = terms.time_zone
     if terms.low_balance_thresholds is not None:
-        amounts = sorted(set(terms.low_balance_thresholds), reverse=True)
-        changes["thresholds"] = tuple(Threshold(amount, state.available >= amount) for amount in amounts)
+        changes["thresholds"] = _thresholds(state, present, terms.low_balance_thresholds)
     if terms.allowance is not None:
-        changes |= _allowance_changes(state.policy or Policy(), terms.allowance, now_ms)
+        changes |= _allowance_changes(present, terms.allowance, now_ms)
     if terms.parent is not None:
         changes["parent"] = _parent_of(state, terms.parent)
     return changes
 
 
-def _known_zone(name: str) -> str:
+def _insist_on_zone(name: str) -> None:
     try:
         zone_of(name)
     except ValueError as unknown:
         raise InvalidOperation("time_zone", "the name of an IANA time zone, such as Europe/Amsterdam") from unknown
-    return name
 
 
 def _allowance_changes(policy: Policy, terms: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
@@ -372,8 +381,22 @@ def _allowance_changes(policy: Policy, terms: Mapping[str, Any], now_ms: int) ->
     present = policy.allowance
     until_ms = present.next_at_ms if present else policy.allowed_until_ms
     if not terms:
-        return {"allowance": None, "allowed_until_ms": until_ms}
-    return {"allowance": Allowance(**terms, next_at_ms=until_ms if present else max(until_ms, now_ms))}
+        moved_ms = present.moved_ms if present else policy.allowed_moved_ms
+        return {"allowance": None, "allowed_until_ms": until_ms, "allowed_moved_ms": moved_ms}
+    if present or until_ms > now_ms:
+        moved_ms = present.moved_ms if present else policy.allowed_moved_ms
+        return {"allowance": Allowance(**terms, next_at_ms=until_ms, moved_ms=moved_ms)}
+    return {"allowance": Allowance(**terms, next_at_ms=now_ms), "given_seq": None}
+
+
+def _thresholds(state: AccountState, present: Policy, amounts: Iterable[int]) -> tuple[Threshold, ...]:
+    """One that is new is armed, and so warns at once of what is below it; one that was there is as it was."""
+    was_armed = {each.amount: each.is_armed for each in present.thresholds}
+    there = state.available + state.held
+    return tuple(
+        Threshold(amount, was_armed.get(amount, True) or there >= amount)
+        for amount in sorted(set(amounts), reverse=True)
+    )
 
 
 def _parent_of(state: AccountState, parent: str) -> str | None:
@@ -386,7 +409,7 @@ def _funded(state: AccountState, credited: Grant) -> Effect:
     # Credits first pay what the account owes from an overdraft; the grant keeps the rest. So the sum of the grants is
     # what is available, as long as anything is.
     kept = replace(credited, remaining=max(credited.amount - _owed(state), 0))
-    grants = add_grant(state.grants, kept)
+    grants = add_grant(state.grants, kept, _running(state))
     if len(grants) > max(MAX_OPEN_GRANTS, len(state.grants)):
         return _refused("too_many_grants")
     return Effect(amount=credited.amount, available=credited.amount, funded=credited.amount, grants=grants)
@@ -408,7 +431,12 @@ def _returned(state: AccountState, resolved: Hold, now_ms: int) -> Effect:
 
 
 def _restore(state: AccountState, drawn: tuple[Draw, ...], undrawn: int, now_ms: int) -> Restored:
-    return restore(state.grants, drawn, undrawn, _owed(state), (state.seq + 1, now_ms))
+    return restore(state.grants, drawn, undrawn, _owed(state), (state.seq + 1, now_ms), _running(state))
+
+
+def _running(state: AccountState) -> int | None:
+    """The grant of the running allowance: a caller's that looks the same is another."""
+    return state.policy.given_seq if state.policy else None
 
 
 def _last_paid(charge_entry: Entry, refunded: int, amount: int) -> tuple[tuple[Draw, ...], int]:

@@ -29,7 +29,8 @@ class Entry:
 
     In the record only where there is something to say: `hold`; `alerts`, the low-balance thresholds that it fell below;
     `limit`, what decided a refusal other than the account's own balance; `origin`, the app and meter of the hold or
-    charge that it names; `parent`, what a parent account said to it; `member`, whose operation a parent's entry is.
+    charge that it names; `parent`, what a parent account said to it; `member`, whose operation a parent's entry is;
+    `window_ends`, what the calendar said of the limits' windows, so that nobody has to ask it again (`Periods.ends`).
     """
 
     account: Account
@@ -59,6 +60,7 @@ class Entry:
     member: str | None = None
     origin: Mapping[str, Any] | None = None
     parent: Mapping[str, Any] | None = None
+    window_ends: Mapping[str, int] | None = None
     _record: str | None = field(init=False, default=None, repr=False, compare=False)
     """Remembered by `record`; a copy with other values starts without."""
 
@@ -82,7 +84,7 @@ class Entry:
     @property
     def not_restored(self) -> int:
         """What it would have given back, had the grants that it came from not expired in the meantime."""
-        if self.kind == "expire" and self.hold is None:
+        if self.kind == "allowance" or (self.kind == "expire" and self.hold is None):
             return 0
         # Credits are available, held, spent or expired: what is missing from the first three has expired.
         before, after = self.before, self.after
@@ -242,6 +244,7 @@ def entry_from_record(record: str, digest: str) -> Entry:
         member=fields.get("member"),
         origin=fields.get("origin"),
         parent=fields.get("parent"),
+        window_ends=fields.get("window_ends"),
     )
 
 
@@ -290,6 +293,8 @@ def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:
     member = "" if entry.member is None else _member("member", entry.member)
     origin = "" if entry.origin is None else _member("origin", entry.origin)
     parent = "" if entry.parent is None else _member("parent", entry.parent)
+    # The last of all keys: with the comma in front of it.
+    window_ends = "" if entry.window_ends is None else f',"window_ends":{canonical_json(entry.window_ends)}'
     return (
         f'{{"actor":{text(account.actor)},"after":{_balances_text(entry.after)},{alerts}"amount":{entry.amount},'
         f'"app":{_text(entry.app)},"at_ms":{entry.at_ms},"before":{_balances_text(entry.before)},'
@@ -300,7 +305,7 @@ def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:
         f'"outcome":{text(entry.outcome)},"parameters":{canonical_json(entry.parameters)},'
         f'{parent}"prev_hash":{text(entry.prev_hash)},'
         f'"reason":{_text(entry.reason)},"request_hash":{text(entry.request_hash)},"schema":{SCHEMA_VERSION},'
-        f'"seq":{entry.seq},"shortfall":{entry.shortfall},"tenant":{text(account.tenant)}}}'
+        f'"seq":{entry.seq},"shortfall":{entry.shortfall},"tenant":{text(account.tenant)}{window_ends}}}'
     )
 
 

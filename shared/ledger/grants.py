@@ -71,12 +71,15 @@ def withdraw(grants: Grants, amount: int) -> tuple[Grants, tuple[Draw, ...]]:
     return left[::-1], draws
 
 
-def add_grant(grants: Grants, grant: Grant) -> Grants:
-    """Puts a grant in its place; one alike in priority, expiry and category grows instead, so that few stay open."""
+def add_grant(grants: Grants, grant: Grant, apart: int | None = None) -> Grants:
+    """Puts a grant in its place; one alike in priority, expiry and category grows instead, so that few stay open.
+
+    `apart` is the seq of one that is known by its id, the running allowance: it joins no other, and none joins it.
+    """
     if not grant.remaining:
         return grants
     for index, other in enumerate(grants):
-        if _mergeable(other, grant):
+        if _mergeable(other, grant) and apart not in {other.seq, grant.seq}:
             grown = replace(other, amount=other.amount + grant.amount, remaining=other.remaining + grant.remaining)
             return (*grants[:index], grown, *grants[index + 1 :])
     return in_draw_down_order((*grants, grant))

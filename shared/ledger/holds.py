@@ -119,12 +119,15 @@ def split(drawn: Sequence[Draw], amount: int) -> tuple[tuple[Draw, ...], tuple[D
     return tuple(first), tuple(rest)
 
 
-def restore(grants: Grants, drawn: Sequence[Draw], undrawn: int, owed: int, at: tuple[int, int]) -> Restored:
+def restore(
+    grants: Grants, drawn: Sequence[Draw], undrawn: int, owed: int, at: tuple[int, int], apart: int | None = None
+) -> Restored:
     """Gives draws back to the grants that they came from.
 
     `undrawn` is the part that no grant had paid (an overdraft), `owed` what the account owes now, `at` the seq and time
-    of the entry. What comes back first pays what is owed, in draw-down order; a grant that has expired stays so, and
-    its part lapses; what belongs to no grant any more opens a purchased one.
+    of the entry, `apart` the grant of the running allowance. What comes back first pays what is owed, in draw-down
+    order; a grant that has expired stays so, and its part lapses; what belongs to no grant any more opens a purchased
+    one.
     """
     seq, now_ms = at
     live = sorted((draw for draw in drawn if not _has_lapsed(draw, now_ms)), key=draw_down_rank)
@@ -132,7 +135,7 @@ def restore(grants: Grants, drawn: Sequence[Draw], undrawn: int, owed: int, at: 
     owed_to_undrawn = max(owed - undrawn, 0)
     _, returned = split(live, owed_to_undrawn)
     for draw in returned:
-        grants = _give_back(grants, draw)
+        grants = _give_back(grants, draw, apart)
     unclaimed = undrawn - min(owed, undrawn)
     if unclaimed:
         grants = add_grant(grants, Grant(seq, unclaimed, unclaimed, DEFAULT_PRIORITY, "purchased", None))
@@ -143,13 +146,13 @@ def _has_lapsed(draw: Draw, now_ms: int) -> bool:
     return draw.expires_at_ms is not None and draw.expires_at_ms <= now_ms
 
 
-def _give_back(grants: Grants, draw: Draw) -> Grants:
+def _give_back(grants: Grants, draw: Draw, apart: int | None) -> Grants:
     for grant in grants:
         if grant.seq == draw.grant_seq:
             return _with_more(grants, grant, draw.amount)
     # The grant was spent to the end and closed.
     reopened = Grant(draw.grant_seq, draw.amount, draw.amount, draw.priority, draw.category, draw.expires_at_ms)
-    opened = add_grant(grants, reopened)
+    opened = add_grant(grants, reopened, apart)
     return opened if len(opened) <= MAX_REOPENED else _with_more(grants, lasting_longest(grants), draw.amount)
 
 

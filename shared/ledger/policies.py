@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
-from shared.ledger.calendar import Period, period_around
+from shared.ledger.calendar import Period, Periods, end_after
 
 Status: TypeAlias = Literal["open", "frozen"]
 Window: TypeAlias = Literal["hour", "day", "month"]
@@ -35,7 +35,8 @@ class Spending:
 class Limit:
     """At most `amount` may be spent through `app` and on `meter` (None: any) in a window, or ever where that is None.
 
-    `used` counts from the entry of `counted_from_seq` on, holds included, and starts again at `resets_at_ms`.
+    `used` counts from the entry of `counted_from_seq` on, holds included, and starts again at `resets_at_ms`;
+    `moved_ms` is how far the account's zone has moved west since that was computed.
     """
 
     amount: int
@@ -45,6 +46,7 @@ class Limit:
     used: int = 0
     counted_from_seq: int = 0
     resets_at_ms: int | None = None
+    moved_ms: int = 0
 
     @property
     def room(self) -> int:
@@ -58,15 +60,15 @@ class Limit:
     def covers(self, app: str | None, meter: str | None) -> bool:
         return self.app in {None, app} and self.meter in {None, meter}
 
-    def at(self, now_ms: int, time_zone: str, seq: int) -> "Limit":
-        """As the entry of `seq` at `now_ms` finds it: with nothing counted where its window is over.
+    def at(self, periods: Periods, seq: int) -> "Limit":
+        """As the entry of `seq` at the instant of `periods` finds it: with nothing counted where its window is over.
 
         A clock that is behind counts as in time.
         """
-        if self.window is None or (self.resets_at_ms is not None and now_ms < self.resets_at_ms):
+        if self.window is None or (self.resets_at_ms is not None and periods.at_ms < self.resets_at_ms):
             return self
-        _, end_ms = period_around(self.window, now_ms, time_zone)
-        return replace(self, used=0, counted_from_seq=seq, resets_at_ms=end_ms)
+        end_ms = periods.end_of(self.window, self.resets_at_ms, self.moved_ms)
+        return replace(self, used=0, counted_from_seq=seq, resets_at_ms=end_ms, moved_ms=0)
 
     def counting(self, amount: int) -> "Limit":
         return replace(self, used=max(self.used + amount, 0))
@@ -74,7 +76,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Warns when what is available falls below `amount`: once, and again only after a funding has lifted it above."""
+    """Warns when what is there (available and held) falls below `amount`.
+
+    Once, and again when a funding has lifted it above in between, or leaves it below.
+    """
 
     amount: int
     is_armed: bool
@@ -82,7 +87,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """`amount` every interval, next at `next_at_ms`, in a grant that lasts until then.
+    """`amount` every interval, next at `next_at_ms`, in a grant that lasts until then; `moved_ms` as for a limit.
 
     What is left of a period rolls over if it is `rollover_minimum` at least, and up to `rollover_maximum`.
     """
@@ -93,23 +98,30 @@ class Allowance:
     rollover_minimum: int
     rollover_maximum: int
     next_at_ms: int
+    moved_ms: int = 0
 
     def is_due(self, now_ms: int) -> bool:
         return self.next_at_ms <= now_ms
 
-    def due_by(self, now_ms: int, time_zone: str, remaining: int, owed: int) -> tuple[int, int]:
+    def due_by(
+        self, now_ms: int, time_zone: str, remaining: int, owed: int, *, is_first: bool = False
+    ) -> tuple[int, int]:
         """What all the refills that are due by `now_ms` come to, and when the next one is.
 
-        As if each had come in time: what the account owes is paid first, the rest is added to what is `remaining`, and
-        none lowers that.
+        As if each had come in time: of what is `remaining` of a period only what rolls over is left at its end, so a
+        refill may come to less than nothing; what the account owes is paid first. `is_first`: it begins in the middle
+        of a period.
         """
-        total, next_at_ms = 0, self.next_at_ms
+        total, next_at_ms, period, moved_ms = 0, self.next_at_ms, _PERIOD[self.interval], self.moved_ms
+        given_until_ms = None if is_first else next_at_ms
         while next_at_ms <= now_ms:
-            refill = max(self.amount + self._rolled_over(remaining) - remaining, 0)
-            paid_off = min(owed, refill)
+            refill = self.amount + self._rolled_over(remaining) - remaining
+            paid_off = min(owed, max(refill, 0))
             total, owed, remaining = total + refill, owed - paid_off, remaining + refill - paid_off
             # Once one has nothing to add, the others have not either.
-            _, next_at_ms = period_around(_PERIOD[self.interval], next_at_ms if refill else now_ms, time_zone)
+            around_ms = next_at_ms if refill else now_ms
+            given_until_ms = next_at_ms = end_after(period, around_ms, time_zone, given_until_ms, moved_ms)
+            moved_ms = 0
         return total, next_at_ms
 
     def _rolled_over(self, remaining: int) -> int:
@@ -120,8 +132,10 @@ class Allowance:
 class Policy:
     """`seq` is that of the entry that last changed it; `thresholds` from the highest down.
 
-    `allowed_until_ms` is the end of the period that an allowance which has been ended was last given for;
-    `given_priority` that of the grant that an allowance was last given in.
+    `allowed_until_ms` is the end of the period that an allowance which has been ended was last given for, and
+    `allowed_moved_ms` how far the zone has moved west since;
+    `given_seq` is the grant that the allowance of the running period is in; None where one begins in the middle of a
+    period.
     """
 
     seq: int = 0
@@ -132,15 +146,16 @@ class Policy:
     allowance: Allowance | None = None
     parent: str | None = None
     allowed_until_ms: int = 0
-    given_priority: int | None = None
+    allowed_moved_ms: int = 0
+    given_seq: int | None = None
 
-    def limits_at(self, now_ms: int, seq: int = 0) -> tuple[Limit, ...]:
+    def limits_at(self, periods: Periods, seq: int = 0) -> tuple[Limit, ...]:
         """The limits as the entry of `seq` finds them; 0 for a reader, who writes none."""
-        return tuple(limit.at(now_ms, self.time_zone, seq) for limit in self.limits)
+        return tuple(limit.at(periods, seq) for limit in self.limits)
 
-    def counting(self, spending: Spending, now_ms: int, seq: int) -> "Policy":
+    def counting(self, spending: Spending, periods: Periods, seq: int) -> "Policy":
         """With `spending` counted by the entry of `seq`, wherever it lies in the present window."""
-        limits = self.limits_at(now_ms, seq)
+        limits = self.limits_at(periods, seq)
         counted = tuple(
             limit.counting(spending.amount)
             if limit.covers(spending.app, spending.meter) and spending.seq >= limit.counted_from_seq
@@ -149,22 +164,29 @@ class Policy:
         )
         return self if counted == limits else replace(self, limits=counted)
 
-    def crossing(self, available: int, *, is_funding: bool) -> "Policy":
-        """With the thresholds fired that `available` fell below, and those armed again that a funding lifted it to."""
+    def crossing(self, there: int, *, arms: bool, warns: bool) -> "tuple[Policy, tuple[int, ...]]":
+        """The policy after an entry that left `there` available and held, and the thresholds that it warns of.
+
+        `arms`: credits have come, so that those are armed again that they lifted it to. `warns`: the entry warns of
+        every threshold that it leaves the account below, armed or not.
+        """
+        below = tuple(each.amount for each in self.thresholds if there < each.amount and (each.is_armed or warns))
         thresholds = tuple(
-            replace(each, is_armed=available >= each.amount and (each.is_armed or is_funding))
-            for each in self.thresholds
+            replace(each, is_armed=there >= each.amount and (each.is_armed or arms)) for each in self.thresholds
         )
-        return self if thresholds == self.thresholds else replace(self, thresholds=thresholds)
+        return self if thresholds == self.thresholds else replace(self, thresholds=thresholds), below
 
 
-def fired(before: Policy, after: Policy) -> tuple[int, ...]:
-    """The amounts of the thresholds that were armed and are no longer."""
-    still = {each.amount for each in after.thresholds if each.is_armed}
-    return tuple(each.amount for each in before.thresholds if each.is_armed and each.amount not in still)
+def in_zone(policy: Policy, zone_name: str, periods: Periods, seq: int) -> Policy:
+    """The policy of an account that moves to another zone. What runs, ends when it would have."""
+    moved_ms = periods.moved_ms(zone_name)
+    limits = tuple(replace(limit, moved_ms=limit.moved_ms + moved_ms) for limit in policy.limits_at(periods, seq))
+    allowance = policy.allowance and replace(policy.allowance, moved_ms=policy.allowance.moved_ms + moved_ms)
+    ended_ms = policy.allowed_moved_ms + moved_ms
+    return replace(policy, time_zone=zone_name, limits=limits, allowance=allowance, allowed_moved_ms=ended_ms)
 
 
-def with_limits(policy: Policy, limits: Iterable[Limit], now_ms: int, seq: int) -> Policy:
+def with_limits(policy: Policy, limits: Iterable[Limit], periods: Periods, seq: int) -> Policy:
     """With other limits, by the entry of `seq`. One that limits the same as a present one goes on counting."""
     counted = {limit.scope: limit for limit in policy.limits}
     return replace(
@@ -172,7 +194,7 @@ def with_limits(policy: Policy, limits: Iterable[Limit], now_ms: int, seq: int) 
         limits=tuple(
             replace(counted[limit.scope], amount=limit.amount)
             if limit.scope in counted
-            else replace(limit.at(now_ms, policy.time_zone, seq), counted_from_seq=seq)
+            else replace(limit.at(periods, seq), counted_from_seq=seq)
             for limit in limits
         ),
     )
@@ -207,5 +229,6 @@ def policy_from(values: Mapping[str, Any]) -> Policy:
         allowance=None if allowance is None else Allowance(**allowance),
         parent=values["parent"],
         allowed_until_ms=values["allowed_until_ms"],
-        given_priority=values["given_priority"],
+        allowed_moved_ms=values["allowed_moved_ms"],
+        given_seq=values["given_seq"],
     )

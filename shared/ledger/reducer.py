@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from shared.ledger import effects
 from shared.ledger.accounts import Account, AccountState, Balances
+from shared.ledger.calendar import Periods
 from shared.ledger.due import NONE_DUE, Due, DueHolds, first_due
 from shared.ledger.effects import Backing, Case, Effect, Position, References
 from shared.ledger.entries import Entry, operation_of, sealed
@@ -26,10 +27,11 @@ from shared.ledger.operations import (
     parameters_of,
 )
 from shared.ledger.parents import answered, backing_from, counterpart_of, recorded_backing
-from shared.ledger.policies import Policy, fired
+from shared.ledger.policies import DEFAULT_TIME_ZONE, Policy
 from shared.ledger.rooms import Room, room_of, tightest
 
 NOTHING_NAMED: Final = References()
+_SPENDING: Final = frozenset({"charge", "hold", "capture"})
 
 _Value = TypeVar("_Value")
 
@@ -94,12 +96,14 @@ class _Present(NamedTuple):
 
 
 class _Result(NamedTuple):
-    """`held` is the hold that the operation names, as it was before."""
+    """`held` is the hold that the operation names, as it was before; `window_ends` what the calendar was asked for."""
 
     effect: Effect
     balances: Balances
     policy: Policy | None
+    alerts: tuple[int, ...]
     held: Hold | None
+    window_ends: Mapping[str, int]
 
 
 def apply(state: AccountState, operation: Operation, now_ms: int, references: References = NOTHING_NAMED) -> Change:
@@ -153,14 +157,18 @@ def apply_batch(
 
 
 def step(
-    state: AccountState, operation: Operation, now_ms: int, references: References = NOTHING_NAMED
+    state: AccountState,
+    operation: Operation,
+    now_ms: int,
+    references: References = NOTHING_NAMED,
+    recorded_ends: Mapping[str, int] | None = None,
 ) -> tuple[AccountState, Entry, Effect]:
-    """One operation, one entry, the next seq."""
-    effect = _effect_of(state, operation, now_ms, references)
+    """One operation, one entry, the next seq. `recorded_ends` are the window ends of the entry that is replayed."""
+    periods = _periods(state, operation, now_ms, references.hold, recorded_ends)
+    effect = _effect_of(state, operation, now_ms, references, periods)
     balances = _balances_after(state, effect)
-    held = references.hold
-    policy = _policy_after(state, operation, effect, balances, held, now_ms)
-    result = _Result(effect, balances, policy, held)
+    policy, alerts = _policy_after(state, operation, effect, balances, references.hold, periods)
+    result = _Result(effect, balances, policy, alerts, references.hold, periods.ends)
     entry = _entry(state, operation, result, references.backing, now_ms)
     return _state_after(state, result, entry), entry, effect
 
@@ -189,7 +197,8 @@ class Replay:
     def step(self, entry: Entry) -> Entry:
         """The entry that the ledger writes for the operation that `entry` records. Raises as `apply` does."""
         operation = operation_of(entry)
-        self.state, expected, effect = step(self.state, operation, entry.at_ms, self._references_of(entry))
+        references = self._references_of(entry)
+        self.state, expected, effect = step(self.state, operation, entry.at_ms, references, entry.window_ends or {})
         self._entries[expected.key] = expected
         if effect.hold is not None:
             self.holds[effect.hold.id] = effect.hold
@@ -269,7 +278,8 @@ def _with_parent(
     parent = position.state.account
     backing = Backing(parent.actor, _room_above(position, operation, now_ms, _spent_through(operation, references)))
     references = replace(references, backing=backing)
-    effect = _effect_of(state, operation, now_ms, references)
+    periods = _periods(state, operation, now_ms, references.hold, None)
+    effect = _effect_of(state, operation, now_ms, references, periods)
     if effect.outcome == "refused":
         return references, None
     counterpart = counterpart_of(operation, effect, parent, references)
@@ -283,7 +293,8 @@ def _room_above(
 ) -> Room:
     """What a parent, and whoever is above it, can pay. The room says which of them decides."""
     parent, *_ = _brought_up(position.state, operation.correlation_id, now_ms, position.references.due)
-    room = replace(room_of(parent, *spent_through, now_ms), account=parent.account.actor)
+    periods = Periods(now_ms, _zone_of(parent))
+    room = replace(room_of(parent, *spent_through, periods), account=parent.account.actor)
     above = position.references.parent
     return room if above is None else tightest(room, _room_above(above, operation, now_ms, spent_through))
 
@@ -294,18 +305,33 @@ def _by_the_ledger(state: AccountState, due: Due, cause: str) -> Operation:
     return Operation(state.account, key, due.terms, by=SYSTEM_CALLER, correlation_id=cause)
 
 
-def _effect_of(state: AccountState, operation: Operation, now_ms: int, references: References) -> Effect:
+def _periods(
+    state: AccountState, operation: Operation, now_ms: int, held: Hold | None, recorded: Mapping[str, int] | None
+) -> Periods:
+    """The account's calendar at the instant of the operation: for a hold that is over, that at which it was."""
+    is_over = isinstance(operation.terms, Expire) and held is not None
+    return Periods(held.expires_at_ms if held is not None and is_over else now_ms, _zone_of(state), recorded)
+
+
+def _zone_of(state: AccountState) -> str:
+    return DEFAULT_TIME_ZONE if state.policy is None else state.policy.time_zone
+
+
+def _effect_of(
+    state: AccountState, operation: Operation, now_ms: int, references: References, periods: Periods
+) -> Effect:
     if (backing := references.backing) is not None and backing.refusal is not None:
         return effects.refused_by_parent(backing)
-    return _EFFECTS[operation.kind](state, operation.terms, _case(state, operation, now_ms, references))
+    return _EFFECTS[operation.kind](state, operation.terms, _case(state, operation, now_ms, references, periods))
 
 
-def _case(state: AccountState, operation: Operation, now_ms: int, references: References) -> Case:
+def _case(state: AccountState, operation: Operation, now_ms: int, references: References, periods: Periods) -> Case:
     app, meter = _spent_through(operation, references)
-    room = room_of(state, app, meter, now_ms)
+    # What spends nothing asks for no room, and so for no calendar.
+    room = room_of(state, app, meter, periods) if operation.kind in _SPENDING else Room(0)
     if references.backing is not None:
         room = tightest(room, references.backing.room)
-    return Case(now_ms, room, references, app, meter, operation.member)
+    return Case(now_ms, room, periods, references, app, meter, operation.member)
 
 
 def _spent_through(operation: Operation, references: References) -> tuple[str | None, str | None]:
@@ -323,18 +349,20 @@ def _balances_after(state: AccountState, effect: Effect) -> Balances:
 
 
 def _policy_after(
-    state: AccountState, operation: Operation, effect: Effect, after: Balances, held: Hold | None, now_ms: int
-) -> Policy | None:
+    state: AccountState, operation: Operation, effect: Effect, after: Balances, held: Hold | None, periods: Periods
+) -> tuple[Policy | None, tuple[int, ...]]:
+    """The policy that results, and the thresholds that the entry warns of."""
     policy = effect.policy or state.policy
     if policy is None or effect.outcome == "refused":
-        return policy
-    if held is not None and isinstance(operation.terms, Expire):
-        # In the window in which it was over, whenever that is written down.
-        now_ms = held.expires_at_ms
+        return policy, ()
     seq = state.seq + 1
     for counted in effects.counted_by_limits(operation, effect, held, seq):
-        policy = policy.counting(counted, now_ms, seq)
-    return policy.crossing(after.available, is_funding=effect.funded > 0)
+        policy = policy.counting(counted, periods, seq)
+    # What is held counts as there: most of it comes back. A refill comes by itself, so it warns nobody of itself.
+    is_credited = effect.funded > 0
+    return policy.crossing(
+        after.available + after.held, arms=is_credited, warns=is_credited and operation.kind != "allowance"
+    )
 
 
 def _entry(state: AccountState, operation: Operation, result: _Result, backing: Backing | None, now_ms: int) -> Entry:
@@ -362,24 +390,21 @@ def _entry(state: AccountState, operation: Operation, result: _Result, backing: 
         prev_hash=state.head_hash,
         hash="",
         hold=None if effect.hold is None else effect.hold.summary,
-        alerts=_alerts(effect.policy or state.policy, result.policy),
+        alerts=result.alerts,
         limit=effect.limit,
         member=operation.member,
         origin=effect.origin.named,
         parent=recorded_backing(backing),
+        window_ends=result.window_ends or None,
     )
     return sealed(unsealed)
 
 
-def _alerts(before: Policy | None, after: Policy | None) -> tuple[int, ...]:
-    return () if before is after or before is None or after is None else fired(before, after)
-
-
 def _state_after(state: AccountState, result: _Result, entry: Entry) -> AccountState:
-    effect, after, policy, held = result
+    effect, after, policy = result.effect, result.balances, result.policy
     if policy is not None and policy is not state.policy:
         policy = replace(policy, seq=entry.seq)
-    open_holds = state.open_holds + _opened(held, effect.hold)
+    open_holds = state.open_holds + _opened(result.held, effect.hold)
     return AccountState(
         account=state.account,
         available=after.available,

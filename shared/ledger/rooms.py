@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.ledger.accounts import AccountState
+from shared.ledger.calendar import Periods
 from shared.ledger.policies import Policy, limit_values
 
 
@@ -27,20 +28,20 @@ class Room:
         return {**(self.limit or {}), **account} or None
 
 
-def room_of(state: AccountState, app: str | None, meter: str | None, now_ms: int) -> Room:
+def room_of(state: AccountState, app: str | None, meter: str | None, periods: Periods) -> Room:
     """What the account itself may spend through `app` and on `meter`, with its overdraft."""
     room = Room(state.spendable)
-    return room if state.policy is None else tightest(room, *_rooms_of_limits(state.policy, app, meter, now_ms))
+    return room if state.policy is None else tightest(room, *_rooms_of_limits(state.policy, app, meter, periods))
 
 
-def prepaid_room_of(state: AccountState, app: str | None, meter: str | None, now_ms: int) -> Room:
+def prepaid_room_of(state: AccountState, app: str | None, meter: str | None, periods: Periods) -> Room:
     """As `room_of`, without the overdraft."""
     room = Room(state.available)
-    return room if state.policy is None else tightest(room, *_rooms_of_limits(state.policy, app, meter, now_ms))
+    return room if state.policy is None else tightest(room, *_rooms_of_limits(state.policy, app, meter, periods))
 
 
-def _rooms_of_limits(policy: Policy, app: str | None, meter: str | None, now_ms: int) -> Iterator[Room]:
-    for limit in policy.limits_at(now_ms):
+def _rooms_of_limits(policy: Policy, app: str | None, meter: str | None, periods: Periods) -> Iterator[Room]:
+    for limit in policy.limits_at(periods):
         if limit.covers(app, meter):
             yield Room(limit.room, limit_values(limit))
 

@@ -134,6 +134,7 @@ def _effect(entry: Entry) -> tuple[object, ...]:
         entry.alerts,
         entry.limit,
         entry.origin,
+        entry.window_ends,
     )
 
 

@@ -9,9 +9,11 @@ from typing import Any, Literal, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.amounts import to_millicents
+from shared.ledger.calendar import Periods
 from shared.ledger.entries import public_limit
 from shared.ledger.events import check_event
 from shared.ledger.parents import is_payer
+from shared.ledger.policies import DEFAULT_TIME_ZONE
 from shared.ledger.ports import EventBus, Ledger
 from shared.ledger.rooms import Room, prepaid_room_of, tightest
 from shared.usecases.present_state import present_state
@@ -80,7 +82,8 @@ def _refusal(question: CreditQuestion, payers: Sequence[AccountState], now_ms: i
 
 
 def _room(payer: AccountState, question: CreditQuestion, now_ms: int) -> Room:
-    room = prepaid_room_of(payer, question.app, None, now_ms)
+    zone = DEFAULT_TIME_ZONE if payer.policy is None else payer.policy.time_zone
+    room = prepaid_room_of(payer, question.app, None, Periods(now_ms, zone))
     return replace(room, account=_other_than_asked(payer, question))
 
 

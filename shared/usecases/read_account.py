@@ -4,6 +4,7 @@ from typing import Any
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.amounts import to_millicents
+from shared.ledger.calendar import Periods
 from shared.ledger.entries import public_balance, public_hold, public_limit
 from shared.ledger.errors import AccountNotFound
 from shared.ledger.grants import Grant
@@ -36,7 +37,7 @@ def public_policy(policy: Policy, now_ms: int) -> dict[str, Any]:
         "status": policy.status,
         "time_zone": policy.time_zone,
         "low_balance_thresholds": [to_millicents(each.amount) for each in policy.thresholds],
-        "limits": [public_limit(limit_values(limit)) for limit in policy.limits_at(now_ms)],
+        "limits": [public_limit(limit_values(limit)) for limit in policy.limits_at(Periods(now_ms, policy.time_zone))],
         "allowance": None if policy.allowance is None else _public_allowance(policy.allowance),
         "parent": policy.parent,
     }

@@ -19,11 +19,12 @@ _ENFORCED: Final = frozenset({"charge", "hold", "capture"})
 
 
 class Kind(NamedTuple):
-    """What lots are alike in: alike ones are one lot."""
+    """What lots are alike in: alike ones are one lot. What a refill gave is like nothing but itself."""
 
     priority: int
     expires_at_ms: int
     category: str
+    given_seq: int = 0
 
 
 PAID_IN: Final = Kind(10, _NEVER_MS, "purchased")
@@ -90,6 +91,8 @@ class Book:
     rows: dict[str, Fields] = field(default_factory=dict)
     refunded: dict[str, int] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
+    refills: set[int] = field(default_factory=set)
+    """The rows that gave an allowance."""
     written_at_ms: int | None = None
     """When the row that is looked at was written."""
     refill_awaited: str | None = None
@@ -157,7 +160,10 @@ class Book:
         """The thresholds that the row falls below. To be called after `move`."""
         if not self.rules.armed or row["outcome"] == "refused":
             return []
-        return self.rules.warn(self.available, is_funding=expected.funded > 0)
+        is_credited, is_refill = expected.funded > 0, row["kind"] == "allowance"
+        return self.rules.warn(
+            self.available + self.held, is_funding=is_credited and not is_refill, is_refill=is_credited and is_refill
+        )
 
     def in_turn(self) -> list[Kind]:
         """The lots in the order in which they are to be spent."""
@@ -198,7 +204,7 @@ class Book:
     def take_out(self, drawn: Iterable[Fields]) -> bool:
         """False where a lot gave more than it had."""
         for draw in drawn:
-            kind = kind_of(draw)
+            kind = self.kind_of(draw)
             lot = self.lots.get(kind)
             if lot is None or lot.amount < draw["amount"]:
                 return False
@@ -206,6 +212,11 @@ class Book:
             if not lot.amount:
                 del self.lots[kind]
         return True
+
+    def kind_of(self, draw: Fields) -> Kind:
+        """Of a lot that was drawn from: only its number tells what a refill gave from what looks the same."""
+        kind = kind_of(draw)
+        return kind._replace(given_seq=draw["grant_seq"]) if draw["grant_seq"] in self.refills else kind
 
     def fund(self, kind: Kind, amount: int, seq: int) -> None:
         """Credits first pay what is owed. To be called before `move`."""
@@ -223,7 +234,7 @@ class Book:
         for draw in live:
             paid = min(draw["amount"], owed_to_lots)
             owed_to_lots -= paid
-            self.put_in(self._lot_for(kind_of(draw)), draw["amount"] - paid, draw["grant_seq"])
+            self.put_in(self._lot_for(self.kind_of(draw)), draw["amount"] - paid, draw["grant_seq"])
         self.put_in(PAID_IN, max(unpaid - owed, 0), row["seq"])
 
     def _lot_for(self, kind: Kind) -> Kind:
@@ -318,15 +329,14 @@ def _allowance(book: Book, row: Fields) -> Expected:
     asked = terms["amount"], terms["expires_at_ms"], terms["priority"]
     if asked != (left + added, next_ms, rules.allowance.priority):
         return REFUSED
-    return Expected("applied", added, available=added, funded=added)
+    return Expected("applied", added, available=added, funded=max(added, 0))
 
 
 def _running(book: Book) -> tuple[Kind | None, int]:
     """The lot that the allowance of this period is in, and what is left of it."""
     assert book.rules.allowance is not None
-    given = book.rules.given_priority
-    kind = None if given is None else Kind(given, book.rules.allowance.next_ms, "allowance")
-    return (kind, book.lots[kind].amount) if kind in book.lots else (None, 0)
+    kind = next((kind for kind in book.lots if kind.given_seq and kind.given_seq == book.rules.given_seq), None)
+    return (kind, book.lots[kind].amount) if kind is not None else (None, 0)
 
 
 def _note_allowance(book: Book, row: Fields) -> bool:
@@ -334,10 +344,13 @@ def _note_allowance(book: Book, row: Fields) -> bool:
     terms, (running, _) = row["parameters"], _running(book)
     if running is not None:
         del book.lots[running]
-    paid_off = min(max(-book.available, 0), row["amount"])
-    kind = Kind(terms["priority"], terms["expires_at_ms"], "allowance")
+    paid_off = min(max(-book.available, 0), max(row["amount"], 0))
+    book.refills.add(row["seq"])
+    kind = Kind(terms["priority"], terms["expires_at_ms"], "allowance", row["seq"])
     book.put_in(kind, terms["amount"] - paid_off, row["seq"])
-    book.rules.allowance.next_ms, book.rules.given_priority = terms["expires_at_ms"], terms["priority"]
+    given = book.rules.allowance
+    given.next_ms, given.begins, given.behind_ms = terms["expires_at_ms"], False, 0
+    book.rules.given_seq = row["seq"]
     return not list(row["drawn"])
 
 
@@ -346,7 +359,7 @@ def _configure(_book: Book, _row: Fields) -> Expected:
 
 
 def _note_configure(book: Book, row: Fields) -> bool:
-    book.rules.change(row["parameters"], book.available, row)
+    book.rules.change(row["parameters"], book.available + book.held, row)
     return not list(row["drawn"])
 
 

@@ -10,7 +10,7 @@ import msgspec
 from shared.ledger.accounts import Account
 from shared.ledger.holds import Hold
 from shared.ledger.policies import Policy
-from tests.simulation.books import Book, Expected, Fields, Held, kind_of
+from tests.simulation.books import Book, Expected, Fields, Held
 from tests.simulation.calls import Answer
 from tests.simulation.clients import Clients, Ticket
 from tests.simulation.downstream import AuditRow, Position, Warned
@@ -169,7 +169,7 @@ class Oracle:
 
     def _judge_draws(self, account: Account, book: Book, row: Fields) -> None:
         drawn = row["drawn"]
-        if drawn and [kind_of(draw) for draw in drawn] != book.in_turn()[: len(drawn)]:
+        if drawn and [book.kind_of(draw) for draw in drawn] != book.in_turn()[: len(drawn)]:
             self._wrong("chain_breaks", account, row["key"], "drew from lots out of turn")
         if sum(draw["amount"] for draw in drawn) != min(-row["amount"], max(book.available, 0)):
             self._wrong("chain_breaks", account, row["key"], "the lots did not pay what was there")
@@ -288,7 +288,7 @@ def _rules_of(policy: Policy) -> tuple[object, ...]:
         policy.time_zone,
         policy.parent,
         policy.allowed_until_ms,
-        policy.given_priority,
+        policy.given_seq,
         sorted((each.amount, each.is_armed) for each in policy.thresholds),
         [(*each.scope, each.amount, each.used, each.counted_from_seq, each.resets_at_ms) for each in policy.limits],
         given and (given.amount, given.interval, given.priority, given.next_at_ms),

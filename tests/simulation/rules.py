@@ -15,6 +15,17 @@ ZONES: Final[Mapping[str, int]] = {"UTC": 0, "Asia/Kolkata": 5 * _HOUR_MS + _HOU
 _PERIODS: Final = {"daily": "day", "weekly": "week", "monthly": "month"}
 
 
+def end_after(period: str, at_ms: int, zone: str, given_until_ms: int | None, behind_ms: int) -> int:
+    """As `end_of`, but none is given twice: of a zone that came to lie `behind_ms` further west, the day that follows
+    the one that was given until then begins so much later."""
+    if given_until_ms is None:
+        return end_of(period, at_ms, zone)
+    if period == "hour":
+        end_ms = end_of(period, at_ms, zone)
+        return end_ms if end_ms - _HOUR_MS >= given_until_ms else end_ms + _HOUR_MS
+    return end_of(period, max(at_ms, given_until_ms + behind_ms), zone)
+
+
 def end_of(period: str, at_ms: int, zone: str) -> int:
     """When the hour, day, week or month that `at_ms` lies in is over."""
     local_ms = at_ms + ZONES[zone]
@@ -42,6 +53,7 @@ class Cap:
     used: int = 0
     since_seq: int = 0
     until_ms: int | None = None
+    behind_ms: int = 0
 
     @property
     def scope(self) -> tuple[str | None, ...]:
@@ -60,7 +72,8 @@ class Cap:
         """As the row of `seq` finds it."""
         if self.window is None or not self.is_over(at_ms):
             return replace(self)
-        return replace(self, used=0, since_seq=seq, until_ms=end_of(self.window, at_ms, zone))
+        until_ms = end_after(self.window, at_ms, zone, self.until_ms, self.behind_ms)
+        return replace(self, used=0, since_seq=seq, until_ms=until_ms, behind_ms=0)
 
 
 @dataclass(slots=True)
@@ -73,23 +86,31 @@ class Regular:
     rollover_minimum: int
     rollover_maximum: int
     next_ms: int
+    behind_ms: int = 0
+    begins: bool = False
+    """Whether it begins in the middle of a period."""
 
     def falls_due(self, at_ms: int, zone: str, left: int, owed: int) -> tuple[int, int]:
-        """What all refills until `at_ms` add, one period after the other, and when the next is due."""
-        added, next_ms = 0, self.next_ms
+        """What all refills until `at_ms` add or take, one period after the other, and when the next is due."""
+        added, next_ms, begins, behind_ms = 0, self.next_ms, self.begins, self.behind_ms
         while next_ms <= at_ms:
             kept = min(left, self.rollover_maximum) if left >= self.rollover_minimum else 0
-            more = max(self.amount + kept - left, 0)
-            paid = min(owed, more)
+            more = self.amount + kept - left
+            paid = min(owed, max(more, 0))
             added, owed, left = added + more, owed - paid, left + more - paid
-            next_ms = end_of(_PERIODS[self.interval], next_ms, zone)
+            next_ms = self._end(next_ms, zone, begins=begins, behind_ms=behind_ms)
+            begins, behind_ms = False, 0
         return added, next_ms
+
+    def _end(self, at_ms: int, zone: str, *, begins: bool, behind_ms: int) -> int:
+        return end_after(_PERIODS[self.interval], at_ms, zone, None if begins else at_ms, behind_ms)
 
     def last_refill(self, end_ms: int, zone: str) -> int:
         """The instant of the last refill before `end_ms`, where the period ends that it is for."""
-        last_ms = next_ms = self.next_ms
+        last_ms, next_ms, begins, behind_ms = self.next_ms, self.next_ms, self.begins, self.behind_ms
         while next_ms < end_ms:
-            last_ms, next_ms = next_ms, end_of(_PERIODS[self.interval], next_ms, zone)
+            last_ms, next_ms = next_ms, self._end(next_ms, zone, begins=begins, behind_ms=behind_ms)
+            begins, behind_ms = False, 0
         return last_ms
 
 
@@ -105,24 +126,35 @@ class Rules:
     caps: list[Cap] = field(default_factory=list)
     allowance: Regular | None = None
     allowed_until_ms: int = 0
-    given_priority: int | None = None
+    allowed_behind_ms: int = 0
+    given_seq: int | None = None
     parent: str | None = None
 
-    def change(self, terms: Mapping[str, Any], available: int, row: Mapping[str, Any]) -> None:
-        """What a row of kind configure does."""
+    def change(self, terms: Mapping[str, Any], there: int, row: Mapping[str, Any]) -> None:
+        """What a row of kind configure does. `there` is what is available and held."""
         self.is_set = self.is_set or bool(terms.keys() - {"overdraft_limit"})
         self.overdraft = terms.get("overdraft_limit", self.overdraft)
-        self.zone = terms.get("time_zone", self.zone)
+        if terms.get("time_zone", self.zone) != self.zone:
+            self._move(terms["time_zone"], row)
         if "status" in terms:
             self.is_frozen = terms["status"] == "frozen"
         if "low_balance_thresholds" in terms:
-            self.armed = {amount: available >= amount for amount in terms["low_balance_thresholds"]}
+            amounts = terms["low_balance_thresholds"]
+            self.armed = {amount: self.armed.get(amount, True) or there >= amount for amount in amounts}
         if "parent" in terms:
             self.parent = terms["parent"] or None
         if "limits" in terms:
             self._limit(terms["limits"], row)
         if "allowance" in terms:
             self._allow(terms["allowance"], row["at_ms"])
+
+    def _move(self, zone: str, row: Mapping[str, Any]) -> None:
+        behind_ms = ZONES[self.zone] - ZONES[zone]
+        self.caps = [cap.at(row["at_ms"], self.zone, row["seq"]) for cap in self.caps]
+        for each in (*self.caps, *((self.allowance,) if self.allowance else ())):
+            each.behind_ms += behind_ms
+        self.allowed_behind_ms += behind_ms
+        self.zone = zone
 
     def _limit(self, limits: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> None:
         counted = {cap.scope: cap for cap in self.caps}
@@ -134,13 +166,16 @@ class Rules:
         ]
 
     def _allow(self, terms: Mapping[str, Any], at_ms: int) -> None:
-        if self.allowance is not None:
-            self.allowed_until_ms, next_ms = (
-                (self.allowance.next_ms, 0) if not terms else (self.allowed_until_ms, self.allowance.next_ms)
-            )
+        present = self.allowance
+        until_ms, behind_ms = (
+            (present.next_ms, present.behind_ms) if present else (self.allowed_until_ms, self.allowed_behind_ms)
+        )
+        if not terms:
+            self.allowance, self.allowed_until_ms, self.allowed_behind_ms = None, until_ms, behind_ms
+        elif present or until_ms > at_ms:
+            self.allowance = Regular(**terms, next_ms=until_ms, behind_ms=behind_ms)
         else:
-            next_ms = max(self.allowed_until_ms, at_ms)
-        self.allowance = Regular(**terms, next_ms=next_ms) if terms else None
+            self.allowance, self.given_seq = Regular(**terms, next_ms=at_ms, begins=True), None
 
     def is_refill_due(self, at_ms: int) -> bool:
         return self.allowance is not None and self.allowance.next_ms <= at_ms
@@ -161,11 +196,11 @@ class Rules:
         if used != [cap.used for cap in after]:
             self.caps = after
 
-    def warn(self, available: int, *, is_funding: bool) -> list[int]:
-        """The thresholds that were fallen below, from the highest down."""
-        fallen = [amount for amount, is_armed in self.armed.items() if is_armed and available < amount]
+    def warn(self, there: int, *, is_funding: bool, is_refill: bool) -> list[int]:
+        """The thresholds that were fallen below, or that a funding leaves it below, from the highest down."""
+        fallen = [amount for amount, is_armed in self.armed.items() if (is_armed or is_funding) and there < amount]
         for amount, is_armed in self.armed.items():
-            self.armed[amount] = available >= amount and (is_armed or is_funding)
+            self.armed[amount] = there >= amount and (is_armed or is_funding or is_refill)
         return sorted(fallen, reverse=True)
 
     def said(self) -> tuple[Any, ...] | None:
@@ -178,7 +213,7 @@ class Rules:
             self.zone,
             self.parent,
             self.allowed_until_ms,
-            self.given_priority,
+            self.given_seq,
             sorted(self.armed.items()),
             [(*cap.scope, cap.amount, cap.used, cap.since_seq, cap.until_ms) for cap in self.caps],
             given and (given.amount, given.interval, given.priority, given.next_ms),

@@ -25,8 +25,17 @@ def test_refills_that_were_missed_come_one_after_the_other() -> None:
 
 def test_a_threshold_warns_once_until_a_funding_lifts_what_is_there_to_it() -> None:
     rules = Rules(armed={10: True, 5: True})
-    assert rules.warn(7, is_funding=False) == [10]
-    assert rules.warn(20, is_funding=False) == []
-    assert rules.warn(4, is_funding=False) == [5]
-    assert rules.warn(10, is_funding=True) == []
-    assert rules.warn(3, is_funding=False) == [10, 5]
+    assert rules.warn(7, is_funding=False, is_refill=False) == [10]
+    assert rules.warn(20, is_funding=False, is_refill=False) == []
+    assert rules.warn(4, is_funding=False, is_refill=False) == [5]
+    assert rules.warn(4, is_funding=True, is_refill=False) == [10, 5]
+    assert rules.warn(10, is_funding=True, is_refill=False) == []
+    assert rules.warn(3, is_funding=False, is_refill=False) == [10, 5]
+    assert rules.warn(4, is_funding=False, is_refill=True) == []
+
+
+def test_a_month_that_is_given_is_not_given_again_further_west() -> None:
+    allowance = Regular(100, "daily", 5, 0, 0, next_ms=START_MS, behind_ms=5 * HOUR_MS + HOUR_MS // 2)
+    assert allowance.falls_due(START_MS, "UTC", left=0, owed=0)[1] == START_MS + DAY_MS
+    begins = Regular(100, "daily", 5, 0, 0, next_ms=START_MS + HOUR_MS, begins=True)
+    assert begins.falls_due(START_MS + HOUR_MS, "UTC", left=0, owed=0)[1] == START_MS + DAY_MS

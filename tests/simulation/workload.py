@@ -149,8 +149,7 @@ def grant(customer: Customer, chance: Chance, now_ms: int) -> Terms:
     expires_at_ms = (now_ms // DAY_MS + 1 + chance.below(3)) * DAY_MS if chance.rng.random() < 0.8 else None
     return GrantCredits(
         1 + chance.below(customer.funding_max // 4),
-        # What is given as an allowance would be taken for the one that an account has of its own.
-        category=_CATEGORIES[chance.below(2 if customer.is_governed else 3)],
+        category=_CATEGORIES[chance.below(3)],
         priority=(5, 10)[chance.below(2)],
         expires_at_ms=expires_at_ms,
     )

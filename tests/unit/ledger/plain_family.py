@@ -123,6 +123,7 @@ class PlainMember(PlainAccount):
         while allowance.next_at_ms <= now_ms:
             rolled_over = min(left, allowance.maximum) if left >= allowance.minimum else 0
             refill = max(allowance.amount + rolled_over - left, 0)
+            left = min(left, allowance.amount + rolled_over)
             repaid = min(self.debt, refill)
             self.debt -= repaid
             left += refill - repaid
@@ -131,14 +132,15 @@ class PlainMember(PlainAccount):
         self.funded += added
         self.running = Lot(5, allowance.next_at_ms, left)
         self.lots.append(self.running)
-        self.watch(is_funding=added > 0)
+        self.watch(is_refill=added > 0)
 
-    def watch(self, *, is_funding: bool = False) -> None:
+    def watch(self, *, is_funding: bool = False, is_refill: bool = False) -> None:
+        there = self.available + self.held
         for amount in sorted(self.armed, reverse=True):
-            if self.armed[amount] and self.available < amount:
+            if (self.armed[amount] or is_funding) and there < amount:
                 self.armed[amount] = False
                 self.alerts.append(amount)
-            elif is_funding and self.available >= amount:
+            elif (is_funding or is_refill) and there >= amount:
                 self.armed[amount] = True
 
 
@@ -365,7 +367,9 @@ class PlainFamily:
 
     def set_thresholds(self, actor: str, amounts: list[int]) -> None:
         account = self.accounts[actor]
-        account.armed = {amount: account.available >= amount for amount in amounts}
+        there = account.available + account.held
+        account.armed = {amount: account.armed.get(amount, True) or there >= amount for amount in amounts}
+        account.watch()
 
     def set_allowance(self, actor: str, terms: tuple[int, str, int, int] | None) -> None:
         account = self.accounts[actor]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.ledger.grants import MAX_OPEN_GRANTS
-from shared.ledger.operations import Charge, Configure, FundingUpdate, GrantCredits, Refund, VoidGrant
+from shared.ledger.operations import Charge, Configure, FundingUpdate, GrantCredits, Refund, ReleaseHold, VoidGrant
 from shared.ledger.policies import Interval
 from shared.ledger.reducer import as_of
 from tests.builders import SECOND_MS, drawn
@@ -139,15 +139,83 @@ def test_what_rolled_over_rolls_over_no_further_than_its_maximum() -> None:
     assert [available(till, at(f"2026-01-{day}")) for day in (15, 16, 17)] == [150, 150, 150]
 
 
-def test_a_refill_never_lowers_what_is_there() -> None:
+def test_a_lowered_allowance_lowers_the_next_period_and_what_does_not_roll_over_is_gone() -> None:
     till = allowed(allowance(100))
     till.send(Configure(allowance=allowance(20)))
-    till.now_ms = at("2026-01-15")
-    refill = till.send(Charge(0))
     assert till.state().available == 100
-    assert [entry.amount for entry in till.entries() if entry.kind == "allowance"] == [100, 0]
-    assert refill.seq == 5
+    till.now_ms = at("2026-01-15")
+    till.send(Charge(0))
+    state = till.state()
+    assert (state.available, state.funded, state.expired) == (20, 100, 80)
+    assert till.entries()[-2].amount == -80
+    assert till.entries()[-2].alerts == ()
     till.check()
+
+
+def test_a_lowered_rollover_counts_at_the_end_of_the_period_that_runs() -> None:
+    till = allowed(allowance(100, maximum=1000))
+    till.send(Configure(allowance=allowance(100, maximum=30)))
+    till.now_ms = at("2026-01-17")
+    till.send(Charge(0))
+    assert (till.state().available, till.state().expired) == (130, 0)
+    till.send(GrantCredits(5))
+    till.send(Configure(allowance=allowance(10, maximum=0)))
+    till.now_ms = at("2026-01-20")
+    till.send(Charge(0))
+    assert (till.state().available, till.state().expired) == (15, 120)
+    till.check()
+
+
+def test_a_grant_that_looks_like_the_allowance_of_the_period_is_another_and_expires_by_itself() -> None:
+    till = allowed(allowance(100))
+    till.send(GrantCredits(30, "allowance", priority=5, expires_at_ms=at("2026-01-15")))
+    assert [(each.id, each.remaining) for each in till.state().grants] == [("g2", 100), ("g3", 30)]
+    till.now_ms = at("2026-01-15")
+    till.send(Charge(0))
+    assert [each.remaining for each in till.state().grants] == [100]
+    assert till.state().expired == 30
+    till.check()
+
+
+def test_what_a_hold_returns_to_an_allowance_that_was_spent_joins_no_grant_that_looks_like_it() -> None:
+    till = allowed(allowance(100))
+    hold = till.hold(100)
+    till.send(GrantCredits(30, "allowance", priority=5, expires_at_ms=at("2026-01-15")))
+    till.send(ReleaseHold(hold))
+    assert sorted((each.id, each.remaining) for each in till.state().grants) == [("g2", 100), ("g4", 30)]
+    till.check()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Europe/Amsterdam", "America/New_York"),
+        ("Pacific/Auckland", "Pacific/Honolulu"),
+        ("Asia/Tokyo", "Asia/Kathmandu"),
+        ("America/New_York", "Europe/Amsterdam"),
+        ("Pacific/Honolulu", "Pacific/Kiritimati"),
+    ],
+)
+def test_a_month_is_given_once_wherever_the_account_moves(old: str, new: str) -> None:
+    till = allowed(allowance(100, "monthly", maximum=1000), old)
+    till.send(Configure(time_zone=new))
+    till.now_ms = at("2026-02-01", old)
+    till.send(Charge(0))
+    till.now_ms = max(at("2026-02-01", old), at("2026-02-01", new)) + DAY_MS
+    till.send(Charge(0))
+    assert till.state().funded == 200
+    assert next_at(till) == at("2026-03-01", new)
+    till.check()
+
+
+def test_a_month_is_given_once_where_the_allowance_was_ended_while_the_account_moved() -> None:
+    till = allowed(allowance(100, "monthly", maximum=1000), "Europe/Amsterdam")
+    till.send(Configure(allowance={}))
+    till.send(Configure(time_zone="America/New_York"))
+    till.send(Configure(allowance=allowance(100, "monthly", maximum=1000)))
+    till.now_ms = at("2026-02-01", "Europe/Amsterdam")
+    till.send(Charge(0))
+    assert next_at(till) == at("2026-03-01", "America/New_York")
 
 
 def test_a_change_takes_effect_with_the_next_refill() -> None:
@@ -330,7 +398,8 @@ def test_a_time_zone_that_changes_lets_the_period_end_where_it_would_have() -> N
     assert next_at(till) == at("2026-01-15", "Asia/Tokyo")
     till.now_ms = next_at(till)
     till.send(Charge(0))
-    assert next_at(till) == at("2026-01-15")
+    # The day that has begun in Tokyo is the fifteenth, which was not given yet; by UTC it has hardly begun.
+    assert next_at(till) == at("2026-01-16")
 
 
 def test_a_clock_that_is_behind_refills_nothing_early_and_nothing_twice() -> None:

@@ -1,11 +1,12 @@
 """Spending limits: what they count, when they start again, what they refuse and what they say then."""
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from shared.ledger.calendar import Periods, zone_of
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
@@ -30,6 +31,7 @@ def at(text: str, zone: str = "UTC", fold: int = 0) -> int:
 
 
 NOON_MS = at("2026-01-14T12:00")
+ALLOWED = {"amount": 10, "interval": "daily", "priority": 5, "rollover_minimum": 0, "rollover_maximum": 0}
 
 
 def limit(
@@ -47,7 +49,7 @@ def limited(*limits: dict[str, Any], zone: str = "UTC", now_ms: int = NOON_MS, c
 
 def used(till: Till) -> list[int]:
     till.check()
-    return [each.used for each in till.policy().limits_at(till.now_ms)]
+    return [each.used for each in till.policy().limits_at(Periods(till.now_ms, till.policy().time_zone))]
 
 
 def test_a_charge_up_to_the_limit_is_taken_and_one_more_is_refused_with_the_limit_and_its_reset() -> None:
@@ -342,6 +344,33 @@ def test_another_time_zone_lets_the_running_window_end_where_it_would_have() -> 
     assert till.policy().limits[0].resets_at_ms == at("2026-01-16", "Asia/Tokyo")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("Europe/Amsterdam", "America/New_York"), ("Pacific/Auckland", "Pacific/Honolulu")]
+)
+def test_a_zone_that_moves_west_gives_no_second_window_of_the_same_day(old: str, new: str) -> None:
+    till = limited(limit(50))
+    till.send(Configure(time_zone=old))
+    till.now_ms = at("2026-01-20", old)
+    till.send(Charge(50))
+    till.send(Configure(time_zone=new))
+    till.now_ms = at("2026-01-21", old)
+    till.send(Charge(50))
+    assert till.policy().limits[0].resets_at_ms == at("2026-01-22", new)
+    till.now_ms = at("2026-01-21T23:00", new)
+    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
+    till.check()
+
+
+def test_a_window_that_is_over_when_the_zone_moves_is_closed_in_the_old_zone() -> None:
+    till = limited(limit(50))
+    till.send(Configure(time_zone="Europe/Amsterdam"))
+    till.now_ms = at("2026-01-20", "Europe/Amsterdam")
+    till.send(Charge(50))
+    till.now_ms = at("2026-01-22T01:00", "Europe/Amsterdam")
+    till.send(Configure(time_zone="America/New_York"))
+    assert till.policy().limits[0].resets_at_ms == at("2026-01-23", "Europe/Amsterdam")
+
+
 def test_what_is_refused_is_not_counted() -> None:
     till = limited(limit(50), credits_there=10)
     till.send(Charge(11))
@@ -362,3 +391,70 @@ def test_an_account_that_moved_on_for_years_counts_from_the_day_it_is_used_again
     assert used(till) == [0]
     till.send(Charge(50))
     assert used(till) == [50]
+
+
+def test_an_entry_says_when_the_windows_end_that_begin_with_it() -> None:
+    till = limited(limit(50), limit(80, "month"))
+    assert till.entries()[-1].window_ends == {"day": at("2026-01-15"), "month": at("2026-02-01")}
+    assert till.send(Charge(1)).window_ends is None
+    till.now_ms = at("2026-01-15")
+    assert till.send(Charge(1)).window_ends == {f"day@{at('2026-01-15')}": at("2026-01-16")}
+
+
+def test_a_refusal_says_when_the_window_ends_that_it_speaks_of() -> None:
+    till = limited(limit(50))
+    till.now_ms = at("2026-01-15")
+    refused = till.send(Charge(51))
+    assert refused.window_ends == {f"day@{at('2026-01-15')}": at("2026-01-16")}
+    assert refused.limit is not None
+    assert refused.limit["resets_at_ms"] == at("2026-01-16")
+
+
+def eventful(till: Till) -> None:
+    """An account in which every kind of entry asks the calendar."""
+    till.send(Configure(time_zone="Europe/Amsterdam", limits=[limit(50), limit(60, "hour"), limit(200, "month")]))
+    till.send(Configure(allowance=ALLOWED))
+    for day in ("2026-01-20", "2026-02-11", "2026-03-29"):
+        till.now_ms = at(f"{day}T12:30")
+        charge = till.send(Charge(30))
+        till.hold(10, ttl_ms=DAY_MS)
+        released = till.hold(5)
+        captured = till.hold(5)
+        till.send(Charge(51))
+        till.now_ms += DAY_MS // 2
+        till.send(ReleaseHold(released))
+        till.send(CaptureHold(captured))
+        till.send(Refund(charge.key, 3))
+        till.send(Configure(time_zone="America/New_York" if day < "2026-02" else "Europe/Amsterdam"))
+
+
+def test_new_rules_for_a_zone_make_no_findings_of_an_honest_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    till = limited()
+    eventful(till)
+    monkeypatch.setattr("shared.ledger.calendar._zone_or_utc", lambda _: timezone(timedelta(hours=3, minutes=17)))
+    till.check()
+
+
+def test_an_account_whose_zone_is_not_known_any_more_works_and_verifies_and_can_be_repaired(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    till = limited()
+    eventful(till)
+    monkeypatch.setattr("shared.ledger.calendar.zone_names", lambda: frozenset({"Asia/Tokyo"}))
+    zone_of.cache_clear()
+    till.now_ms += 3 * DAY_MS
+    assert till.send(Charge(1)).outcome == "applied"
+    assert till.send(Configure(time_zone="Asia/Tokyo")).outcome == "applied"
+    assert till.policy().time_zone == "Asia/Tokyo"
+    till.check()
+    zone_of.cache_clear()
+
+
+def test_a_hold_that_is_over_is_given_back_to_the_window_in_which_it_was_over() -> None:
+    till = limited(limit(50))
+    till.hold(10, ttl_ms=HOUR_MS)
+    till.now_ms = at("2026-01-15T12:00")
+    till.send(Charge(1))
+    expired, charged = till.entries()[-2:]
+    assert (expired.kind, expired.window_ends) == ("expire", None)
+    assert charged.window_ends == {f"day@{at('2026-01-15')}": at("2026-01-16")}

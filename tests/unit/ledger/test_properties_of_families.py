@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.calendar import Periods
 from shared.ledger.chain import breaks
 from shared.ledger.entries import Entry
 from shared.ledger.grants import MAX_OPEN_GRANTS
@@ -234,7 +235,9 @@ class FamilyMachine(RuleBasedStateMachine):
             policy = self.seen(actor).policy
             if policy is None:
                 continue
-            assert [each.used for each in policy.limits_at(now_ms)] == [plain.used(cap, now_ms) for cap in plain.caps]
+            assert [each.used for each in policy.limits_at(Periods(now_ms, policy.time_zone))] == [
+                plain.used(cap, now_ms) for cap in plain.caps
+            ]
             assert {each.amount: each.is_armed for each in policy.thresholds} == plain.armed
             assert (policy.allowance and policy.allowance.next_at_ms) == (
                 plain.allowance and plain.allowance.next_at_ms

@@ -6,6 +6,7 @@ from shared.ledger.accounts import AccountState
 from shared.ledger.due import DueHolds
 from shared.ledger.effects import References
 from shared.ledger.entries import Entry
+from shared.ledger.holds import Hold
 from shared.ledger.operations import CaptureHold, Charge, ExtendHold, FundingUpdate, Operation, PlaceHold, ReleaseHold
 from shared.ledger.protocol import (
     DUE_WITH_ONE,
@@ -116,7 +117,7 @@ def test_a_hold_under_a_condition_of_its_own_needs_no_second_read() -> None:
 
 
 def test_what_is_named_is_read_again_after_more_was_due_than_fits_in_one_transaction() -> None:
-    state, holds = EXTENDED.state, []
+    state, holds = EXTENDED.state, list[Hold]()
     for number in range(DUE_WITH_ONE + 1):
         placed = apply(state, operation(f"other-{number}", PlaceHold(1, ttl_ms=1)), NOW_MS + 4)
         state, holds = placed.state, [*holds, placed.holds[0].hold]

@@ -57,14 +57,33 @@ def test_what_is_refused_warns_of_nothing() -> None:
     assert till.send(Charge(96)).alerts == ()
 
 
-def test_a_threshold_set_above_what_is_there_warns_only_after_a_funding_has_lifted_it() -> None:
+def test_a_threshold_set_above_what_is_there_warns_at_once_in_the_entry_that_sets_it() -> None:
     till = watched(100)
+    assert till.entries()[-1].alerts == (100,)
     assert till.send(Charge(5)).alerts == ()
-    assert till.send(GrantCredits(9)).alerts == ()
-    assert till.send(Charge(1)).alerts == ()
-    till.send(GrantCredits(2))
+    till.send(GrantCredits(10))
     assert till.state().available == 100
     assert till.send(Charge(1)).alerts == (100,)
+    till.check()
+
+
+def test_a_funding_that_leaves_the_account_below_a_threshold_warns_once_more() -> None:
+    till = watched(500, credits_there=1000)
+    assert till.send(Charge(900)).alerts == (500,)
+    assert till.send(FundingUpdate(1000, 1300)).alerts == (500,)
+    assert till.send(Charge(1)).alerts == ()
+    assert till.send(GrantCredits(1)).alerts == (500,)
+    assert till.send(GrantCredits(200)).alerts == ()
+    assert all_alerts(till) == [500, 500, 500]
+
+
+def test_a_top_up_of_a_fixed_size_at_every_warning_ends_above_the_threshold() -> None:
+    till = watched(500, credits_there=1000)
+    alerts = till.send(Charge(950)).alerts
+    top_ups = 0
+    while alerts:
+        alerts, top_ups = till.send(GrantCredits(100)).alerts, top_ups + 1
+    assert (top_ups, till.state().available) == (5, 550)
 
 
 @pytest.mark.parametrize("funding", [GrantCredits(90), FundingUpdate(95, 185)], ids=lambda terms: terms.kind)
@@ -76,10 +95,10 @@ def test_a_funding_that_lifts_to_a_threshold_arms_it_again(funding: GrantCredits
     assert all_alerts(till) == [90, 70, 90, 70]
 
 
-def test_a_funding_that_stays_below_a_threshold_leaves_it_as_it_is() -> None:
+def test_a_funding_arms_the_thresholds_that_it_reaches_alone() -> None:
     till = watched(90, 70)
     till.send(Charge(95))
-    till.send(GrantCredits(80))
+    assert till.send(GrantCredits(80)).alerts == (90,)
     assert till.send(Charge(80)).alerts == (70,)
 
 
@@ -93,10 +112,11 @@ def test_what_comes_back_arms_nothing() -> None:
     assert all_alerts(till) == [90]
 
 
-def test_a_hold_falls_below_a_threshold_as_a_charge_does() -> None:
+def test_a_hold_neither_warns_nor_arms_as_it_may_come_back() -> None:
     till = watched(90)
-    till.hold(10)
-    assert till.entries()[-1].alerts == (90,)
+    hold = till.hold(80)
+    assert till.send(ReleaseHold(hold)).alerts == ()
+    assert all_alerts(till) == []
 
 
 def test_a_capture_above_its_hold_falls_below_a_threshold() -> None:
@@ -105,10 +125,10 @@ def test_a_capture_above_its_hold_falls_below_a_threshold() -> None:
     assert till.send(CaptureHold(hold, 10, "charge")).alerts == (90,)
 
 
-def test_a_capture_of_what_was_held_warns_of_nothing_again() -> None:
-    till = watched(90)
-    hold = till.hold(10)
-    assert till.send(CaptureHold(hold)).alerts == ()
+def test_a_capture_warns_of_what_it_takes_and_not_of_what_was_held() -> None:
+    till = watched(90, 50)
+    hold = till.hold(80)
+    assert till.send(CaptureHold(hold, 10)).alerts == (90,)
     assert all_alerts(till) == [90]
 
 
@@ -145,6 +165,16 @@ def test_an_expired_hold_arms_nothing() -> None:
     assert all_alerts(till) == [90]
 
 
+def test_a_refill_below_a_threshold_warns_nobody_by_itself() -> None:
+    till = watched(90)
+    terms = {"amount": 5, "interval": "daily", "priority": 1, "rollover_minimum": 0, "rollover_maximum": 0}
+    till.send(Charge(95))
+    till.send(Configure(allowance=terms))
+    till.now_ms += 24 * 3600 * SECOND_MS
+    till.send(Charge(1))
+    assert all_alerts(till) == [90]
+
+
 def test_an_allowance_arms_thresholds_again() -> None:
     till = watched(90, credits_there=0)
     till.send(
@@ -155,7 +185,7 @@ def test_an_allowance_arms_thresholds_again() -> None:
     assert till.send(Charge(10)).alerts == (90,)
     till.now_ms += 24 * 3600 * SECOND_MS
     assert till.send(Charge(10)).alerts == (90,)
-    assert all_alerts(till) == [90, 90]
+    assert all_alerts(till) == [90, 90, 90]
 
 
 def test_setting_the_same_thresholds_again_warns_of_nothing_twice() -> None:
