@@ -37,6 +37,7 @@ MEANINGS: Final[Mapping[type[LedgerError | EdgeError], Meaning]] = {
     errors.InvalidOperation: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The content of the request is wrong"),
     errors.IdempotencyKeyReused: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used before"),
     errors.TooManyHolds: Meaning(HTTPStatus.CONFLICT, "Too many open holds"),
+    errors.TooManyGrants: Meaning(HTTPStatus.CONFLICT, "Too many open grants"),
     errors.AccountNotFound: Meaning(HTTPStatus.NOT_FOUND, "The account does not exist"),
     errors.OperationNotFound: Meaning(HTTPStatus.NOT_FOUND, "The operation does not exist"),
     errors.DigestNotFound: Meaning(HTTPStatus.NOT_FOUND, "There is no such digest"),
@@ -54,7 +55,6 @@ REFUSALS: Final[Mapping[Reason, Meaning]] = {
     "account_frozen": Meaning(HTTPStatus.CONFLICT, "The account is frozen"),
     "funding_conflict": Meaning(HTTPStatus.CONFLICT, "The funded total is another one"),
     "would_overdraw": Meaning(HTTPStatus.CONFLICT, "The account would fall below its limit"),
-    "too_many_grants": Meaning(HTTPStatus.CONFLICT, "The account has as many open grants as it can"),
     "grant_not_found": Meaning(HTTPStatus.NOT_FOUND, "The account has no such open grant"),
     "hold_not_found": Meaning(HTTPStatus.NOT_FOUND, "The account has no such hold"),
     "hold_captured": Meaning(HTTPStatus.CONFLICT, "The hold was captured before"),
@@ -71,13 +71,12 @@ _DETAILS: Final[Mapping[Reason, str]] = {
     "account_frozen": "nothing new can be spent until its status is open again; what is held can still be captured",
     "funding_conflict": "old_amount must be the funded total; read it and send the update under a new key",
     "would_overdraw": "what was spent is more than the new total; force: true records it nevertheless",
-    "too_many_grants": "grants that are alike in priority, expiry and category count as one",
     "grant_not_found": "it was never made, is spent or expired, or has joined an older one that is alike",
     "hold_not_found": "holds belong to the actor that they were placed for",
     "hold_captured": "a hold ends once, and this one has paid",
     "hold_released": "a hold ends once, and this one was returned whole",
-    "hold_expired": "what it held is available again; a charge can still take it",
-    "exceeds_hold": "the hold stands as it was; overrun: charge takes the excess as a charge",
+    "hold_expired": "what it held is available again; if_expired: charge settles the work in one call",
+    "exceeds_hold": "the hold stands as it was; overrun: charge, partial or overdraw takes more than it has",
     "charge_not_found": "only a charge or capture that was taken from this actor can be refunded, by its key",
     "exceeds_charge": "nothing was given back; refunds of a charge add up to what it took at most",
 }
@@ -138,7 +137,8 @@ def _circumstances(entry: Entry) -> dict[str, Any]:
     balances = {"available": to_millicents(before.available), "held": to_millicents(before.held)}
     required = _required(entry.terms)
     if required is None:
-        return {"reason": entry.reason, **balances, **_limit(entry)}
+        missing = {"shortfall": to_millicents(entry.shortfall)} if entry.reason in _FALLS_SHORT else {}
+        return {"reason": entry.reason, **balances, **_limit(entry), **missing}
     explained = {"reason": entry.reason, "required": to_millicents(required), **balances}
     return explained | _limit(entry) | (_what_is_missing(entry, required) if entry.reason in _FALLS_SHORT else {})
 

@@ -4,7 +4,7 @@ import msgspec
 
 from shared.edge_errors import FieldError, ValidationFailed
 from shared.ledger.holds import DEFAULT_TTL_S
-from shared.ledger.operations import CaptureHold, ExtendHold, Overrun, PlaceHold, ReleaseHold
+from shared.ledger.operations import CaptureHold, ExtendHold, IfExpired, Overrun, PlaceHold, ReleaseHold
 from shared.metered import UsageDocument, given, metered_by, one_of, read_usage
 from shared.mutations import ActorRequest, MeteredRequest
 from shared.pricing.usage import Usage
@@ -54,13 +54,16 @@ class PlaceHoldRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, k
 class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
     amount: Microcents | None = None
     overrun: Overrun = "refuse"
+    if_expired: IfExpired = "refuse"
 
     def terms(self, hold: str) -> CaptureHold:
         """All that is held where neither amount nor usage is given. Raises ValidationFailed where both are."""
         if self.amount is not None:
             one_of({"amount": self.amount, "usage": self.usage})
         amount = None if self.amount is None else int(self.amount)
-        return CaptureHold(hold, amount, self.overrun, usage=self.usage_content)
+        # The default is no content: requests that were sent before there was a choice are still the same.
+        if_expired = None if self.if_expired == "refuse" else self.if_expired
+        return CaptureHold(hold, amount, self.overrun, usage=self.usage_content, if_expired=if_expired)
 
 
 class ReleaseRequest(ActorRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -12,16 +12,18 @@ from shared.ledger.accounts import AccountState
 from shared.ledger.calendar import Periods, zone_of
 from shared.ledger.due import DueHolds
 from shared.ledger.entries import Entry
-from shared.ledger.errors import InvalidOperation, TooManyHolds
+from shared.ledger.errors import InvalidOperation, TooManyGrants, TooManyHolds
 from shared.ledger.grants import (
     DEFAULT_PRIORITY,
     MAX_OPEN_GRANTS,
     Draw,
     Grant,
     Grants,
+    Merger,
     add_grant,
     draw_down,
     expire_due,
+    make_room,
     withdraw,
 )
 from shared.ledger.holds import MAX_OPEN_HOLDS, NOWHERE, Hold, Origin, RefundTally, Restored, restore, split
@@ -109,7 +111,8 @@ class Effect:
 
     `amount` is the figure on the entry; `drawn` the grants that paid or, for what gives back, that got it back;
     `shortfall` what was missing to the amount that was asked for; `limit` what decided a refusal, where it was not the
-    account's own balance; `origin` the app and meter that what the terms name was spent through.
+    account's own balance; `origin` the app and meter that what the terms name was spent through; `merged` the grants
+    that became one for want of room.
     """
 
     amount: int = 0
@@ -129,6 +132,7 @@ class Effect:
     origin: Origin = NOWHERE
     policy: Policy | None = None
     overdraft_limit: int | None = None
+    merged: Merger | None = None
 
 
 def charge(state: AccountState, terms: Charge, case: Case) -> Effect:
@@ -284,17 +288,16 @@ def extend(state: AccountState, terms: ExtendHold, case: Case) -> Effect:
 
 
 def capture(state: AccountState, terms: CaptureHold, case: Case) -> Effect:
+    if terms.if_expired is not None and _has_expired(case):
+        return _capture_of_nothing(state, terms, case)
     held = _open_hold(case)
     if isinstance(held, Effect):
         return held
-    amount = held.amount if terms.amount is None else terms.amount
+    wanted = held.amount if terms.amount is None else terms.amount
+    amount = wanted if wanted <= held.amount else _capture_beyond(state, terms, case, held, wanted)
+    if isinstance(amount, Effect):
+        return amount
     excess = max(amount - held.amount, 0)
-    if excess and terms.overrun == "refuse":
-        return _refused("exceeds_hold")
-    if excess and _is_frozen(state):
-        return _refused("account_frozen")
-    if excess > max(case.room.amount, 0):
-        return _insufficient(case, excess)
     paid, rest = split(held.drawn, amount)
     restored = _restore(state, rest, _undrawn_rest(held, amount), case.now_ms)
     grants, paid_beyond = draw_down(restored.grants, excess)
@@ -308,6 +311,45 @@ def capture(state: AccountState, terms: CaptureHold, case: Case) -> Effect:
         grants=grants,
         hold=replace(held, captured=amount, status="captured", seq=state.seq + 1),
         drawn=paid + paid_beyond,
+        outcome="applied" if amount == wanted else "partial",
+        shortfall=wanted - amount,
+        origin=held.origin,
+    )
+
+
+def _capture_beyond(state: AccountState, terms: CaptureHold, case: Case, held: Hold, wanted: int) -> int | Effect:
+    """How much of what is more than the hold is captured. What was held was granted, whatever the limits say now."""
+    if terms.overrun == "overdraw":
+        return wanted
+    if terms.overrun == "refuse":
+        return _refused("exceeds_hold")
+    if _is_frozen(state):
+        return _refused("account_frozen")
+    most = max(case.room.amount, held.amount)
+    if wanted > most and terms.overrun == "charge":
+        return _insufficient(case, wanted, most)
+    return min(wanted, most)
+
+
+def _capture_of_nothing(state: AccountState, terms: CaptureHold, case: Case) -> Effect:
+    """A charge for work that outlived its hold, which is captured by it: it cannot be settled twice."""
+    held = case.references.hold
+    if held is None:
+        return _refused("hold_not_found")
+    amount = held.amount if terms.amount is None else terms.amount
+    if terms.if_expired != "overdraw":
+        if _is_frozen(state):
+            return _refused("account_frozen")
+        if amount > max(case.room.amount, 0):
+            return _insufficient(case, amount)
+    grants, drawn = draw_down(state.grants, amount)
+    return Effect(
+        amount=-amount,
+        available=-amount,
+        spent=amount,
+        grants=grants,
+        hold=replace(held, captured=amount, status="captured", seq=state.seq + 1),
+        drawn=drawn,
         origin=held.origin,
     )
 
@@ -409,10 +451,17 @@ def _funded(state: AccountState, credited: Grant) -> Effect:
     # Credits first pay what the account owes from an overdraft; the grant keeps the rest. So the sum of the grants is
     # what is available, as long as anything is.
     kept = replace(credited, remaining=max(credited.amount - _owed(state), 0))
-    grants = add_grant(state.grants, kept, _running(state))
+    grants, merged = add_grant(state.grants, kept, _running(state)), None
     if len(grants) > max(MAX_OPEN_GRANTS, len(state.grants)):
-        return _refused("too_many_grants")
-    return Effect(amount=credited.amount, available=credited.amount, funded=credited.amount, grants=grants)
+        made = make_room(grants, _running(state))
+        if made is None:
+            raise TooManyGrants(
+                f"the account has {MAX_OPEN_GRANTS} open grants, and no two of one category and priority"
+            )
+        grants, merged = made
+    return Effect(
+        amount=credited.amount, available=credited.amount, funded=credited.amount, grants=grants, merged=merged
+    )
 
 
 def _returned(state: AccountState, resolved: Hold, now_ms: int) -> Effect:
@@ -465,6 +514,11 @@ def _open_hold(case: Case) -> Hold | Effect:
     return _refused(_RESOLVED.get(held.status, "hold_expired"))
 
 
+def _has_expired(case: Case) -> bool:
+    held = case.references.hold
+    return held is not None and held.member == case.member and held.status == "expired"
+
+
 _RESOLVED: Final[Mapping[str, Reason]] = {"captured": "hold_captured", "released": "hold_released"}
 
 
@@ -479,7 +533,7 @@ def counted_by_limits(operation: Operation, effect: Effect, held: Hold | None, s
     A hold counts when it is placed. When it ends its amount is given back, and what is captured counts anew.
     """
     origin = effect.origin
-    if held is not None and operation.kind in {"capture", "release", "expire"}:
+    if held is not None and held.status == "open" and operation.kind in {"capture", "release", "expire"}:
         yield given_back(held)
     match operation.kind:
         case "charge" | "hold":
@@ -522,12 +576,13 @@ def _is_frozen(state: AccountState) -> bool:
     return state.policy is not None and state.policy.status == "frozen"
 
 
-def _insufficient(case: Case, required: int) -> Effect:
+def _insufficient(case: Case, required: int, most: int | None = None) -> Effect:
+    """`most` is what would have been taken, where that is not the room."""
     room = case.room
     return Effect(
         outcome="refused",
         reason="insufficient_credits" if room.limit is None else "limit_exceeded",
-        shortfall=required - room.amount,
+        shortfall=required - (room.amount if most is None else most),
         limit=room.decided_by,
     )
 

@@ -30,7 +30,8 @@ class Entry:
     In the record only where there is something to say: `hold`; `alerts`, the low-balance thresholds that it fell below;
     `limit`, what decided a refusal other than the account's own balance; `origin`, the app and meter of the hold or
     charge that it names; `parent`, what a parent account said to it; `member`, whose operation a parent's entry is;
-    `window_ends`, what the calendar said of the limits' windows, so that nobody has to ask it again (`Periods.ends`).
+    `merged`, the grants that became one for want of room; `window_ends`, what the calendar said of the limits' windows,
+    so that nobody has to ask it again (`Periods.ends`).
     """
 
     account: Account
@@ -61,6 +62,7 @@ class Entry:
     origin: Mapping[str, Any] | None = None
     parent: Mapping[str, Any] | None = None
     window_ends: Mapping[str, int] | None = None
+    merged: Mapping[str, Any] | None = None
     _record: str | None = field(init=False, default=None, repr=False, compare=False)
     """Remembered by `record`; a copy with other values starts without."""
 
@@ -161,15 +163,29 @@ def _public_details(entry: Entry) -> dict[str, Any]:
         details["low_balance"] = [to_millicents(amount) for amount in entry.alerts]
     if entry.limit is not None:
         details["limit"] = public_limit(entry.limit)
-    if entry.member is not None:
-        details["member"] = entry.member
-    if entry.parent is not None:
-        details["parent"] = entry.parent["actor"]
+    if entry.merged is not None:
+        details["merged"] = _public_merger(entry.merged)
+    details |= _public_family(entry)
     if entry.kind == "configure":
         details["settings"] = public_settings(entry.parameters)
     if "rate_card" in entry.parameters:
         details |= {"usage": entry.parameters["usage"], "rate_card": entry.parameters["rate_card"]}
     return details
+
+
+def _public_family(entry: Entry) -> dict[str, Any]:
+    member = {} if entry.member is None else {"member": entry.member}
+    return member if entry.parent is None else member | {"parent": entry.parent["actor"]}
+
+
+def _public_merger(merged: Mapping[str, Any]) -> dict[str, Any]:
+    expires_at_ms = merged["expires_at_ms"]
+    return {
+        "grant": merged["grant"],
+        "into": merged["into"],
+        "amount": to_millicents(merged["amount"]),
+        "expires_at": None if expires_at_ms is None else rfc3339(expires_at_ms),
+    }
 
 
 def public_settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,6 +261,7 @@ def entry_from_record(record: str, digest: str) -> Entry:
         origin=fields.get("origin"),
         parent=fields.get("parent"),
         window_ends=fields.get("window_ends"),
+        merged=fields.get("merged"),
     )
 
 
@@ -291,6 +308,7 @@ def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:
     hold = "" if entry.hold is None else _member("hold", entry.hold)
     limit = "" if entry.limit is None else _member("limit", entry.limit)
     member = "" if entry.member is None else _member("member", entry.member)
+    merged = "" if entry.merged is None else _member("merged", entry.merged)
     origin = "" if entry.origin is None else _member("origin", entry.origin)
     parent = "" if entry.parent is None else _member("parent", entry.parent)
     # The last of all keys: with the comma in front of it.
@@ -300,7 +318,7 @@ def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:
         f'"app":{_text(entry.app)},"at_ms":{entry.at_ms},"before":{_balances_text(entry.before)},'
         f'"by":{text(entry.by)},"correlation_id":{text(entry.correlation_id)},'
         f'"drawn":[{",".join(map(_draw_text, entry.drawn))}],{hold}"key":{text(entry.key)},'
-        f'"kind":{text(entry.kind)},{limit}{member}'
+        f'"kind":{text(entry.kind)},{limit}{member}{merged}'
         f'"metadata":{_text(entry.metadata)},"meter":{_text(entry.meter)},{origin}'
         f'"outcome":{text(entry.outcome)},"parameters":{canonical_json(entry.parameters)},'
         f'{parent}"prev_hash":{text(entry.prev_hash)},'

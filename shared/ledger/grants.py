@@ -6,7 +6,8 @@ created. A grant is created by the entry whose `seq` it carries, so the order of
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias
+from itertools import pairwise
+from typing import Any, Final, Literal, TypeAlias
 
 Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
 
@@ -83,6 +84,50 @@ def add_grant(grants: Grants, grant: Grant, apart: int | None = None) -> Grants:
             grown = replace(other, amount=other.amount + grant.amount, remaining=other.remaining + grant.remaining)
             return (*grants[:index], grown, *grants[index + 1 :])
     return in_draw_down_order((*grants, grant))
+
+
+@dataclass(frozen=True, slots=True)
+class Merger:
+    """An open grant became part of another for want of room: what it still had, under the later expiry of the two."""
+
+    seq: int
+    into_seq: int
+    amount: int
+    expires_at_ms: int | None
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What an entry says of it."""
+        return {
+            "grant": f"g{self.seq}",
+            "into": f"g{self.into_seq}",
+            "amount": self.amount,
+            "expires_at_ms": self.expires_at_ms,
+        }
+
+
+def make_room(grants: Grants, apart: int | None) -> tuple[Grants, Merger] | None:
+    """Makes one of the two grants of one category and priority whose expiries are nearest; None where none are alike.
+
+    The later expiry counts, in the customer's favour; of several pairs that are as near the one that is spent first.
+    What was drawn from the other before, and comes back, comes back as it was drawn. `apart` as for `add_grant`.
+    """
+    lasting = sorted((grant for grant in grants if grant.seq != apart), key=_in_groups)
+    pairs = [(one, other) for one, other in pairwise(lasting) if _in_groups(one)[:2] == _in_groups(other)[:2]]
+    if not pairs:
+        return None
+    sooner, later = min(pairs, key=lambda pair: (_expiry(pair[1]) - _expiry(pair[0]), draw_down_rank(pair[0])))
+    grown = replace(later, amount=later.amount + sooner.amount, remaining=later.remaining + sooner.remaining)
+    left = in_draw_down_order([grown, *(grant for grant in grants if grant.seq not in {sooner.seq, later.seq})])
+    return left, Merger(sooner.seq, later.seq, sooner.remaining, later.expires_at_ms)
+
+
+def _in_groups(grant: Grant) -> tuple[str, int, int, int]:
+    return grant.category, grant.priority, _expiry(grant), grant.seq
+
+
+def _expiry(grant: Grant) -> int:
+    return _NEVER_MS if grant.expires_at_ms is None else grant.expires_at_ms
 
 
 def expire_due(grants: Grants, now_ms: int) -> tuple[Grants, tuple[Draw, ...]]:

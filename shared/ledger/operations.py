@@ -13,7 +13,8 @@ from shared.ledger.grants import DEFAULT_PRIORITY, Category
 from shared.ledger.policies import Status
 
 IfInsufficient: TypeAlias = Literal["refuse", "overdraw", "partial"]
-Overrun: TypeAlias = Literal["refuse", "charge"]
+Overrun: TypeAlias = Literal["refuse", "charge", "partial", "overdraw"]
+IfExpired: TypeAlias = Literal["refuse", "charge", "overdraw"]
 Kind: TypeAlias = Literal[
     "charge",
     "funding_update",
@@ -35,7 +36,6 @@ Reason: TypeAlias = Literal[
     "account_frozen",
     "funding_conflict",
     "would_overdraw",
-    "too_many_grants",
     "grant_not_found",
     "hold_not_found",
     "hold_captured",
@@ -139,8 +139,12 @@ class ExtendHold:
 class CaptureHold:
     """Charges `amount` of a hold (all of it when None) and returns the rest.
 
-    More than is held is refused and leaves the hold intact, unless `overrun` is `charge`: then the excess is a charge
-    like any other, in the same entry.
+    More than is held is refused and leaves the hold intact, unless `overrun` says otherwise. Then the excess is charged
+    in the same entry: all of it, or the capture is refused (`charge`); as much as is there (`partial`); or all of it
+    whatever is there (`overdraw`).
+
+    Of a hold that has expired nothing is left. `if_expired` settles the work all the same: the whole amount is a charge
+    like any other (`charge`), or is taken whatever is there (`overdraw`). None: it is refused.
     """
 
     kind: ClassVar[Kind] = "capture"
@@ -149,6 +153,7 @@ class CaptureHold:
     overrun: Overrun = "refuse"
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
+    if_expired: IfExpired | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ def parent_of(state: AccountState | None, terms: Terms, references: References) 
     match terms:
         case Charge() | PlaceHold():
             return state.policy.parent if state and state.policy else None
+        case CaptureHold(if_expired="charge" | "overdraw"):
+            held = references.hold
+            return held.parent[0] if held and held.status in {"open", "expired"} and held.parent else None
         case CaptureHold() | ReleaseHold() | ExtendHold():
             held = references.hold
             return held.parent[0] if held and held.status == "open" and held.parent else None
@@ -97,8 +100,10 @@ def _counterpart_terms(operation: Operation, effect: Effect, references: Referen
             return Charge(-effect.amount, "overdraw" if if_insufficient == "overdraw" else "refuse")
         case PlaceHold(ttl_ms=ttl_ms):
             return PlaceHold(-effect.amount, ttl_ms)
-        case CaptureHold(overrun=overrun):
-            return CaptureHold(held, -effect.amount, overrun)
+        case CaptureHold(overrun=overrun, if_expired=if_expired):
+            # What the member takes in part, its parent takes exactly.
+            exact = "charge" if overrun == "partial" else overrun
+            return CaptureHold(held, -effect.amount, exact, if_expired=if_expired)
         case ReleaseHold():
             return ReleaseHold(held)
         case ExtendHold(ttl_ms=ttl_ms):

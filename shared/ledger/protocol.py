@@ -37,12 +37,12 @@ from shared.ledger.due import NONE_DUE, DueHolds, in_due_order, may_hold_what_is
 from shared.ledger.effects import Position, References
 from shared.ledger.entries import Entry
 from shared.ledger.errors import (
+    AtCapacity,
     IdempotencyKeyReused,
     InvalidOperation,
     LedgerError,
     LedgerThrottled,
     LedgerUnavailable,
-    TooManyHolds,
 )
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import Expire, Operation, Terms, named_hold, names_nothing
@@ -181,8 +181,8 @@ class Recorded:
 def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
     """Records the operation, or finds what was recorded under its key before.
 
-    Raises IdempotencyKeyReused or InvalidOperation (neither wrote anything), LedgerThrottled (nothing was written) or
-    LedgerUnavailable (the same operation again finds out).
+    Raises IdempotencyKeyReused, InvalidOperation or AtCapacity (none wrote anything), LedgerThrottled (nothing was
+    written) or LedgerUnavailable (the same operation again finds out).
     """
     return _record(operation, now_ms, _Patience())
 
@@ -193,7 +193,7 @@ def _record(operation: Operation, now_ms: int, patience: "_Patience") -> Steps[R
         state, references = yield from _caught_up(state, operation, now_ms, references, DUE_WITH_ONE, patience)
         try:
             change = apply(state, operation, now_ms, references)
-        except (InvalidOperation, TooManyHolds) as refused:
+        except (InvalidOperation, AtCapacity) as refused:
             return (yield from _recorded_earlier(operation, refused, patience))
         turned_down = yield from _commit(change, patience)
         written = change.entry_under(operation.key)
@@ -459,7 +459,7 @@ def _commit(change: Change, patience: "_Patience") -> Steps[TurnedDown | None]:
 
 
 def _recorded_earlier(
-    operation: Operation, refused: InvalidOperation | TooManyHolds, patience: "_Patience"
+    operation: Operation, refused: InvalidOperation | AtCapacity, patience: "_Patience"
 ) -> Steps[Recorded]:
     # Content that is invalid by now may have been valid when it was first sent (an expiry that was still to come), and
     # a replay gets its first answer however late it comes.

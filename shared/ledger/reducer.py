@@ -111,7 +111,8 @@ def apply(state: AccountState, operation: Operation, now_ms: int, references: Re
 
     What is due by then (holds that are over, refills of the allowance, expired grants) comes first, in the order of its
     instants and with entries of its own in the same change. A refusal is an entry too. Raises InvalidOperation for
-    content that no state could accept, TooManyHolds where there is no place for another; nothing is to be written then.
+    content that no state could accept, AtCapacity where there is no place for another hold or grant; nothing is to be
+    written then.
     """
     seen, cause = references, operation.correlation_id
     present, entries, returned = _brought_up(state, cause, now_ms, references.due)
@@ -292,9 +293,10 @@ def _room_above(
     position: Position, operation: Operation, now_ms: int, spent_through: tuple[str | None, str | None]
 ) -> Room:
     """What a parent, and whoever is above it, can pay. The room says which of them decides."""
-    parent, *_ = _brought_up(position.state, operation.correlation_id, now_ms, position.references.due)
+    parent, _, returned = _brought_up(position.state, operation.correlation_id, now_ms, position.references.due)
     periods = Periods(now_ms, _zone_of(parent))
-    room = replace(room_of(parent, *spent_through, periods), account=parent.account.actor)
+    held = _captured(operation, _with_returned(position.references, returned))
+    room = replace(room_of(parent, *spent_through, periods, held), account=parent.account.actor)
     above = position.references.parent
     return room if above is None else tightest(room, _room_above(above, operation, now_ms, spent_through))
 
@@ -328,10 +330,17 @@ def _effect_of(
 def _case(state: AccountState, operation: Operation, now_ms: int, references: References, periods: Periods) -> Case:
     app, meter = _spent_through(operation, references)
     # What spends nothing asks for no room, and so for no calendar.
-    room = room_of(state, app, meter, periods) if operation.kind in _SPENDING else Room(0)
+    held = _captured(operation, references)
+    room = room_of(state, app, meter, periods, held) if operation.kind in _SPENDING else Room(0)
     if references.backing is not None:
         room = tightest(room, references.backing.room)
     return Case(now_ms, room, periods, references, app, meter, operation.member)
+
+
+def _captured(operation: Operation, references: References) -> Hold | None:
+    """The open hold whose credits the operation may take."""
+    held = references.hold
+    return held if held is not None and held.status == "open" and operation.kind == "capture" else None
 
 
 def _spent_through(operation: Operation, references: References) -> tuple[str | None, str | None]:
@@ -396,6 +405,7 @@ def _entry(state: AccountState, operation: Operation, result: _Result, backing: 
         origin=effect.origin.named,
         parent=recorded_backing(backing),
         window_ends=result.window_ends or None,
+        merged=None if effect.merged is None else effect.merged.summary,
     )
     return sealed(unsealed)
 

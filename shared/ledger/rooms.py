@@ -6,7 +6,8 @@ from typing import Any
 
 from shared.ledger.accounts import AccountState
 from shared.ledger.calendar import Periods
-from shared.ledger.policies import Policy, limit_values
+from shared.ledger.holds import Hold
+from shared.ledger.policies import Limit, Policy, limit_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,21 @@ class Room:
         return {**(self.limit or {}), **account} or None
 
 
-def room_of(state: AccountState, app: str | None, meter: str | None, periods: Periods) -> Room:
-    """What the account itself may spend through `app` and on `meter`, with its overdraft."""
-    room = Room(state.spendable)
-    return room if state.policy is None else tightest(room, *_rooms_of_limits(state.policy, app, meter, periods))
+def room_of(
+    state: AccountState, app: str | None, meter: str | None, periods: Periods, held: Hold | None = None
+) -> Room:
+    """What the account itself may spend through `app` and on `meter`, with its overdraft.
+
+    `held` is an open hold that is to be captured: the most that may be captured of it. What it holds is there, and a
+    limit that counts it gives it back before the capture counts as a whole. With 80 held, then a limit of 100 a day,
+    100 may be captured: the limit has counted nothing of the 80.
+    """
+    room = Room(state.spendable + (held.amount if held else 0))
+    if state.policy is None:
+        return room
+    # Windows that begin with this very entry count nothing that was held before.
+    limits = state.policy.limits_at(periods, state.seq + 1)
+    return tightest(room, *(_room_of_limit(limit, held) for limit in limits if limit.covers(app, meter)))
 
 
 def prepaid_room_of(state: AccountState, app: str | None, meter: str | None, periods: Periods) -> Room:
@@ -44,6 +56,11 @@ def _rooms_of_limits(policy: Policy, app: str | None, meter: str | None, periods
     for limit in policy.limits_at(periods):
         if limit.covers(app, meter):
             yield Room(limit.room, limit_values(limit))
+
+
+def _room_of_limit(limit: Limit, held: Hold | None) -> Room:
+    counted = held.amount if held is not None and held.placed_seq >= limit.counted_from_seq else 0
+    return Room(limit.room + counted, limit_values(limit))
 
 
 def tightest(*rooms: Room) -> Room:

@@ -8,7 +8,7 @@ import pytest
 from shared.ledger.accounts import Account
 from shared.ledger.chain import breaks
 from shared.ledger.entries import Entry
-from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerUnavailable
+from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerUnavailable, TooManyGrants
 from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operation, PlaceHold, Terms
 from shared.ledger.ports import EntryFilter, Ledger
 from shared.ledger.protocol import Recorded
@@ -191,14 +191,17 @@ def test_grants_are_kept_with_all_that_decides_their_order(ledger: Ledger) -> No
     assert state.grants[0].expires_at_ms == tomorrow_ms
 
 
-def test_an_account_holds_sixteen_open_grants_and_refuses_another(ledger: Ledger) -> None:
+def test_an_account_holds_sixteen_open_grants_and_takes_another_once_there_is_room(ledger: Ledger) -> None:
     for number in range(16):
         send(ledger, f"grant-{number}", GrantCredits(10, priority=number))
-    refused = send(ledger, "one-more", GrantCredits(10, priority=16)).entry
+    with pytest.raises(TooManyGrants):
+        send(ledger, "one-more", GrantCredits(10, priority=16))
+    assert ledger.entry(ALICE, "one-more") is None
+    send(ledger, "spent", Charge(10))
+    assert send(ledger, "one-more", GrantCredits(10, priority=16)).entry.outcome == "applied"
     state = ledger.state(ALICE)
-    assert refused.reason == "too_many_grants"
     assert state is not None
-    assert [grant.priority for grant in state.grants] == list(range(16))
+    assert [grant.priority for grant in state.grants] == list(range(1, 17))
 
 
 def test_what_is_due_expires_with_an_entry_of_its_own_in_the_same_change(ledger: Ledger) -> None:

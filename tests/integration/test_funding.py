@@ -87,8 +87,20 @@ def test_a_replayed_grant_says_the_same_after_it_was_spent(world: World) -> None
 def test_the_seventeenth_open_grant_is_refused(world: World) -> None:
     for priority in range(16):
         assert world.fund({"actor": ALICE, "amount": 1, "priority": priority}).status == 201
-    answer = world.fund({"actor": ALICE, "amount": 1, "priority": 16})
+    answer = world.fund({"actor": ALICE, "amount": 1, "priority": 16}, key="one-more")
     assert (answer.status, answer.code) == (409, "too_many_grants")
+    world.cost({"actor": ALICE, "cost": 1})
+    assert world.fund({"actor": ALICE, "amount": 1, "priority": 16}, key="one-more").status == 201
+
+
+def test_a_seventeenth_grant_that_is_like_others_joins_the_nearest_and_the_answer_says_so(world: World) -> None:
+    for day in range(1, 17):
+        expiring = {"category": "promotional", "expires_at": f"2030-01-{day + day // 3:02d}T00:00:00Z"}
+        assert world.fund({"actor": ALICE, "amount": 1, **expiring}).status == 201
+    answer = world.fund({"actor": ALICE, "amount": 1})
+    assert answer.status == 201
+    merged = {"grant": "g1", "into": "g2", "amount": 1, "expires_at": "2030-01-02T00:00:00.000Z"}
+    assert answer.body["entry"]["merged"] == merged
 
 
 def test_a_replayed_conflict_has_its_first_status_again(world: World) -> None:

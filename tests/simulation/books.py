@@ -127,13 +127,19 @@ class Book:
 
     def room(self, row: Fields) -> int:
         """The most that the row may spend: what is there and may be overdrawn, what limits leave, what a parent has."""
-        rules = self.rules
-        rooms = [self.available + rules.overdraft]
+        rules, held = self.rules, self.captured(row)
+        rooms = [self.available + rules.overdraft + (held.amount if held else 0)]
         if rules.caps:
-            rooms += rules.left_of_limits(*self.spent_through(row), row["at_ms"])
+            given_back = (held.amount, held.placed_seq) if held else (0, -1)
+            rooms += rules.left_of_limits(*self.spent_through(row), row["at_ms"], given_back)
         if (parent := row.get("parent")) is not None:
             rooms.append(parent["room"])
         return min(rooms)
+
+    def captured(self, row: Fields) -> Held | None:
+        """The open hold that the row captures."""
+        held = self.holds.get(row["parameters"].get("hold", ""))
+        return held if held is not None and held.status == "open" and row["kind"] == "capture" else None
 
     def spent_through(self, row: Fields) -> tuple[str | None, str | None]:
         held = self.holds.get(row["parameters"].get("hold", ""))
@@ -148,7 +154,7 @@ class Book:
         if held is not None and kind == "expire":
             # In the window in which it was over.
             row = {**row, "at_ms": held.expires_at_ms}
-        if held is not None and kind in {"capture", "release", "expire"}:
+        if held is not None and held.status == "open" and kind in {"capture", "release", "expire"}:
             rules.count(-held.amount, held.placed_seq, held.through, row)
         if kind in {"charge", "hold", "capture"}:
             rules.count(-row["amount"], row["seq"], self.spent_through(row), row)
@@ -171,11 +177,11 @@ class Book:
 
     def is_overspent_by(self, row: Fields) -> bool:
         """Whether the row takes more, and not at its caller's wish, than was there."""
-        if row["kind"] not in _ENFORCED or row["parameters"].get("if_insufficient") == "overdraw":
+        terms, held = row["parameters"], self.captured(row)
+        wish = terms.get("if_insufficient") or terms["overrun" if held else "if_expired"] if "hold" in terms else None
+        if row["kind"] not in _ENFORCED or "overdraw" in {wish, terms.get("if_insufficient")}:
             return False
-        held = self.holds.get(row["parameters"].get("hold", ""))
-        taken: int = -row["amount"] - (held.amount if held else 0)
-        return bool(taken > max(self.room(row), 0))
+        return bool(-row["amount"] > max(self.room(row), held.amount if held else 0))
 
     def due(self, at_ms: int) -> int:
         return sum([lot.amount for kind, lot in self.lots.items() if kind.expires_at_ms <= at_ms])
@@ -193,7 +199,7 @@ class Book:
         return self.maybe_open
 
     def has_room_for(self, kind: Kind) -> bool:
-        return kind in self.lots or len(self.lots) < _OPEN_LOTS_MAX
+        return kind in self.lots or len(self.lots) < _OPEN_LOTS_MAX or any(self._pairs([*self.lots, kind]))
 
     def put_in(self, kind: Kind, amount: int, seq: int) -> None:
         if kind in self.lots:
@@ -218,9 +224,42 @@ class Book:
         kind = kind_of(draw)
         return kind._replace(given_seq=draw["grant_seq"]) if draw["grant_seq"] in self.refills else kind
 
-    def fund(self, kind: Kind, amount: int, seq: int) -> None:
-        """Credits first pay what is owed. To be called before `move`."""
-        self.put_in(kind, max(min(amount, self.available + amount), 0), seq)
+    def fund(self, kind: Kind, amount: int, row: Fields) -> bool:
+        """Credits first pay what is owed. To be called before `move`. False where other lots became one than should."""
+        most = max(_OPEN_LOTS_MAX, len(self.lots))
+        self.put_in(kind, max(min(amount, self.available + amount), 0), row["seq"])
+        return self._make_room(most) == row.get("merged")
+
+    def _make_room(self, most: int) -> Fields | None:
+        """Where there are too many lots, the two that are nearest become one. What the row must say of it."""
+        if len(self.lots) <= most:
+            return None
+        sooner, later = self._nearest()
+        moved = self.lots.pop(sooner)
+        into = self.lots[later]
+        into.amount += moved.amount
+        expires_at_ms = None if later.expires_at_ms == _NEVER_MS else later.expires_at_ms
+        named = {"grant": f"g{moved.seq}", "into": f"g{into.seq}"}
+        return {**named, "amount": moved.amount, "expires_at_ms": expires_at_ms}
+
+    def _nearest(self) -> tuple[Kind, Kind]:
+        pairs = list(self._pairs([*self.lots]))
+        return min(pairs, key=lambda pair: (pair[1].expires_at_ms - pair[0].expires_at_ms, self._rank(pair[0])))
+
+    def _pairs(self, kinds: Sequence[Kind]) -> Iterable[tuple[Kind, Kind]]:
+        """Of one category and priority, the one that lapses sooner first; but for the running allowance."""
+        free = [kind for kind in kinds if not kind.given_seq or kind.given_seq != self.rules.given_seq]
+        for one in free:
+            for other in free:
+                alike = (one.category, one.priority) == (other.category, other.priority)
+                if alike and self._age(one) < self._age(other):
+                    yield one, other
+
+    def _age(self, kind: Kind) -> tuple[int, int]:
+        return kind.expires_at_ms, self.lots[kind].seq if kind in self.lots else 2**62
+
+    def _rank(self, kind: Kind) -> tuple[int, int, int]:
+        return kind.priority, *self._age(kind)
 
     def give_back(self, drawn: Iterable[Fields], unpaid: int, row: Fields, at_ms: int | None = None) -> None:
         """Puts draws back where they came from, but for those that have lapsed and what pays a debt.
@@ -295,15 +334,15 @@ def _funding(book: Book, row: Fields) -> Expected:
     if book.funded != terms["old_amount"] or (is_short and not terms["force"]):
         return REFUSED
     if difference > 0 and after > 0 and not book.has_room_for(PAID_IN):
+        # Nothing of it would be on record.
         return REFUSED
     return Expected("applied", difference, available=difference, funded=difference)
 
 
 def _note_funding(book: Book, row: Fields) -> bool:
     is_covered = book.take_out(row["drawn"])
-    if row["amount"] > 0:
-        book.fund(PAID_IN, row["amount"], row["seq"])
-    return is_covered
+    is_merged_well = row["amount"] <= 0 or book.fund(PAID_IN, row["amount"], row)
+    return is_covered and is_merged_well
 
 
 def _grant(book: Book, row: Fields) -> Expected:
@@ -314,8 +353,7 @@ def _grant(book: Book, row: Fields) -> Expected:
 
 
 def _note_grant(book: Book, row: Fields) -> bool:
-    book.fund(kind_of(row["parameters"]), row["amount"], row["seq"])
-    return not list(row["drawn"])
+    return book.fund(kind_of(row["parameters"]), row["amount"], row) and not list(row["drawn"])
 
 
 def _allowance(book: Book, row: Fields) -> Expected:
@@ -414,19 +452,47 @@ def _note_extend(book: Book, row: Fields) -> bool:
 def _capture(book: Book, row: Fields) -> Expected:
     held, terms = _open_hold(book, row), row["parameters"]
     if held is None:
+        return _capture_of_nothing(book, row)
+    wanted = terms.get("amount", held.amount)
+    amount = wanted if wanted <= held.amount else _captured_beyond(book, row, held, wanted)
+    if amount is None:
         return REFUSED
-    amount = terms.get("amount", held.amount)
     excess = max(amount - held.amount, 0)
-    if excess and (terms["overrun"] == "refuse" or book.rules.is_frozen or excess > max(book.room(row), 0)):
-        return REFUSED
     returned = held.amount + excess - amount
     gone = lapsed(_part(held.drawn, amount, returned), row["at_ms"])
-    return Expected("applied", -amount, available=returned - gone - excess, held=-held.amount, spent=amount)
+    outcome = "applied" if amount == wanted else "partial"
+    return Expected(outcome, -amount, available=returned - gone - excess, held=-held.amount, spent=amount)
+
+
+def _captured_beyond(book: Book, row: Fields, held: Held, wanted: int) -> int | None:
+    overrun = row["parameters"]["overrun"]
+    if overrun == "overdraw":
+        return wanted
+    most = max(book.room(row), held.amount)
+    if overrun == "refuse" or book.rules.is_frozen or (overrun == "charge" and wanted > most):
+        return None
+    return min(wanted, most)
+
+
+def _capture_of_nothing(book: Book, row: Fields) -> Expected:
+    """Work that outlived its hold is charged for, where that was asked for."""
+    terms = row["parameters"]
+    held = book.holds.get(terms["hold"])
+    wish = terms.get("if_expired")
+    if held is None or held.member != row.get("member") or held.status != "expired" or wish is None:
+        return REFUSED
+    amount = terms.get("amount", held.amount)
+    if wish == "charge" and (book.rules.is_frozen or amount > max(book.room(row), 0)):
+        return REFUSED
+    return Expected("applied", -amount, available=-amount, spent=amount)
 
 
 def _note_capture(book: Book, row: Fields) -> bool:
     held, amount = book.holds[row["parameters"]["hold"]], -row["amount"]
+    was_open = held.status == "open"
     held.status, held.captured = "captured", amount
+    if not was_open:
+        return book.take_out(row["drawn"])
     book.give_back(_part(held.drawn, amount, held.amount), max(min(held.unpaid, held.amount - amount), 0), row)
     return book.take_out(_part(row["drawn"], min(amount, held.amount - held.unpaid), amount))
 

@@ -180,8 +180,16 @@ class Rules:
     def is_refill_due(self, at_ms: int) -> bool:
         return self.allowance is not None and self.allowance.next_ms <= at_ms
 
-    def left_of_limits(self, app: str | None, meter: str | None, at_ms: int) -> list[int]:
-        return [cap.left(at_ms) for cap in self.caps if cap.covers(app, meter)]
+    def left_of_limits(
+        self, app: str | None, meter: str | None, at_ms: int, held: tuple[int, int] = (0, -1)
+    ) -> list[int]:
+        """`held`: an amount that is to be captured, and the row since which it counts. It is given back first."""
+        amount, placed_seq = held
+        return [
+            cap.left(at_ms) + (amount if not cap.is_over(at_ms) and placed_seq >= cap.since_seq else 0)
+            for cap in self.caps
+            if cap.covers(app, meter)
+        ]
 
     def count(self, amount: int, seq: int, through: tuple[str | None, str | None], row: Mapping[str, Any]) -> None:
         """Counts what was spent, or given back of what was spent, by the row of `seq`.

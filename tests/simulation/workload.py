@@ -163,9 +163,11 @@ def hold(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
 def capture(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
     """All of a hold, a part of it, or more than it has."""
     name, amount = _some_hold(customer, chance)
+    if_expired = chance.choose((None, None, "charge", "overdraw"))
     if chance.below(4) == 0:
-        return CaptureHold(name)
-    return CaptureHold(name, chance.below(amount * 3 // 2 + 1), "charge" if chance.below(2) else "refuse")
+        return CaptureHold(name, if_expired=if_expired)
+    overrun = chance.choose(("refuse", "charge", "charge", "partial", "overdraw"))
+    return CaptureHold(name, chance.below(amount * 3 // 2 + 1), overrun, if_expired=if_expired)
 
 
 def extend(customer: Customer, chance: Chance, _now_ms: int) -> Terms:

@@ -277,7 +277,9 @@ def _capture(desk: _Desk, key: str) -> Asked:
     held = _one_of(desk, desk.holds)
     if held is None:
         return _charge(desk, key)
-    terms = {"overrun": desk.chance.choice(("refuse", "charge"))}
+    terms = {"overrun": desk.chance.choice(("refuse", "charge", "partial", "overdraw"))}
+    if desk.chance.random() < 0.5:
+        terms["if_expired"] = desk.chance.choice(("charge", "overdraw"))
     part = {} if desk.chance.random() < 0.3 else {"amount": desk.chance.randint(0, held.terms["amount"] * 3 // 2)}
     return Asked(key, held.actor, "capture", terms | part, held.key)
 

@@ -282,9 +282,9 @@ def hold(story: Story, n: str, d: str | None, name: str | None, **options: str |
     story.name(name, story.send(story.world.hold, given(terms)), "hold")
 
 
-@action("capture {name:name} [at {n:n}] [and {excess:name} the excess] [as {key:name}]")
-def capture(story: Story, name: str, n: str | None, excess: str | None, key: str | None) -> None:
-    terms = given({"amount": n, "overrun": excess})
+@action("capture {name:name} [at {n:n}] [and {excess:name} the excess] [or {late:name} if expired] [as {key:name}]")
+def capture(story: Story, name: str, n: str | None, excess: str | None, late: str | None, key: str | None) -> None:
+    terms = given({"amount": n, "overrun": excess, "if_expired": late})
     story.send(story.world.change_hold, story.names.get(name, name), "capture", terms, key=key)
 
 

@@ -134,6 +134,12 @@ class PlainMember(PlainAccount):
         self.lots.append(self.running)
         self.watch(is_refill=added > 0)
 
+    def prolong(self, rank: tuple[int, int], until_ms: int) -> None:
+        """What is left in these lots lasts longer. What was taken from them before comes back to them as they were."""
+        for lot in [lot for lot in self.lots if (lot.priority, lot.expires_at_ms) == rank and lot is not self.running]:
+            self.lots.append(Lot(lot.priority, until_ms, lot.left))
+            lot.left = 0
+
     def watch(self, *, is_funding: bool = False, is_refill: bool = False) -> None:
         there = self.available + self.held
         for amount in sorted(self.armed, reverse=True):
@@ -269,22 +275,54 @@ class PlainFamily:
             each.expires_at_ms = max(each.expires_at_ms, self.now_ms + ttl_ms)
         return True
 
-    def capture(self, hold: PlainHold, part: int | None, overrun: str) -> tuple[int, PlainCharge] | None:
+    def capture(
+        self, hold: PlainHold, part: int | None, overrun: str, if_expired: str | None = None
+    ) -> tuple[int, PlainCharge] | None:
         chain = list(hold.chain())
         payers = [each.owner for each in chain]
         amount = hold.amount if part is None else part
         excess = max(amount - hold.amount, 0)
-        if not hold.is_usable(self.now_ms) or (excess and overrun == "refuse"):
+        if if_expired and hold.status == "expired":
+            return self._settle(chain, amount, if_expired)
+        if not all(each.is_usable(self.now_ms) for each in chain) or (excess and overrun == "refuse"):
             return None
-        if excess and self.accounts[hold.owner].is_frozen:
-            return None
-        if excess and excess > self._room(payers, hold.spent.app):
-            return None
-        if not all(each.is_usable(self.now_ms) for each in chain) or (excess and self._is_frozen(payers)):
-            return None
+        if excess and overrun != "overdraw":
+            most = max(min(self._capturable(each) for each in chain), hold.amount)
+            if self._is_frozen(payers) or (amount > most and overrun == "charge"):
+                return None
+            amount = min(amount, most)
         charge = PlainCharge({}, {})
         for each in chain:
             self._capture_one(each, amount, charge)
+        return amount, charge
+
+    def _capturable(self, hold: PlainHold) -> int:
+        """The most that may be captured of a hold: what it holds is there, and limits give back what they counted."""
+        account = self.accounts[hold.owner]
+        rooms = [account.available + account.overdraft_limit + hold.amount]
+        for cap in account.caps:
+            if cap.app in {None, hold.spent.app}:
+                used = account.used(cap, self.now_ms)
+                hold_amount, hold.spent.amount = hold.spent.amount, 0
+                counted = used - account.used(cap, self.now_ms)
+                hold.spent.amount = hold_amount
+                rooms.append(cap.amount - used + counted)
+        return min(rooms)
+
+    def _settle(self, chain: list[PlainHold], amount: int, if_expired: str) -> tuple[int, PlainCharge] | None:
+        """Charges for work that outlived its hold, everywhere where it was held."""
+        payers = [each.owner for each in chain]
+        if if_expired == "charge" and (self._is_frozen(payers) or amount > self._room(payers, chain[0].spent.app)):
+            return None
+        charge = PlainCharge({}, {})
+        for each in chain:
+            account = self.accounts[each.owner]
+            charge.paid[each.owner] = account.take(amount)
+            charge.spent[each.owner] = self._spent(amount, each.spent.app)
+            account.spent += amount
+            account.spendings.append(charge.spent[each.owner])
+            each.status = "captured"
+            account.watch()
         return amount, charge
 
     def _capture_one(self, hold: PlainHold, amount: int, charge: PlainCharge) -> None:
@@ -324,11 +362,11 @@ class PlainFamily:
     def touch(self, actor: str) -> None:
         """What is refused leaves no more than what was due."""
 
-    def update_funding(self, actor: str, change: int, *, force: bool, is_full: bool) -> bool:
+    def update_funding(self, actor: str, change: int, *, force: bool) -> bool:
         """False where it is refused."""
         account = self.accounts[actor]
         least = change if change < 0 and not force else 0
-        if (least and account.available + least < -account.overdraft_limit) or is_full:
+        if least and account.available + least < -account.overdraft_limit:
             return False
         if change >= 0:
             self.fund(actor, change, 10, NEVER)

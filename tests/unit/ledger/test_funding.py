@@ -3,11 +3,12 @@
 import pytest
 
 from shared.ledger.accounts import AccountState
-from shared.ledger.errors import InvalidOperation
+from shared.ledger.errors import InvalidOperation, TooManyGrants
 from shared.ledger.grants import MAX_OPEN_GRANTS
-from shared.ledger.operations import Charge, FundingUpdate, GrantCredits
+from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, ReleaseHold
 from shared.ledger.reducer import apply, as_of
 from tests.builders import ALICE, NOW_MS, SECOND_MS, after, drawn, history, operation, outcomes, remaining
+from tests.till import Till
 
 SOON_MS = NOW_MS + SECOND_MS
 LATER_MS = NOW_MS + 2 * SECOND_MS
@@ -91,12 +92,55 @@ def test_a_grant_that_only_pays_a_debt_stays_closed() -> None:
     assert (state.available, state.grants) == (-10, ())
 
 
-def test_one_open_grant_too_many_is_refused() -> None:
+def test_one_open_grant_too_many_of_which_none_are_alike_is_not_recorded() -> None:
     full, _ = history(*(GrantCredits(1, priority=number) for number in range(MAX_OPEN_GRANTS)))
-    _, entries = history(GrantCredits(1, priority=99), state=full)
-    assert (entries[-1].outcome, entries[-1].reason) == ("refused", "too_many_grants")
+    with pytest.raises(TooManyGrants):
+        history(GrantCredits(1, priority=99), state=full)
     _, entries = history(GrantCredits(1, priority=0), state=full)
     assert entries[-1].outcome == "applied", "one that merges needs no room"
+
+
+HOURS = [2, 3, 7, 20, 21, 40, 60, 80, 100, 130, 160, 200, 250, 300, 400]
+
+
+def full_of(*hours: int) -> AccountState:
+    """One grant without an expiry, and as many that expire after so many hours."""
+    terms = [GrantCredits(10, "promotional", expires_at_ms=NOW_MS + hour * 3_600_000) for hour in hours]
+    return history(GrantCredits(5, "promotional"), *terms)[0]
+
+
+def test_a_purchase_is_never_refused_for_room_the_two_nearest_become_one_with_the_later_expiry() -> None:
+    full = full_of(*HOURS)
+    state, entries = history(GrantCredits(100, "purchased"), state=full)
+    assert entries[-1].outcome == "applied"
+    later_ms = NOW_MS + 3 * 3_600_000
+    assert entries[-1].merged == {"grant": "g2", "into": "g3", "amount": 10, "expires_at_ms": later_ms}
+    assert len(state.grants) == MAX_OPEN_GRANTS
+    merged = next(grant for grant in state.grants if grant.id == "g3")
+    assert (merged.amount, merged.remaining, merged.expires_at_ms) == (20, 20, later_ms)
+    assert state.available == full.available + 100
+
+
+def test_a_new_grant_takes_part_when_grants_become_one() -> None:
+    full = full_of(*(hour * 10 for hour in HOURS))
+    terms = GrantCredits(7, "promotional", expires_at_ms=NOW_MS + 199 * 3_600_000)
+    state, entries = history(terms, state=full)
+    assert entries[-1].merged is not None
+    assert entries[-1].merged["grant"] == f"g{entries[-1].seq}"
+    assert state.available == full.available + 7
+
+
+def test_what_comes_back_to_a_grant_that_became_part_of_another_comes_back_as_it_was_drawn() -> None:
+    till = Till()
+    for hour in HOURS:
+        till.send(GrantCredits(10, "promotional", expires_at_ms=NOW_MS + hour * 3_600_000))
+    held = till.hold(4)
+    till.send(GrantCredits(10, "promotional"))
+    assert till.send(GrantCredits(10)).merged is not None
+    till.send(ReleaseHold(held))
+    back = next(grant for grant in till.state().grants if grant.id == "g1")
+    assert (back.remaining, back.expires_at_ms) == (4, NOW_MS + 2 * 3_600_000)
+    till.check()
 
 
 def test_a_grant_that_is_over_at_its_first_instant_is_no_operation() -> None:

@@ -1,6 +1,8 @@
 """Random histories of one account against a model so plain that it can be believed at a glance."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from shared.ledger.chain import breaks
 from shared.ledger.due import DueHolds
 from shared.ledger.effects import References
 from shared.ledger.entries import Entry
-from shared.ledger.grants import MAX_OPEN_GRANTS
+from shared.ledger.grants import Grant
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import (
     CaptureHold,
@@ -29,7 +31,7 @@ from shared.ledger.operations import (
 from shared.ledger.reducer import NOTHING_NAMED, Change, apply, as_of, replay
 from tests.builders import ALICE, NOW_MS, operation
 from tests.fakes.memory_ledger import due_holds
-from tests.unit.ledger.plain import NEVER, Paid, PlainAccount
+from tests.unit.ledger.plain import NEVER, Lot, Paid, PlainAccount
 
 AMOUNTS = st.integers(min_value=0, max_value=300)
 
@@ -93,16 +95,24 @@ class LedgerMachine(RuleBasedStateMachine):
             self.set_aside[f"h{entry.seq}"] = self.plain.take(-entry.amount)
 
     @precondition(lambda self: self.holds)
-    @rule(data=st.data(), part=st.sampled_from([None, 0, 10, 250]), overrun=st.sampled_from(["refuse", "charge"]))
+    @rule(
+        data=st.data(),
+        part=st.sampled_from([None, 0, 10, 250]),
+        overrun=st.sampled_from(["refuse", "charge", "partial", "overdraw"]),
+    )
     def capture(self, data: st.DataObject, part: int | None, overrun: Overrun) -> None:
         held = data.draw(st.sampled_from(sorted(self.holds.values(), key=lambda hold: hold.id)))
         entry = self.send(CaptureHold(held.id, part, overrun), References(hold=held))
         wanted = held.amount if part is None else part
         excess = max(wanted - held.amount, 0)
-        covered = excess == 0 or (overrun == "charge" and excess <= self.plain.affordable)
+        covered = excess == 0 or overrun in {"partial", "overdraw"}
+        covered = covered or (overrun == "charge" and excess <= self.plain.affordable)
         assert entry.is_refused == (held.status != "open" or held.expires_at_ms <= self.now_ms or not covered)
         if entry.is_refused:
             return
+        if overrun == "partial":
+            excess = min(excess, self.plain.affordable)
+        assert -entry.amount == min(wanted, held.amount) + excess
         aside = self.set_aside.pop(held.id)
         self.plain.give_back(aside.last(held.amount - min(wanted, held.amount)))
         beyond = self.plain.take(excess)
@@ -164,11 +174,19 @@ class LedgerMachine(RuleBasedStateMachine):
     )
     def grant(self, amount: int, priority: int, lasts_ms: int | None) -> None:
         expires_at_ms = None if lasts_ms is None else self.now_ms // 20 * 20 + 20 + lasts_ms
+        before = {grant.id: grant for grant in as_of(self.state, self.now_ms, self.due).grants}
         entry = self.send(GrantCredits(amount, priority=priority, expires_at_ms=expires_at_ms))
-        if not entry.is_refused:
-            self.plain.add(amount, priority, NEVER if expires_at_ms is None else expires_at_ms)
-        else:
-            assert len(self.state.grants) >= MAX_OPEN_GRANTS
+        self.plain.add(amount, priority, NEVER if expires_at_ms is None else expires_at_ms)
+        if entry.merged is not None:
+            self.follow_merger(entry.merged, before, (priority, NEVER if expires_at_ms is None else expires_at_ms))
+
+    def follow_merger(self, merged: Mapping[str, Any], before: dict[str, Grant], made: tuple[int, int]) -> None:
+        """Which grants become one is tested by itself; here the plain account follows."""
+        grant, later_ms = before.get(merged["grant"]), merged["expires_at_ms"]
+        rank = made if grant is None else (grant.priority, grant.expires_at_ms or NEVER)
+        for lot in [lot for lot in self.plain.lots if (lot.priority, lot.expires_at_ms) == rank]:
+            self.plain.lots.append(Lot(lot.priority, later_ms or NEVER, lot.left))
+            lot.left = 0
 
     @rule(passed_ms=st.integers(min_value=1, max_value=40))
     def let_time_pass(self, passed_ms: int) -> None:

@@ -10,7 +10,7 @@ from shared.ledger.accounts import Account, AccountState
 from shared.ledger.calendar import Periods
 from shared.ledger.chain import breaks
 from shared.ledger.entries import Entry
-from shared.ledger.grants import MAX_OPEN_GRANTS
+from shared.ledger.grants import Grants
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
@@ -18,6 +18,7 @@ from shared.ledger.operations import (
     ExtendHold,
     FundingUpdate,
     GrantCredits,
+    IfExpired,
     IfInsufficient,
     Overrun,
     PlaceHold,
@@ -98,11 +99,16 @@ class FamilyMachine(RuleBasedStateMachine):
             self.placed.append(placed)
 
     @precondition(lambda self: self.placed)
-    @rule(data=st.data(), part=st.sampled_from([None, 0, 10, 130]), overrun=st.sampled_from(["refuse", "charge"]))
-    def capture(self, data: st.DataObject, part: int | None, overrun: Overrun) -> None:
+    @rule(
+        data=st.data(),
+        part=st.sampled_from([None, 0, 10, 130]),
+        overrun=st.sampled_from(["refuse", "charge", "partial", "overdraw"]),
+        if_expired=st.sampled_from([None, "charge", "overdraw"]),
+    )
+    def capture(self, data: st.DataObject, part: int | None, overrun: Overrun, if_expired: IfExpired | None) -> None:
         held = data.draw(st.sampled_from(self.placed))
-        entry = self.till.send(CaptureHold(held.id, part, overrun), account_of(held.owner))
-        self.keep(held.owner, entry, self.plain.capture(held, part, overrun))
+        entry = self.till.send(CaptureHold(held.id, part, overrun, if_expired=if_expired), account_of(held.owner))
+        self.keep(held.owner, entry, self.plain.capture(held, part, overrun, if_expired))
 
     @precondition(lambda self: self.placed)
     @rule(data=st.data())
@@ -134,20 +140,32 @@ class FamilyMachine(RuleBasedStateMachine):
     )
     def grant(self, actor: str, amount: int, priority: int, lasts_ms: int | None) -> None:
         expires_at_ms = None if lasts_ms is None else self.till.now_ms // HOUR_MS * HOUR_MS + lasts_ms
+        before = self.seen(actor).grants
         entry = self.till.send(GrantCredits(amount, priority=priority, expires_at_ms=expires_at_ms), account_of(actor))
-        if entry.is_refused:
-            assert len(self.till.state(account_of(actor)).grants) >= MAX_OPEN_GRANTS
-        else:
-            self.plain.fund(actor, amount, priority, NEVER if expires_at_ms is None else expires_at_ms)
+        made = priority, NEVER if expires_at_ms is None else expires_at_ms
+        self.plain.fund(actor, amount, *made)
+        self.follow_merger(actor, entry, before, made)
+
+    def follow_merger(self, actor: str, entry: Entry, before: Grants, made: tuple[int, int]) -> None:
+        """Which grants become one is tested by itself; here the plain account follows."""
+        if entry.merged is None:
+            return
+        ranks = {
+            grant.id: (grant.priority, NEVER if grant.expires_at_ms is None else grant.expires_at_ms)
+            for grant in before
+        }
+        later_ms = entry.merged["expires_at_ms"]
+        rank = ranks.get(entry.merged["grant"], made)
+        self.plain.accounts[actor].prolong(rank, NEVER if later_ms is None else later_ms)
 
     @rule(actor=actors, change=st.integers(-100, 100), force=st.booleans())
     def update_funding(self, actor: str, change: int, force: bool) -> None:
         funded = self.seen(actor).funded
         change = max(change, -funded)
+        before = self.seen(actor).grants
         entry = self.till.send(FundingUpdate(funded, funded + change, force), account_of(actor))
-        if is_full := entry.reason == "too_many_grants":
-            assert len(self.till.state(account_of(actor)).grants) >= MAX_OPEN_GRANTS
-        assert entry.is_refused != self.plain.update_funding(actor, change, force=force, is_full=is_full)
+        assert entry.is_refused != self.plain.update_funding(actor, change, force=force)
+        self.follow_merger(actor, entry, before, (10, NEVER))
 
     @rule(actor=actors, data=st.data())
     def void(self, actor: str, data: st.DataObject) -> None:

@@ -48,9 +48,10 @@ ENTRY = st.builds(
     member=st.none() | TEXT,
     origin=st.none() | PLAIN,
     parent=st.none() | PLAIN,
+    merged=st.none() | PLAIN,
     window_ends=st.none() | st.dictionaries(TEXT, AMOUNT, min_size=1, max_size=3),
 )
-ONLY_WHERE_THERE_IS_ONE = {"hold", "alerts", "limit", "member", "origin", "parent", "window_ends"}
+ONLY_WHERE_THERE_IS_ONE = {"hold", "alerts", "limit", "member", "origin", "parent", "merged", "window_ends"}
 
 
 @given(ENTRY)

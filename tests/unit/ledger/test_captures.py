@@ -1,0 +1,256 @@
+"""Captures of more than is held, and of holds that are over: how far limits, freezes and parents let them go."""
+
+import pytest
+
+from shared.ledger.accounts import Account
+from shared.ledger.entries import Entry
+from shared.ledger.operations import (
+    CaptureHold,
+    Charge,
+    Configure,
+    GrantCredits,
+    IfExpired,
+    Overrun,
+    Refund,
+    ReleaseHold,
+)
+from tests.builders import ALICE, SECOND_MS
+from tests.till import TTL_MS, Till, ending
+from tests.unit.ledger.test_limits import DAY_MS, limit
+
+TEAM = Account("main", "team:a")
+
+
+def funded(amount: int = 1000) -> Till:
+    till = Till()
+    till.send(GrantCredits(amount))
+    return till
+
+
+def affordable(refused: Entry) -> int:
+    """What the refusal says would have been taken."""
+    asked = refused.parameters["amount"]
+    assert isinstance(asked, int)
+    return asked - refused.shortfall
+
+
+def used(till: Till, account: Account = ALICE) -> int:
+    return till.policy(account).limits[0].used
+
+
+def test_the_excess_of_a_capture_does_not_pass_a_limit_that_counts_nothing_of_the_hold() -> None:
+    till = funded()
+    hold = till.hold(80)
+    till.send(Configure(limits=[limit(100)]))
+    refused = till.send(CaptureHold(hold, 150, "charge"))
+    assert ending(refused) == ("refused", "limit_exceeded")
+    assert (refused.shortfall, affordable(refused)) == (50, 100)
+    assert till.send(CaptureHold(hold, affordable(refused), "charge")).outcome == "applied"
+    assert used(till) == 100
+    till.check()
+
+
+def test_a_limit_that_has_counted_the_hold_gives_that_back_before_the_capture_counts() -> None:
+    till = funded()
+    till.send(Configure(limits=[limit(100)]))
+    hold = till.hold(80)
+    refused = till.send(CaptureHold(hold, 101, "charge"))
+    assert (ending(refused), affordable(refused)) == (("refused", "limit_exceeded"), 100)
+    assert till.send(CaptureHold(hold, 100, "charge")).outcome == "applied"
+    assert used(till) == 100
+
+
+def test_a_window_that_turned_between_hold_and_capture_has_room_for_the_capture_as_a_whole() -> None:
+    till = funded()
+    till.send(Configure(limits=[limit(100)]))
+    hold = till.hold(80, ttl_ms=3 * DAY_MS)
+    till.now_ms += DAY_MS
+    refused = till.send(CaptureHold(hold, 101, "charge"))
+    assert (ending(refused), affordable(refused)) == (("refused", "limit_exceeded"), 100)
+    till.send(Charge(30))
+    refused = till.send(CaptureHold(hold, 90, "charge"))
+    assert affordable(refused) == 80
+    assert till.send(CaptureHold(hold, 80)).outcome == "applied"
+    assert used(till) == 110
+
+
+def test_what_was_held_is_captured_whatever_a_limit_says_by_then() -> None:
+    till = funded()
+    hold = till.hold(80)
+    till.send(Configure(limits=[limit(10)]))
+    refused = till.send(CaptureHold(hold, 81, "charge"))
+    assert (ending(refused), affordable(refused)) == (("refused", "limit_exceeded"), 80)
+    assert till.send(CaptureHold(hold, 80, "charge")).outcome == "applied"
+
+
+def family(team: int = 1000) -> Till:
+    till = funded()
+    till.send(GrantCredits(team), TEAM)
+    till.send(Configure(parent=TEAM.actor))
+    return till
+
+
+def test_the_excess_of_a_capture_does_not_pass_a_limit_of_the_parent() -> None:
+    till = family()
+    hold = till.hold(80)
+    till.send(Configure(limits=[limit(100)]), TEAM)
+    refused = till.send(CaptureHold(hold, 150, "charge"))
+    assert ending(refused) == ("refused", "limit_exceeded")
+    assert refused.limit is not None
+    assert (refused.limit["account"], affordable(refused)) == (TEAM.actor, 100)
+    assert till.send(CaptureHold(hold, 100, "charge")).outcome == "applied"
+    assert used(till, TEAM) == 100
+    till.check()
+
+
+@pytest.mark.parametrize(
+    ("overrun", "outcome", "amount", "shortfall"),
+    [
+        ("refuse", "refused", 0, 0),
+        ("charge", "refused", 0, 20),
+        ("partial", "partial", -100, 20),
+        ("overdraw", "applied", -120, 0),
+    ],
+)
+def test_what_a_capture_takes_of_more_than_is_there(
+    overrun: Overrun, outcome: str, amount: int, shortfall: int
+) -> None:
+    till = funded(100)
+    entry = till.send(CaptureHold(till.hold(80), 120, overrun))
+    assert (entry.outcome, entry.amount, entry.shortfall) == (outcome, amount, shortfall)
+    till.check()
+
+
+def test_a_partial_capture_of_a_member_takes_what_both_have_and_the_parent_exactly_as_much() -> None:
+    till = family(team=90)
+    entry = till.send(CaptureHold(till.hold(80), 120, "partial"))
+    assert (entry.outcome, entry.amount, entry.shortfall) == ("partial", -90, 30)
+    assert till.entries(TEAM)[-1].amount == -90
+    assert till.balances(TEAM) == (0, 0, 90)
+
+
+@pytest.mark.parametrize(
+    ("overrun", "expected"),
+    [
+        ("charge", ("refused", "account_frozen")),
+        ("partial", ("refused", "account_frozen")),
+        ("overdraw", ("applied", None)),
+    ],
+)
+def test_the_excess_of_a_capture_on_a_frozen_account_is_taken_only_as_overdraw(
+    overrun: Overrun, expected: tuple[str, str | None]
+) -> None:
+    till = funded()
+    hold = till.hold(80)
+    till.send(Configure(status="frozen"))
+    assert ending(till.send(CaptureHold(hold, 120, overrun))) == expected
+    till.check()
+
+
+def expired(till: Till, amount: int = 80) -> str:
+    hold = till.hold(amount)
+    till.now_ms += TTL_MS
+    return hold
+
+
+def test_work_that_outlived_its_hold_is_settled_in_one_call_and_once() -> None:
+    till = funded(100)
+    hold = expired(till)
+    entry = till.send(CaptureHold(hold, 50, if_expired="charge"))
+    assert (entry.kind, entry.outcome, entry.amount) == ("capture", "applied", -50)
+    assert (entry.before.held, entry.after.available, entry.after.spent) == (0, 50, 50)
+    assert entry.hold is not None
+    assert (entry.hold["status"], entry.hold["captured"]) == ("captured", 50)
+    assert ending(till.send(CaptureHold(hold, 50, if_expired="charge"))) == ("refused", "hold_captured")
+    assert till.send(Refund(entry.key, 20)).outcome == "applied"
+    assert till.balances() == (70, 0, 30)
+
+
+def test_a_hold_that_expired_long_before_is_settled_too() -> None:
+    till = funded(100)
+    hold = expired(till)
+    till.send(Charge(1))
+    assert till.send(CaptureHold(hold, if_expired="charge")).amount == -80
+    assert till.state().open_holds == 0
+    till.check()
+
+
+@pytest.mark.parametrize(
+    ("if_expired", "expected"),
+    [
+        (None, ("refused", "hold_expired")),
+        ("charge", ("refused", "insufficient_credits")),
+        ("overdraw", ("applied", None)),
+    ],
+)
+def test_what_becomes_of_a_capture_after_its_hold_when_too_little_is_left(
+    if_expired: IfExpired | None, expected: tuple[str, str | None]
+) -> None:
+    till = funded(100)
+    hold = expired(till)
+    till.send(Charge(40))
+    assert ending(till.send(CaptureHold(hold, 70, if_expired=if_expired))) == expected
+    till.check()
+
+
+def test_a_released_hold_is_not_settled_by_any_choice() -> None:
+    till = funded()
+    hold = till.hold(80)
+    till.send(ReleaseHold(hold))
+    till.now_ms += TTL_MS
+    assert ending(till.send(CaptureHold(hold, 50, if_expired="overdraw"))) == ("refused", "hold_released")
+
+
+def test_a_hold_that_is_open_is_captured_as_one_whatever_if_expired_says() -> None:
+    till = funded()
+    hold = till.hold(80)
+    assert ending(till.send(CaptureHold(hold, 90, if_expired="overdraw"))) == ("refused", "exceeds_hold")
+
+
+def test_what_is_settled_after_a_hold_counts_for_the_limits_of_its_app() -> None:
+    till = funded()
+    till.send(Configure(limits=[limit(100, app="chat")]))
+    hold = till.hold(80, app="chat")
+    till.now_ms += TTL_MS
+    assert ending(till.send(CaptureHold(hold, 101, if_expired="charge"))) == ("refused", "limit_exceeded")
+    till.send(CaptureHold(hold, 90, if_expired="charge"))
+    assert used(till) == 90
+    till.check()
+
+
+def test_a_frozen_account_settles_work_only_as_overdraw() -> None:
+    till = funded()
+    hold = expired(till)
+    till.send(Configure(status="frozen"))
+    assert ending(till.send(CaptureHold(hold, if_expired="charge"))) == ("refused", "account_frozen")
+    assert ending(till.send(CaptureHold(hold, if_expired="overdraw"))) == ("applied", None)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_the_parent_that_held_with_a_member_settles_with_it_also_after_it_left(leaves: bool) -> None:
+    till = family()
+    hold = expired(till)
+    if leaves:
+        till.send(Configure(parent=""))
+    entry = till.send(CaptureHold(hold, 90, if_expired="charge"))
+    assert entry.parent is not None
+    assert till.balances(TEAM) == (910, 0, 90)
+    assert till.balances() == (910, 0, 90)
+
+
+def test_a_parent_that_is_short_refuses_what_outlived_the_hold() -> None:
+    till = family(team=100)
+    hold = expired(till)
+    till.send(Charge(40), TEAM)
+    refused = till.send(CaptureHold(hold, 70, if_expired="charge"))
+    assert (ending(refused), affordable(refused)) == (("refused", "insufficient_credits"), 60)
+    assert till.send(CaptureHold(hold, 70, if_expired="overdraw")).outcome == "applied"
+    assert till.balances(TEAM) == (-10, 0, 110)
+
+
+def test_the_figures_of_a_refusal_for_an_expired_hold_are_those_of_now() -> None:
+    till = funded(100)
+    hold = expired(till)
+    till.now_ms += SECOND_MS
+    refused = till.send(CaptureHold(hold))
+    assert (refused.before.available, refused.before.held) == (100, 0)
