@@ -33,7 +33,7 @@ from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState
 from shared.ledger.canonical import canonical_json
 from shared.ledger.entries import Entry, entry_from_record, record_of
 from shared.ledger.grants import Category, Draw, Grant, Grants
-from shared.ledger.holds import Hold, HoldStatus, RefundTally
+from shared.ledger.holds import HeldPrice, Hold, HoldStatus, RefundTally
 from shared.ledger.policies import Policy, policy_from, policy_values
 
 CONNECT_TIMEOUT_S: Final = 1
@@ -296,6 +296,9 @@ class HoldItem(Model):
     parent = UnicodeAttribute(null=True)
     parent_hold = UnicodeAttribute(null=True)
     member = UnicodeAttribute(null=True)
+    rate_card = UnicodeAttribute(null=True)
+    priced_model = UnicodeAttribute(null=True)
+    priced_at_ms = IntegerAttribute(null=True)
     open_holds = OpenHolds()
 
     @classmethod
@@ -316,6 +319,9 @@ class HoldItem(Model):
             parent=hold.parent and hold.parent[0],
             parent_hold=hold.parent and hold.parent[1],
             member=hold.member,
+            rate_card=hold.price and hold.price.rate_card,
+            priced_model=hold.price and hold.price.model,
+            priced_at_ms=hold.price and hold.price.at_ms,
         )
 
     @property
@@ -332,6 +338,7 @@ class HoldItem(Model):
             meter=self.meter,
             parent=(self.parent, self.parent_hold) if self.parent else None,
             member=self.member,
+            price=HeldPrice(self.rate_card, self.priced_model, self.priced_at_ms) if self.rate_card else None,
         )
 
 

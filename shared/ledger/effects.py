@@ -24,7 +24,7 @@ from shared.ledger.grants import (
     expire_due,
     withdraw,
 )
-from shared.ledger.holds import MAX_OPEN_HOLDS, NOWHERE, Hold, Origin, RefundTally, Restored, restore, split
+from shared.ledger.holds import MAX_OPEN_HOLDS, NOWHERE, HeldPrice, Hold, Origin, RefundTally, Restored, restore, split
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
@@ -267,10 +267,17 @@ def hold(state: AccountState, terms: PlaceHold, case: Case) -> Effect:
             meter=case.meter,
             parent=_at_parent(case),
             member=case.member,
+            price=_held_price(terms, case.now_ms),
         ),
         outcome="applied" if takes == terms.amount else "partial",
         shortfall=terms.amount - takes,
     )
+
+
+def _held_price(terms: PlaceHold, now_ms: int) -> HeldPrice | None:
+    if terms.usage is None or terms.rate_card is None:
+        return None
+    return HeldPrice(terms.rate_card, terms.usage.get("model"), now_ms)
 
 
 def extend(state: AccountState, terms: ExtendHold, case: Case) -> Effect:

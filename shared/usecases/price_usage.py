@@ -18,7 +18,11 @@ class Quote:
 
 def price_usage(usage: Usage, units: Mapping[str, Fraction], tenant: str, book: RateBook, now_ms: int) -> Quote:
     """The price of `units` (those of the usage, or as estimated) as of now. Raises Unpriced or InvalidOperation."""
-    card = book.find(tenant, usage.meter, usage.model, now_ms)
+    return quote_by(book.find(tenant, usage.meter, usage.model, now_ms), usage, units)
+
+
+def quote_by(card: RateCard | None, usage: Usage, units: Mapping[str, Fraction]) -> Quote:
+    """The price by this card. Raises Unpriced where there is none, or InvalidOperation."""
     if card is None:
         raise Unpriced(usage.meter, usage.model)
     if not units and not card.rate.request_price:

@@ -59,6 +59,17 @@ def hold_model(story: Story, amounts: str, model: str, name: str | None) -> None
     story.name(name, story.send(story.world.hold, {"usage": usage(story, amounts, model=model)}), "hold")
 
 
+@action("hold {amounts:rest} of {meter:name} [as {name:name}]")
+def hold(story: Story, amounts: str, meter: str, name: str | None) -> None:
+    story.name(name, story.send(story.world.hold, {"usage": usage(story, amounts, meter)}), "hold")
+
+
+@action("capture {name:name} with {amounts:rest} of {meter:name}")
+def capture(story: Story, name: str, amounts: str, meter: str) -> None:
+    terms = {"usage": usage(story, amounts, meter)}
+    story.send(story.world.change_hold, story.names.get(name, name), "capture", terms)
+
+
 @action("capture {name:name} with {amounts:rest} of the model {model:name}")
 def capture_model(story: Story, name: str, amounts: str, model: str) -> None:
     terms = {"usage": usage(story, amounts, model=model)}
