@@ -8,7 +8,7 @@ from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery, card_
 from shared import http
 from shared.metered import usage_of
 from shared.pricing_bootstrap import rates_runtime
-from shared.usecases.price_usage import price_usage
+from shared.usecases.price_usage import estimate_usage, price_usage
 from shared.usecases.put_rate_card import put_rate_card
 
 runtime = rates_runtime()
@@ -43,9 +43,11 @@ def quote() -> Response[str]:
     event = app.current_event
     caller = http.caller(event, "credits/read", runtime.tenants)
     usage = usage_of(http.body(event, QuoteRequest).usage)
-    quoted = price_usage(usage, usage.estimated_units, caller.tenant, runtime.book, runtime.now_ms())
+    now_ms = runtime.now_ms()
+    held = estimate_usage(usage, caller.tenant, runtime.book, now_ms)
+    quoted = held if usage.is_estimate else price_usage(usage, usage.units, caller.tenant, runtime.book, now_ms)
     observe("usage quoted", tenant=caller.tenant, card=quoted.card.reference)
-    return http.answer(quote_document(quoted))
+    return http.answer(quote_document(quoted, held))
 
 
 def observe(message: str, **ids: str) -> None:

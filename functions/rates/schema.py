@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 
 from shared.edge_errors import FieldError, ValidationFailed
+from shared.ledger.amounts import to_millicents
 from shared.ledger.times import epoch_ms, rfc3339
 from shared.metered import QUANTITY_NAME, ModelName, UsageDocument
 from shared.pricing.cards import RateCard
@@ -150,9 +151,11 @@ def listing(page: CardPage) -> dict[str, Any]:
     return {"items": [card_document(card) for card in page.items], "next": page.next and _cursor(page.next)}
 
 
-def quote_document(quote: Quote) -> dict[str, Any]:
+def quote_document(quote: Quote, held: Quote) -> dict[str, Any]:
+    """`hold` is what a hold of the usage sets aside, and so the amount of what is an estimate."""
     shown = worth_document(quote.worth)
-    return {"amount": shown["amount"], "card": quote.card.reference, "items": shown["items"]}
+    hold = to_millicents(held.worth.amount)
+    return {"amount": shown["amount"], "hold": hold, "card": quote.card.reference, "items": shown["items"]}
 
 
 def _rate(document: RateDocument) -> Rate:

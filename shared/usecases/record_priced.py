@@ -26,7 +26,7 @@ from shared.ledger.ports import Ledger
 from shared.ledger.protocol import Recorded
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.usage import Usage, usage_from
-from shared.usecases.price_usage import Quote, price_usage, quote_by
+from shared.usecases.price_usage import Quote, estimate_usage, price_by, price_usage
 from shared.usecases.record_batch import Answer, record_batch
 
 LOOK_UPS_AT_ONCE: Final = 16
@@ -121,13 +121,16 @@ def _priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
     usage = usage_from(terms.usage)
-    units = usage.estimated_units if isinstance(terms, PlaceHold) else usage.units
-    card = _card_of_hold(operation.account, terms, usage, ledger, book) if isinstance(terms, CaptureHold) else None
+    return replace(operation, terms=_with_amount(terms, _quote(operation.account, terms, usage, ledger, book, now_ms)))
+
+
+def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, now_ms: int) -> Quote:
+    if isinstance(terms, PlaceHold):
+        return estimate_usage(usage, account.tenant, book, now_ms)
+    card = _card_of_hold(account, terms, usage, ledger, book) if isinstance(terms, CaptureHold) else None
     if card is None:
-        quote = price_usage(usage, units, operation.account.tenant, book, now_ms)
-    else:
-        quote = quote_by(card, usage, units)
-    return replace(operation, terms=_with_amount(terms, quote))
+        return price_usage(usage, usage.units, account.tenant, book, now_ms)
+    return price_by(card, usage)
 
 
 def _card_of_hold(
