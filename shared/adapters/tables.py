@@ -161,6 +161,7 @@ class StateItem(Model):
     head_hash = HashAttribute()
     next_hold_expiry = IntegerAttribute(null=True)
     open_holds = IntegerAttribute(null=True)
+    carry = IntegerAttribute(null=True)
     policy_seq = IntegerAttribute(null=True)
     schema = IntegerAttribute()
 
@@ -179,6 +180,7 @@ class StateItem(Model):
             head_hash=state.head_hash,
             next_hold_expiry=state.next_hold_expiry_ms,
             open_holds=state.open_holds or None,
+            carry=state.carry or None,
             policy_seq=state.policy_seq or None,
             schema=SCHEMA_VERSION,
         )
@@ -200,6 +202,7 @@ class StateItem(Model):
             head_hash=self.head_hash,
             next_hold_expiry_ms=self.next_hold_expiry,
             open_holds=self.open_holds or 0,
+            carry=self.carry or 0,
             policy_seq=self.policy_seq or 0,
         )
 

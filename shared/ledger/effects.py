@@ -43,6 +43,7 @@ from shared.ledger.operations import (
     VoidGrant,
 )
 from shared.ledger.policies import Allowance, Limit, Policy, Spending, Threshold, in_zone, with_limits
+from shared.ledger.remainders import settled
 from shared.ledger.rooms import Room
 
 
@@ -129,16 +130,19 @@ class Effect:
     origin: Origin = NOWHERE
     policy: Policy | None = None
     overdraft_limit: int | None = None
+    carry: int | None = None
+    """What is carried after it, in quanta of remainders.py."""
 
 
 def charge(state: AccountState, terms: Charge, case: Case) -> Effect:
     if _is_frozen(state) and terms.if_insufficient != "overdraw":
         return _refused("account_frozen")
-    takes = terms.cost
+    cost, carry = settled(terms.cost, terms.remainder, state.carry)
+    takes = cost
     outcome: Outcome = "applied"
-    if terms.cost > max(case.room.amount, 0):
+    if cost > max(case.room.amount, 0):
         if terms.if_insufficient == "refuse":
-            return _insufficient(case, terms.cost)
+            return _insufficient(case, cost)
         if terms.if_insufficient == "partial":
             takes, outcome = max(case.room.amount, 0), "partial"
     grants, drawn = draw_down(state.grants, takes)
@@ -149,7 +153,8 @@ def charge(state: AccountState, terms: Charge, case: Case) -> Effect:
         grants=grants,
         drawn=drawn,
         outcome=outcome,
-        shortfall=terms.cost - takes,
+        shortfall=cost - takes,
+        carry=carry,
     )
 
 
@@ -294,7 +299,8 @@ def capture(state: AccountState, terms: CaptureHold, case: Case) -> Effect:
     held = _open_hold(case)
     if isinstance(held, Effect):
         return held
-    amount = held.amount if terms.amount is None else terms.amount
+    asked = held.amount if terms.amount is None else terms.amount
+    amount, carry = settled(asked, terms.remainder, state.carry)
     excess = max(amount - held.amount, 0)
     if excess and terms.overrun == "refuse":
         return _refused("exceeds_hold")
@@ -316,6 +322,7 @@ def capture(state: AccountState, terms: CaptureHold, case: Case) -> Effect:
         hold=replace(held, captured=amount, status="captured", seq=state.seq + 1),
         drawn=paid + paid_beyond,
         origin=held.origin,
+        carry=carry,
     )
 
 

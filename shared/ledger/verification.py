@@ -135,6 +135,7 @@ def _effect(entry: Entry) -> tuple[object, ...]:
         entry.limit,
         entry.origin,
         entry.window_ends,
+        entry.carry,
     )
 
 

@@ -80,7 +80,7 @@ class LineItem:
 class Worth:
     """`amount` in microcents is the sum of the items, rounded once.
 
-    `remainder` is what the sum is beyond that, in quanta of remainders.py: from half a microcent below it to half above.
+    `remainder` is what the sum is beyond that, in quanta of remainders.py.
     """
 
     amount: int

@@ -145,12 +145,12 @@ def _card_of_hold(
 
 
 def _with_amount(terms: Metered, quote: Quote) -> Metered:
-    amount, card = quote.worth.amount, quote.card.reference
+    amount, card, remainder = quote.worth.amount, quote.card.reference, quote.worth.remainder or None
     match terms:
         case Charge():
-            return replace(terms, cost=amount, rate_card=card)
+            return replace(terms, cost=amount, rate_card=card, remainder=remainder)
         case CaptureHold():
-            return replace(terms, amount=amount, rate_card=card)
+            return replace(terms, amount=amount, rate_card=card, remainder=remainder)
         case PlaceHold():
             _insist_on_hold(terms, amount)
             return replace(terms, amount=amount, rate_card=card)

@@ -43,6 +43,7 @@ WORST_CASE = AccountState(
     head_hash="f" * 64,
     next_hold_expiry_ms=1_999_999_999_999,
     open_holds=9_999,
+    carry=-499_999_999_999_999,
     policy_seq=LATE_SEQ,
 )
 

@@ -487,6 +487,7 @@ def test_a_quote_says_amount_card_and_items_and_records_nothing(world: World) ->
     answer = quote(world, **GPT_4O)
     assert answer.body == {
         "amount": Decimal("137.5"),
+        "hold": Decimal("137.5"),
         "card": answer.body["card"],
         "items": [
             {"item": "input_tokens", "units": "374", "price": "250000", "per": 1_000_000, "amount": "93.5"},

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from shared.ledger.accounts import Account
@@ -132,7 +132,16 @@ def choose_work(works: Sequence[Work], chance: Chance) -> Work:
 
 
 def charge(if_insufficient: IfInsufficient) -> Callable[[Customer, Chance, int], Terms]:
-    return lambda customer, chance, _: Charge(chance.below(customer.charge_max), if_insufficient)
+    return lambda customer, chance, _: _of_usage(Charge(chance.below(customer.charge_max), if_insufficient))
+
+
+def _of_usage(terms: Charge | CaptureHold) -> Charge | CaptureHold:
+    """Of four amounts one is the price of usage, worth up to half a microcent more or less."""
+    amount = terms.cost if isinstance(terms, Charge) else terms.amount or 0
+    if amount % 4 != 1:
+        return terms
+    usage, remainder = {"meter": "work", "units": amount}, (amount * 37 % 1000 - 500) * 10**12
+    return replace(terms, usage=usage, rate_card="work@1", remainder=remainder or None)
 
 
 def funding_update(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
@@ -165,7 +174,8 @@ def capture(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
     name, amount = _some_hold(customer, chance)
     if chance.below(4) == 0:
         return CaptureHold(name)
-    return CaptureHold(name, chance.below(amount * 3 // 2 + 1), "charge" if chance.below(2) else "refuse")
+    part = chance.below(amount * 3 // 2 + 1)
+    return _of_usage(CaptureHold(name, part, "charge" if chance.below(2) else "refuse"))
 
 
 def extend(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
