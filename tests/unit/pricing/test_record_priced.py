@@ -125,6 +125,15 @@ def test_a_capture_of_another_meter_or_model_has_its_present_price() -> None:
         assert priced.capture(hold, 5, **other).amount == -20 * MILLICENT
 
 
+def test_a_capture_of_another_model_has_its_card_also_where_there_is_a_built_in_price_for_it() -> None:
+    for held in ({"meter": "calls"}, {"meter": "llm", "model": "large"}):
+        priced = Priced()
+        priced.shelf.put("2")
+        priced.shelf.put("7", meter="llm", model="m")
+        hold = priced.hold(30, **held)
+        assert priced.capture(hold, 2, meter="llm", model="m").amount == -14 * MILLICENT
+
+
 def test_a_hold_of_an_amount_has_no_price_to_hold() -> None:
     priced = Priced()
     priced.shelf.put("2")
