@@ -50,7 +50,7 @@ def quote() -> Response[str]:
     held = estimate_usage(usage, caller.tenant, runtime.book, now_ms)
     quoted = held if usage.is_estimate else price_usage(usage, usage.units, caller.tenant, runtime.book, now_ms)
     observe("usage quoted", tenant=caller.tenant, card=quoted.card.reference)
-    return http.answer(quote_document(quoted, held, account and carried_by(account)))
+    return http.answer(quote_document(quoted, held, None if account is None else carried_by(account)))
 
 
 def carried_by(account: Account) -> int:

@@ -532,11 +532,12 @@ def test_fifty_bytes_two_thousand_times_cost_what_all_of_them_cost(funded: World
 
 def test_a_quote_for_an_account_is_what_its_next_operation_takes(funded: World) -> None:
     put(funded, EGRESS)
-    asked = {"usage": {"meter": "egress", "bytes": 50}, "actor": ALICE}
+    used = {"meter": "egress", "bytes": 50}
+    asked = {"usage": used, "actor": ALICE}
     quoted, taken = [], []
     for _ in range(4):
         quoted.append(funded.call("POST", "/v1/rates/quote", asked).body)
-        taken.append(charge(funded, asked["usage"]).body["entry"])
+        taken.append(charge(funded, used).body["entry"])
     assert [each["amount"] for each in quoted] == [-each["amount"] for each in taken]
     assert [each["amount"] for each in quoted] == [0, Decimal("0.001"), 0, Decimal("0.001")]
     carried = [(each["carry_before"], each["carry_after"]) for each in quoted]

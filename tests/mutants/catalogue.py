@@ -186,13 +186,13 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.effects",
         (
             "one microcent too much",
-            "terms.cost > max(case.room.amount, 0)",
-            "terms.cost > max(case.room.amount, 0) + 1",
+            "if cost > max(case.room.amount, 0)",
+            "if cost > max(case.room.amount, 0) + 1",
         ),
         (
             "the last microcent cannot be spent",
-            "terms.cost > max(case.room.amount, 0)",
-            "terms.cost >= max(case.room.amount, 0)",
+            "if cost > max(case.room.amount, 0)",
+            "if cost >= max(case.room.amount, 0)",
         ),
         ("charge what was refused", 'if terms.if_insufficient == "refuse":', 'if terms.if_insufficient == "never":'),
         ("a partial charge takes all", 'takes, outcome = max(case.room.amount, 0), "partial"', 'outcome = "partial"'),

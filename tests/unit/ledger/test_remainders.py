@@ -33,8 +33,8 @@ def charge(cost: int, tenths: int, if_insufficient: IfInsufficient = "refuse") -
     return Charge(cost, if_insufficient, usage=USED, rate_card="egress@1", remainder=remainder or None)
 
 
-def tenths(carry: int) -> Fraction:
-    return Fraction(carry, QUANTA_PER_MICROCENT) * 10
+def tenths(carry: int) -> float:
+    return carry * 10 / QUANTA_PER_MICROCENT
 
 
 def amounts(entries: list[Entry]) -> list[int]:

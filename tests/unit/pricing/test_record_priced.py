@@ -116,7 +116,8 @@ def test_a_price_that_fell_is_not_the_price_of_an_older_hold_either() -> None:
 
 
 def test_a_capture_of_another_meter_or_model_has_its_present_price() -> None:
-    for other in ({"meter": "pages"}, {"model": "large"}):
+    others: list[dict[str, Any]] = [{"meter": "pages"}, {"model": "large"}]
+    for other in others:
         priced = Priced()
         priced.shelf.put("2")
         priced.shelf.put("1", **other)
@@ -126,7 +127,8 @@ def test_a_capture_of_another_meter_or_model_has_its_present_price() -> None:
 
 
 def test_a_capture_of_another_model_has_its_card_also_where_there_is_a_built_in_price_for_it() -> None:
-    for held in ({"meter": "calls"}, {"meter": "llm", "model": "large"}):
+    holds: list[dict[str, Any]] = [{"meter": "calls"}, {"meter": "llm", "model": "large"}]
+    for held in holds:
         priced = Priced()
         priced.shelf.put("2")
         priced.shelf.put("7", meter="llm", model="m")
