@@ -49,8 +49,9 @@ ENTRY = st.builds(
     origin=st.none() | PLAIN,
     parent=st.none() | PLAIN,
     window_ends=st.none() | st.dictionaries(TEXT, AMOUNT, min_size=1, max_size=3),
+    carry=st.none() | st.fixed_dictionaries({"before": AMOUNT, "after": AMOUNT}),
 )
-ONLY_WHERE_THERE_IS_ONE = {"hold", "alerts", "limit", "member", "origin", "parent", "window_ends"}
+ONLY_WHERE_THERE_IS_ONE = {"hold", "alerts", "limit", "member", "origin", "parent", "window_ends", "carry"}
 
 
 @given(ENTRY)
