@@ -129,7 +129,7 @@ CALLS: Final = (
         answer=models.Receipt,
         status=201,
         refusals=SPENDING,
-        errors=("unpriced",),
+        errors=("unpriced", "too_many_holds"),
         sample="holds",
     ),
     Call(
@@ -178,7 +178,8 @@ CALLS: Final = (
         body=(FundingUpdateRequest, GrantRequest),
         answer=models.Receipt,
         status=201,
-        refusals=("funding_conflict", "would_overdraw", "too_many_grants"),
+        refusals=("funding_conflict", "would_overdraw"),
+        errors=("too_many_grants",),
         sample="funding-update",
     ),
     Call(

@@ -86,7 +86,7 @@ def check_runtime() -> CheckRuntime:
     return CheckRuntime(
         observability=seen,
         tenants=tenants_of(settings),
-        ledger=_ledger(settings),
+        ledger=ledger_of(settings),
         bus=bus_of(settings, seen, _CHECK_TIMEOUT_S, _CHECK_TIMEOUT_S),
         check_events=settings.check_events,
     )
@@ -98,7 +98,7 @@ def mutation_runtime(function: str) -> MutationRuntime:
     return MutationRuntime(
         observability=observability(settings),
         tenants=tenants_of(settings),
-        ledger=_ledger(settings),
+        ledger=ledger_of(settings),
         deadline_ms=settings.ledger_deadline_ms,
     )
 
@@ -106,7 +106,7 @@ def mutation_runtime(function: str) -> MutationRuntime:
 def accounts_runtime() -> AccountsRuntime:
     settings = settings_of("accounts")
     return AccountsRuntime(
-        observability=observability(settings), tenants=tenants_of(settings), ledger=_ledger(settings)
+        observability=observability(settings), tenants=tenants_of(settings), ledger=ledger_of(settings)
     )
 
 
@@ -115,7 +115,7 @@ def history_runtime() -> HistoryRuntime:
     return HistoryRuntime(
         observability=observability(settings),
         tenants=tenants_of(settings),
-        ledger=_ledger(settings),
+        ledger=ledger_of(settings),
         trail=trail_of(settings),
         usage=usage_book_of(settings),
     )
@@ -129,7 +129,7 @@ def tenants_of(settings: Settings) -> TenantRule:
     return TenantRule(claim=settings.tenant_claim, default=settings.default_tenant)
 
 
-def _ledger(settings: Settings) -> "Ledger":
+def ledger_of(settings: Settings) -> "Ledger":
     from shared.adapters.dynamodb_ledger import DynamoLedger
 
     return DynamoLedger(settings.ledger_table, settings.ledger_deadline_ms)

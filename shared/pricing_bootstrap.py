@@ -4,14 +4,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from shared.bootstrap import MutationRuntime, epoch_now_ms, monotonic_now_ms, mutation_runtime, settings_of, tenants_of
+from shared.bootstrap import (
+    MutationRuntime,
+    epoch_now_ms,
+    ledger_of,
+    monotonic_now_ms,
+    mutation_runtime,
+    settings_of,
+    tenants_of,
+)
 from shared.identity import TenantRule
 from shared.observability import Observability, observability
 from shared.pricing.cards import BuiltInCard, RateBook
 from shared.pricing.store import RateCardStore
 from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from shared.ledger.ports import Ledger
 
 RATES_KEPT_MS: Final = 10_000
 """How long a function that charges prices by what it has read. A new version can take this long to be heard of."""
@@ -26,6 +37,7 @@ class PricedRuntime(MutationRuntime):
 class RatesRuntime:
     observability: Observability
     tenants: TenantRule
+    ledger: "Ledger"
     store: RateCardStore
     built_in: BuiltInCard
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
@@ -65,6 +77,7 @@ def rates_runtime() -> RatesRuntime:
     return RatesRuntime(
         observability=observability(settings),
         tenants=tenants_of(settings),
+        ledger=ledger_of(settings),
         store=DynamoRateStore(settings.ledger_table, settings.ledger_deadline_ms),
         built_in=GenaiCard(),
     )

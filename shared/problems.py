@@ -12,6 +12,7 @@ from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry, public_limit
 from shared.ledger.errors import InvalidOperation, LedgerError, RateVersionConflict, Unpriced
 from shared.ledger.operations import CaptureHold, Charge, PlaceHold, Reason, Refund, Terms
+from shared.ledger.remainders import settled
 
 RETRY_AFTER_S: Final = 1
 
@@ -135,7 +136,7 @@ def _circumstances(entry: Entry) -> dict[str, Any]:
     if entry.reason == "funding_conflict":
         return {"reason": entry.reason, "funded": to_millicents(before.funded)}
     balances = {"available": to_millicents(before.available), "held": to_millicents(before.held)}
-    required = _required(entry.terms)
+    required = _required(entry, entry.terms)
     if required is None:
         missing = {"shortfall": to_millicents(entry.shortfall)} if entry.reason in _FALLS_SHORT else {}
         return {"reason": entry.reason, **balances, **_limit(entry), **missing}
@@ -155,14 +156,21 @@ def _what_is_missing(entry: Entry, required: int) -> dict[str, Any]:
     }
 
 
-def _required(terms: Terms) -> int | None:
+def _required(entry: Entry, terms: Terms) -> int | None:
     """What the operation asked for, in microcents; of a hold that takes what is there, the least."""
     match terms:
         case Charge():
-            return terms.cost
+            return _with_carry(entry, terms.cost, terms.remainder)
         case PlaceHold():
             return terms.amount if terms.minimum_amount is None else terms.minimum_amount
-        case CaptureHold() | Refund():
+        case CaptureHold(amount=int(amount), remainder=remainder):
+            return _with_carry(entry, amount, remainder)
+        case Refund():
             return terms.amount
         case _:
             return None
+
+
+def _with_carry(entry: Entry, amount: int, remainder: int | None) -> int:
+    """What usage would have taken, with what the account carried."""
+    return settled(amount, remainder, entry.carry["before"] if entry.carry else 0).amount

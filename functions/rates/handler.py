@@ -6,9 +6,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery, card_document, listing, quote_document
 from shared import http
+from shared.ledger.accounts import Account
 from shared.metered import usage_of
 from shared.pricing_bootstrap import rates_runtime
-from shared.usecases.price_usage import price_usage
+from shared.usecases.price_usage import estimate_usage, price_usage
 from shared.usecases.put_rate_card import put_rate_card
 
 runtime = rates_runtime()
@@ -42,10 +43,19 @@ def put_rate() -> Response[str]:
 def quote() -> Response[str]:
     event = app.current_event
     caller = http.caller(event, "credits/read", runtime.tenants)
-    usage = usage_of(http.body(event, QuoteRequest).usage)
-    quoted = price_usage(usage, usage.estimated_units, caller.tenant, runtime.book, runtime.now_ms())
+    request = http.body(event, QuoteRequest)
+    account = None if request.actor is None else caller.account_of(request.actor)
+    usage = usage_of(request.usage)
+    now_ms = runtime.now_ms()
+    held = estimate_usage(usage, caller.tenant, runtime.book, now_ms)
+    quoted = held if usage.is_estimate else price_usage(usage, usage.units, caller.tenant, runtime.book, now_ms)
     observe("usage quoted", tenant=caller.tenant, card=quoted.card.reference)
-    return http.answer(quote_document(quoted))
+    return http.answer(quote_document(quoted, held, None if account is None else carried_by(account)))
+
+
+def carried_by(account: Account) -> int:
+    state = runtime.ledger.state(account)
+    return 0 if state is None else state.carry
 
 
 def observe(message: str, **ids: str) -> None:

@@ -9,10 +9,12 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 
 from shared.edge_errors import FieldError, ValidationFailed
+from shared.ledger.amounts import to_millicents
+from shared.ledger.remainders import carry_text, settled
 from shared.ledger.times import epoch_ms, rfc3339
 from shared.metered import QUANTITY_NAME, ModelName, UsageDocument
 from shared.pricing.cards import RateCard
-from shared.pricing.documents import document_of, worth_document
+from shared.pricing.documents import document_of, items_document
 from shared.pricing.rates import Price, Rate, Tier, TierMode
 from shared.pricing.store import CardFilter, CardPage, CardPlace
 from shared.pricing.usage import ESTIMATE_PREFIX
@@ -106,9 +108,10 @@ class RatesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class QuoteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`max_output_tokens` may stand for output_tokens, as it does for a hold."""
+    """`max_output_tokens` may stand for output_tokens, as for a hold. `actor` is whose next operation it may be."""
 
     usage: UsageDocument
+    actor: Identifier | None = None
 
 
 class _Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -150,9 +153,21 @@ def listing(page: CardPage) -> dict[str, Any]:
     return {"items": [card_document(card) for card in page.items], "next": page.next and _cursor(page.next)}
 
 
-def quote_document(quote: Quote) -> dict[str, Any]:
-    shown = worth_document(quote.worth)
-    return {"amount": shown["amount"], "card": quote.card.reference, "items": shown["items"]}
+def quote_document(quote: Quote, held: Quote, carry: int | None) -> dict[str, Any]:
+    """`hold` is what a hold of the usage sets aside, and so the amount of what is an estimate.
+
+    `carry` is what the account carries whose next operation it may be: it has its part in the amount.
+    """
+    next_one = settled(quote.worth.amount, quote.worth.remainder or None, carry or 0)
+    shown = {
+        "amount": to_millicents(next_one.amount),
+        "hold": to_millicents(held.worth.amount),
+        "card": quote.card.reference,
+        "items": items_document(quote.worth),
+    }
+    if carry is None:
+        return shown
+    return shown | {"carry_before": carry_text(carry), "carry_after": carry_text(next_one.carry)}
 
 
 def _rate(document: RateDocument) -> Rate:

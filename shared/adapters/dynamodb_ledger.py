@@ -132,6 +132,9 @@ class DynamoLedger:
     def open_holds(self, account: Account) -> tuple[Hold, ...]:
         return insist(lambda: self._open_holds(account), self._pace, self._deadline_ms)
 
+    def hold(self, account: Account, hold_id: str) -> Hold | None:
+        return insist(lambda: self._find_hold(account, hold_id), self._pace, self._deadline_ms).hold
+
     def state(self, account: Account) -> AccountState | None:
         return insist(lambda: self._answered(lambda: self._read_whole(account)), self._pace, self._deadline_ms).state
 
@@ -234,6 +237,13 @@ class DynamoLedger:
             return tuple(item.hold for item in index.query(account_pk(account)))
         except FAILURES as failure:
             return translated(failure)
+
+    def _find_hold(self, account: Account, hold_id: str) -> References | Busy | Unknown:
+        try:
+            item = _found(self._table.holds, account, hold_sk(hold_id))
+        except FAILURES as failure:
+            return translated(failure)
+        return References(hold=None if item is None else item.hold)
 
     def _look_up(self, account: Account, key: str) -> FoundEntry | Busy | Unknown:
         try:

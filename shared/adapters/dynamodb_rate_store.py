@@ -2,7 +2,7 @@
 
 import json
 
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import PutError
 
 from shared.adapters.dynamodb_answers import CONDITION_FAILED, error_code
 from shared.adapters.dynamodb_rates import ALL_MODELS, DynamoRateCards, RateItem, card_prefix, card_sk, rates_pk
@@ -14,9 +14,6 @@ from shared.pricing.store import CardFilter, CardPage, CardPlace
 class DynamoRateStore(DynamoRateCards):
     """Implements store.RateCardStore. Every call may be repeated."""
 
-    def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None:
-        return self._insist(lambda: self._version(tenant, card_sk(meter, model, version)))
-
     def put(self, tenant: str, card: RateCard) -> bool:
         return self._insist(lambda: self._put(self._item(tenant, card)))
 
@@ -24,12 +21,6 @@ class DynamoRateStore(DynamoRateCards):
         cards = self._insist(lambda: self._cards(tenant, wanted))
         listed = cards[: wanted.limit]
         return CardPage(listed, _place_of(listed[-1]) if len(cards) > wanted.limit else None)
-
-    def _version(self, tenant: str, sk: str) -> RateCard | None:
-        try:
-            return self._items.get(rates_pk(tenant), sk, consistent_read=True).card
-        except DoesNotExist:
-            return None
 
     def _put(self, item: RateItem) -> bool:
         try:

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Final, TypeVar
 
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.models import Model
 
 from shared.adapters.driver import REAL_PACE, Pace, insist
@@ -86,6 +87,9 @@ class DynamoRateCards:
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         return self._insist(lambda: self._newest(tenant, meter, model, now_ms))
 
+    def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None:
+        return self._insist(lambda: self._version(tenant, card_sk(meter, model, version)))
+
     def _newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         cards: list[RateCard] = []
         of_the_card = self._items.sk.startswith(card_prefix(meter, model))
@@ -96,6 +100,12 @@ class DynamoRateCards:
             if cards[-1].is_effective(now_ms):
                 break
         return tuple(cards)
+
+    def _version(self, tenant: str, sk: str) -> RateCard | None:
+        try:
+            return self._items.get(rates_pk(tenant), sk, consistent_read=True).card
+        except DoesNotExist:
+            return None
 
     def _insist(self, ask: Callable[[], _Answer]) -> _Answer:
         return insist(lambda: _answered(ask), self._pace, self._deadline_ms)

@@ -33,7 +33,7 @@ from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState
 from shared.ledger.canonical import canonical_json
 from shared.ledger.entries import Entry, entry_from_record, record_of
 from shared.ledger.grants import Category, Draw, Grant, Grants
-from shared.ledger.holds import Hold, HoldStatus, RefundTally
+from shared.ledger.holds import HeldPrice, Hold, HoldStatus, RefundTally
 from shared.ledger.policies import Policy, policy_from, policy_values
 
 CONNECT_TIMEOUT_S: Final = 1
@@ -161,6 +161,7 @@ class StateItem(Model):
     head_hash = HashAttribute()
     next_hold_expiry = IntegerAttribute(null=True)
     open_holds = IntegerAttribute(null=True)
+    carry = IntegerAttribute(null=True)
     policy_seq = IntegerAttribute(null=True)
     schema = IntegerAttribute()
 
@@ -179,6 +180,7 @@ class StateItem(Model):
             head_hash=state.head_hash,
             next_hold_expiry=state.next_hold_expiry_ms,
             open_holds=state.open_holds or None,
+            carry=state.carry or None,
             policy_seq=state.policy_seq or None,
             schema=SCHEMA_VERSION,
         )
@@ -200,6 +202,7 @@ class StateItem(Model):
             head_hash=self.head_hash,
             next_hold_expiry_ms=self.next_hold_expiry,
             open_holds=self.open_holds or 0,
+            carry=self.carry or 0,
             policy_seq=self.policy_seq or 0,
         )
 
@@ -296,6 +299,9 @@ class HoldItem(Model):
     parent = UnicodeAttribute(null=True)
     parent_hold = UnicodeAttribute(null=True)
     member = UnicodeAttribute(null=True)
+    rate_card = UnicodeAttribute(null=True)
+    priced_model = UnicodeAttribute(null=True)
+    priced_at_ms = IntegerAttribute(null=True)
     open_holds = OpenHolds()
 
     @classmethod
@@ -316,6 +322,9 @@ class HoldItem(Model):
             parent=hold.parent and hold.parent[0],
             parent_hold=hold.parent and hold.parent[1],
             member=hold.member,
+            rate_card=hold.price and hold.price.rate_card,
+            priced_model=hold.price and hold.price.model,
+            priced_at_ms=hold.price and hold.price.at_ms,
         )
 
     @property
@@ -332,6 +341,7 @@ class HoldItem(Model):
             meter=self.meter,
             parent=(self.parent, self.parent_hold) if self.parent else None,
             member=self.member,
+            price=HeldPrice(self.rate_card, self.priced_model, self.priced_at_ms) if self.rate_card else None,
         )
 
 

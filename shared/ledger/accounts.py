@@ -34,7 +34,8 @@ class AccountState:
 
     `grants` is sorted in draw-down order; the sum of what remains in them is max(available, 0). `seq` and `head_hash`
     are those of the account's newest entry; the state of an account without entries has seq 0. `open_holds` counts the
-    holds that have not ended. `policy` is kept in an item of its own and has `policy_seq`, 0 where there is none.
+    holds that have not ended. `carry` is what usage was worth beyond what it took, in quanta of remainders.py. `policy`
+    is kept in an item of its own and has `policy_seq`, 0 where there is none.
 
     `next_hold_expiry_ms` says when to look for holds that are over: no open hold expires before it. It is a bound and
     no part of the record, since only a look at the holds tells when the next one is over after one was captured. So two
@@ -53,6 +54,7 @@ class AccountState:
     head_hash: str = GENESIS_HASH
     next_hold_expiry_ms: int | None = field(default=None, compare=False)
     open_holds: int = 0
+    carry: int = 0
     policy_seq: int = 0
     policy: Policy | None = None
 

@@ -26,7 +26,7 @@ from shared.ledger.grants import (
     make_room,
     withdraw,
 )
-from shared.ledger.holds import MAX_OPEN_HOLDS, NOWHERE, Hold, Origin, RefundTally, Restored, restore, split
+from shared.ledger.holds import MAX_OPEN_HOLDS, NOWHERE, HeldPrice, Hold, Origin, RefundTally, Restored, restore, split
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
@@ -45,6 +45,7 @@ from shared.ledger.operations import (
     VoidGrant,
 )
 from shared.ledger.policies import Allowance, Limit, Policy, Spending, Threshold, in_zone, with_limits
+from shared.ledger.remainders import settled
 from shared.ledger.rooms import Room
 
 
@@ -133,16 +134,19 @@ class Effect:
     policy: Policy | None = None
     overdraft_limit: int | None = None
     merged: Merger | None = None
+    carry: int | None = None
+    """What is carried after it, in quanta of remainders.py."""
 
 
 def charge(state: AccountState, terms: Charge, case: Case) -> Effect:
     if _is_frozen(state) and terms.if_insufficient != "overdraw":
         return _refused("account_frozen")
-    takes = terms.cost
+    cost, carry = settled(terms.cost, terms.remainder, state.carry)
+    takes = cost
     outcome: Outcome = "applied"
-    if terms.cost > max(case.room.amount, 0):
+    if cost > max(case.room.amount, 0):
         if terms.if_insufficient == "refuse":
-            return _insufficient(case, terms.cost)
+            return _insufficient(case, cost)
         if terms.if_insufficient == "partial":
             takes, outcome = max(case.room.amount, 0), "partial"
     grants, drawn = draw_down(state.grants, takes)
@@ -153,7 +157,8 @@ def charge(state: AccountState, terms: Charge, case: Case) -> Effect:
         grants=grants,
         drawn=drawn,
         outcome=outcome,
-        shortfall=terms.cost - takes,
+        shortfall=cost - takes,
+        carry=carry,
     )
 
 
@@ -271,10 +276,17 @@ def hold(state: AccountState, terms: PlaceHold, case: Case) -> Effect:
             meter=case.meter,
             parent=_at_parent(case),
             member=case.member,
+            price=_held_price(terms, case.now_ms),
         ),
         outcome="applied" if takes == terms.amount else "partial",
         shortfall=terms.amount - takes,
     )
+
+
+def _held_price(terms: PlaceHold, now_ms: int) -> HeldPrice | None:
+    if terms.usage is None or terms.rate_card is None:
+        return None
+    return HeldPrice(terms.rate_card, terms.usage.get("model"), now_ms)
 
 
 def extend(state: AccountState, terms: ExtendHold, case: Case) -> Effect:
@@ -293,7 +305,8 @@ def capture(state: AccountState, terms: CaptureHold, case: Case) -> Effect:
     held = _open_hold(case)
     if isinstance(held, Effect):
         return held
-    wanted = held.amount if terms.amount is None else terms.amount
+    asked = held.amount if terms.amount is None else terms.amount
+    wanted, carry = settled(asked, terms.remainder, state.carry)
     amount = wanted if wanted <= held.amount else _capture_beyond(state, terms, case, held, wanted)
     if isinstance(amount, Effect):
         return amount
@@ -314,6 +327,7 @@ def capture(state: AccountState, terms: CaptureHold, case: Case) -> Effect:
         outcome="applied" if amount == wanted else "partial",
         shortfall=wanted - amount,
         origin=held.origin,
+        carry=carry,
     )
 
 
@@ -336,7 +350,8 @@ def _capture_of_nothing(state: AccountState, terms: CaptureHold, case: Case) -> 
     held = case.references.hold
     if held is None:
         return _refused("hold_not_found")
-    amount = held.amount if terms.amount is None else terms.amount
+    asked = held.amount if terms.amount is None else terms.amount
+    amount, carry = settled(asked, terms.remainder, state.carry)
     if terms.if_expired != "overdraw":
         if _is_frozen(state):
             return _refused("account_frozen")
@@ -351,6 +366,7 @@ def _capture_of_nothing(state: AccountState, terms: CaptureHold, case: Case) -> 
         hold=replace(held, captured=amount, status="captured", seq=state.seq + 1),
         drawn=drawn,
         origin=held.origin,
+        carry=carry,
     )
 
 

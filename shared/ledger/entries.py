@@ -16,6 +16,7 @@ from shared.ledger.amounts import to_millicents
 from shared.ledger.canonical import canonical_json, sha256_hex
 from shared.ledger.grants import Draw
 from shared.ledger.operations import Kind, Operation, Outcome, Reason, Terms, terms_from
+from shared.ledger.remainders import carry_text
 from shared.ledger.times import rfc3339
 
 
@@ -31,7 +32,8 @@ class Entry:
     `limit`, what decided a refusal other than the account's own balance; `origin`, the app and meter of the hold or
     charge that it names; `parent`, what a parent account said to it; `member`, whose operation a parent's entry is;
     `merged`, the grants that became one for want of room; `window_ends`, what the calendar said of the limits' windows,
-    so that nobody has to ask it again (`Periods.ends`).
+    so that nobody has to ask it again (`Periods.ends`);
+    `carry` before and after it, in quanta of remainders.py, where its usage is worth no whole number of microcents.
     """
 
     account: Account
@@ -63,6 +65,7 @@ class Entry:
     parent: Mapping[str, Any] | None = None
     window_ends: Mapping[str, int] | None = None
     merged: Mapping[str, Any] | None = None
+    carry: Mapping[str, int] | None = None
     _record: str | None = field(init=False, default=None, repr=False, compare=False)
     """Remembered by `record`; a copy with other values starts without."""
 
@@ -168,9 +171,18 @@ def _public_details(entry: Entry) -> dict[str, Any]:
     details |= _public_family(entry)
     if entry.kind == "configure":
         details["settings"] = public_settings(entry.parameters)
-    if "rate_card" in entry.parameters:
-        details |= {"usage": entry.parameters["usage"], "rate_card": entry.parameters["rate_card"]}
-    return details
+    return details | _public_price(entry)
+
+
+def _public_price(entry: Entry) -> dict[str, Any]:
+    """Of an entry of usage: what was used, by which card it was priced, and what was carried before and after."""
+    parameters = entry.parameters
+    if "rate_card" not in parameters:
+        return {}
+    shown = {"usage": parameters["usage"], "rate_card": parameters["rate_card"]}
+    if entry.carry is not None:
+        shown |= {f"carry_{when}": carry_text(entry.carry[when]) for when in ("before", "after")}
+    return shown
 
 
 def _public_family(entry: Entry) -> dict[str, Any]:
@@ -262,6 +274,7 @@ def entry_from_record(record: str, digest: str) -> Entry:
         parent=fields.get("parent"),
         window_ends=fields.get("window_ends"),
         merged=fields.get("merged"),
+        carry=fields.get("carry"),
     )
 
 
@@ -305,6 +318,7 @@ def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:
     # publishes, audits or verifies an entry needs. `text` spells a string.
     account = entry.account
     alerts = _member("alerts", entry.alerts) if entry.alerts else ""
+    carry = "" if entry.carry is None else _member("carry", entry.carry)
     hold = "" if entry.hold is None else _member("hold", entry.hold)
     limit = "" if entry.limit is None else _member("limit", entry.limit)
     member = "" if entry.member is None else _member("member", entry.member)
@@ -316,7 +330,7 @@ def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:
     return (
         f'{{"actor":{text(account.actor)},"after":{_balances_text(entry.after)},{alerts}"amount":{entry.amount},'
         f'"app":{_text(entry.app)},"at_ms":{entry.at_ms},"before":{_balances_text(entry.before)},'
-        f'"by":{text(entry.by)},"correlation_id":{text(entry.correlation_id)},'
+        f'"by":{text(entry.by)},{carry}"correlation_id":{text(entry.correlation_id)},'
         f'"drawn":[{",".join(map(_draw_text, entry.drawn))}],{hold}"key":{text(entry.key)},'
         f'"kind":{text(entry.kind)},{limit}{member}{merged}'
         f'"metadata":{_text(entry.metadata)},"meter":{_text(entry.meter)},{origin}'

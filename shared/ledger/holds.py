@@ -44,11 +44,21 @@ NOWHERE: Final = Origin()
 
 
 @dataclass(frozen=True, slots=True)
+class HeldPrice:
+    """By which card and version, for which model, and as of when the usage of a hold was priced."""
+
+    rate_card: str
+    model: str | None
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """`amount` microcents set aside until `expires_at_ms`, exclusive. `seq`: of the entry that last changed it.
 
     It was placed through `app` and on `meter`. `parent` is the actor of the parent account that holds as much, and the
-    id of its hold; `member` that of the member whose hold this one of a parent account goes with.
+    id of its hold; `member` that of the member whose hold this one of a parent account goes with. `price` is there
+    where usage was held: what is captured of it has that price.
     """
 
     id: str
@@ -62,6 +72,7 @@ class Hold:
     meter: str | None = None
     parent: tuple[str, str] | None = None
     member: str | None = None
+    price: HeldPrice | None = None
 
     @property
     def origin(self) -> Origin:

@@ -55,7 +55,8 @@ class Charge:
     """Takes `cost`. Where that is not there: `refuse`, go below zero (`overdraw`), or take what is (`partial`).
 
     A cost that was computed from quantities comes with them (`usage`) and with the rate card that priced them, by name
-    and version. So do the amounts of holds and captures.
+    and version. So do the amounts of holds and captures. `remainder` is what the usage is worth beyond the cost, in
+    quanta of remainders.py; None where that is nothing.
     """
 
     kind: ClassVar[Kind] = "charge"
@@ -64,6 +65,7 @@ class Charge:
     check_id: str | None = None
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
+    remainder: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ class CaptureHold:
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
     if_expired: IfExpired | None = None
+    remainder: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +222,7 @@ Terms: TypeAlias = (
 )
 
 _OfAHold: TypeAlias = ExtendHold | CaptureHold | ReleaseHold | Expire
-_PRICED: Final = frozenset({"cost", "amount", "rate_card"})
+_PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder"})
 _TERMS: Final[Mapping[str, type[Terms]]] = {terms.kind: terms for terms in get_args(Terms)}
 
 

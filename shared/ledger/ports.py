@@ -74,6 +74,10 @@ class Ledger(Protocol):
         """Those that have not ended, due or not. May trail the newest writes by a moment."""
         ...
 
+    def hold(self, account: Account, hold_id: str) -> Hold | None:
+        """A strong read. None where there never was such a hold."""
+        ...
+
     def state(self, account: Account) -> AccountState | None:
         """A strong read. None for an account that nothing was ever recorded for."""
         ...

@@ -406,8 +406,15 @@ def _entry(state: AccountState, operation: Operation, result: _Result, backing: 
         parent=recorded_backing(backing),
         window_ends=result.window_ends or None,
         merged=None if effect.merged is None else effect.merged.summary,
+        carry=_carry(state, parameters, effect),
     )
     return sealed(unsealed)
+
+
+def _carry(state: AccountState, parameters: Mapping[str, Any], effect: Effect) -> Mapping[str, int] | None:
+    if "remainder" not in parameters:
+        return None
+    return {"before": state.carry, "after": _either(effect.carry, state.carry)}
 
 
 def _state_after(state: AccountState, result: _Result, entry: Entry) -> AccountState:
@@ -428,6 +435,7 @@ def _state_after(state: AccountState, result: _Result, entry: Entry) -> AccountS
         head_hash=entry.hash,
         next_hold_expiry_ms=_next_hold_expiry_ms(state, effect, open_holds),
         open_holds=open_holds,
+        carry=_either(effect.carry, state.carry),
         policy_seq=policy.seq if policy else 0,
         policy=policy,
     )

@@ -136,6 +136,7 @@ def _effect(entry: Entry) -> tuple[object, ...]:
         entry.origin,
         entry.window_ends,
         entry.merged,
+        entry.carry,
     )
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from shared.pricing.rates import Price, Rate, Tier
+
+VERSIONS_KEPT: Final = 1024
+"""Old versions that are remembered; a version never changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,8 @@ class RateCards(Protocol):
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         """The versions of a card, newest first, down to the first that is effective already."""
 
+    def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None: ...
+
 
 class BuiltInCard(Protocol):
     def find(self, meter: str, model: str | None, now_ms: int) -> RateCard | None:
@@ -51,11 +56,31 @@ class RateBook:
         self._monotonic_ms = monotonic_ms
         self._keep_ms = keep_ms
         self._kept: dict[tuple[str, str, str | None], tuple[int, tuple[RateCard, ...]]] = {}
+        self._versions: dict[tuple[str, str, str | None, int], RateCard] = {}
 
     def find(self, tenant: str, meter: str, model: str | None, now_ms: int) -> RateCard | None:
         """The newest version that is effective at `now_ms`."""
         own = effective(self._newest(tenant, meter, model, now_ms), now_ms)
         return own or self._built_in.find(meter, model, now_ms)
+
+    def find_again(
+        self, tenant: str, meter: str, model: str | None, reference: str, priced_at_ms: int
+    ) -> RateCard | None:
+        """The card of this meter and model that `reference` named at `priced_at_ms`; None where it is gone.
+
+        Of the built-in prices there are only those of the release that runs: the same ones, unless a release has
+        corrected them since. A price that changed on its own date is found as of `priced_at_ms`.
+        """
+        version = own_version(reference, meter, model)
+        if version is None:
+            return self._built_in.find(meter, model, priced_at_ms)
+        key = tenant, meter, model, version
+        card = self._versions.get(key) or self._cards.version(*key)
+        if card is not None:
+            if len(self._versions) >= VERSIONS_KEPT:
+                self._versions = {}
+            self._versions[key] = card
+        return card
 
     def forget(self) -> None:
         """The next price is of what is there then."""
@@ -77,6 +102,13 @@ def effective(newest_first: Iterable[RateCard], now_ms: int) -> RateCard | None:
 
 def reference_of(meter: str, model: str | None, version: int) -> str:
     return f"{meter}@{version}" if model is None else f"{meter}/{model}@{version}"
+
+
+def own_version(reference: str, meter: str, model: str | None) -> int | None:
+    """The way back from `reference_of`; None where it names no card of a tenant's of this meter and model."""
+    _, _, version = reference.rpartition("@")
+    is_own = version.isdecimal() and reference == reference_of(meter, model, int(version))
+    return int(version) if is_own else None
 
 
 def rate_from(document: Mapping[str, Any]) -> Rate:

@@ -7,7 +7,6 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from typing import Any, Final
 
-from shared.ledger.amounts import to_millicents
 from shared.pricing.rates import LineItem, Price, Rate, Worth
 
 _SHOWN: Final = Decimal("0.000000000001")
@@ -23,9 +22,9 @@ def document_of(rate: Rate) -> dict[str, Any]:
     }
 
 
-def worth_document(worth: Worth) -> dict[str, Any]:
-    """`amount` is rounded; those of the items are not, but for what a text of twelve decimals cannot hold."""
-    return {"amount": to_millicents(worth.amount), "items": [_item(each) for each in worth.items]}
+def items_document(worth: Worth) -> list[dict[str, Any]]:
+    """Their amounts are not rounded, but for what a text of twelve decimals cannot hold."""
+    return [_item(each) for each in worth.items]
 
 
 def text_of(number: Decimal) -> str:

@@ -1,6 +1,7 @@
 """Rates: what usage is worth.
 
-Everything is computed with exact fractions, for the whole operation, and rounded once: half up, to a microcent.
+Everything is computed with exact fractions, for the whole operation, and rounded once: half up, to a microcent. What
+that leaves out is kept beside the amount, for the account to carry.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS, MICROCENTS_PER_MILLICENT
 from shared.ledger.errors import InvalidOperation
+from shared.ledger.remainders import QUANTA_PER_MICROCENT
 
 TierMode: TypeAlias = Literal["graduated", "volume"]
 Units: TypeAlias = Mapping[str, Fraction]
@@ -76,25 +78,38 @@ class LineItem:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """`amount` in microcents is the sum of the items, rounded once."""
+    """`amount` in microcents is the sum of the items, rounded once.
+
+    `remainder` is what the sum is beyond that, in quanta of remainders.py.
+    """
 
     amount: int
     items: tuple[LineItem, ...]
+    remainder: int = 0
 
 
 def worth_of(units: Units, rate: Rate) -> Worth:
     """Raises InvalidOperation for a quantity that the rate does not know, for parts that are more than their whole,
     and for an amount beyond all bounds.
     """
-    _refuse_unknown(units, rate)
-    items = list(_items(units, rate))
+    refuse_unknown(units, rate)
+    items = with_minimum(list(_items(units, rate)), rate)
+    amount, remainder = _rounded(_microcents(items))
+    return Worth(_within_bounds(amount), tuple(items), remainder)
+
+
+def rounded_up(items: list[LineItem]) -> Worth:
+    """So much covers the items, whatever is carried when they are paid. Raises as `worth_of` does."""
+    return Worth(_within_bounds(_microcents(items).__ceil__()), tuple(items))
+
+
+def with_minimum(items: list[LineItem], rate: Rate) -> list[LineItem]:
+    """The items, and what they are short of the least charge."""
     missing = Fraction(rate.minimum_charge) - _sum(items)
-    if missing > 0:
-        items.append(LineItem("minimum_charge", missing, Decimal(1)))
-    return Worth(_rounded(_sum(items)), tuple(items))
+    return [*items, LineItem("minimum_charge", missing, Decimal(1))] if missing > 0 else items
 
 
-def _refuse_unknown(units: Units, rate: Rate) -> None:
+def refuse_unknown(units: Units, rate: Rate) -> None:
     for name, number in units.items():
         if name in rate.prices:
             continue
@@ -137,6 +152,11 @@ def _priced(name: str, number: Fraction, price: Price, units: Units) -> Iterator
         reached = [tier.price for tier in price.tiers if volume > tier.above]
         yield LineItem(name, number, reached[-1] if reached else price.price, price.per)
         return
+    yield from graduated(name, number, price)
+
+
+def graduated(name: str, number: Fraction, price: Price) -> Iterator[LineItem]:
+    """The units, each at the price of its step."""
     lower = _ZERO
     for upper, step_price in _steps(price):
         if number > lower:
@@ -154,8 +174,18 @@ def _sum(items: list[LineItem]) -> Fraction:
     return sum((item.millicents for item in items), _ZERO)
 
 
-def _rounded(millicents: Fraction) -> int:
-    amount = (millicents * MICROCENTS_PER_MILLICENT + _HALF).__floor__()
+def _microcents(items: list[LineItem]) -> Fraction:
+    return _sum(items) * MICROCENTS_PER_MILLICENT
+
+
+def _rounded(microcents: Fraction) -> tuple[int, int]:
+    """Half up to a microcent, and what that leaves out, in quanta."""
+    quanta = (microcents * QUANTA_PER_MICROCENT + _HALF).__floor__()
+    amount = (Fraction(quanta, QUANTA_PER_MICROCENT) + _HALF).__floor__()
+    return amount, quanta - amount * QUANTA_PER_MICROCENT
+
+
+def _within_bounds(amount: int) -> int:
     if amount > MAX_AMOUNT_MICROCENTS:
         raise InvalidOperation("usage", f"worth at most {MAX_AMOUNT_MILLICENTS} millicents")
     return amount

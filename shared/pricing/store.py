@@ -34,8 +34,6 @@ class CardFilter:
 
 
 class RateCardStore(RateCards, Protocol):
-    def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None: ...
-
     def put(self, tenant: str, card: RateCard) -> bool:
         """Whether it was written; False where the version is there already, maybe by an attempt of this very call."""
 

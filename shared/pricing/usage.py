@@ -34,6 +34,11 @@ class Usage:
         return {name: Fraction(number) for name, number in self.quantities.items()}
 
     @property
+    def is_estimate(self) -> bool:
+        """Whether a quantity is the most that may be used, which only a hold can be of."""
+        return any(name.startswith(ESTIMATE_PREFIX) for name in self.quantities)
+
+    @property
     def estimated_units(self) -> dict[str, Fraction]:
         """The most that may be used. Raises InvalidOperation where a quantity is there twice."""
         units: dict[str, Fraction] = {}

@@ -1,12 +1,12 @@
 """Says what usage is worth, and by which rate card."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
 from shared.ledger.errors import InvalidOperation, Unpriced
 from shared.pricing.cards import RateBook, RateCard
-from shared.pricing.rates import Worth, worth_of
+from shared.pricing.estimates import most_of
+from shared.pricing.rates import Rate, Units, Worth, worth_of
 from shared.pricing.usage import Usage
 
 
@@ -16,12 +16,25 @@ class Quote:
     worth: Worth
 
 
-def price_usage(usage: Usage, units: Mapping[str, Fraction], tenant: str, book: RateBook, now_ms: int) -> Quote:
-    """The price of `units` (those of the usage, or as estimated) as of now. Raises Unpriced or InvalidOperation."""
-    card = book.find(tenant, usage.meter, usage.model, now_ms)
+def price_usage(usage: Usage, units: Units, tenant: str, book: RateBook, now_ms: int) -> Quote:
+    """The price of `units`, which are those of the usage, as of now. Raises Unpriced or InvalidOperation."""
+    return _quote(book.find(tenant, usage.meter, usage.model, now_ms), usage, units, worth_of)
+
+
+def price_by(card: RateCard | None, usage: Usage) -> Quote:
+    """As `price_usage`, by this card."""
+    return _quote(card, usage, usage.units, worth_of)
+
+
+def estimate_usage(usage: Usage, tenant: str, book: RateBook, now_ms: int) -> Quote:
+    """What a hold of the usage sets aside: the most that it can be worth, however it turns out. Raises the same."""
+    return _quote(book.find(tenant, usage.meter, usage.model, now_ms), usage, usage.estimated_units, most_of)
+
+
+def _quote(card: RateCard | None, usage: Usage, units: Units, worth: Callable[[Units, Rate], Worth]) -> Quote:
     if card is None:
         raise Unpriced(usage.meter, usage.model)
     if not units and not card.rate.request_price:
         # Who forgot to say how much is not to have it for nothing.
         raise InvalidOperation("usage", "given with at least one quantity, such as input_tokens")
-    return Quote(card, worth_of(units, card.rate))
+    return Quote(card, worth(units, card.rate))

@@ -3,6 +3,8 @@
 The prices are no part of an operation's content: the same usage under the same key is the same operation, whatever it
 is worth by now, and has the answer that it had at first. So a key that has an entry is answered before anybody is told
 that the usage has no price (any more).
+
+A hold's price holds: what is captured of it is priced by the card and version that priced the hold.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,9 +24,9 @@ from shared.ledger.errors import (
 from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold
 from shared.ledger.ports import Ledger
 from shared.ledger.protocol import Recorded
-from shared.pricing.cards import RateBook
-from shared.pricing.usage import usage_from
-from shared.usecases.price_usage import Quote, price_usage
+from shared.pricing.cards import RateBook, RateCard
+from shared.pricing.usage import Usage, usage_from
+from shared.usecases.price_usage import Quote, estimate_usage, price_by, price_usage
 from shared.usecases.record_batch import Answer, record_batch
 
 LOOK_UPS_AT_ONCE: Final = 16
@@ -35,7 +37,7 @@ Metered: TypeAlias = Charge | PlaceHold | CaptureHold
 def record_priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Recorded:
     """Raises what pricing raises, unless there is an entry under the key, and what recording does."""
     try:
-        priced = _priced(operation, book, now_ms)
+        priced = _priced(operation, ledger, book, now_ms)
     except (Unpriced, InvalidOperation) as refused:
         return _recorded_earlier(operation, ledger, refused)
     return ledger.record(priced, now_ms)
@@ -54,7 +56,7 @@ def record_priced_batch(
 
     `keeps_order`: what could not be priced in time does keep back what comes after it in its account.
     """
-    asked = [_priced_or_refused(each, book, now_ms, may_begin) for each in operations]
+    asked = [_priced_or_refused(each, ledger, book, now_ms, may_begin) for each in operations]
     if keeps_order:
         asked = list(_kept_in_order(operations, asked))
     recorded = iter(record_batch([each for each in asked if isinstance(each, Operation)], ledger, now_ms, may_begin))
@@ -63,12 +65,12 @@ def record_priced_batch(
 
 
 def _priced_or_refused(
-    operation: Operation, book: RateBook, now_ms: int, may_begin: Callable[[], bool]
+    operation: Operation, ledger: Ledger, book: RateBook, now_ms: int, may_begin: Callable[[], bool]
 ) -> Operation | LedgerError:
     if not may_begin():
         return LedgerUnavailable("the batch took too long; the same key again is safe")
     try:
-        return _priced(operation, book, now_ms)
+        return _priced(operation, ledger, book, now_ms)
     except LedgerError as refused:
         return refused
 
@@ -113,24 +115,42 @@ def _recorded_earlier(operation: Operation, ledger: Ledger, refused: LedgerError
     return Recorded(entry, replayed=True)
 
 
-def _priced(operation: Operation, book: RateBook, now_ms: int) -> Operation:
+def _priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Operation:
     """The operation with the amount that its usage is worth; one without usage as it is."""
     terms = operation.terms
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
     usage = usage_from(terms.usage)
-    units = usage.estimated_units if isinstance(terms, PlaceHold) else usage.units
-    quote = price_usage(usage, units, operation.account.tenant, book, now_ms)
-    return replace(operation, terms=_with_amount(terms, quote))
+    return replace(operation, terms=_with_amount(terms, _quote(operation.account, terms, usage, ledger, book, now_ms)))
+
+
+def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, now_ms: int) -> Quote:
+    if isinstance(terms, PlaceHold):
+        return estimate_usage(usage, account.tenant, book, now_ms)
+    card = _card_of_hold(account, terms, usage, ledger, book) if isinstance(terms, CaptureHold) else None
+    if card is None:
+        return price_usage(usage, usage.units, account.tenant, book, now_ms)
+    return price_by(card, usage)
+
+
+def _card_of_hold(
+    account: Account, terms: CaptureHold, usage: Usage, ledger: Ledger, book: RateBook
+) -> RateCard | None:
+    """The card that priced the hold, where that was of the same meter and model. Raises what reading the hold does."""
+    held = ledger.hold(account, terms.hold)
+    if held is None or held.price is None or (held.meter, held.price.model) != (usage.meter, usage.model):
+        return None
+    price = held.price
+    return book.find_again(account.tenant, usage.meter, usage.model, price.rate_card, price.at_ms)
 
 
 def _with_amount(terms: Metered, quote: Quote) -> Metered:
-    amount, card = quote.worth.amount, quote.card.reference
+    amount, card, remainder = quote.worth.amount, quote.card.reference, quote.worth.remainder or None
     match terms:
         case Charge():
-            return replace(terms, cost=amount, rate_card=card)
+            return replace(terms, cost=amount, rate_card=card, remainder=remainder)
         case CaptureHold():
-            return replace(terms, amount=amount, rate_card=card)
+            return replace(terms, amount=amount, rate_card=card, remainder=remainder)
         case PlaceHold():
             _insist_on_hold(terms, amount)
             return replace(terms, amount=amount, rate_card=card)

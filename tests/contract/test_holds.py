@@ -6,6 +6,7 @@ import pytest
 
 from shared.ledger.entries import Entry
 from shared.ledger.errors import IdempotencyKeyReused
+from shared.ledger.holds import HeldPrice
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
@@ -235,3 +236,13 @@ def test_a_batch_that_falls_short_first_returns_expired_holds(ledger: Ledger) ->
     answers = ledger.record_batch([operation("a", Charge(5)), operation("b", Charge(5))], DUE_MS)
     assert [answer.entry.outcome for answer in answers.values() if isinstance(answer, Recorded)] == ["applied"] * 2
     assert balances(ledger) == (0, 0, 10)
+
+
+def test_a_hold_is_read_with_the_price_that_it_holds(ledger: Ledger) -> None:
+    send(ledger, "fund", GrantCredits(100))
+    usage = {"meter": "llm", "model": "m", "output_tokens": 5}
+    entry = send(ledger, "hold", PlaceHold(10, TTL_MS, usage=usage, rate_card="llm/m@3"))
+    held = ledger.hold(ALICE, f"h{entry.seq}")
+    assert held is not None
+    assert (held.amount, held.price) == (10, HeldPrice("llm/m@3", "m", NOW_MS))
+    assert ledger.hold(ALICE, "h99") is None

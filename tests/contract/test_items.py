@@ -7,9 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.tables import AuditItem, EntryItem, GrantsAttribute, IntegerAttribute, StateItem, account_pk
+from shared.adapters.tables import (
+    AuditItem,
+    EntryItem,
+    GrantsAttribute,
+    HoldItem,
+    IntegerAttribute,
+    StateItem,
+    account_pk,
+)
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.grants import Grant
+from shared.ledger.holds import HeldPrice, Hold
 from shared.ledger.operations import Charge, GrantCredits
 from tests.builders import ALICE, NOW_MS, history
 
@@ -34,6 +43,7 @@ WORST_CASE = AccountState(
     head_hash="f" * 64,
     next_hold_expiry_ms=1_999_999_999_999,
     open_holds=9_999,
+    carry=-499_999_999_999_999,
     policy_seq=LATE_SEQ,
 )
 
@@ -131,3 +141,11 @@ def test_audit_rows_sort_by_seq() -> None:
 )
 def test_no_two_accounts_share_a_partition(one: Account, other: Account) -> None:
     assert account_pk(one) != account_pk(other)
+
+
+@pytest.mark.parametrize(
+    "price", [None, HeldPrice("calls@3", None, NOW_MS), HeldPrice("genai-prices@0.2.3", "gpt-4o", NOW_MS)]
+)
+def test_a_hold_comes_back_with_the_price_that_it_holds(price: HeldPrice | None) -> None:
+    hold = Hold("h7", 100, 0, "open", NOW_MS, (), 7, meter="llm", price=price)
+    assert HoldItem.from_raw_data(HoldItem.of(ALICE, hold).serialize()).hold == hold

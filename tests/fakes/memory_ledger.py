@@ -61,6 +61,9 @@ class MemoryLedger:
             holds = [hold for (owner, _), hold in self._holds.items() if owner == account]
         return tuple(sorted((hold for hold in holds if hold.status == "open"), key=lambda hold: hold.expires_at_ms))
 
+    def hold(self, account: Account, hold_id: str) -> Hold | None:
+        return self._holds.get((account, hold_id))
+
     def state(self, account: Account) -> AccountState | None:
         return self._states.get(account)
 

@@ -487,6 +487,7 @@ def test_a_quote_says_amount_card_and_items_and_records_nothing(world: World) ->
     answer = quote(world, **GPT_4O)
     assert answer.body == {
         "amount": Decimal("137.5"),
+        "hold": Decimal("137.5"),
         "card": answer.body["card"],
         "items": [
             {"item": "input_tokens", "units": "374", "price": "250000", "per": 1_000_000, "amount": "93.5"},
@@ -515,6 +516,63 @@ def test_a_quote_is_at_a_version_that_has_just_been_put(world: World) -> None:
     for price in ("2", "3"):
         put(world, prices={"requests": {"price": price}})
         assert quote(world, meter="calls", requests=1).body["amount"] == int(price)
+
+
+EGRESS: Final[Mapping[str, Any]] = {"meter": "egress", "prices": {"bytes": {"price": "9000", "per": 10**9}}}
+
+
+def test_fifty_bytes_two_thousand_times_cost_what_all_of_them_cost(funded: World) -> None:
+    put(funded, EGRESS)
+    used = {"meter": "egress", "bytes": 50}
+    for half in ("a", "b"):
+        charges = [{"key": f"{half}-{number}", "actor": ALICE, "usage": used} for number in range(1000)]
+        assert {each["status"] for each in funded.batch(charges).body["results"]} == {201}
+    assert funded.get(f"/v1/accounts/{ALICE}").body["spent"] == Decimal("0.9")
+
+
+def test_a_quote_for_an_account_is_what_its_next_operation_takes(funded: World) -> None:
+    put(funded, EGRESS)
+    used = {"meter": "egress", "bytes": 50}
+    asked = {"usage": used, "actor": ALICE}
+    quoted, taken = [], []
+    for _ in range(4):
+        quoted.append(funded.call("POST", "/v1/rates/quote", asked).body)
+        taken.append(charge(funded, used).body["entry"])
+    assert [each["amount"] for each in quoted] == [-each["amount"] for each in taken]
+    assert [each["amount"] for each in quoted] == [0, Decimal("0.001"), 0, Decimal("0.001")]
+    carried = [(each["carry_before"], each["carry_after"]) for each in quoted]
+    assert carried == [(each["carry_before"], each["carry_after"]) for each in taken]
+    assert carried[0] == ("0", "0.00045")
+
+
+def test_a_quote_for_nobody_yet_carries_nothing(world: World) -> None:
+    put(world, EGRESS)
+    asked = {"usage": {"meter": "egress", "bytes": 50}, "actor": "user:new"}
+    answer = world.call("POST", "/v1/rates/quote", asked)
+    assert (answer.body["amount"], answer.body["carry_before"]) == (0, "0")
+
+
+def test_who_is_signed_in_has_no_quote_for_another(world: World) -> None:
+    claims = {"sub": "123", "username": "carol", "token_use": "access", "scope": "credits/read"}
+    asked = {"usage": GPT_4O, "actor": ALICE}
+    assert world.call("POST", "/v1/rates/quote", asked, claims=claims).code == "actor_not_allowed"
+
+
+def test_a_quote_says_what_a_hold_of_it_sets_aside(funded: World) -> None:
+    usage = {"meter": "llm", "model": "claude-3-5-haiku-latest", "input_tokens": 1000}
+    quoted = quote(funded, **usage).body
+    assert (quoted["amount"], quoted["hold"]) == (80, 160)
+    assert hold(funded, usage=usage).body["hold"]["amount"] == 160
+    estimate = {"meter": "llm", "model": "claude-3-5-haiku-latest", "max_input_tokens": 1000}
+    assert quote(funded, **estimate).body["amount"] == 160
+
+
+def test_what_was_held_covers_the_same_after_the_price_rose(funded: World) -> None:
+    put(funded)
+    placed = hold(funded, usage={"meter": "calls", "requests": 10}).body["hold"]
+    put(funded, prices={"requests": {"price": "3"}})
+    answer = funded.change_hold(placed["id"], "capture", {"actor": ALICE, "usage": {"meter": "calls", "requests": 10}})
+    assert (answer.status, answer.body["entry"]["amount"], answer.body["entry"]["rate_card"]) == (201, -20, "calls@1")
 
 
 def test_what_has_no_price_cannot_be_quoted(world: World) -> None:

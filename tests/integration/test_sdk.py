@@ -414,6 +414,9 @@ def test_the_client_makes_lists_and_quotes_rate_cards(client: Millicent, admin: 
     assert client.rate_in_effect("speech", "narrator-9") is None
     quoted = client.quote({"meter": "speech", "model": "narrator-2", "seconds": "2.5"})
     assert (quoted.amount, [item.item for item in quoted.items]) == (Decimal(6), ["request", "seconds"])
+    assert (quoted.hold, quoted.carry_before) == (Decimal(6), None)
+    for_alice = client.quote({"meter": "speech", "model": "narrator-2", "seconds": "2.5"}, actor="user:alice")
+    assert (for_alice.amount, for_alice.carry_before, for_alice.carry_after) == (Decimal(6), "0", "0")
 
 
 def told(done: Result) -> Any:
@@ -446,6 +449,7 @@ def test_the_command_line_puts_lists_and_quotes_prices(world: World, tmp_path: P
     assert document["in_effect"]["card"] == "calls@1"
     quoted = run("quote", "llm", "--model", "gpt-4o", "input_tokens=374", "output_tokens=44")
     assert (quoted.exit_code, "137.500" in quoted.stdout) == (0, True)
+    assert "carry after" in run("quote", "calls", "requests=1", "--actor", "user:alice").stdout
     quote = told(run("quote", "calls", "requests=1500", "--json"))
     assert (quote["amount"], quote["card"]) == (4000, "calls@1")
     unpriced = run("quote", "llm", "--model", "gpt-9000x")

@@ -20,6 +20,9 @@ _POLICIES: Final = "tests/unit/ledger/test_protocol_policies.py"
 _ON_DYNAMODB: Final = "tests/contract/test_policies.py"
 _ANSWERS: Final = "tests/contract/test_dynamodb_answers.py"
 _DUE_HOLDS: Final = "tests/unit/ledger/test_due_holds.py"
+_REMAINDERS: Final = "tests/unit/ledger/test_remainders.py"
+_RECORD_PRICED: Final = "tests/unit/pricing/test_record_priced.py"
+_ESTIMATES: Final = "tests/unit/pricing/test_estimates.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +186,13 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.effects",
         (
             "one microcent too much",
-            "terms.cost > max(case.room.amount, 0)",
-            "terms.cost > max(case.room.amount, 0) + 1",
+            "if cost > max(case.room.amount, 0)",
+            "if cost > max(case.room.amount, 0) + 1",
         ),
         (
             "the last microcent cannot be spent",
-            "terms.cost > max(case.room.amount, 0)",
-            "terms.cost >= max(case.room.amount, 0)",
+            "if cost > max(case.room.amount, 0)",
+            "if cost >= max(case.room.amount, 0)",
         ),
         ("charge what was refused", 'if terms.if_insufficient == "refuse":', 'if terms.if_insufficient == "never":'),
         ("a partial charge takes all", 'takes, outcome = max(case.room.amount, 0), "partial"', 'outcome = "partial"'),
@@ -428,6 +431,82 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         ("forget to write the policy", "if policy is not None and policy is not change.seen.policy:", "if False:"),
         killers=(_ON_DYNAMODB,),
+    ),
+    *_of(
+        "shared.ledger.remainders",
+        (
+            "let what is below a microcent vanish",
+            "return Settled(amount + more, left - _HALF)",
+            "return Settled(amount, 0)",
+        ),
+        ("round what is carried down", "divmod(remainder + carry + _HALF, ", "divmod(remainder + carry, "),
+        killers=(_REMAINDERS, SIMULATOR),
+    ),
+    *_of(
+        "shared.ledger.effects",
+        ("carry nothing from a charge", "shortfall=cost - takes,\n        carry=carry,\n", "shortfall=cost - takes,\n"),
+        ("carry nothing from a capture", "origin=held.origin,\n        carry=carry,\n", "origin=held.origin,\n"),
+        (
+            "ask for the amount without what is carried",
+            "            return _insufficient(case, cost)\n",
+            "            return _insufficient(case, terms.cost)\n",
+        ),
+        ("forget the price of a hold", "            price=_held_price(terms, case.now_ms),\n", ""),
+        killers=(_REMAINDERS, _RECORD_PRICED),
+    ),
+    *_of(
+        "shared.ledger.operations",
+        (
+            "take the remainder for what was asked",
+            '_PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder"})',
+            '_PRICED: Final = frozenset({"cost", "amount", "rate_card"})',
+        ),
+        killers=(_REMAINDERS,),
+    ),
+    *_of(
+        "shared.usecases.record_priced",
+        (
+            "price a capture by the card of its day",
+            "    if card is None:\n        return price_usage",
+            "    if True:\n        return price_usage",
+        ),
+        (
+            "price whatever is captured by the card of the hold",
+            " or (held.meter, held.price.model) != (usage.meter, usage.model):",
+            ":",
+        ),
+        killers=(_RECORD_PRICED,),
+    ),
+    *_of(
+        "shared.pricing.cards",
+        (
+            "find a built-in price as of today",
+            "return self._built_in.find(meter, model, priced_at_ms)",
+            "return self._built_in.find(meter, model, priced_at_ms + 86_400_000)",
+        ),
+        killers=(_RECORD_PRICED,),
+    ),
+    *_of(
+        "shared.pricing.estimates",
+        ("hold for parts as for their whole", "_dearest_mix(root, parts, units, rate) if parts else ", ""),
+        ("hold for the cheapest that it may be first", "key=lambda name: (-Fraction(", "key=lambda name: (Fraction("),
+        (
+            "hold for the tier of all units alone",
+            "yield max(steps, key=lambda item: item.millicents)",
+            "yield steps[-1]",
+        ),
+        (
+            "forget the least number of units of a part",
+            "_bound(name, units, rate) + least[name]",
+            "_bound(name, units, rate)",
+        ),
+        ("hold for the first tier alone", "return max([price.price, *(", "return min([price.price, *("),
+        killers=(_ESTIMATES,),
+    ),
+    *_of(
+        "shared.pricing.rates",
+        ("round a hold down", "_microcents(items).__ceil__()", "_microcents(items).__floor__()"),
+        killers=(_ESTIMATES,),
     ),
     *_of(
         "tests.simulation.table",

@@ -5,6 +5,8 @@ Nothing of the ledger is used: not its reducer, nor how it keeps grants, holds a
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from tests.simulation.rules import Rules
@@ -15,6 +17,8 @@ Fields: TypeAlias = Mapping[str, Any]
 _OPEN_LOTS_MAX: Final = 16
 _REOPENED_LOTS_MAX: Final = 32
 _NEVER_MS: Final = 2**63
+_PARTS: Final = 10**15
+"""Of a microcent."""
 _ENFORCED: Final = frozenset({"charge", "hold", "capture"})
 
 
@@ -97,11 +101,29 @@ class Book:
     """When the row that is looked at was written."""
     refill_awaited: str | None = None
     """The request that set an allowance, which is to begin at once."""
+    carry: Fraction = Fraction(0)
+    """Microcents that usage was worth beyond what it took, or short of it."""
     room_before: dict[str, int] = field(default_factory=dict)
     """What there was to be spent before each row that goes with a member's."""
 
     def balances(self) -> dict[str, int]:
         return {"available": self.available, "held": self.held, "funded": self.funded, "spent": self.spent}
+
+    def taken(self, terms: Fields, amount: int) -> int:
+        """The nearest to what it is worth, with what is carried; what is worth a whole number is left alone."""
+        part = _part_of_a_microcent(terms)
+        return floor(amount + part + self.carry + Fraction(1, 2)) if part else amount
+
+    def carry_on(self, row: Fields, expected: "Expected") -> Fields | None:
+        """What the row must say of the carry, which is another from then on. To be called before `note`."""
+        terms, before = row["parameters"], self.carry
+        part = _part_of_a_microcent(terms)
+        if not part:
+            return None
+        if expected.outcome != "refused":
+            amount = terms["cost"] if row["kind"] == "charge" else terms["amount"]
+            self.carry += amount + part - self.taken(terms, amount)
+        return {"before": before * _PARTS, "after": self.carry * _PARTS}
 
     def agrees_with(self, stated: Fields) -> bool:
         stated_in_turn = stated["available"], stated["held"], stated["funded"], stated["spent"]
@@ -296,6 +318,10 @@ def lapsed(drawn: Iterable[Fields], at_ms: int) -> int:
     return sum(draw["amount"] for draw in drawn if _has_lapsed(draw, at_ms))
 
 
+def _part_of_a_microcent(terms: Fields) -> Fraction:
+    return Fraction(terms.get("remainder", 0), _PARTS)
+
+
 def _part(drawn: Iterable[Fields], skip: int, amount: int) -> list[Fields]:
     """`amount` of the draws, after the first `skip`."""
     part: list[Fields] = []
@@ -311,7 +337,7 @@ def _part(drawn: Iterable[Fields], skip: int, amount: int) -> list[Fields]:
 
 def _charge(book: Book, row: Fields) -> Expected:
     terms, there = row["parameters"], max(book.room(row), 0)
-    cost = terms["cost"]
+    cost = book.taken(terms, terms["cost"])
     is_forced = terms["if_insufficient"] == "overdraw"
     if book.rules.is_frozen and not is_forced:
         return REFUSED
@@ -453,7 +479,7 @@ def _capture(book: Book, row: Fields) -> Expected:
     held, terms = _open_hold(book, row), row["parameters"]
     if held is None:
         return _capture_of_nothing(book, row)
-    wanted = terms.get("amount", held.amount)
+    wanted = book.taken(terms, terms.get("amount", held.amount))
     amount = wanted if wanted <= held.amount else _captured_beyond(book, row, held, wanted)
     if amount is None:
         return REFUSED
@@ -481,7 +507,7 @@ def _capture_of_nothing(book: Book, row: Fields) -> Expected:
     wish = terms.get("if_expired")
     if held is None or held.member != row.get("member") or held.status != "expired" or wish is None:
         return REFUSED
-    amount = terms.get("amount", held.amount)
+    amount = book.taken(terms, terms.get("amount", held.amount))
     if wish == "charge" and (book.rules.is_frozen or amount > max(book.room(row), 0)):
         return REFUSED
     return Expected("applied", -amount, available=-amount, spent=amount)

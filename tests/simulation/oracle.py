@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from fractions import Fraction
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
@@ -129,6 +130,9 @@ class Oracle:
         if row["kind"] in {"charge", "hold"} and row["outcome"] != "refused":
             self._judge_draws(account, book, row)
         self._note_half(account, book, row)
+        carry = book.carry_on(row, expected)
+        if row.get("carry") != carry:
+            self._wrong("chain_breaks", account, row["key"], f"carries {row.get('carry')}, not {carry}")
         book.count(row)
         if not book.note(row):
             self._wrong("overspent", account, row["key"], "a lot gave more than it had")
@@ -182,6 +186,8 @@ class Oracle:
         policy = table.policies.get(account)
         if (state.policy_seq, state.overdraft_limit) != (policy.seq if policy else 0, book.rules.overdraft):
             self._wrong("chain_breaks", account, None, f"the state has the policy of {state.policy_seq}, not {policy}")
+        if Fraction(state.carry, 10**15) != book.carry:
+            self._wrong("chain_breaks", account, None, f"{state.carry} is carried, not {book.carry} of a microcent")
         in_lots = sum(grant.remaining for grant in state.grants)
         if not in_lots == sum(lot.amount for lot in book.lots.values()) == max(book.available, 0):
             self._wrong("chain_breaks", account, None, f"{in_lots} in grants, {book.available} available")

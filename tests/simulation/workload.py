@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from shared.ledger.accounts import Account
@@ -14,7 +14,9 @@ from shared.ledger.operations import (
     ExtendHold,
     FundingUpdate,
     GrantCredits,
+    IfExpired,
     IfInsufficient,
+    Overrun,
     PlaceHold,
     Refund,
     ReleaseHold,
@@ -132,7 +134,16 @@ def choose_work(works: Sequence[Work], chance: Chance) -> Work:
 
 
 def charge(if_insufficient: IfInsufficient) -> Callable[[Customer, Chance, int], Terms]:
-    return lambda customer, chance, _: Charge(chance.below(customer.charge_max), if_insufficient)
+    return lambda customer, chance, _: _of_usage(Charge(chance.below(customer.charge_max), if_insufficient))
+
+
+def _of_usage(terms: Charge | CaptureHold) -> Charge | CaptureHold:
+    """Of four amounts one is the price of usage, worth up to half a microcent more or less."""
+    amount = terms.cost if isinstance(terms, Charge) else terms.amount or 0
+    if amount % 4 != 1:
+        return terms
+    usage, remainder = {"meter": "work", "units": amount}, (amount * 37 % 1000 - 500) * 10**12
+    return replace(terms, usage=usage, rate_card="work@1", remainder=remainder or None)
 
 
 def funding_update(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
@@ -163,11 +174,12 @@ def hold(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
 def capture(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
     """All of a hold, a part of it, or more than it has."""
     name, amount = _some_hold(customer, chance)
-    if_expired = chance.choose((None, None, "charge", "overdraw"))
+    if_expired = chance.choose(_IF_EXPIRED)
     if chance.below(4) == 0:
         return CaptureHold(name, if_expired=if_expired)
-    overrun = chance.choose(("refuse", "charge", "charge", "partial", "overdraw"))
-    return CaptureHold(name, chance.below(amount * 3 // 2 + 1), overrun, if_expired=if_expired)
+    overrun = chance.choose(_OVERRUNS)
+    part = chance.below(amount * 3 // 2 + 1)
+    return _of_usage(CaptureHold(name, part, overrun, if_expired=if_expired))
 
 
 def extend(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
@@ -248,6 +260,8 @@ def _parent(customer: Customer, chance: Chance) -> dict[str, Any]:
     return _status(customer, chance) if parent is None else {"parent": parent if chance.below(4) else ""}
 
 
+_OVERRUNS: Final[tuple[Overrun, ...]] = ("refuse", "charge", "charge", "partial", "overdraw")
+_IF_EXPIRED: Final[tuple[IfExpired | None, ...]] = (None, None, "charge", "overdraw")
 _WINDOWS: Final = ("hour", "day", "month", None)
 _INTERVALS: Final = ("daily", "daily", "weekly", "monthly")
 _SETTINGS: Final = (_limits, _limits, _thresholds, _thresholds, _status, _allowance, _overdraft, _zone, _parent)

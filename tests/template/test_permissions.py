@@ -150,9 +150,13 @@ def test_of_the_accounts_in_the_ledger_those_that_spend_may_list_open_holds_alon
     assert of_accounts == [{"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"}]
 
 
-def test_the_rates_function_reaches_the_rate_cards_and_no_account() -> None:
+def test_the_rates_function_writes_rate_cards_alone_and_of_accounts_reads_items_that_it_names() -> None:
     on_ledger = [each for each in statements("RatesRole") if each["Resource"] == LEDGER]
-    assert [each["Condition"] for each in on_ledger] == [RATES_ALONE]
+    reached = {tuple(listed(each["Action"])): each["Condition"] for each in on_ledger}
+    assert reached == {
+        ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"): RATES_ALONE,
+        ("dynamodb:GetItem",): {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*#ACTOR#*"]}},
+    }
 
 
 def test_the_reconciler_only_reads_the_ledger() -> None:

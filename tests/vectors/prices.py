@@ -59,6 +59,17 @@ def hold_model(story: Story, amounts: str, model: str, name: str | None) -> None
     story.name(name, story.send(story.world.hold, {"usage": usage(story, amounts, model=model)}), "hold")
 
 
+@action("hold {amounts:rest} of {meter:name} [as {name:name}]")
+def hold(story: Story, amounts: str, meter: str, name: str | None) -> None:
+    story.name(name, story.send(story.world.hold, {"usage": usage(story, amounts, meter)}), "hold")
+
+
+@action("capture {name:name} with {amounts:rest} of {meter:name}")
+def capture(story: Story, name: str, amounts: str, meter: str) -> None:
+    terms = {"usage": usage(story, amounts, meter)}
+    story.send(story.world.change_hold, story.names.get(name, name), "capture", terms)
+
+
 @action("capture {name:name} with {amounts:rest} of the model {model:name}")
 def capture_model(story: Story, name: str, amounts: str, model: str) -> None:
     terms = {"usage": usage(story, amounts, model=model)}
@@ -73,6 +84,24 @@ def priced_by(story: Story, n: str, meter: str) -> None:
 @expectation("priced by the built-in card")
 def priced_by_built_in(story: Story) -> None:
     assert re.fullmatch(r"genai-prices@[0-9.]+", story.answers[-1].body["entry"]["rate_card"])
+
+
+@expectation("the next {amounts:rest} of {meter:name} would take {n:n}")
+def next_one(story: Story, amounts: str, meter: str, n: str) -> None:
+    asked = {"usage": usage(story, amounts, meter), "actor": story.actor}
+    assert story.world.call("POST", "/v1/rates/quote", asked).body["amount"] == Decimal(n)
+
+
+@expectation("carried {before:n} before and {after:n} after")
+def carried(story: Story, before: str, after: str) -> None:
+    entry = story.answers[-1].body["entry"]
+    assert (entry["carry_before"], entry["carry_after"]) == (before, after)
+
+
+@expectation("a hold of {amounts:rest} of the model {model:name} is quoted at {n:n}")
+def quoted_hold(story: Story, amounts: str, model: str, n: str) -> None:
+    answer = story.world.call("POST", "/v1/rates/quote", {"usage": usage(story, amounts, model=model)})
+    assert answer.body["hold"] == Decimal(n)
 
 
 @expectation("a quote of {amounts:rest} of {meter:name} is {n:n}")

@@ -551,9 +551,10 @@ class Millicent:
         params: Params = {"digest": digest, "records": records}
         return self._answer(Call("GET", f"{_account_path(actor)}/proof", params=params), dict[str, Any])
 
-    def quote(self, usage: Usage) -> Quote:
-        """What usage is worth now; nothing is recorded. Raises Unpriced."""
-        return self._answer(Call("POST", "/v1/rates/quote", {"usage": usage}), Quote)
+    def quote(self, usage: Usage, *, actor: str | None = None) -> Quote:
+        """What usage is worth now, as the next operation of `actor` where given; records nothing. Raises Unpriced."""
+        body = {"usage": usage, **({} if actor is None else {"actor": actor})}
+        return self._answer(Call("POST", "/v1/rates/quote", body), Quote)
 
     def rates(
         self, meter: str | None = None, model: str | None = None, *, page_size: int = _MAX_PAGE

@@ -27,8 +27,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     `amount` is signed (a charge is negative). `outcome` is `applied`, `partial` or `refused`; a refused operation moved
     nothing and says its `reason` and, where it was not the account's own balance, what decided (`limit`). `low_balance`
     are the thresholds that it fell below. `parent` is the account above that paid too; the entry there says whose it
-    was (`member`). `settings` is what it changed. `rate_card` is what priced its `usage`. `not_restored` is what it did
-    not give back, because the grants that had paid have expired. `hash` chains the entries of an account.
+    was (`member`). `settings` is what it changed. `rate_card` is what priced its `usage`; where that was worth no
+    whole number of microcents, `carry_before` and `carry_after` say what is carried, in exact millicents.
+    `not_restored` is what it did not give back, because the grants that had paid have expired. `hash` chains the
+    entries of an account.
     """
 
     key: str
@@ -57,6 +59,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
+    carry_before: str | None = None
+    carry_after: str | None = None
     not_restored: Decimal = Decimal(0)
 
 
@@ -383,11 +387,19 @@ class LineItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """What usage is worth: `amount`, rounded once from the sum of `items`, by the rate card `card`."""
+    """What usage is worth: `amount`, rounded once from the sum of `items`, by the rate card `card`.
+
+    `hold` is what a hold of it sets aside: the most that it can be worth, however it turns out. Of an estimate that is
+    the amount too. Where it was asked for an account, the amount is what its next operation takes with what is carried:
+    `carry_before` it and `carry_after` it, in exact millicents.
+    """
 
     amount: Decimal
+    hold: Decimal
     card: str
     items: tuple[LineItem, ...]
+    carry_before: str | None = None
+    carry_after: str | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

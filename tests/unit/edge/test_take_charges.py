@@ -48,6 +48,9 @@ class NoCards:
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         return ()
 
+    def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None:
+        return None
+
     def find(self, meter: str, model: str | None, now_ms: int) -> RateCard | None:
         return None
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.pricing.cards import RateBook, RateCard, effective, rate_from, reference_of
+from shared.pricing.cards import VERSIONS_KEPT, RateBook, RateCard, effective, own_version, rate_from, reference_of
 from shared.pricing.documents import document_of, text_of
 from shared.pricing.rates import Price, Rate, Tier
 
@@ -32,6 +32,10 @@ class Cards:
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         self.reads += 1
         return tuple(each for each in self.cards if (each.meter, each.model) == (meter, model))
+
+    def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None:
+        self.reads += 1
+        return next((each for each in self.newest(tenant, meter, model, 0) if each.version == version), None)
 
 
 class BuiltIn:
@@ -119,6 +123,49 @@ def test_what_was_remembered_long_ago_is_forgotten() -> None:
 
 def test_a_reference_says_meter_model_and_version() -> None:
     assert (reference_of("llm", "gpt-4o", 3), reference_of("storage", None, 1)) == ("llm/gpt-4o@3", "storage@1")
+
+
+@pytest.mark.parametrize(
+    ("reference", "meter", "model", "number"),
+    [
+        ("llm/gpt-4o@3", "llm", "gpt-4o", 3),
+        ("storage@1", "storage", None, 1),
+        ("a@b/c@d@2", "a@b", "c@d", 2),
+        ("llm/gpt-4o@3", "llm", "gpt-5", None),
+        ("llm/gpt-4o@3", "llm", None, None),
+        ("genai-prices@0.2.3", "llm", "gpt-4o", None),
+        ("storage@", "storage", None, None),
+    ],
+)
+def test_a_reference_is_read_back_for_its_own_meter_and_model_alone(
+    reference: str, meter: str, model: str | None, number: int | None
+) -> None:
+    assert own_version(reference, meter, model) == number
+
+
+def test_a_version_that_was_named_once_is_found_again_and_read_once() -> None:
+    cards = Cards(version(2, 0), version(1, 0))
+    book = RateBook(cards, BuiltIn(), Clock())
+    assert [book.find_again("t", "llm", "m", "llm/m@1", NOW_MS) for _ in range(3)] == [cards.cards[1]] * 3
+    reads = cards.reads
+    book.find_again("other", "llm", "m", "llm/m@1", NOW_MS)
+    assert cards.reads > reads
+
+
+def test_a_version_that_is_gone_is_none() -> None:
+    assert RateBook(Cards(), BuiltIn(), Clock()).find_again("t", "llm", "m", "llm/m@1", NOW_MS) is None
+
+
+def test_what_is_no_version_of_the_tenants_is_built_in() -> None:
+    assert RateBook(Cards(CARD), BuiltIn(), Clock()).find_again("t", "llm", "m", "built-in@6", NOW_MS) == BUILT_IN
+
+
+def test_old_versions_are_not_remembered_without_end() -> None:
+    cards = Cards(*(version(number, 0) for number in range(VERSIONS_KEPT + 2)))
+    book = RateBook(cards, BuiltIn(), Clock())
+    for number in range(VERSIONS_KEPT + 2):
+        book.find_again("t", "llm", "m", f"llm/m@{number}", NOW_MS)
+    assert len(book._versions) <= VERSIONS_KEPT
 
 
 def test_a_rate_comes_back_from_its_document() -> None:

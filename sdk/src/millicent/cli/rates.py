@@ -63,13 +63,16 @@ def put(invocation: Invocation, file: BinaryIO) -> None:
 @click.argument("meter")
 @click.argument("quantities", metavar="QUANTITY=NUMBER...", nargs=-1)
 @click.option("--model", help="The model that was, or is to be, used.")
+@click.option("--actor", help="Say what the next operation of this account would take.")
 @json_option
 @pass_invocation
-def quote(invocation: Invocation, meter: str, quantities: tuple[str, ...], model: str | None) -> None:
+def quote(
+    invocation: Invocation, meter: str, quantities: tuple[str, ...], model: str | None, actor: str | None
+) -> None:
     """Say what usage is worth: `quote llm --model gpt-4o input_tokens=374 output_tokens=44`."""
     usage = {"meter": meter, **({} if model is None else {"model": model}), **dict(map(_quantity, quantities))}
     with invocation.client() as client:
-        quoted = client.quote(usage)
+        quoted = client.quote(usage, actor=actor)
     if invocation.as_json:
         print_json(quoted)
     else:
@@ -101,6 +104,9 @@ def _show_card(title: str, card: RateCard) -> None:
 
 
 def _show_quote(quoted: Quote) -> None:
-    print_facts("Quote", {"amount": quoted.amount, "card": quoted.card})
+    facts = {"amount": quoted.amount, "hold": quoted.hold, "card": quoted.card}
+    if quoted.carry_before is not None:
+        facts |= {"carry before": quoted.carry_before, "carry after": quoted.carry_after}
+    print_facts("Quote", facts)
     rows = ((each.item, each.units, each.price, each.per, each.amount) for each in quoted.items)
     print_rows("Items", _ITEM_COLUMNS, rows)

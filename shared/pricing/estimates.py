@@ -1,0 +1,103 @@
+"""Estimates: the most that usage may be worth of which only bounds are known.
+
+Usage is within an estimate where no quantity is more than the estimate says. A part that the estimate does not name
+(what is written to a cache, of the input) may be as much as its whole; what is named neither itself nor as a whole is
+nothing. Whatever is within, `worth_of` it is at most what is estimated here: work that was held for can be paid.
+"""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from fractions import Fraction
+
+from shared.ledger.errors import InvalidOperation
+from shared.pricing.rates import (
+    LineItem,
+    Price,
+    Rate,
+    Units,
+    Worth,
+    graduated,
+    refuse_unknown,
+    rounded_up,
+    with_minimum,
+)
+
+_ZERO = Fraction(0)
+
+
+def most_of(units: Units, rate: Rate) -> Worth:
+    """Rounded up. Raises InvalidOperation as `rates.worth_of` does."""
+    refuse_unknown(units, rate)
+    _refuse_parts_beyond_their_whole(units, rate)
+    items = [LineItem("request", Fraction(1), rate.request_price)] if rate.request_price else []
+    for root, parts in _families(units, rate).items():
+        items += _dearest_mix(root, parts, units, rate) if parts else _dearest_number(root, units, rate)
+    return rounded_up(with_minimum(items, rate))
+
+
+def _refuse_parts_beyond_their_whole(units: Units, rate: Rate) -> None:
+    # The sum of several parts may well be more than their whole: each alone may be as much as that.
+    for name, price in rate.prices.items():
+        for whole in price.part_of:
+            if _bound(whole, units, rate) < units.get(name, _ZERO):
+                raise InvalidOperation(f"usage.{whole}", "at least as many as its parts, which it counts too")
+
+
+def _families(units: Units, rate: Rate) -> dict[str, list[str]]:
+    """The quantities that are used and part of nothing, each with the parts that its units may turn out to be."""
+    families: dict[str, list[str]] = {
+        name: [] for name, price in rate.prices.items() if not price.part_of and units.get(name)
+    }
+    for name, price in rate.prices.items():
+        # What is part of two counts with the smaller: it cannot be more than that.
+        roots = sorted((units[whole], whole) for whole in price.part_of if whole in families)
+        if roots and _bound(name, units, rate):
+            families[roots[0][1]].append(name)
+    return families
+
+
+def _bound(name: str, units: Units, rate: Rate) -> Fraction:
+    """The most that there can be of a quantity."""
+    wholes = rate.prices[name].part_of if name in rate.prices else rate.counted.get(name, ())
+    return min((units[each] for each in (name, *wholes) if each in units), default=_ZERO)
+
+
+def _dearest_mix(root: str, parts: Iterable[str], units: Units, rate: Rate) -> Iterator[LineItem]:
+    """All units of the root, the dearest that they may be first, each at its dearest price."""
+    least = {name: Fraction(rate.prices[name].minimum_units) for name in (root, *parts)}
+    most = {name: _bound(name, units, rate) + least[name] for name in parts}
+    most[root] = max(units[root], least[root])
+    left = most[root] + sum((least[name] for name in parts), _ZERO)
+    dearest = {name: _dearest_price(name, most[name], units, rate) for name in most}
+    for name in sorted(most, key=lambda name: (-Fraction(dearest[name]) / rate.prices[name].per, name)):
+        number = min(most[name], left)
+        left -= number
+        if number:
+            yield LineItem(name, number, dearest[name], rate.prices[name].per)
+
+
+def _dearest_price(name: str, number: Fraction, units: Units, rate: Rate) -> Decimal:
+    price = rate.prices[name]
+    reached = number if price.tier_mode == "graduated" else _bound(price.tiers_by or name, units, rate)
+    return max([price.price, *(tier.price for tier in price.tiers if reached > tier.above)])
+
+
+def _dearest_number(name: str, units: Units, rate: Rate) -> Iterator[LineItem]:
+    """Of a quantity without parts: more of it costs more, unless another price holds for all of it then."""
+    price = rate.prices[name]
+    number, least = units[name], Fraction(price.minimum_units)
+    if price.tier_mode == "graduated":
+        yield from graduated(name, max(number, least), price)
+    elif price.tiers_by not in {None, name}:
+        yield LineItem(name, max(number, least), _dearest_price(name, number, units, rate), price.per)
+    else:
+        steps = [LineItem(name, max(each, least), step, price.per) for each, step in _up_to_each_tier(number, price)]
+        yield max(steps, key=lambda item: item.millicents)
+
+
+def _up_to_each_tier(number: Fraction, price: Price) -> Iterator[tuple[Fraction, Decimal]]:
+    """The most units that each tier's price can hold for, of the tiers that are reached."""
+    bounds = [_ZERO, *(Fraction(tier.above) for tier in price.tiers), number]
+    for place, step in enumerate([price.price, *(tier.price for tier in price.tiers)]):
+        if number > bounds[place]:
+            yield min(number, bounds[place + 1]), step
