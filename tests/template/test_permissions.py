@@ -38,6 +38,7 @@ MAY: Final = {
         "dynamodb:Query",
         "dynamodb:Scan",
         "dynamodb:PutItem",
+        "s3:ListBucket",
         "s3:ListBucketVersions",
         "s3:GetObject",
         "s3:GetObjectVersion",

@@ -111,7 +111,9 @@ def test_those_two_put_a_row_under_a_condition_alone(name: str) -> None:
 
 
 def test_a_put_without_a_condition_would_be_seen() -> None:
-    calls = [node for node in ast.walk(ast.parse("item.save()\nclient.put_item(Item={})")) if isinstance(node, ast.Call)]
+    calls = [
+        node for node in ast.walk(ast.parse("item.save()\nclient.put_item(Item={})")) if isinstance(node, ast.Call)
+    ]
     assert [_is_under_a_condition(call) for call in calls] == [False, False]
 
 
