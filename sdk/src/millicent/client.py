@@ -551,6 +551,13 @@ class Millicent:
         params: Params = {"digest": digest, "records": records}
         return self._answer(Call("GET", f"{_account_path(actor)}/proof", params=params), dict[str, Any])
 
+    def digest(self, wanted: str = "latest") -> Mapping[str, Any]:
+        """A signed digest over all accounts: `latest`, or a number. Its text, signature, public_key and key_id.
+
+        Raises NotFound where there is none of that number. See millicent.kept for what to do with one that was kept.
+        """
+        return self._answer(Call("GET", f"/v1/digests/{quote(wanted, safe='')}"), dict[str, Any])
+
     def quote(self, usage: Usage) -> Quote:
         """What usage is worth now; nothing is recorded. Raises Unpriced."""
         return self._answer(Call("POST", "/v1/rates/quote", {"usage": usage}), Quote)
