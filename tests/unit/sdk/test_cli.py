@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -445,19 +446,30 @@ def digests(*said: dict[str, Any]) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     for number, more in enumerate(said, start=1):
         previous = hashlib.sha256(made[-1]["text"].encode()).hexdigest() if made else "0" * 64
-        named = {"number": number, "made_at": "now", "count": 1, "root": "r", "previous": previous, "key": "k"}
-        text = Digest(**named | more).text
+        named: dict[str, Any] = {
+            "number": number,
+            "made_at": "now",
+            "count": 1,
+            "root": "r",
+            "previous": previous,
+            "key": "k",
+        }
+        text = Digest(**{"root": "r", "key": "k"} | named | more).text
         signature = base64.b64encode(SIGNING.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
         public_key = base64.b64encode(PUBLIC).decode()
         made.append({"text": text, "signature": signature, "public_key": public_key, "key_id": "key"})
     return made
 
 
+def _same(told: httpx.Response) -> httpx.Response:
+    return told
+
+
 def kept_result(run: Run, service: FakeService, kept: Path, shown: list[dict[str, Any] | None]) -> Result:
     """`shown` is what the service answers, its newest first."""
     for each in shown:
         told = problem(404, "digest_not_found") if each is None else answer(200, each)
-        service.faults.append(instead(lambda told=told: told))
+        service.faults.append(instead(partial(_same, told)))
     return run("digest", "verify", "--kept", str(kept), "--key", hashlib.sha256(PUBLIC).hexdigest())
 
 
