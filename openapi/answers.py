@@ -15,6 +15,15 @@ class Proof(msgspec.Struct, kw_only=True):
     records: list[Any]
 
 
+class SignedDigest(msgspec.Struct, kw_only=True):
+    """What to keep outside of the service, for `millicent digest verify --kept`."""
+
+    text: str
+    signature: str
+    public_key: str
+    key_id: str
+
+
 MORE: Final[dict[str, dict[str, Any]]] = {
     "Problem": {"type": {"type": "string", "description": "urn:millicent:problem: and the code"}},
 }

@@ -16,7 +16,7 @@ from functions.policies.schema import AllowanceRequest, LimitRequest, SettingsRe
 from functions.proof.schema import ProofQuery
 from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery
 from millicent import models
-from openapi.answers import Proof
+from openapi.answers import Proof, SignedDigest
 from shared.charges import CostRequest, KeyedCost
 from shared.identity import Scope
 from shared.ledger.operations import Reason
@@ -304,7 +304,15 @@ CALLS: Final = (
         scope="credits/read",
         query=ProofQuery,
         answer=Proof,
-        errors=("digest_not_found", "not_in_digest"),
+        errors=("digest_not_found", "not_in_digest", "heads_not_found"),
+    ),
+    Call(
+        route="GET /v1/digests/{number}",
+        tag="Records",
+        summary="A signed digest over all accounts, to be kept outside: a number, or latest",
+        scope="credits/read",
+        answer=SignedDigest,
+        errors=("digest_not_found",),
     ),
     Call(
         route="GET /v1/operations/{key}",

@@ -46,6 +46,7 @@ _PATH: Final = {
     "actor": "Who pays, such as user:alice.",
     "id": "The id that the call which made it answered with.",
     "key": "The idempotency key of the operation.",
+    "number": "The number of a digest, or latest.",
 }
 _OURS: Final[Mapping[type, str]] = {Microcents: "Amount", PositiveMicrocents: "PositiveAmount"}
 _SCHEMAS: Final[Json] = {

@@ -14,7 +14,7 @@ from shared.edge_errors import EdgeError, RouteNotFound
 from shared.exact_json import MAX_BODY_BYTES, body_bytes, read_object
 from shared.identity import Caller, Scope, TenantRule, caller_of
 from shared.ledger.entries import Entry
-from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable
+from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable, RecordDamaged
 from shared.ledger.protocol import Recorded
 from shared.observability import Observability
 from shared.problems import RETRY_AFTER_S, internal_problem, problem_of, refusal_of
@@ -50,6 +50,8 @@ class Resolver(APIGatewayHttpResolver):
     def _refused(self, error: EdgeError | LedgerError) -> Response[str]:
         self._observability.count("RequestsRefused")
         self._observability.logger.info("request refused", extra={"code": error.code})
+        if isinstance(error, RecordDamaged):
+            self._observability.damaged(error)
         is_passing = isinstance(error, LedgerThrottled | LedgerUnavailable)
         return problem(problem_of(error), {"Retry-After": str(RETRY_AFTER_S)} if is_passing else {})
 

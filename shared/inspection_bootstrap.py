@@ -4,19 +4,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
-from shared.bootstrap import epoch_now_ms, monotonic_now_ms, settings_of, tenants_of, trail_of
+from shared.bootstrap import bus_of, epoch_now_ms, monotonic_now_ms, settings_of, tenants_of, trail_of
 from shared.identity import TenantRule
 from shared.ledger.inspection_ports import Books, Continuation, DigestStore, Heads, Signer
-from shared.ledger.ports import AuditTrail
+from shared.ledger.ports import AuditTrail, EventBus
 from shared.observability import Observability, observability
 from shared.settings import Settings
+
+_BUS_TIMEOUT_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileRuntime:
     observability: Observability
     books: Books
+    digests: DigestStore
     trail: AuditTrail
     continuation: Continuation
     grace_s: int
@@ -30,6 +34,7 @@ class DigestRuntime:
     accounts: Heads
     store: DigestStore
     signer: Signer
+    bus: EventBus
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
 
@@ -48,6 +53,7 @@ def reconcile_runtime() -> ReconcileRuntime:
     return ReconcileRuntime(
         observability=observability(settings),
         books=_books(settings),
+        digests=_digests(settings),
         trail=trail_of(settings),
         continuation=LambdaContinuation(lambda_client()),
         grace_s=settings.audit_grace_s,
@@ -59,8 +65,10 @@ def digest_runtime() -> DigestRuntime:
     from shared.adapters.kms_signer import KmsSigner, kms_client
 
     settings = settings_of("digest")
+    seen = observability(settings)
     return DigestRuntime(
-        observability=observability(settings),
+        observability=seen,
+        bus=bus_of(settings, seen, _BUS_TIMEOUT_S, _BUS_TIMEOUT_S),
         accounts=DynamoHeads(settings.ledger_table),
         store=_digests(settings),
         signer=KmsSigner(settings.signing_key, kms_client()),

@@ -11,6 +11,7 @@ from shared.settings import Settings
 
 if TYPE_CHECKING:  # who only logs has none of the ledger in its package
     from shared.ledger.entries import Entry
+    from shared.ledger.errors import RecordDamaged
     from shared.ledger.protocol import Recorded
 
 _FATES: Final[Mapping[str, str]] = {"applied": "recorded", "partial": "recorded in part", "refused": "refused"}
@@ -33,6 +34,11 @@ class Observability:
         message = f"{entry.kind.replace('_', ' ')} {fate}"
         self.count(message.title().replace(" ", ""))
         self.logger.info(message, extra=_ids(entry))
+
+    def damaged(self, damage: "RecordDamaged") -> None:
+        """One metric and one line for an account that has begun and has no state: somebody has to restore it."""
+        self.count("RecordsDamaged")
+        self.logger.error("record is damaged", extra={"tenant": damage.tenant, "actor": damage.actor})
 
 
 def observability(settings: Settings) -> Observability:

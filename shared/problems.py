@@ -43,11 +43,13 @@ MEANINGS: Final[Mapping[type[LedgerError | EdgeError], Meaning]] = {
     errors.OperationNotFound: Meaning(HTTPStatus.NOT_FOUND, "The operation does not exist"),
     errors.DigestNotFound: Meaning(HTTPStatus.NOT_FOUND, "There is no such digest"),
     errors.DigestExists: Meaning(HTTPStatus.CONFLICT, "The digest has been made already"),
+    errors.HeadsNotFound: Meaning(HTTPStatus.NOT_FOUND, "What the digest was made of is gone"),
     errors.NotInDigest: Meaning(HTTPStatus.NOT_FOUND, "The account is not in the digest"),
     errors.Unpriced: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The usage has no price"),
     errors.RateVersionConflict: Meaning(HTTPStatus.CONFLICT, "The version is not the next one"),
     errors.LedgerThrottled: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "The ledger is over its capacity"),
     errors.LedgerUnavailable: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "The ledger did not answer in time"),
+    errors.RecordDamaged: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "The ledger did not answer in time"),
 }
 
 REFUSALS: Final[Mapping[Reason, Meaning]] = {

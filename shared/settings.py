@@ -29,8 +29,8 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE"},
     "usage": _COMMON | {"LEDGER_TABLE", "USAGE_TABLE"},
-    "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S"},
-    "digest": _COMMON | {"LEDGER_TABLE", "DIGEST_BUCKET", "SIGNING_KEY"},
+    "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S", "DIGEST_BUCKET"},
+    "digest": _COMMON | {"LEDGER_TABLE", "DIGEST_BUCKET", "SIGNING_KEY", "EVENT_BUS"},
     "proof": _COMMON | _IDENTITY | {"AUDIT_TABLE", "DIGEST_BUCKET"},
 }
 """The variables that each function reads; template.yaml gives it these and no others."""

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from typing import Final
 
+from shared.ledger.digest import Digest
 from shared.ledger.entries import Entry
-from shared.ledger.events import Event, check_event, entry_event, entry_events
+from shared.ledger.events import Event, check_event, digest_event, entry_event, entry_events
+from shared.ledger.inspection_ports import Signature, SignedDigest
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
@@ -18,6 +20,9 @@ from shared.ledger.operations import (
     Terms,
     VoidGrant,
 )
+from shared.ledger.regressions import Regressions
+from shared.ledger.times import rfc3339
+from shared.usecases.prove_account import public_digest
 from tests.builders import ALICE, NOW_MS, SECOND_MS, history, operation
 from tests.fakes.memory_ledger import MemoryLedger
 
@@ -51,9 +56,27 @@ def golden_events() -> dict[str, Event]:
         "record-cost": entry_event(spent[0]),
         "record-cost-refused": entry_event(refusal[0]),
         "expire": entry_event(later[0]),
+        "digest": _digest_event(),
         **_hold_events(),
         **_policy_events(),
     }
+
+
+def _digest_event() -> Event:
+    """What who keeps digests gets. Text and key are of a real one's form, the signature is none."""
+    digest = Digest(
+        number=17,
+        made_at=rfc3339(NOW_MS),
+        count=3,
+        root="7" * 64,
+        previous="5" * 64,
+        key="9" * 64,
+        regressions_hash=Regressions().hash,
+    )
+    signed = SignedDigest(
+        digest.text, Signature(b"signature", b"public key", "arn:aws:kms:eu-central-1:123456789012:key/k")
+    )
+    return digest_event(public_digest(signed), digest.number, digest.made_at)
 
 
 def _hold_events() -> dict[str, Event]:

@@ -11,6 +11,7 @@ from shared.charges import Circumstances, CostRequest, charge
 from shared.ledger.operations import Operation
 from shared.mutations import mutate
 from shared.pricing_bootstrap import priced_runtime
+from shared.usecases.record_batch import damages
 from shared.usecases.record_priced import record_priced, record_priced_batch
 
 LAST_TRY_MS: Final = 3_000
@@ -41,6 +42,8 @@ def record_costs() -> Response[str]:
     operations = [line.asked for line in lines if isinstance(line.asked, Operation)]
     answers = record_priced_batch(operations, runtime.ledger, runtime.rates, runtime.now_ms(), may_begin_another)
     shown = results(lines, answers)
+    for damage in damages(answers):
+        runtime.observability.damaged(damage)
     observe(shown)
     return http.answer({"results": shown})
 

@@ -1,1 +1,1 @@
-"""Makes the daily digest over the heads of all accounts; on a schedule and on demand."""
+"""Makes the daily digest over the heads of all accounts, compares it with the last and tells the bus of it."""

@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.ingest.schema import requests
 from shared.ingest_bootstrap import ingest_runtime
+from shared.usecases.record_batch import damages
 from shared.usecases.take_charges import Taken, take_charges
 
 LAST_TRY_MS: Final = 3_000
@@ -22,6 +23,8 @@ def observe(taken: list[Taken]) -> None:
     seen.count("IngestedMessagesSetAside", fates["set_aside"])
     seen.count("IngestedMessagesFailed", fates["failed"])
     seen.logger.info("messages ingested", extra={"fates": dict(fates)})
+    for damage in damages(each.damage for each in taken):
+        seen.damaged(damage)
     for each in taken:
         if each.poison is not None:
             said = {"message_id": each.letter.id, "sender": each.letter.sender, "code": each.poison.code}

@@ -4,11 +4,11 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.proof.schema import ProofQuery
+from functions.proof.schema import ProofQuery, numbered
 from shared import http
 from shared.inspection_bootstrap import proof_runtime
 from shared.ledger.accounts import Account
-from shared.usecases.prove_account import prove_account
+from shared.usecases.prove_account import prove_account, show_digest
 from shared.validation import identifier
 
 runtime = proof_runtime()
@@ -24,6 +24,15 @@ def show_proof(actor: str) -> Response[str]:
     proof = prove_account(account, query.wanted, int(query.records or 0), runtime.store, runtime.trail)
     observe(account)
     return http.answer(proof)
+
+
+@app.get("/v1/digests/<number>")
+def show_digest_itself(number: str) -> Response[str]:
+    event = app.current_event
+    http.caller(event, "credits/read", runtime.tenants)
+    digest = show_digest(numbered(unquote(number)), runtime.store)
+    runtime.observability.count("DigestsShown")
+    return http.answer(digest)
 
 
 def observe(account: Account) -> None:

@@ -21,7 +21,7 @@ class ProofQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """`latest`, a digest's number, or a date: the newest of that day or before it. Raises ValidationFailed."""
         if self.digest == "latest":
             return "latest"
-        if self.digest.isascii() and self.digest.isdigit() and len(self.digest) <= NUMBER_DIGITS_MAX:
+        if _is_number(self.digest):
             return Numbered(int(self.digest))
         return AsOf(epoch_ms(self._end_of_day))
 
@@ -33,3 +33,16 @@ class ProofQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         except (ValueError, OverflowError) as malformed:
             detail = 'must be "latest", the number of a digest, or a date such as 2026-01-31'
             raise ValidationFailed([FieldError("query.digest", detail)]) from malformed
+
+
+def numbered(text: str) -> Wanted:
+    """`latest`, or a digest's number. Raises ValidationFailed."""
+    if text == "latest":
+        return "latest"
+    if not _is_number(text):
+        raise ValidationFailed([FieldError("path.number", 'must be "latest" or the number of a digest')])
+    return Numbered(int(text))
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX

@@ -4,7 +4,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.reconcile.schema import ReconcileRequest, answer, continued, reconcile_request
 from shared.inspection_bootstrap import reconcile_runtime
-from shared.usecases.reconcile_accounts import Policy, Run, reconcile_accounts, reconcile_one
+from shared.usecases.reconcile_accounts import (
+    LastDigest,
+    Policy,
+    Run,
+    Sources,
+    reconcile_accounts,
+    reconcile_one,
+)
 
 runtime = reconcile_runtime()
 
@@ -44,10 +51,11 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     runtime.observability.count("ReconciliationsAsked")
     request = reconcile_request(event)
     policy = policy_for(request, context)
+    sources = Sources(runtime.books, runtime.trail, LastDigest(runtime.digests))
     if request.account:
-        run = reconcile_one(request.account, runtime.books, runtime.trail, policy)
+        run = reconcile_one(request.account, sources, policy)
     else:
-        run = reconcile_accounts(request.after, runtime.books, runtime.trail, policy)
+        run = reconcile_accounts(request.after, sources, policy)
     observe(run)
     if request.scheduled and run.next is not None:
         runtime.continuation.go_on(context.function_name, continued(request, run))

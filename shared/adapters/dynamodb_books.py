@@ -2,9 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pynamodb.exceptions import AttributeDeserializationError
@@ -15,9 +17,11 @@ from shared.adapters.driver import REAL_PACE, Pace, insist
 from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.dynamodb_usage import COUNTED_SK, UsageItem, usage_table
 from shared.adapters.tables import (
+    BEGUN_SK,
     POLICY_SK,
     STATE_SK,
     AuditItem,
+    BegunItem,
     EntryItem,
     HoldItem,
     PolicyItem,
@@ -44,7 +48,9 @@ DEADLINE_MS: Final = 20_000
 
 _MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, AttributeDeserializationError)
 _AN_ACCOUNT: Final = re.compile(r"TENANT#(?P<tenant>[A-Za-z0-9_.:@-]{1,128})#ACTOR#(?P<actor>[A-Za-z0-9_.:@-]{1,128})")
-_FIRST_SK: Final = audit_entry_sk(1)
+_RATES: Final = re.compile(r"TENANT#[^#]+#RATES")
+_LISTED: Final = ("ledger", "audit", "usage")
+"""The tables that accounts are listed from, in turn."""
 _AUDITED: Final = audit_entry_sk(0).rstrip("0")
 
 _Raw = dict[str, Any]
@@ -83,6 +89,24 @@ class _Reader:
 
         return self.page(ask)
 
+    def keys(self, model: Any, key: _Raw | None) -> _Raw:  # noqa: ANN401
+        """The keys of all rows on one page of a scan."""
+
+        def ask() -> ResultIterator[Any]:
+            found: ResultIterator[Any] = model.scan(
+                attributes_to_get=["pk", "sk"], consistent_read=True, last_evaluated_key=key
+            )
+            return found
+
+        return self.page(ask)
+
+    def has_any(self, model: Any, account: Account) -> bool:  # noqa: ANN401
+        def ask() -> ResultIterator[Any]:
+            found: ResultIterator[Any] = model.query(account_pk(account), consistent_read=True, limit=1)
+            return found
+
+        return bool(self.page(ask)["Items"])
+
     def page(self, ask: Callable[[], ResultIterator[Any]]) -> _Raw:
         return insist(lambda: _answered(ask), self.pace, self.deadline_ms)
 
@@ -96,6 +120,7 @@ class _Kind(NamedTuple):
 
 
 _BESIDE: Final = (
+    _Kind(BEGUN_SK, BegunItem, lambda item: item.begun),
     _Kind(hold_sk(""), HoldItem, lambda item: item.hold),
     _Kind(tally_sk(""), TallyItem, lambda item: item.tally),
     _Kind(POLICY_SK, PolicyItem, lambda item: item.value),
@@ -144,16 +169,36 @@ class DynamoBooks:
         self._ledger = ledger_table(ledger_table_name, region=region, host=host)
         self._audit = audit_table(audit_table_name, region=region, host=host)
         self._usage = usage_table(usage_table_name, region=region, host=host)
+        self._tables: Mapping[str, Any] = dict(
+            zip(_LISTED, (self._ledger.whole, self._audit, self._usage), strict=True)
+        )
         self._reader = _Reader(pace, deadline_ms)
 
     def accounts(self, after: str | None) -> AccountPlaces:
-        """The cursor is the table that is being listed and the key that was evaluated last."""
-        cursor: _Raw = json.loads(after) if after else {"table": "ledger", "key": None}
-        if cursor["table"] == "ledger":
-            page = self._reader.scan(self._ledger.states, STATE_SK, cursor["key"])
-            return _places("ledger", page, page["Items"], otherwise={"table": "audit", "key": None})
-        page = self._reader.scan(self._audit, _FIRST_SK, cursor["key"])
-        return _places("audit", page, [item for item in page["Items"] if not self._has_state(item)], otherwise=None)
+        """The cursor is the table that is being listed and the key that was evaluated last.
+
+        All rows of an account come in a row, as a scan goes from partition to partition: of what begins where the last
+        page ended, the account has been listed.
+        """
+        cursor: _Raw = json.loads(after) if after else {"table": _LISTED[0], "key": None}
+        table, key = cursor["table"], cursor["key"]
+        page = self._reader.keys(self._tables[table], key)
+        firsts = self._firsts(table, page["Items"], key["pk"] if key else None)
+        following = dict(pairwise(_LISTED)).get(table)
+        return _places(table, page, firsts, otherwise={"table": following, "key": None} if following else None)
+
+    def has_rows(self, account: Account) -> bool:
+        return any(self._reader.has_any(table, account) for table in self._tables.values())
+
+    def _firsts(self, table: str, items: list[_Raw], listed_pk: _Raw | None) -> list[_Raw]:
+        """The last row of each account on a page that no page before and no table before has brought up."""
+        lasts = [list(rows)[-1] for pk, rows in groupby(items, itemgetter("pk")) if pk != listed_pk]
+        before = [self._tables[each] for each in _LISTED[: _LISTED.index(table)]]
+        return [item for item in lasts if not _is_rates(item) and not self._is_in_any(before, item)]
+
+    def _is_in_any(self, tables: list[Any], item: _Raw) -> bool:
+        account = _account(item)
+        return account is not None and any(self._reader.has_any(table, account) for table in tables)
 
     def state(self, account: Account) -> StoredState:
         is_it = self._ledger.states.sk == STATE_SK
@@ -199,10 +244,6 @@ class DynamoBooks:
         items = self._reader.query(self._usage, account, self._usage.sk == COUNTED_SK)
         return next((_made(partial(_through, item)) or 0 for item in items), 0)
 
-    def _has_state(self, item: _Raw) -> bool:
-        account = _account(item)
-        return account is not None and self.state(account).state is not None
-
 
 def _answered(ask: Callable[[], ResultIterator[Any]]) -> _Raw | Busy | Unknown:
     try:
@@ -225,6 +266,11 @@ def _places(table: str, page: _Raw, items: list[_Raw], otherwise: _Raw | None) -
 
 def _cursor(table: str, item: _Raw) -> str:
     return json.dumps({"table": table, "key": {"pk": item["pk"], "sk": item["sk"]}})
+
+
+def _is_rates(item: _Raw) -> bool:
+    """A rate card, which belongs to a tenant and to no account."""
+    return bool(_RATES.fullmatch(item["pk"]["S"])) and item["sk"]["S"].startswith("RATE#")
 
 
 def _account(item: _Raw) -> Account | None:

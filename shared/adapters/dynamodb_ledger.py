@@ -8,6 +8,7 @@ One mutation is one transaction. What its conditions guard, over the life of an 
                │             ▲            ▲            ▲            ▲
                │ read        │ put if     │ put if     │            │
                └─────────────┘ absent     │ seq = 1    │ …          │ …
+    BEGUN     absent ────────► there, for good
 
     OP#a      absent ────────► recorded, for good
     OP#b      absent ─────────────────────► recorded, for good
@@ -15,6 +16,7 @@ One mutation is one transaction. What its conditions guard, over the life of an 
     the first attempt          both conditions hold: STATE is as it was read, the key is free
     a duplicate, at any time   OP#<key> is there: turned down, whatever STATE says; the entry comes back and answers
     a race with another key    STATE has another seq: turned down; the new STATE comes back, the next try starts there
+    STATE has vanished         BEGUN is there and STATE is not: the record is damaged, and nothing is written
 
 A hold (HOLD#) and the tally of a charge's refunds (REFUND#) live as STATE does: each is put while it still has the seq
 that was seen, and what replaced it comes back when it has not. POLICY is never replaced without STATE, whose condition
@@ -33,12 +35,14 @@ from pynamodb.transactions import TransactWrite
 from shared.adapters.driver import REAL_PACE, Pace, drive, insist
 from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
 from shared.adapters.tables import (
+    BEGUN_SK,
     POLICY_SK,
     STATE_SK,
     HoldItem,
     PolicyItem,
     StateItem,
     TallyItem,
+    account_of,
     account_pk,
     entry_sk,
     hold_sk,
@@ -48,7 +52,7 @@ from shared.adapters.tables import (
     ledger_table,
     tally_sk,
 )
-from shared.ledger.accounts import Account, AccountState
+from shared.ledger.accounts import Account, AccountState, Begun
 from shared.ledger.due import DueHolds, in_due_order
 from shared.ledger.effects import References
 from shared.ledger.entries import Entry
@@ -62,6 +66,7 @@ from shared.ledger.protocol import (
     Command,
     Commit,
     Committed,
+    Damaged,
     FindDue,
     Found,
     FoundDue,
@@ -252,7 +257,7 @@ class DynamoLedger:
             return translated(failure)
         return FoundEntry(None if item is None else item.entry)
 
-    def _commit(self, change: Change) -> Committed | TurnedDown | Busy | Unknown:
+    def _commit(self, change: Change) -> Committed | TurnedDown | Damaged | Busy | Unknown:
         try:
             self._write(change)
         except TransactWriteError as failure:
@@ -272,6 +277,12 @@ class DynamoLedger:
             for part in change.parts:
                 for entry in part.entries:
                     transaction.save(table.entries.of(entry), condition=key_is_free, return_values=ALL_OLD)
+                if part.seen.seq == 0:
+                    # Holds unless the account has an entry 1, even if nothing else of it should be left.
+                    is_new = table.begun.pk.does_not_exist()
+                    transaction.save(
+                        table.begun.of(part.seen.account, Begun()), condition=is_new, return_values=ALL_OLD
+                    )
                 for item, seen_seq in self._replacements(part):
                     unmoved = _is_unmoved(type(item), seen_seq)
                     transaction.save(item, condition=unmoved, return_values=ALL_OLD)
@@ -288,12 +299,15 @@ class DynamoLedger:
         if policy is not None and policy is not change.seen.policy:
             yield table.policies.of(account, policy), change.seen.policy.seq if change.seen.policy else 0
 
-    def _canceled(self, failure: TransactWriteError, account: Account) -> TurnedDown | Busy | Unknown:
+    def _canceled(self, failure: TransactWriteError, account: Account) -> TurnedDown | Damaged | Busy | Unknown:
         reasons = [reason for reason in failure.cancellation_reasons if reason is not None]
         items = [item for reason in reasons if (item := reason.raw_item)]
+        codes = {reason.code for reason in reasons}
+        if items and (damage := _damage(items)) is not None:
+            # A STATE that another transaction is at work on does not come back either: that account is no damaged one.
+            return Busy() if _CONFLICT in codes else damage
         if items:
             return self._in_the_way(items, account)
-        codes = {reason.code for reason in reasons}
         if not codes or _CONDITION_FAILED in codes:
             # No reason given, or a condition on an item that is not there: a STATE that was read before is gone. That
             # account must not start again from nothing.
@@ -362,6 +376,18 @@ def _found(model: type[_Item], account: Account, sk: str) -> _Item | None:
         return model.get(account_pk(account), sk, consistent_read=True)
     except DoesNotExist:
         return None
+
+
+def _damage(found: Iterable[_Raw]) -> Damaged | None:
+    """That of an account which has begun nothing else came back: every condition on what is there would bring it."""
+    sks: dict[str, set[str]] = {}
+    for item in found:
+        sks.setdefault(item["pk"]["S"], set()).add(item["sk"]["S"])
+    if any(is_entry_sk(sk) for of_one in sks.values() for sk in of_one):
+        # The key is on the record, and its entry answers.
+        return None
+    pk = next((pk for pk, of_one in sks.items() if BEGUN_SK in of_one and STATE_SK not in of_one), None)
+    return Damaged(account_of(pk)) if pk else None
 
 
 def _is_unmoved(model: type[_Replaced], seen_seq: int) -> Condition:

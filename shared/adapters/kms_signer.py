@@ -3,14 +3,17 @@
 from typing import TYPE_CHECKING, Final, cast
 
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.session import get_session
 
-from shared.ledger.inspection_ports import Signature
+from shared.ledger.inspection_ports import Signature, SignedDigest
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
 _ALGORITHM: Final = "RSASSA_PKCS1_V1_5_SHA_256"
+_NOT_OURS: Final = frozenset({"KMSInvalidSignatureException", "ValidationException"})
+"""The second where it is nothing that could be a signature."""
 
 
 def kms_client() -> "KMSClient":
@@ -33,3 +36,19 @@ class KmsSigner:
             KeyId=self._key_id, Message=text.encode(), MessageType="RAW", SigningAlgorithm=_ALGORITHM
         )
         return Signature(signed["Signature"], self.public_key(), signed["KeyId"])
+
+    def has_signed(self, digest: SignedDigest) -> bool:
+        """KMS says so itself: the public key that lies with the signature is whoever's put it there."""
+        try:
+            told = self._client.verify(
+                KeyId=self._key_id,
+                Message=digest.text.encode(),
+                MessageType="RAW",
+                Signature=digest.signature.value,
+                SigningAlgorithm=_ALGORITHM,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _NOT_OURS:
+                return False
+            raise
+        return told["SignatureValid"]

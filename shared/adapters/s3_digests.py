@@ -3,33 +3,50 @@
 digests/<number>.json          the signed digest; put where there is none, so that two runs at once cannot fork it
 heads/<root>/summary.json      the chunks of the tree: the first head and the root of each
 heads/<root>/<index>.json      the heads of a chunk; named by the root, so that they are the same however often put
+regressions/<number>.json      what of the digest before it this one contradicts, where it does
+
+The lock keeps a version, not a name: anybody who may put can put a new version over a locked one, or hide it behind a
+delete marker. So a digest is read as the version that was put first, and the other versions are told of.
 """
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import get_session
 
 from shared.ledger.digest import Chunk, Head, HeadTree
-from shared.ledger.errors import DigestExists
+from shared.ledger.errors import DigestExists, HeadsNotFound
 from shared.ledger.inspection_ports import Signature, SignedDigest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_Rows = TypeVar("_Rows")
 _DIGESTS: Final = "digests/"
 _PRECONDITION_FAILED: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
-_MISSING: Final = "NoSuchKey"
+_MISSING: Final = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
+_MALFORMED: Final = (ValueError, KeyError, TypeError)
 
 
 def s3_client() -> "S3Client":
     return cast("S3Client", get_session().create_client("s3", config=Config(connect_timeout=2, read_timeout=10)))
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """The version that was put first under a name. `is_covered`: it is hidden, or there are others over it."""
+
+    name: str
+    version: str
+    kept_at: datetime
+    is_covered: bool
 
 
 class S3DigestStore:
@@ -41,16 +58,19 @@ class S3DigestStore:
 
     def newest(self, before_ms: int | None = None) -> SignedDigest | None:
         limit = None if before_ms is None else datetime.fromtimestamp(before_ms / 1000, UTC)
-        names = [name for name, kept_at in self._listed() if limit is None or kept_at < limit]
-        return _digest(self._get(max(names))) if names else None
+        firsts = [first for first in self._firsts(_DIGESTS) if limit is None or first.kept_at < limit]
+        return self._digest(max(firsts, key=lambda first: first.name)) if firsts else None
 
     def numbered(self, number: int) -> SignedDigest | None:
-        try:
-            return _digest(self._get(_name(number)))
-        except ClientError as error:
-            if error.response["Error"]["Code"] == _MISSING:
-                return None
-            raise
+        first = next(iter(self._firsts(_name(number))), None)
+        return self._digest(first) if first else None
+
+    def tampered(self) -> Sequence[str]:
+        return [first.name for first in self._firsts(_DIGESTS) if first.is_covered]
+
+    def keep_regressions(self, number: int, text: str) -> None:
+        name = f"regressions/{number:08d}.json"
+        self._client.put_object(Bucket=self._bucket, Key=name, Body=text.encode())
 
     def keep(self, number: int, digest: SignedDigest) -> None:
         try:
@@ -66,23 +86,43 @@ class S3DigestStore:
         self._put(f"heads/{root}/summary.json", [[_row(chunk.first), chunk.root] for chunk in tree.summary])
 
     def summary(self, root: str) -> Sequence[Chunk]:
-        return [Chunk(Head(*first), top) for first, top in json.loads(self._get(f"heads/{root}/summary.json"))]
+        name = f"heads/{root}/summary.json"
+        return self._made_of(name, lambda rows: [Chunk(Head(*first), top) for first, top in rows])
 
     def chunk(self, root: str, index: int) -> Sequence[Head]:
-        return [Head(*row) for row in json.loads(self._get(f"heads/{root}/{index:05d}.json"))]
+        return self._made_of(f"heads/{root}/{index:05d}.json", lambda rows: [Head(*row) for row in rows])
 
     @cached_property
     def _client(self) -> "S3Client":
         return self._make_client()
 
-    def _listed(self) -> Iterator[tuple[str, datetime]]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=_DIGESTS)
+    def _firsts(self, prefix: str) -> Iterable[_First]:
+        """Of every name the version that was put first."""
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        firsts: dict[str, _First] = {}
+        hidden: set[str] = set()
         for page in pages:
-            for found in page.get("Contents", []):
-                yield found["Key"], found["LastModified"]
+            # The versions of a name come newest first.
+            for version in page.get("Versions", []):
+                name = version["Key"]
+                firsts[name] = _First(name, version["VersionId"], version["LastModified"], is_covered=name in firsts)
+            for marker in page.get("DeleteMarkers", []):
+                hidden.add(marker["Key"])
+        return [replace(first, is_covered=first.is_covered or first.name in hidden) for first in firsts.values()]
 
-    def _get(self, name: str) -> bytes:
-        return self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read()
+    def _digest(self, first: _First) -> SignedDigest:
+        found = self._client.get_object(Bucket=self._bucket, Key=first.name, VersionId=first.version)
+        return _digest(found["Body"].read())
+
+    def _made_of(self, name: str, read: Callable[[Any], _Rows]) -> _Rows:
+        try:
+            return read(json.loads(self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read()))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                raise HeadsNotFound(f"{name} is gone") from error
+            raise
+        except _MALFORMED as malformed:
+            raise HeadsNotFound(f"{name} cannot be read") from malformed
 
     def _put(self, name: str, rows: list[Any]) -> None:
         body = json.dumps(rows, separators=(",", ":")).encode()

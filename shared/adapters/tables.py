@@ -2,6 +2,7 @@
 
 Ledger table, all of an account under one pk:
 
+    sk = BEGUN        put with the first entry, never replaced nor deleted: an account whose STATE is gone is no new one
     sk = STATE        the state that decides the next operation; at most 1 KB, so that replacing it costs one unit
     sk = OP#<key>     an entry; written once, never changed; listed by the index `entries-by-seq`
     sk = HOLD#<id>    a hold; replaced when it ends; while it is open listed by the index `open-holds`
@@ -29,7 +30,7 @@ from pynamodb.constants import BINARY, NUMBER
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
-from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState
+from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState, Begun
 from shared.ledger.canonical import canonical_json
 from shared.ledger.entries import Entry, entry_from_record, record_of
 from shared.ledger.grants import Category, Draw, Grant, Grants
@@ -42,6 +43,7 @@ CONNECTIONS_MAX: Final = 64
 """Open connections are kept for later; no more are made than there are threads."""
 
 STATE_SK: Final = "STATE"
+BEGUN_SK: Final = "BEGUN"
 POLICY_SK: Final = "POLICY"
 ENTRIES_BY_SEQ: Final = "entries-by-seq"
 OPEN_HOLDS: Final = "open-holds"
@@ -62,6 +64,12 @@ _Model = TypeVar("_Model", bound=Model)
 def account_pk(account: Account) -> str:
     """Neither id can hold "#", so no two accounts share a partition."""
     return f"TENANT#{account.tenant}#ACTOR#{account.actor}"
+
+
+def account_of(pk: str) -> Account:
+    """The way back from `account_pk`."""
+    tenant, actor = pk.removeprefix("TENANT#").split("#ACTOR#")
+    return Account(tenant, actor)
 
 
 def entry_sk(key: str) -> str:
@@ -205,6 +213,21 @@ class StateItem(Model):
             carry=self.carry or 0,
             policy_seq=self.policy_seq or 0,
         )
+
+
+class BegunItem(Model):
+    """BEGUN. That the account has an entry 1; it is there or not, and says no more."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True, default=BEGUN_SK)
+
+    @classmethod
+    def of(cls, account: Account, _: Begun) -> "BegunItem":
+        return cls(account_pk(account))
+
+    @property
+    def begun(self) -> Begun:
+        return Begun()
 
 
 class PolicyItem(Model):
@@ -433,6 +456,7 @@ class LedgerTable:
     """The models bound to one table, and the connection that they share."""
 
     whole: type[AnyItem]
+    begun: type[BegunItem]
     states: type[StateItem]
     entries: type[EntryItem]
     holds: type[HoldItem]
@@ -445,14 +469,15 @@ def ledger_table(table_name: str, *, region: str | None = None, host: str | None
     """`region` and `host` are found as every AWS SDK finds them where they are not given."""
     whole = _bound(AnyItem, table_name, region, host)
     entries = _bound(EntryItem, table_name, region, host)
+    begun = _bound(BegunItem, table_name, region, host)
     states = _bound(StateItem, table_name, region, host)
     holds = _bound(HoldItem, table_name, region, host)
     tallies = _bound(TallyItem, table_name, region, host)
     policies = _bound(PolicyItem, table_name, region, host)
     # One client for all: each would cost its own time at cold start and its own connections.
-    for model in (states, entries, holds, tallies, policies):
+    for model in (begun, states, entries, holds, tallies, policies):
         model._connection = whole._get_connection()  # noqa: SLF001 - PynamoDB has no public way to share or reach it
-    return LedgerTable(whole, states, entries, holds, tallies, policies, _guarded(whole))
+    return LedgerTable(whole, begun, states, entries, holds, tallies, policies, _guarded(whole))
 
 
 def audit_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[AuditItem]:

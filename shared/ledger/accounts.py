@@ -19,6 +19,13 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """That the account has begun: written with its entry 1, and never taken away."""
+
+    seq: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Balances:
     """Microcents. available + held + spent + what expired = funded."""
 

@@ -4,12 +4,12 @@ Each is an item that operations replace, so that none has to read the whole hist
 up to. A new kind of item is a line in `of_entries` and one in `name_of`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from shared.ledger.accounts import Account, AccountState
+from shared.ledger.accounts import Account, AccountState, Begun
 from shared.ledger.entries import Entry
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.inspection_ports import Beside
@@ -18,11 +18,14 @@ from shared.ledger.policies import Policy
 from shared.ledger.reducer import Replay
 from shared.ledger.verification import NOT_AN_OPERATION, Finding
 
+_BEGUN: Final = "mark that it has begun"
 _POLICY: Final = "policy"
 
 
 def name_of(kept: Beside) -> str:
     match kept:
+        case Begun():
+            return _BEGUN
         case Hold():
             return f"hold {kept.id}"
         case RefundTally():
@@ -31,8 +34,13 @@ def name_of(kept: Beside) -> str:
             return _POLICY
 
 
+def of_any_entry(entries: Sequence[Entry]) -> dict[str, Beside]:
+    """What lies beside the entries of every account that has any."""
+    return {_BEGUN: Begun()} if entries else {}
+
+
 def of_entries(account: Account, entries: Iterable[Entry]) -> dict[str, Beside]:
-    """All that should lie beside these entries, which are in order of seq, by name."""
+    """All that should lie beside these entries, which are in order of seq, by name, but for `of_any_entry`."""
     history = Replay(account)
     tallies: dict[str, RefundTally] = {}
     for entry in entries:

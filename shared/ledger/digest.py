@@ -21,7 +21,8 @@ Side: TypeAlias = Literal["left", "right"]
 ProofStep: TypeAlias = tuple[Side, str]
 """The hash to put at that side of what has been computed so far."""
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""Digests of version 1 say nothing of the one before them; they are read all the same."""
 CHUNK_SIZE: Final = 4096
 
 _LEAF_PREFIX: Final = b"\x00"
@@ -63,12 +64,16 @@ class HeadTree:
 
     @property
     def root(self) -> str:
-        return _root([bytes.fromhex(chunk.root) for chunk in self.summary]).hex()
+        return root_of_chunks(self.summary)
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What is signed. `previous` is the SHA-256 of the text of the digest before it, `key` that of the public key."""
+    """What is signed. `previous` is the SHA-256 of the text of the digest before it, `key` that of the public key.
+
+    `regressions` is how much contradicts the digest before it, and `regressions_hash` that of the list of it, which is
+    kept beside the digest: a digest is shown to every tenant, and names none.
+    """
 
     number: int
     made_at: str
@@ -76,6 +81,8 @@ class Digest:
     root: str
     previous: str
     key: str
+    regressions: int = 0
+    regressions_hash: str = ""
 
     @property
     def text(self) -> str:
@@ -84,9 +91,9 @@ class Digest:
 
 
 def digest_from_text(text: str) -> Digest:
-    """Raises ValueError, KeyError or TypeError where the text is no digest of this version."""
+    """Raises ValueError, KeyError or TypeError where the text is no digest of this version or the one before it."""
     fields = json.loads(text)
-    if fields.pop("version") != VERSION:
+    if fields.pop("version") not in {1, VERSION}:
         raise ValueError("a digest of another version")
     return Digest(**fields)
 
@@ -96,6 +103,10 @@ def head_tree(heads: Iterable[Head], chunk_size: int = CHUNK_SIZE) -> HeadTree:
     ordered = in_digest_order(heads)
     chunks = tuple(tuple(ordered[at : at + chunk_size]) for at in range(0, len(ordered), chunk_size))
     return HeadTree(chunks, tuple(Chunk(chunk[0], merkle_root(chunk)) for chunk in chunks))
+
+
+def root_of_chunks(summary: Sequence[Chunk]) -> str:
+    return _root([bytes.fromhex(chunk.root) for chunk in summary]).hex()
 
 
 def chunk_of(account: Account, summary: Sequence[Chunk]) -> int | None:

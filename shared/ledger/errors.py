@@ -76,6 +76,12 @@ class DigestExists(LedgerError):
     code = "digest_exists"
 
 
+class HeadsNotFound(LedgerError):
+    """What a digest was made of is not there, or cannot be read."""
+
+    code = "heads_not_found"
+
+
 class NotInDigest(LedgerError):
     """The account had no entry yet when the digest was made."""
 
@@ -114,3 +120,14 @@ class LedgerUnavailable(LedgerError):
     """The deadline passed without a certain answer. The same key again is safe and finds out."""
 
     code = "ledger_unavailable"
+
+
+class RecordDamaged(LedgerUnavailable):
+    """The account has begun and its state is gone. Nothing was written, nor will be until somebody has restored it."""
+
+    def __init__(self, tenant: str, actor: str) -> None:
+        super().__init__(
+            "the ledger cannot answer for this account; nothing was recorded, and the same key again is safe"
+        )
+        self.tenant = tenant
+        self.actor = actor

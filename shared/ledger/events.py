@@ -14,6 +14,7 @@ SOURCE: Final = "millicent"
 VERSION: Final = 1
 CHECK_DETAIL_TYPE: Final = "credit.check-available"
 LOW_BALANCE_DETAIL_TYPE: Final = "credit.low-balance"
+DIGEST_DETAIL_TYPE: Final = "ledger.digest"
 
 DETAIL_TYPES: Final[Mapping[str, str]] = {
     "charge": "credit.record-cost",
@@ -91,6 +92,23 @@ def check_event(account: Account, check_id: str, answer: Mapping[str, Any], at_m
             "occurred_at": rfc3339(at_ms),
             "correlation_id": correlation_id,
             "data": dict(answer),
+        },
+    )
+
+
+def digest_event(signed: Mapping[str, str], number: int, made_at: str) -> Event:
+    """The event of a digest, which is of no account. `signed` is all that somebody has to keep."""
+    return Event(
+        detail_type=DIGEST_DETAIL_TYPE,
+        detail={
+            "version": VERSION,
+            "event_id": str(uuid5(_NAMESPACE, f"digest/{number}/{signed['text']}")),
+            "tenant": None,
+            "actor": None,
+            "seq": None,
+            "occurred_at": made_at,
+            "correlation_id": f"digest-{number}",
+            "data": {"number": number, **signed},
         },
     )
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from shared.ledger.accounts import Account, AccountState
+from shared.ledger.accounts import Account, AccountState, Begun
 from shared.ledger.digest import Chunk, Head, HeadTree
 from shared.ledger.entries import Entry
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.policies import Policy
 from shared.ledger.usage import Slot, Sums
 
-Beside: TypeAlias = Hold | RefundTally | Policy
+Beside: TypeAlias = Begun | Hold | RefundTally | Policy
 """What an item beside an account's entries keeps. All have the `seq` of the entry that last changed them."""
 
 
@@ -61,7 +61,7 @@ class AccountPlace:
 
 @dataclass(frozen=True, slots=True)
 class AccountPlaces:
-    """`strangers` are keys of states that belong to no account. `next` continues the listing, None at its end."""
+    """`strangers` are keys of rows that belong to no account. `next` continues the listing, None at its end."""
 
     items: tuple[AccountPlace, ...]
     strangers: tuple[str, ...]
@@ -81,7 +81,11 @@ class Books(Protocol):
     """The tables as they lie, read strongly and without trusting any of it."""
 
     def accounts(self, after: str | None) -> AccountPlaces:
-        """Every account with a state, then every account that the audit table knows and the ledger has no state of."""
+        """Every account that has any row in the ledger, then those that only the audit table has, then usage."""
+        ...
+
+    def has_rows(self, account: Account) -> bool:
+        """Whether any table has any row of the account, so that `accounts` lists it."""
         ...
 
     def state(self, account: Account) -> StoredState: ...
@@ -135,6 +139,10 @@ class Signer(Protocol):
 
     def sign(self, text: str) -> Signature: ...
 
+    def has_signed(self, digest: "SignedDigest") -> bool:
+        """Whether the signature is of this key and over this text."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SignedDigest:
@@ -145,13 +153,24 @@ class SignedDigest:
 
 
 class DigestStore(Protocol):
-    """Where digests are kept, numbered 1, 2, 3 …; nothing in it is ever replaced."""
+    """Where digests are kept, numbered 1, 2, 3 …; nothing in it is ever replaced.
+
+    What was kept first under a name is what is read, whatever somebody has put over it or hidden it behind.
+    """
 
     def newest(self, before_ms: int | None = None) -> SignedDigest | None:
         """The newest, or the newest that was kept before an instant."""
         ...
 
     def numbered(self, number: int) -> SignedDigest | None: ...
+
+    def tampered(self) -> Sequence[str]:
+        """The names of digests that somebody has hidden, or put something else over."""
+        ...
+
+    def keep_regressions(self, number: int, text: str) -> None:
+        """Keeps the list that the digest of this number has the hash of."""
+        ...
 
     def keep(self, number: int, digest: SignedDigest) -> None:
         """Raises DigestExists when there is one of that number."""
@@ -161,6 +180,10 @@ class DigestStore(Protocol):
         """Keeps what proofs against this root are made of."""
         ...
 
-    def summary(self, root: str) -> Sequence[Chunk]: ...
+    def summary(self, root: str) -> Sequence[Chunk]:
+        """Raises HeadsNotFound."""
+        ...
 
-    def chunk(self, root: str, index: int) -> Sequence[Head]: ...
+    def chunk(self, root: str, index: int) -> Sequence[Head]:
+        """Raises HeadsNotFound."""
+        ...

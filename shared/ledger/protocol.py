@@ -7,6 +7,7 @@ and only translates its answers; a simulator executes them against a table of it
                            | Busy | Unknown
     Commit(change)       ->  Committed                           entries and state are written, all or nothing
                            | TurnedDown(entries, state, …)       a condition did not hold; nothing was written
+                           | Damaged(account)                    it has begun and its state is gone; nothing was written
                            | Busy                                turned away; nothing was written
                            | Unknown                             no answer, or none that can be trusted
     Lookup(account, key) ->  FoundEntry(entry) | Busy | Unknown  a strong read of the entry under a key
@@ -43,6 +44,7 @@ from shared.ledger.errors import (
     LedgerError,
     LedgerThrottled,
     LedgerUnavailable,
+    RecordDamaged,
 )
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import Expire, Operation, Terms, named_hold, names_nothing
@@ -139,6 +141,13 @@ class TurnedDown:
 
 
 @dataclass(frozen=True, slots=True)
+class Damaged:
+    """The account has begun, and no state of it is there: it must not begin again from nothing."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
 class Busy:
     """`throttled`: for want of capacity; else another transaction was at work on the same items."""
 
@@ -156,7 +165,7 @@ class Resumed:
 
 
 Command: TypeAlias = Read | Lookup | FindDue | Commit | Pause
-Outcome: TypeAlias = Found | FoundEntry | FoundDue | Committed | TurnedDown | Busy | Unknown | Resumed
+Outcome: TypeAlias = Found | FoundEntry | FoundDue | Committed | TurnedDown | Damaged | Busy | Unknown | Resumed
 
 
 class Reply(NamedTuple):
@@ -182,7 +191,8 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
     """Records the operation, or finds what was recorded under its key before.
 
     Raises IdempotencyKeyReused, InvalidOperation or AtCapacity (none wrote anything), LedgerThrottled (nothing was
-    written) or LedgerUnavailable (the same operation again finds out).
+    written) or LedgerUnavailable (the same operation again finds out), of which RecordDamaged is one (nothing was
+    written).
     """
     return _record(operation, now_ms, _Patience())
 
@@ -454,6 +464,8 @@ def _commit(change: Change, patience: "_Patience") -> Steps[TurnedDown | None]:
             case TurnedDown() as turned_down:
                 patience.learn(change.seen.account, turned_down.holds)
                 return turned_down
+            case Damaged(account):
+                raise RecordDamaged(account.tenant, account.actor)
             case _:
                 yield from patience.pause()
 

@@ -18,7 +18,7 @@ from shared.ledger.reducer import Replay
 NOT_AN_OPERATION: Final = (InvalidOperation, KeyError, TypeError, ValueError, AttributeError, OverflowError)
 """What comes of reading parameters that somebody has altered."""
 
-Place: TypeAlias = Literal["ledger", "state", "audit", "usage"]
+Place: TypeAlias = Literal["ledger", "state", "audit", "usage", "digest"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,22 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from shared.ledger.entries import Entry, entry_from_record, hash_of
-from shared.ledger.events import CHECK_DETAIL_TYPE, DETAIL_TYPES, LOW_BALANCE_DETAIL_TYPE, SOURCE, Event, entry_event_id
+from shared.ledger.events import (
+    CHECK_DETAIL_TYPE,
+    DETAIL_TYPES,
+    DIGEST_DETAIL_TYPE,
+    LOW_BALANCE_DETAIL_TYPE,
+    SOURCE,
+    Event,
+    entry_event_id,
+)
 from shared.ledger.ports import AuditTrail, Kept
+
+_OF_NO_ROW: Final = frozenset({LOW_BALANCE_DETAIL_TYPE, DIGEST_DETAIL_TYPE})
+"""The entry that fell below a threshold says so itself, in an event of its own; a digest is kept where it was made."""
 
 Fate: TypeAlias = Kept | Literal["malformed"]
 
@@ -58,8 +69,7 @@ def keep_event(envelope: object, trail: AuditTrail) -> Fate:
     detail_type, detail = envelope.get("detail-type"), envelope.get("detail")
     if not isinstance(detail_type, str) or not isinstance(detail, Mapping):
         return "malformed"
-    if detail_type == LOW_BALANCE_DETAIL_TYPE:
-        # The entry that fell below the threshold says so itself, and comes in an event of its own.
+    if detail_type in _OF_NO_ROW:
         return "already_kept"
     if detail_type == CHECK_DETAIL_TYPE:
         return trail.keep_check(Event(detail_type, detail)) if _is_check(detail) else "malformed"

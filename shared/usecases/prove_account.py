@@ -49,11 +49,19 @@ def prove_account(
     rows = trail.page(account, records, head.seq + 1).items if records else ()
     return {
         "version": PROOF_VERSION,
-        "digest": _public(signed),
+        "digest": public_digest(signed),
         "head": {"tenant": head.tenant, "actor": head.actor, "seq": head.seq, "hash": head.hash},
         "path": [list(step) for step in proof_in_chunks(heads, index, chunk, summary)],
         "records": [record_of(entry) for entry in reversed(rows)],
     }
+
+
+def show_digest(wanted: Wanted, store: DigestStore) -> dict[str, str]:
+    """The digest itself, which says nothing of any account. Raises DigestNotFound."""
+    signed = _found(wanted, store)
+    if signed is None:
+        raise DigestNotFound("no such digest has been made yet")
+    return public_digest(signed)
 
 
 def _found(wanted: Wanted, store: DigestStore) -> SignedDigest | None:
@@ -66,7 +74,8 @@ def _found(wanted: Wanted, store: DigestStore) -> SignedDigest | None:
             return store.newest()
 
 
-def _public(signed: SignedDigest) -> dict[str, str]:
+def public_digest(signed: SignedDigest) -> dict[str, str]:
+    """All that somebody has to keep of it."""
     return {
         "text": signed.text,
         "signature": base64.b64encode(signed.signature.value).decode(),

@@ -6,19 +6,25 @@ where it moved meanwhile, the entries up to the first reading are compared with 
 beyond the second is an entry too many. And whatever is found counts only if a second look finds it too. The other
 half of what a member and its parent wrote together is looked up where it belongs.
 
+Accounts are listed by any row that any table has of them, then by the last signed digest: one of which no row is left
+was there when that was made. And of each the entry that the digest has the hash of must be the ledger's.
+
 The ledger is never written to. An audit row that is missing is written again from the ledger, where that is asked for
 and the ledger's own record of the account is whole; a row that is there is never touched.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, TypeVar
 
-from shared.ledger.accounts import Account
-from shared.ledger.beside import compare_beside, of_entries, with_policy
+from shared.ledger.accounts import Account, Begun
+from shared.ledger.beside import compare_beside, of_any_entry, of_entries, with_policy
+from shared.ledger.digest import Head, digest_from_text
 from shared.ledger.entries import Entry
+from shared.ledger.errors import HeadsNotFound
 from shared.ledger.events import entry_event
-from shared.ledger.inspection_ports import Beside, Books, Item, Row, StoredState, StoredUsage
+from shared.ledger.inspection_ports import Beside, Books, DigestStore, Item, Row, StoredState, StoredUsage
 from shared.ledger.ports import AuditTrail
 from shared.ledger.usage import miscounted
 from shared.ledger.verification import (
@@ -31,10 +37,13 @@ from shared.ledger.verification import (
     other_halves,
     verify_account,
 )
+from shared.usecases.digest_heads import DigestHeads
 
 FINDINGS_MAX: Final = 1000
 """Of one run: it ends there, and the next one goes on. An account is never cut in two."""
 
+_IN_DIGEST: Final = "digest/"
+"""How a cursor begins that is not one of the tables' own: its number and chunk follow."""
 _DERIVED: Final = frozenset({"audit", "usage"})
 _ROWS_BETWEEN_LOOKS: Final = 256
 _KEPT_BESIDE: Final = frozenset({"hold", "refund", "configure"})
@@ -118,51 +127,128 @@ class _Look:
 
     def expected_beside(self, account: Account) -> dict[str, Beside]:
         """Without a replay for most accounts, of which nothing is kept beside the entries."""
-        is_any_kept = self.items or any(entry.kind in _KEPT_BESIDE for entry in self.settled)
-        return of_entries(account, self.settled) if is_any_kept else {}
+        begun = of_any_entry(self.settled)
+        is_item_kept = any(not isinstance(item.kept, Begun) for item in self.items)
+        is_any_kept = is_item_kept or any(entry.kind in _KEPT_BESIDE for entry in self.settled)
+        return begun | of_entries(account, self.settled) if is_any_kept else begun
 
 
 class OutOfTime(Exception):
     """The account could not be read whole before the run's time was up."""
 
 
-def reconcile_accounts(after: str | None, books: Books, trail: AuditTrail, policy: Policy) -> Run:
+class LastDigest:
+    """What the newest digest says of accounts; nothing where there is none. `problems` are what kept it from saying."""
+
+    def __init__(self, store: DigestStore) -> None:
+        self._store = store
+        self.problems: dict[str, None] = {}
+
+    @cached_property
+    def heads(self) -> DigestHeads | None:
+        newest = self._store.newest()
+        return DigestHeads(digest_from_text(newest.text), self._store) if newest else None
+
+    def head(self, account: Account) -> Head | None:
+        try:
+            return self.heads.head(account) if self.heads else None
+        except HeadsNotFound as lost:
+            self._note(lost)
+            return None
+
+    def chunk(self, index: int) -> Sequence[Head]:
+        """Empty beyond the last."""
+        try:
+            return self.heads.chunk(index) if self.heads and index < len(self.heads.summary) else ()
+        except HeadsNotFound as lost:
+            self._note(lost)
+            return ()
+
+    @property
+    def number(self) -> int:
+        return self.heads.digest.number if self.heads else 0
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(Finding(Account("", ""), "digest", self.number, problem) for problem in self.problems)
+
+    def _note(self, lost: HeadsNotFound) -> None:
+        self.problems[f"cannot be compared with: {lost}"] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is compared with what."""
+
+    books: Books
+    trail: AuditTrail
+    digest: LastDigest
+
+
+def reconcile_accounts(after: str | None, sources: Sources, policy: Policy) -> Run:
     """All accounts from `after` on (None: from the first), as far as time allows."""
     run = Run(after)
-    while True:
-        places = books.accounts(run.next)
-        for place in places.items:
-            if not _is_added(run, place.account, books, trail, policy):
-                return run
-            run.next = place.cursor
-        run.findings += tuple(_stranger(name) for name in places.strangers)
-        run.next = places.next
-        if run.next is None or policy.is_time_up() or run.is_full:
-            return run
-
-
-def reconcile_one(account: Account, books: Books, trail: AuditTrail, policy: Policy) -> Run:
-    """One account alone."""
-    run = Run(None)
-    _is_added(run, account, books, trail, policy)
+    if after is None or not after.startswith(_IN_DIGEST):
+        _add_listed(run, sources, policy)
+    if run.next is not None and run.next.startswith(_IN_DIGEST):
+        _add_vanished(run, sources, policy)
+    run.findings += sources.digest.findings
     return run
 
 
-def reconcile_account(account: Account, books: Books, trail: AuditTrail, policy: Policy) -> AccountReport:
+def reconcile_one(account: Account, sources: Sources, policy: Policy) -> Run:
+    """One account alone."""
+    run = Run(None)
+    _is_added(run, account, sources, policy)
+    run.findings += sources.digest.findings
+    return run
+
+
+def reconcile_account(account: Account, sources: Sources, policy: Policy) -> AccountReport:
     """Raises OutOfTime."""
-    report = _examine(account, books, policy)
+    report = _examine(account, sources, policy)
     if report.findings:
-        report = _confirmed(report, _examine(account, books, policy))
-    return _repaired(report, trail) if policy.repair else report
+        report = _confirmed(report, _examine(account, sources, policy))
+    return _repaired(report, sources.trail) if policy.repair else report
 
 
-def _is_added(run: Run, account: Account, books: Books, trail: AuditTrail, policy: Policy) -> bool:
+def _add_listed(run: Run, sources: Sources, policy: Policy) -> None:
+    """Accounts that there is a row of. `run.next` is then in the digest, or where time was up."""
+    while True:
+        places = sources.books.accounts(run.next)
+        for place in places.items:
+            if not _is_added(run, place.account, sources, policy):
+                return
+            run.next = place.cursor
+        run.findings += tuple(_stranger(name) for name in places.strangers)
+        run.next = places.next or f"{_IN_DIGEST}{sources.digest.number}/0"
+        if places.next is None or policy.is_time_up() or run.is_full:
+            return
+
+
+def _add_vanished(run: Run, sources: Sources, policy: Policy) -> None:
+    """Accounts that the digest has and no table has a row of: those of one chunk after the other."""
+    number, _, chunk = str(run.next).removeprefix(_IN_DIGEST).partition("/")
+    index = int(chunk) if int(number) == sources.digest.number else 0
+    while heads := sources.digest.chunk(index):
+        for head in heads:
+            if not sources.books.has_rows(head.account):
+                problem = f"digest {sources.digest.number} has it, and no table has a row of the account"
+                run.findings += (Finding(head.account, "digest", head.seq, problem),)
+        index += 1
+        run.next = f"{_IN_DIGEST}{sources.digest.number}/{index}"
+        if policy.is_time_up() or run.is_full:
+            return
+    run.next = None
+
+
+def _is_added(run: Run, account: Account, sources: Sources, policy: Policy) -> bool:
     """False where the run ends before this account, and the next one begins with it."""
     is_first = not run.accounts and not run.unverified
     if not is_first and (policy.is_time_up() or run.is_full):
         return False
     try:
-        run.add(reconcile_account(account, books, trail, policy))
+        run.add(reconcile_account(account, sources, policy))
     except OutOfTime:
         if is_first:
             run.unverified = (account,)
@@ -170,7 +256,8 @@ def _is_added(run: Run, account: Account, books: Books, trail: AuditTrail, polic
     return True
 
 
-def _examine(account: Account, books: Books, policy: Policy) -> AccountReport:
+def _examine(account: Account, sources: Sources, policy: Policy) -> AccountReport:
+    books = sources.books
     look = _look(account, books, policy)
     comparison = compare_audit(account, look.entries, _entries_of(look.audited))
     missing = tuple(entry for entry in comparison.missing if policy.now_ms - entry.at_ms >= policy.grace_ms)
@@ -191,6 +278,7 @@ def _examine(account: Account, books: Books, policy: Policy) -> AccountReport:
             *_row_findings(account, "ledger", look.rows),
             *_entries_too_many(account, look),
             *wrong,
+            *_digest_findings(account, look, sources.digest),
             *_beside_findings(account, look, beside),
             *_readable(account, _half_findings(look, books, policy)),
             *_readable(account, _usage_findings(account, look)),
@@ -281,6 +369,16 @@ def _readable(account: Account, findings: Iterable[Finding]) -> Iterator[Finding
         yield from findings
     except NOT_AN_OPERATION:
         yield Finding(account, "ledger", None, "has an entry that nothing can be made of")
+
+
+def _digest_findings(account: Account, look: _Look, digest: LastDigest) -> Iterator[Finding]:
+    """What was signed must still be there: the hash of that entry covers all before it."""
+    head = digest.head(account)
+    if head is None or any((entry.seq, entry.hash) == (head.seq, head.hash) for entry in look.entries):
+        return
+    is_there = any(entry.seq == head.seq for entry in look.entries)
+    problem = "is another entry than digest {} has" if is_there else "digest {} has it, and the ledger does not"
+    yield Finding(account, "digest", head.seq, problem.format(digest.number))
 
 
 def _usage_findings(account: Account, look: _Look) -> Iterator[Finding]:

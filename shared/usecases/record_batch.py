@@ -1,12 +1,12 @@
 """Records many charges of many accounts: all of an account together, different accounts side by side."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final, TypeAlias
 
 from shared.ledger.accounts import Account
-from shared.ledger.errors import IdempotencyKeyReused, LedgerError, LedgerUnavailable
+from shared.ledger.errors import IdempotencyKeyReused, LedgerError, LedgerUnavailable, RecordDamaged
 from shared.ledger.operations import Operation
 from shared.ledger.ports import Ledger
 from shared.ledger.protocol import MAX_BATCH, Recorded
@@ -33,6 +33,12 @@ def record_batch(
         recorded = threads.map(lambda firsts: _record_in_turn(firsts, ledger, now_ms, may_begin), accounts.values())
         answers = dict(zip(accounts, recorded, strict=True))
     return [_answer(each, accounts[each.account][each.key], answers[each.account]) for each in operations]
+
+
+def damages(answers: Iterable[object]) -> set[RecordDamaged]:
+    """The damaged records that were come upon, each once."""
+    found = [answer for answer in answers if isinstance(answer, RecordDamaged)]
+    return set({(damage.tenant, damage.actor): damage for damage in found}.values())
 
 
 def _by_account(operations: Sequence[Operation]) -> dict[Account, dict[str, Operation]]:

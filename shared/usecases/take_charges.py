@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
+from shared.ledger.errors import LedgerThrottled, LedgerUnavailable, RecordDamaged
 from shared.ledger.ingest_ports import Letter, Poison, PoisonQueue
 from shared.ledger.operations import Operation
 from shared.ledger.ports import Ledger
@@ -29,11 +29,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`poison` is why a message was set aside, or why it would have been had the failure queue taken it."""
+    """`poison` is why a message was set aside, or why it would have been had the failure queue taken it.
+
+    `damage` is why one has failed that will fail again.
+    """
 
     letter: Letter
     fate: Fate
     poison: Poison | None = None
+    damage: RecordDamaged | None = None
 
 
 def take_charges(
@@ -68,7 +72,7 @@ def _settle(letter: Letter, outcome: Answer | Poison, poison_queue: PoisonQueue)
         case Poison():
             return _set_aside(letter, outcome, poison_queue)
         case _ if isinstance(outcome, _PASSING):
-            return _failed(letter)
+            return Taken(letter, "failed", damage=outcome if isinstance(outcome, RecordDamaged) else None)
         case _:
             return _set_aside(letter, Poison(outcome.code, str(outcome)), poison_queue)
 

@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from botocore.awsrequest import AWSResponse, HeadersDict
@@ -20,8 +20,8 @@ from pynamodb.exceptions import PynamoDBException
 
 from shared.adapters.driver import Pace
 from shared.adapters.dynamodb_ledger import DynamoLedger
-from shared.adapters.tables import EntryItem, StateItem
-from shared.ledger.accounts import AccountState
+from shared.adapters.tables import BegunItem, EntryItem, StateItem
+from shared.ledger.accounts import AccountState, Begun
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
 from shared.ledger.operations import Charge, GrantCredits
@@ -30,6 +30,7 @@ from shared.ledger.protocol import (
     Busy,
     Commit,
     Committed,
+    Damaged,
     Found,
     FoundEntry,
     Lookup,
@@ -429,3 +430,32 @@ def test_a_long_search_stops_at_the_deadline_and_says_where_to_go_on(answering: 
     page = ledger.entries(ALICE, EntryFilter(5, kind="grant"))
     assert ([entry.seq for entry in page.items], page.next_before_seq) == ([3], 600)
     assert len(wire.sent) > 2
+
+
+BEGUN: Final = reason("ConditionalCheckFailed", BegunItem.of(ALICE, Begun()).to_dynamodb_dict())
+
+
+def test_the_first_change_of_an_account_puts_what_says_that_it_has_begun_and_no_other_does(answering: Asked) -> None:
+    ledger, wire = answering(ok({}))
+    ledger.execute(Commit(THE_FIRST_CHANGE))
+    ledger.execute(Commit(A_CHANGE))
+    puts = [[item["Put"] for item in sent["TransactItems"]] for sent in wire.sent]
+    assert [[put["Item"]["sk"]["S"] for put in each][1:] for each in puts] == [["BEGUN", "STATE"], ["STATE"]]
+    assert _spelled_out(puts[0][1]) == "attribute_not_exists (pk)"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "outcome"),
+    [
+        ([FINE, BEGUN, FINE], Damaged(ALICE)),
+        ([FINE, BEGUN, reason("ConditionalCheckFailed")], Damaged(ALICE)),
+        ([FINE, BEGUN, state_in_the_way(MOVED)], TurnedDown((), MOVED)),
+        ([entry_in_the_way(CHARGE), BEGUN, FINE], TurnedDown((CHARGE,), None)),
+        ([FINE, BEGUN, reason("TransactionConflict")], Busy()),
+    ],
+    ids=["no state", "no state, as told", "another was first", "the key answers", "its state is in another's hands"],
+)
+def test_an_account_that_has_begun_and_has_no_state_is_damaged(
+    answering: Asked, reasons: Sequence[dict[str, Any]], outcome: Outcome
+) -> None:
+    assert outcome_of(answering(canceled(*reasons)), Commit(THE_FIRST_CHANGE)) == outcome

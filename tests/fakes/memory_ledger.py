@@ -18,6 +18,7 @@ from shared.ledger.protocol import (
     Command,
     Commit,
     Committed,
+    Damaged,
     FindDue,
     Found,
     FoundDue,
@@ -42,6 +43,7 @@ class MemoryLedger:
         self._deadline_ms = deadline_ms
         self._pace = pace
         self._lock = Lock()
+        self._begun: set[Account] = set()
         self._states: dict[Account, AccountState] = {}
         self._entries: dict[Account, dict[str, Entry]] = {}
         self._holds: dict[tuple[Account, str], Hold] = {}
@@ -89,10 +91,12 @@ class MemoryLedger:
             case Pause():
                 raise TypeError("a pause is the driver's")
 
-    def _commit(self, change: Change) -> Committed | TurnedDown:
+    def _commit(self, change: Change) -> Committed | TurnedDown | Damaged:
         parts = list(change.parts)
         for part in parts:
             turned_down = self._in_the_way(part)
+            if turned_down is None and part.seen.seq == 0 and part.seen.account in self._begun:
+                return Damaged(part.seen.account)
             if turned_down is not None:
                 return turned_down if part is change else TurnedDown((), None)
         for part in parts:
@@ -113,6 +117,7 @@ class MemoryLedger:
     def _write(self, change: Change) -> None:
         account = change.seen.account
         recorded = self._entries.setdefault(account, {})
+        self._begun.add(account)
         recorded.update((entry.key, entry) for entry in change.entries)
         self._states[account] = change.state
         self._holds.update(((account, replaced.hold.id), replaced.hold) for replaced in change.holds)

@@ -125,18 +125,27 @@ def test_events_that_were_not_counted_go_back_to_the_usage_queue(world: World, s
     assert audited(world) == 0
 
 
-def test_a_warning_is_told_to_its_topic_and_not_to_the_audit_queue(world: World, stack: StackInProcess) -> None:
+@pytest.mark.parametrize(
+    ("detail_type", "output", "of_what"),
+    [
+        ("credit.low-balance", "LowBalanceTopicArn", "low balances"),
+        ("ledger.digest", "DigestTopicArn", "digests"),
+    ],
+)
+def test_what_has_a_topic_is_told_to_it_and_not_to_the_audit_queue(
+    world: World, stack: StackInProcess, detail_type: str, output: str, of_what: str
+) -> None:
     sns, sqs = client("sns"), client("sqs")
     heard = sqs.create_queue(QueueName="heard")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=heard, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     stack.clients["sns"] = sns
     topic = sns.create_topic(Name="low-balance")["TopicArn"]
-    stack.__dict__["outputs"] = {**stack.outputs, "LowBalanceTopicArn": topic}
+    stack.__dict__["outputs"] = {**stack.outputs, output: topic}
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    warning = {"source": "millicent", "detail-type": "credit.low-balance", "detail": {"actor": ALICE, "seq": 2}}
+    warning = {"source": "millicent", "detail-type": detail_type, "detail": {"actor": ALICE, "seq": 2}}
     send(stack, "Rule", warning)
     answer = document(stack, "redrive", "rule")
-    assert [each["done"] for each in answer["items"]] == ["told to the topic of low balances"]
+    assert [each["done"] for each in answer["items"]] == [f"told to the topic of {of_what}"]
     (told_of,) = sqs.receive_message(QueueUrl=heard)["Messages"]
     assert json.loads(json.loads(told_of["Body"])["Message"]) == warning
     assert audited(world) == 0
@@ -156,7 +165,9 @@ def test_showing_leaves_everything_where_it_is(world: World, stack: StackInProce
 
 def test_an_entry_set_aside_is_given_to_the_outbox_again(world: World, stack: StackInProcess) -> None:
     charged(world)
-    record = next(each for each in world.stream_event()["Records"] if each["dynamodb"]["Keys"]["sk"]["S"] != "STATE")
+    record = next(
+        each for each in world.stream_event()["Records"] if each["dynamodb"]["Keys"]["sk"]["S"].startswith("OP#")
+    )
     send(stack, "Outbox", {"why": "a defect of then", "record": json.dumps(record), "is_cut": False})
     answer = document(stack, "redrive", "outbox")
     assert [each["done"] for each in answer["items"]] == ["1 given to the outbox function again"]

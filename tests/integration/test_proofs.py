@@ -3,14 +3,18 @@
 import base64
 import hashlib
 import json
+from io import StringIO
 from typing import Any
 
 import pytest
 
 from millicent import verify_proof
+from millicent.kept import digests_from, verify_kept
 from shared.ledger.digest import digest_from_text
 from shared.ledger.errors import DigestExists
-from tests.integration.world import AUDIT_TABLE, DIGEST_BUCKET, SIGNING_KEY, World, client, create_digests
+from shared.ledger.ports import Published
+from shared.usecases.make_digest import MadeDigest, make_digest
+from tests.integration.world import AUDIT_TABLE, DIGEST_BUCKET, LEDGER_TABLE, SIGNING_KEY, World, client, create_digests
 
 ALICE = "user:alice"
 
@@ -156,3 +160,121 @@ def test_the_signature_is_over_the_text_that_the_proof_shows(busy: World) -> Non
         Signature=base64.b64decode(shown["signature"]),
         SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256",
     )["SignatureValid"]
+
+
+def test_a_digest_says_what_it_contradicts_of_the_one_before(busy: World) -> None:
+    make(busy)
+    dynamodb = client("dynamodb")
+    for row in dynamodb.scan(TableName=LEDGER_TABLE)["Items"]:
+        if row["pk"]["S"].endswith(ALICE):
+            dynamodb.delete_item(TableName=LEDGER_TABLE, Key={"pk": row["pk"], "sk": row["sk"]})
+    told = make(busy)
+    body = client("s3").get_object(Bucket=DIGEST_BUCKET, Key="regressions/00000002.json")["Body"].read()
+    assert json.loads(body) == {"count": 1, "listed": [["main", ALICE, "had 3 entries and is gone"]]}
+    assert told["regressions_hash"] == hashlib.sha256(body).hexdigest()
+    said = verify_proof.verify(proof(busy, "user:bob"), fingerprint())
+    assert said.regressions == 1
+    assert "contradicts the one before it in 1 places" in verify_proof.sentence(said)
+
+
+def test_a_contradiction_is_an_alarm_and_a_line_in_the_log(
+    busy: World, capsys: pytest.CaptureFixture[str], log: StringIO
+) -> None:
+    make(busy)
+    key = {"pk": {"S": f"TENANT#main#ACTOR#{ALICE}"}, "sk": {"S": "STATE"}}
+    client("dynamodb").delete_item(TableName=LEDGER_TABLE, Key=key)
+    capsys.readouterr()
+    make(busy)
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "DigestRegressions" in line]
+    assert [each["DigestRegressions"] for each in metrics] == [[1.0]]
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    errors = [(line["message"], line["actor"]) for line in lines if line["level"] == "ERROR"]
+    assert errors == [("digest contradicts the last", ALICE)]
+
+
+def test_accounts_that_go_on_while_two_digests_are_made_at_once_contradict_nothing(
+    busy: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other digest is made, of newer heads, when this one has read its own: it must not be compared with that."""
+    make(busy)
+    runtime = busy.modules["digest"].runtime
+    read = type(runtime.accounts).heads
+
+    def overtaken(self: Any) -> Any:
+        heads = list(read(self))
+        monkeypatch.undo()
+        busy.cost({"actor": ALICE, "cost": 1})
+        assert made().digest.regressions == 0
+        return iter(heads)
+
+    def made() -> MadeDigest:
+        return make_digest(runtime.accounts, runtime.store, runtime.signer, runtime.now_ms())
+
+    monkeypatch.setattr(type(runtime.accounts), "heads", overtaken)
+    with pytest.raises(DigestExists):
+        made()
+
+
+def test_a_digest_is_an_event_that_can_be_kept(busy: World) -> None:
+    make(busy)
+    (event,) = [each for each in busy.bus_events() if each["detail-type"] == "ledger.digest"]
+    (kept,) = digests_from(json.dumps(event))
+    assert verify_proof.digest_of(kept, fingerprint())["number"] == event["detail"]["data"]["number"] == 1
+
+
+def test_a_digest_that_the_bus_does_not_take_is_made_all_the_same(
+    busy: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus = busy.modules["digest"].runtime.bus
+    monkeypatch.setattr(type(bus), "publish", lambda *_: Published((0,)))
+    assert make(busy)["number"] == 1
+    assert '"DigestEventsLost":[1.0]' in capsys.readouterr().out
+
+
+def test_a_digest_can_be_asked_for_by_its_number(busy: World) -> None:
+    assert busy.get("/v1/digests/latest").code == "digest_not_found"
+    make(busy)
+    make(busy)
+    texts = [json.loads(busy.get(f"/v1/digests/{number}").text)["text"] for number in ("1", "2", "latest")]
+    assert [digest_from_text(text).number for text in texts] == [1, 2, 2]
+    assert busy.get("/v1/digests/3").code == "digest_not_found"
+    assert (busy.get("/v1/digests/x").status, set(busy.get("/v1/digests/x").errors)) == (422, {"path.number"})
+    assert busy.get("/v1/digests/1", claims={"sub": "a", "client_id": "a", "scope": "credits/fund"}).status == 403
+
+
+def test_kept_digests_that_are_not_the_services_any_more_are_named(busy: World) -> None:
+    def shown(wanted: object) -> Any:
+        answer = busy.get(f"/v1/digests/{wanted}")
+        return json.loads(answer.text) if answer.status == 200 else None
+
+    def verified(kept: list[Any], numbered: Any = shown, newest: str = "latest") -> Any:
+        return verify_kept(kept, fingerprint(), numbered, shown(newest))
+
+    for _ in range(3):
+        make(busy)
+    first, second, third = (shown(number) for number in (1, 2, 3))
+    assert (verified([first]).first, verified([first]).newest, verified([second, third]).kept) == (1, 3, 2)
+    with pytest.raises(verify_proof.NotProved, match="no digest 2 any more"):
+        verified([first], lambda number: None if number == 2 else shown(number))
+    with pytest.raises(verify_proof.NotProved, match="shows as digest 2 is digest 3"):
+        verified([first], lambda number: third if number == 2 else shown(number))
+    with pytest.raises(verify_proof.NotProved, match="the service's newest is 2"):
+        verified([third], newest="2")
+    forged = resigned(second, {"root": "0" * 64})
+    with pytest.raises(verify_proof.NotProved, match="digest 2 is another one than was kept"):
+        verified([second], lambda number: forged if number == 2 else shown(number))
+    with pytest.raises(verify_proof.NotProved, match="digest 3 does not follow"):
+        verified([first], lambda number: forged if number == 2 else shown(number))
+    with pytest.raises(verify_proof.NotProved, match="does not fit"):
+        verified([first | {"signature": second["signature"]}])
+    told = resigned(third, {"regressions": 2})
+    assert verify_kept([first], fingerprint(), lambda n: told if n == 3 else shown(n), told).contradictions == (3,)
+
+
+def resigned(shown: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """As the key's holder would sign it."""
+    text = json.dumps(json.loads(shown["text"]) | change, sort_keys=True, separators=(",", ":"))
+    signature = client("kms").sign(
+        KeyId=SIGNING_KEY, Message=text.encode(), MessageType="RAW", SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256"
+    )["Signature"]
+    return {**shown, "text": text, "signature": base64.b64encode(signature).decode()}

@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from pynamodb.models import Model
 
-from shared.adapters.tables import POLICY_SK, EntryItem, StateItem, account_pk, entry_sk, hold_sk, tally_sk
+from shared.adapters.tables import POLICY_SK, AnyItem, EntryItem, StateItem, account_pk, entry_sk, hold_sk, tally_sk
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge
 from tests.builders import history
-from tests.integration.world import AUDIT_TABLE, LEDGER_TABLE, World, client
+from tests.integration.world import AUDIT_TABLE, DIGEST_BUCKET, LEDGER_TABLE, USAGE_TABLE, World, client, create_digests
 
 ALICE = "user:alice"
 PK = account_pk(Account("main", ALICE))
@@ -188,7 +189,7 @@ def test_an_account_whose_state_was_deleted_is_still_found(busy: World) -> None:
 def test_an_account_that_was_deleted_whole_is_still_found(busy: World) -> None:
     for sk in ("STATE", *map(entry_sk, ("paid-in", "charge-2", "charge-3", "charge-4", "too-much"))):
         delete(LEDGER_TABLE, sk)
-    assert {(place, seq) for place, seq, _ in found(busy)} == {("audit", seq) for seq in range(1, 6)}
+    assert {(place, seq) for place, seq, _ in found(busy)} == {("state", 1), *(("audit", seq) for seq in range(1, 6))}
 
 
 def test_a_state_of_no_account_is_named(busy: World) -> None:
@@ -438,3 +439,91 @@ def test_a_hold_that_ends_while_its_account_is_read_has_no_findings(
 
     monkeypatch.setattr(books, "beside", changed_meanwhile)
     assert reconcile(holding, grace_s=60, tenant="main", actor=ALICE)["findings"] == []
+
+
+def listed(world: World) -> list[str]:
+    """Every account that the reconciler lists, in order, gone on with from its cursor after each."""
+    books = world.modules["reconcile"].runtime.books
+    found: list[str] = []
+    after: str | None = None
+    while True:
+        places = books.accounts(after)
+        if not places.items:
+            if (after := places.next) is None:
+                return found
+            continue
+        found.append(places.items[0].account.actor)
+        after = places.items[0].cursor
+
+
+@pytest.mark.parametrize("rows_of_a_page", [1, 2, 3, 100])
+def test_every_account_is_listed_once_however_the_pages_fall(
+    busy: World, monkeypatch: pytest.MonkeyPatch, rows_of_a_page: int
+) -> None:
+    """From any cursor on, and whatever tables have rows of it."""
+    busy.check({"actor": "user:checked"})
+    busy.settle()
+    busy.count_usage()
+    put(USAGE_TABLE, {"pk": {"S": account_pk(Account("main", "user:counted"))}, "sk": {"S": "COUNTED"}})
+    scan = AnyItem.scan.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(Model, "scan", classmethod(lambda cls, **how: scan(cls, **how, page_size=rows_of_a_page)))
+    assert sorted(listed(busy)) == [ALICE, "user:bob", "user:checked", "user:counted"]
+
+
+@pytest.mark.parametrize("left", [(LEDGER_TABLE, entry_sk("charge-3")), (AUDIT_TABLE, audit_sk(3))])
+def test_an_account_of_which_a_single_row_is_left_is_found_by_that_row(busy: World, left: tuple[str, str]) -> None:
+    for table in (LEDGER_TABLE, AUDIT_TABLE):
+        for item in client("dynamodb").scan(TableName=table)["Items"]:
+            if item["pk"]["S"] == PK and (table, item["sk"]["S"]) != left:
+                delete(table, item["sk"]["S"])
+    assert reconcile(busy)["accounts"] == 2
+    assert found(busy)
+
+
+def test_rate_cards_are_no_accounts(busy: World) -> None:
+    put(LEDGER_TABLE, {"pk": {"S": "TENANT#main#RATES"}, "sk": {"S": "RATE#llm##000000000001"}})
+    assert (reconcile(busy)["accounts"], found(busy)) == (2, set())
+
+
+@pytest.fixture
+def digested(busy: World) -> World:
+    create_digests()
+    busy.invoke("digest", {})
+    return busy
+
+
+def test_an_account_that_goes_on_after_its_digest_has_no_findings(digested: World) -> None:
+    digested.cost({"actor": ALICE, "cost": 1})
+    digested.fund({"actor": "user:new", "amount": 1})
+    assert reconcile(digested, grace_s=60)["findings"] == []
+    assert reconcile(digested, tenant="main", actor=ALICE, grace_s=60)["findings"] == []
+
+
+def test_an_account_of_the_digest_without_any_row_is_named_also_by_a_run_in_parts(digested: World) -> None:
+    for table in (LEDGER_TABLE, AUDIT_TABLE):
+        for item in client("dynamodb").scan(TableName=table)["Items"]:
+            if item["pk"]["S"] == PK:
+                delete(table, item["sk"]["S"])
+    named = [(ALICE, "digest", 5, "digest 1 has it, and no table has a row of the account")]
+    findings, after, runs = [], None, 0
+    while runs == 0 or after is not None:
+        answer = reconcile(digested, budget_s=0, after=after)
+        findings += answer["findings"]
+        after, runs = answer["next"], runs + 1
+    assert [(each["actor"], each["place"], each["seq"], each["problem"]) for each in findings] == named
+    assert runs > 2
+
+
+def test_what_a_digest_was_made_of_is_read_whatever_the_bucket_holds_and_named_where_it_cannot_be(
+    digested: World,
+) -> None:
+    s3 = client("s3")
+    (name,) = [each["Key"] for each in s3.list_objects_v2(Bucket=DIGEST_BUCKET)["Contents"] if "summary" in each["Key"]]
+    for body in (b"[]", b"{", b'[["x"]]'):
+        s3.put_object(Bucket=DIGEST_BUCKET, Key=name, Body=body)
+        (finding,) = reconcile(digested)["findings"]
+        assert (finding["place"], finding["seq"]) == ("digest", 1)
+        assert finding["problem"].startswith("cannot be compared with: ")
+    s3.delete_object(Bucket=DIGEST_BUCKET, Key=name)
+    (finding,) = reconcile(digested)["findings"]
+    assert finding["problem"] == f"cannot be compared with: {name} is gone"

@@ -70,7 +70,7 @@ FUNCTIONS: Final = (
     "digest",
     "proof",
 )
-FUNCTION_OF: Final = {"refunds": "cost", "grants": "funding", "operations": "history"}
+FUNCTION_OF: Final = {"refunds": "cost", "digests": "proof", "grants": "funding", "operations": "history"}
 """Where the path does not name it."""
 ALL_SCOPES: Final = "credits/read credits/charge credits/fund"
 SERVICE: Final[Mapping[str, Any]] = {"sub": "billing", "client_id": "billing", "scope": ALL_SCOPES}
@@ -101,23 +101,23 @@ def handlers() -> dict[str, ModuleType]:
 
 
 def create_resources() -> None:
-    """The tables and the bus as template.yaml declares them, and a queue that receives all of the bus."""
+    """The tables, the bus and the bucket as template.yaml declares them, and a queue that receives all of the bus."""
     _create_tables()
     events, sqs = client("events"), client("sqs")
     sqs.create_queue(QueueName=FAILURE_QUEUE)
     tap_url = sqs.create_queue(QueueName=TAP_QUEUE)["QueueUrl"]
     tap_arn = sqs.get_queue_attributes(QueueUrl=tap_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     events.create_event_bus(Name=BUS)
-    pattern = json.dumps({"source": ["millicent"], "detail-type": [{"prefix": "credit."}]})
+    pattern = json.dumps({"source": ["millicent"], "detail-type": [{"prefix": "credit."}, "ledger.digest"]})
     events.put_rule(Name="audit", EventBusName=BUS, EventPattern=pattern)
+    where: Any = {"LocationConstraint": REGION}
+    client("s3").create_bucket(Bucket=DIGEST_BUCKET, CreateBucketConfiguration=where, ObjectLockEnabledForBucket=True)
     events.put_targets(Rule="audit", EventBusName=BUS, Targets=[{"Id": "audit", "Arn": tap_arn}])
 
 
 def create_digests() -> None:
-    """The bucket and the key of the digests. The key is shorter than ours: making one takes longer than most tests."""
-    s3, kms = client("s3"), client("kms")
-    where = {"LocationConstraint": REGION}
-    s3.create_bucket(Bucket=DIGEST_BUCKET, CreateBucketConfiguration=where, ObjectLockEnabledForBucket=True)
+    """The key of the digests, shorter than ours. Making one takes longer than most tests, so not all worlds have it."""
+    kms = client("kms")
     key = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
     kms.create_alias(AliasName=SIGNING_KEY, TargetKeyId=key)
 

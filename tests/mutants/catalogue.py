@@ -19,6 +19,10 @@ _PARENTS: Final = "tests/unit/ledger/test_parents.py"
 _POLICIES: Final = "tests/unit/ledger/test_protocol_policies.py"
 _ON_DYNAMODB: Final = "tests/contract/test_policies.py"
 _ANSWERS: Final = "tests/contract/test_dynamodb_answers.py"
+_REGRESSIONS: Final = "tests/unit/ledger/test_regressions.py"
+_PROOFS: Final = "tests/integration/test_proofs.py"
+_RECONCILE: Final = "tests/integration/test_reconcile.py"
+_TAMPERING: Final = "tests/tampering/test_tampering.py"
 _DUE_HOLDS: Final = "tests/unit/ledger/test_due_holds.py"
 _REMAINDERS: Final = "tests/unit/ledger/test_remainders.py"
 _RECORD_PRICED: Final = "tests/unit/pricing/test_record_priced.py"
@@ -414,7 +418,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     *_of(
         "shared.usecases.keep_audit",
-        ("audit a warning", "if detail_type == LOW_BALANCE_DETAIL_TYPE:", "if False:"),
+        ("audit a warning", "if detail_type in _OF_NO_ROW:", "if False:"),
         killers=(_KEEP,),
     ),
     *_of(
@@ -507,6 +511,77 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.pricing.rates",
         ("round a hold down", "_microcents(items).__ceil__()", "_microcents(items).__floor__()"),
         killers=(_ESTIMATES,),
+    ),
+    *_of(
+        "shared.ledger.regressions",
+        (
+            "let an account vanish from a digest",
+            "    if head is None:\n",
+            "    if head is None:\n        return None\n",
+        ),
+        ("let an account fall behind a digest", "if head.seq < earlier.seq:", "if False:"),
+        ("take an equal seq for the same history", "and head.hash != earlier.hash:", "and False:"),
+        killers=(_REGRESSIONS,),
+    ),
+    *_of(
+        "shared.usecases.make_digest",
+        (
+            "compare with a digest that is newer than the heads",
+            "    previous = store.newest()\n    tree = head_tree(accounts.heads())\n",
+            "    tree = head_tree(accounts.heads())\n    previous = store.newest()\n",
+        ),
+        (
+            "sign a digest that says nothing of the last",
+            "        regressions=found.count,\n",
+            "        regressions=0,\n",
+        ),
+        killers=(_PROOFS,),
+    ),
+    *_of(
+        "shared.ledger.protocol",
+        (
+            "wait for a state that has vanished",
+            "                raise RecordDamaged(account.tenant, account.actor)\n",
+            "                yield from patience.pause()\n",
+        ),
+        killers=(_PROTOCOL,),
+    ),
+    *_of(
+        "shared.adapters.dynamodb_ledger",
+        (
+            "let a vanished account begin again",
+            "                if part.seen.seq == 0:\n",
+            "                if False:\n",
+        ),
+        (
+            "take a state in another's hands for a vanished one",
+            "return Busy() if _CONFLICT in codes else damage",
+            "return damage",
+        ),
+        killers=(_ANSWERS,),
+    ),
+    *_of(
+        "shared.adapters.dynamodb_books",
+        ("list an account on every page", "if pk != listed_pk]", "]"),
+        ("list an account by every table", "_LISTED[: _LISTED.index(table)]", "()"),
+        killers=(_RECONCILE,),
+    ),
+    *_of(
+        "shared.usecases.reconcile_accounts",
+        ("look for no account of the digest", "if not sources.books.has_rows(head.account):", "if False:"),
+        ("look for no entry of the digest", "    if head is None or any(", "    if True or any("),
+        killers=(_RECONCILE, _TAMPERING),
+    ),
+    *_of(
+        "shared.usecases.digest_heads",
+        ("believe the heads that are there", "if not is_chunk_of(heads, self.summary[index]):", "if False:"),
+        killers=(_TAMPERING,),
+    ),
+    *_of(
+        "shared.adapters.kms_signer",
+        ("take any signature for ours", "                return False\n", "                return True\n"),
+        ("take whatever KMS says for a yes", 'return told["SignatureValid"]', "return True"),
+        killers=(_ADAPTERS,),
     ),
     *_of(
         "tests.simulation.table",

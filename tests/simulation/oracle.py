@@ -50,6 +50,8 @@ class Oracle:
         for ticket in clients.tickets:
             self._judge_answer(ticket)
         self._judge_beside(table)
+        for account in table.begun ^ {account for account, rows in table.rows.items() if rows}:
+            self._wrong("chain_breaks", account, None, "has begun without a row, or has rows and has not begun")
         self._judge_halves()
         for request, ticket in clients.turned_away.items():
             self._judge_turned_away(request, ticket)

@@ -25,6 +25,7 @@ from shared.ledger.policies import Policy
 from shared.ledger.protocol import (
     Commit,
     Committed,
+    Damaged,
     FindDue,
     Found,
     FoundDue,
@@ -124,6 +125,8 @@ class LedgerTable:
     """`journal` has every row in the order in which it was written, whatever became of it; `on_row` is the stream."""
 
     def __init__(self, on_row: Callable[[Account, Row], None], now_ms: Callable[[], int] = lambda: 0) -> None:
+        self.begun: set[Account] = set()
+        """Accounts that have had an entry, whatever became of it."""
         self.states: dict[Account, AccountState] = {}
         self.rows: dict[Account, dict[str, Row]] = {}
         self.journal: dict[Account, list[Row]] = {}
@@ -196,6 +199,9 @@ class LedgerTable:
             moved = moved and _with_policy(moved, policy)
             return TurnedDown(in_the_way, moved, *beside)
         for part in change.parts:
+            if part.seen.seq == 0 and part.seen.account in self.begun:
+                return Damaged(part.seen.account)
+        for part in change.parts:
             self._write(part.seen.account, part)
         return Committed()
 
@@ -231,6 +237,7 @@ class LedgerTable:
 
     def _write(self, account: Account, change: Change) -> None:
         rows, journal = self.rows.setdefault(account, {}), self.journal.setdefault(account, [])
+        self.begun.add(account)
         for entry in change.entries:
             row = Row(record_of(entry), entry.hash, self._now_ms())
             rows[entry.key] = row

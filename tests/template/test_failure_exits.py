@@ -18,7 +18,7 @@ AUDIT_RULE: Final = {"Fn::GetAtt": ["AuditRule", "Arn"]}
 USAGE_RULE: Final = {"Fn::GetAtt": ["UsageRule", "Arn"]}
 SENDERS: Final[Mapping[str, Any]] = {
     "AuditQueue": AUDIT_RULE,
-    "RuleFailureQueue": [AUDIT_RULE, {"Fn::GetAtt": ["LowBalanceRule", "Arn"]}],
+    "RuleFailureQueue": [AUDIT_RULE, *({"Fn::GetAtt": [name, "Arn"]} for name in ("LowBalanceRule", "DigestMadeRule"))],
     "UsageQueue": USAGE_RULE,
     "UsageFailureQueue": USAGE_RULE,
 }
@@ -103,33 +103,40 @@ def test_only_our_rules_may_send_to_the_queue(queue: str) -> None:
     assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": SENDERS[queue]}}
 
 
-def test_low_balances_go_to_a_topic_and_what_does_not_arrive_to_a_queue() -> None:
-    rule = properties("LowBalanceRule")
-    assert rule["EventBusName"] == {"Ref": "EventBus"}
-    assert rule["EventPattern"] == {"source": ["millicent"], "detail-type": ["credit.low-balance"]}
-    (target,) = rule["Targets"]
-    assert target["Arn"] == {"Ref": "LowBalanceTopic"}
+@pytest.mark.parametrize(
+    ("rule", "topic", "detail_type"),
+    [("LowBalanceRule", "LowBalanceTopic", "credit.low-balance"), ("DigestMadeRule", "DigestTopic", "ledger.digest")],
+)
+def test_what_somebody_waits_for_goes_to_a_topic_and_what_does_not_arrive_to_a_queue(
+    rule: str, topic: str, detail_type: str
+) -> None:
+    assert properties(rule)["EventBusName"] == {"Ref": "EventBus"}
+    assert properties(rule)["EventPattern"] == {"source": ["millicent"], "detail-type": [detail_type]}
+    (target,) = properties(rule)["Targets"]
+    assert target["Arn"] == {"Ref": topic}
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["RuleFailureQueue", "Arn"]}}
 
 
-def test_only_our_rule_may_tell_low_balances() -> None:
-    policy = properties("LowBalanceTopicPolicy")
+@pytest.mark.parametrize(("rule", "topic"), [("LowBalanceRule", "LowBalanceTopic"), ("DigestMadeRule", "DigestTopic")])
+def test_only_our_rule_may_tell_a_topic(rule: str, topic: str) -> None:
+    policy = properties(f"{topic}Policy")
     (statement,) = policy["PolicyDocument"]["Statement"]
-    assert policy["Topics"] == [{"Ref": "LowBalanceTopic"}]
+    assert policy["Topics"] == [{"Ref": topic}]
     assert (statement["Principal"], statement["Action"]) == ({"Service": "events.amazonaws.com"}, "sns:Publish")
-    assert statement["Resource"] == {"Ref": "LowBalanceTopic"}
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["LowBalanceRule", "Arn"]}}}
+    assert statement["Resource"] == {"Ref": topic}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}}
 
 
-def test_low_balances_are_mailed_to_an_address_that_the_parameter_names_and_else_to_none() -> None:
-    subscription = resource("LowBalanceEmailSubscription")
-    assert subscription["Condition"] == "WithLowBalanceEmail"
+@pytest.mark.parametrize("name", ["LowBalance", "Digest"])
+def test_a_topic_is_mailed_to_an_address_that_the_parameter_names_and_else_to_none(name: str) -> None:
+    subscription = resource(f"{name}EmailSubscription")
+    assert subscription["Condition"] == f"With{name}Email"
     assert subscription["Properties"] == {
-        "TopicArn": {"Ref": "LowBalanceTopic"},
+        "TopicArn": {"Ref": f"{name}Topic"},
         "Protocol": "email",
-        "Endpoint": {"Ref": "LowBalanceEmail"},
+        "Endpoint": {"Ref": f"{name}Email"},
     }
-    assert template()["Parameters"]["LowBalanceEmail"]["Default"] == ""
+    assert template()["Parameters"][f"{name}Email"]["Default"] == ""
 
 
 @pytest.mark.parametrize("name", ["Audit", "Usage"])
@@ -170,6 +177,13 @@ def test_what_the_reconciler_finds_raises_an_alarm(metric: str) -> None:
     (alarm,) = [each for each in ALARMS.values() if each["MetricName"] == metric]
     dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
     assert dimensions == {"service": "reconcile", "stage": {"Ref": "Stage"}}
+    assert (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"]) == ("Millicent", "Maximum", 1)
+
+
+def test_a_digest_that_contradicts_the_one_before_raises_an_alarm() -> None:
+    (alarm,) = [each for each in ALARMS.values() if each["MetricName"] == "DigestRegressions"]
+    dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+    assert dimensions == {"service": "digest", "stage": {"Ref": "Stage"}}
     assert (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"]) == ("Millicent", "Maximum", 1)
 
 

@@ -29,6 +29,7 @@ SCOPES: Final = {
     "GET /v1/accounts/{actor}/audit": "credits/read",
     "GET /v1/accounts/{actor}/usage": "credits/read",
     "GET /v1/accounts/{actor}/proof": "credits/read",
+    "GET /v1/digests/{number}": "credits/read",
     "GET /v1/operations/{key}": "credits/read",
 }
 OPEN: Final = ("GET /v1/health", "GET /openapi.json", "GET /docs")
@@ -55,6 +56,7 @@ FUNCTION: Final = {
     "GET /v1/accounts/{actor}/usage": "History",
     "GET /v1/operations/{key}": "History",
     "GET /v1/accounts/{actor}/proof": "Proof",
+    "GET /v1/digests/{number}": "Proof",
     "GET /openapi.json": "Docs",
     "GET /docs": "Docs",
 }
@@ -72,7 +74,7 @@ CALLED_BY: Final = {
         "GET/v1/accounts/{actor}/usage",
         "GET/v1/operations/{key}",
     },
-    "Proof": {"GET/v1/accounts/{actor}/proof"},
+    "Proof": {"GET/v1/accounts/{actor}/proof", "GET/v1/digests/{number}"},
     "Docs": {"GET/openapi.json", "GET/docs"},
 }
 

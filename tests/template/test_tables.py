@@ -1,8 +1,12 @@
+import ast
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.template.loading import of_type, properties, resource
+from local.closure import closure
+from tests.template.loading import ROOT, of_type, properties, resource
 
 TABLES: Final = ("LedgerTable", "AuditTable", "UsageTable")
 OVERWRITES: Final = {
@@ -11,7 +15,23 @@ OVERWRITES: Final = {
     "dynamodb:BatchWriteItem",
     "dynamodb:PartiQLUpdate",
     "dynamodb:PartiQLDelete",
+    "dynamodb:PartiQLInsert",
 }
+
+PUTTING: Final = ("Audit", "Reconcile")
+WRITING: Final = {
+    "save",
+    "put_item",
+    "update",
+    "update_item",
+    "delete_item",
+    "batch_write",
+    "batch_write_item",
+    "transact_write",
+    "transact_write_items",
+    "execute_statement",
+}
+"""By which PynamoDB and boto3 write to a table."""
 
 
 def _keys(schema: list[dict[str, str]]) -> list[tuple[str, str]]:
@@ -54,11 +74,57 @@ def test_entries_are_indexed_whole_by_their_sequence_and_open_holds_by_their_end
     assert [index["Projection"] for index in indexes] == [{"ProjectionType": "ALL"}] * 2
 
 
-def test_the_audit_table_itself_refuses_that_anyone_changes_or_removes_a_row() -> None:
-    policy: dict[str, Any] = properties("AuditTable")["ResourcePolicy"]["PolicyDocument"]
-    (statement,) = policy["Statement"]
-    assert statement["Effect"] == "Deny"
-    assert statement["Principal"] == "*"
-    assert set(statement["Action"]) == OVERWRITES
+def _denied() -> list[dict[str, Any]]:
+    """What the audit table's own policy says."""
+    statements: list[dict[str, Any]] = properties("AuditTable")["ResourcePolicy"]["PolicyDocument"]["Statement"]
+    return statements
+
+
+def test_all_that_the_audit_tables_own_policy_says_is_whom_it_refuses() -> None:
     name = properties("AuditTable")["TableName"]["Fn::Sub"]
-    assert statement["Resource"]["Fn::Sub"].endswith(f":table/{name}")
+    for statement in _denied():
+        assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+        assert statement["Resource"]["Fn::Sub"].endswith(f":table/{name}")
+
+
+def test_the_audit_table_itself_refuses_that_anyone_changes_or_removes_a_row() -> None:
+    (statement,) = [each for each in _denied() if "Condition" not in each]
+    assert set(statement["Action"]) == OVERWRITES
+
+
+def test_the_audit_table_itself_lets_two_functions_alone_put_a_row() -> None:
+    # A put replaces what is there: whoever may put may change.
+    (statement,) = [each for each in _denied() if "Condition" in each]
+    assert statement["Action"] == "dynamodb:PutItem"
+    roles = [{"Fn::GetAtt": [f"{name}Role", "Arn"]} for name in PUTTING]
+    assert statement["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": roles}}
+
+
+@pytest.mark.parametrize("name", PUTTING)
+def test_those_two_put_a_row_under_a_condition_alone(name: str) -> None:
+    """Which no policy can ask for, so their code is read: all that it reaches and that reaches the table."""
+    reached = [ROOT / file for file in closure(f"functions.{name.lower()}.handler", ROOT)]
+    using = [file for file in reached if file.stem != "tables" and "audit_table(" in file.read_text()]
+    calls = [call for file in using for call in _writes(file)]
+    assert any("dynamodb_audit" in where for where, _ in calls)
+    assert [where for where, call in calls if not _is_under_a_condition(call)] == []
+
+
+def test_a_put_without_a_condition_would_be_seen() -> None:
+    calls = [
+        node for node in ast.walk(ast.parse("item.save()\nclient.put_item(Item={})")) if isinstance(node, ast.Call)
+    ]
+    assert [_is_under_a_condition(call) for call in calls] == [False, False]
+
+
+def _writes(file: Path) -> Iterator[tuple[str, ast.Call]]:
+    """Every call in a module that can write to a table, and where it is."""
+    if file.suffix != ".py":
+        return
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITING:
+            yield f"{file.name}:{node.lineno}", node
+
+
+def _is_under_a_condition(call: ast.Call) -> bool:
+    return any(given.arg in {"condition", "ConditionExpression"} for given in call.keywords)

@@ -8,6 +8,7 @@ import boto3
 
 from local.dynamodb_local import CREDENTIALS
 from shared.adapters.tables import (
+    BEGUN_SK,
     ENTRIES_BY_SEQ,
     OPEN_HOLDS,
     POLICY_SK,
@@ -66,7 +67,9 @@ def ledger_of(url: str, actors: Iterable[str]) -> LedgerTable:
 def _put_beside(ledger: LedgerTable, account: Account, item: Any) -> None:
     """What is no entry. A new kind of item is a case here."""
     sk = item["sk"]["S"]
-    if sk == STATE_SK:
+    if sk == BEGUN_SK:
+        ledger.begun.add(account)
+    elif sk == STATE_SK:
         ledger.states[account] = StateItem.from_raw_data(item).state_of(account)
     elif sk == POLICY_SK:
         ledger.policies[account] = PolicyItem.from_raw_data(item).value

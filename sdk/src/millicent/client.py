@@ -556,6 +556,13 @@ class Millicent:
         body = {"usage": usage, **({} if actor is None else {"actor": actor})}
         return self._answer(Call("POST", "/v1/rates/quote", body), Quote)
 
+    def digest(self, wanted: str = "latest") -> Mapping[str, Any]:
+        """A signed digest over all accounts: `latest`, or a number. Its text, signature, public_key and key_id.
+
+        Raises NotFound where there is none of that number. See millicent.kept for what to do with one that was kept.
+        """
+        return self._answer(Call("GET", f"/v1/digests/{quote(wanted, safe='')}"), dict[str, Any])
+
     def rates(
         self, meter: str | None = None, model: str | None = None, *, page_size: int = _MAX_PAGE
     ) -> Iterator[RateCard]:

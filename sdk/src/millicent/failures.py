@@ -17,7 +17,11 @@ from millicent.errors import ConfigurationError
 Kind: TypeAlias = Literal["event", "entry", "batch", "call", "charge", "unknown"]
 
 _SUFFIX: Final = "FailureQueueUrl"
-_LOW_BALANCE: Final = "credit.low-balance"
+_TOPICS: Final = {
+    "credit.low-balance": ("LowBalanceTopicArn", "low balances"),
+    "ledger.digest": ("DigestTopicArn", "digests"),
+}
+"""Events that go to a topic: the output that names it, and what it is of."""
 _SHOWN_FOR_S: Final = 10
 _HANDED_OVER_IN_S: Final = 300
 _PAGE: Final = 10
@@ -122,8 +126,8 @@ def _hand_over(stack: Stack, queue: Queue, failure: Failure) -> str:
     match failure.kind:
         case "event" if queue.name == _USAGE:
             return _to_usage_queue(stack, failure)
-        case "event" if failure.content["detail-type"] == _LOW_BALANCE:
-            return _to_topic(stack, failure)
+        case "event" if (topic := _TOPICS.get(failure.content["detail-type"])) is not None:
+            return _to_topic(stack, failure, *topic)
         case "event":
             return _to_audit_queue(stack, failure)
         case "entry" | "batch":
@@ -136,9 +140,9 @@ def _hand_over(stack: Stack, queue: Queue, failure: Failure) -> str:
             raise NotTaken("nothing of Millicent's wrote this message; it stays for a person to look at")
 
 
-def _to_topic(stack: Stack, failure: Failure) -> str:
-    stack.call("sns", "publish", TopicArn=stack.output("LowBalanceTopicArn"), Message=failure.body)
-    return "told to the topic of low balances"
+def _to_topic(stack: Stack, failure: Failure, output: str, of_what: str) -> str:
+    stack.call("sns", "publish", TopicArn=stack.output(output), Message=failure.body)
+    return f"told to the topic of {of_what}"
 
 
 def _to_audit_queue(stack: Stack, failure: Failure) -> str:

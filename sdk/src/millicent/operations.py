@@ -68,8 +68,19 @@ _Answer = TypeVar("_Answer")
 _ADDED: Final = tuple(name for name in Reconciliation.__struct_fields__ if name != "next")
 
 
+class Contradiction(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the digest before. `tenant` and `actor` are empty where it is that itself that was tampered with."""
+
+    tenant: str
+    actor: str
+    problem: str
+
+
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
-    """`root` stands for the heads of `count` accounts; `previous` is the hash of the digest before it."""
+    """`root` stands for the heads of `count` accounts; `previous` is the hash of the digest before it.
+
+    `regressions` is how many accounts are gone, cut or rewritten since that; `findings` are the first of them.
+    """
 
     number: int
     made_at: str
@@ -77,6 +88,8 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     previous: str
     key: str
+    regressions: int = 0
+    findings: tuple[Contradiction, ...] = ()
 
 
 class SigningKey(msgspec.Struct, frozen=True, kw_only=True):

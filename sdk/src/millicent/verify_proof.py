@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any, Final
 
 VERSION: Final = 1
+DIGEST_VERSIONS: Final = frozenset({1, 2})
+"""Those of version 2 also say how much contradicted the digest before them; the signature covers that too."""
 GENESIS: Final = "0" * 64
 _SHA256_PREFIX: Final = bytes.fromhex("3031300d060960864801650304020105000420")
 """DER of the algorithm and the length, which PKCS #1 v1.5 puts before a SHA-256 hash (RFC 8017, 9.2)."""
@@ -39,7 +41,11 @@ class NotProved(Exception):
 
 @dataclass(frozen=True)
 class Proved:
-    """`records` lead to the head, from entry `first_record` on."""
+    """`records` lead to the head, from entry `first_record` on.
+
+    `regressions`: how many accounts the digest found gone, cut or rewritten since the one before it; None where it says
+    nothing of that.
+    """
 
     tenant: str
     actor: str
@@ -50,14 +56,23 @@ class Proved:
     accounts: int
     records: int
     first_record: int | None
+    regressions: int | None = None
 
 
 def verify(proof: Mapping[str, Any], fingerprint: str, records: Iterable[str] | None = None) -> Proved:
     """`fingerprint`: SHA-256 of the trusted key (SubjectPublicKeyInfo in DER), in hex. Raises NotProved."""
     try:
-        return _verified(proof, fingerprint.strip().lower().replace(":", ""), records)
+        return _verified(proof, _plain(fingerprint), records)
     except (KeyError, TypeError, ValueError, AttributeError) as malformed:
         raise NotProved(f"the proof is malformed: {type(malformed).__name__}: {malformed}") from malformed
+
+
+def digest_of(shown: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
+    """What a digest says: `shown` has its text, signature and public_key, as a proof has it. Raises NotProved."""
+    try:
+        return _signed(shown, _plain(fingerprint))
+    except (KeyError, TypeError, ValueError, AttributeError) as malformed:
+        raise NotProved(f"the digest is malformed: {type(malformed).__name__}: {malformed}") from malformed
 
 
 def fingerprint_of(key: bytes) -> str:
@@ -78,15 +93,8 @@ def records_from(text: str) -> list[str]:
 
 def _verified(proof: Mapping[str, Any], fingerprint: str, records: Iterable[str] | None) -> Proved:
     _require(proof["version"] == VERSION, "the proof is of a version that this verifier does not know")
-    shown, head = proof["digest"], proof["head"]
-    key = base64.b64decode(shown["public_key"], validate=True)
-    _require(
-        hashlib.sha256(key).hexdigest() == fingerprint, "the digest is signed with another key than the one trusted"
-    )
-    signature = base64.b64decode(shown["signature"], validate=True)
-    _require(_is_signed(shown["text"].encode(), signature, key), "the signature does not fit the digest")
-    digest = json.loads(shown["text"])
-    _require(digest["version"] == VERSION, "the digest is of a version that this verifier does not know")
+    head = proof["head"]
+    digest = _signed(proof["digest"], fingerprint)
     _require(_root(head, proof["path"]) == digest["root"], "the path does not lead from the head to the digest")
     texts = list(proof.get("records", []) if records is None else records)
     _follow(texts, head)
@@ -100,7 +108,25 @@ def _verified(proof: Mapping[str, Any], fingerprint: str, records: Iterable[str]
         accounts=digest["count"],
         records=len(texts),
         first_record=json.loads(texts[0])["seq"] if texts else None,
+        regressions=digest.get("regressions"),
     )
+
+
+def _signed(shown: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
+    """What the digest says, if the trusted key has signed it."""
+    key = base64.b64decode(shown["public_key"], validate=True)
+    _require(
+        hashlib.sha256(key).hexdigest() == fingerprint, "the digest is signed with another key than the one trusted"
+    )
+    signature = base64.b64decode(shown["signature"], validate=True)
+    _require(_is_signed(shown["text"].encode(), signature, key), "the signature does not fit the digest")
+    digest: dict[str, Any] = json.loads(shown["text"])
+    _require(digest["version"] in DIGEST_VERSIONS, "the digest is of a version that this verifier does not know")
+    return digest
+
+
+def _plain(fingerprint: str) -> str:
+    return fingerprint.strip().lower().replace(":", "")
 
 
 def _require(holds: bool, otherwise: str) -> None:
@@ -183,8 +209,8 @@ def _record(row: Any) -> str:  # noqa: ANN401 - whatever JSON holds
     return text
 
 
-def _trusted(given: str) -> str:
-    """The fingerprint of a key file, or the one that was given."""
+def trusted(given: str) -> str:
+    """The fingerprint of a key file, or the one that was given. Raises ValueError where it is neither."""
     path = Path(given)
     if path.is_file():
         return fingerprint_of(path.read_bytes())
@@ -206,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = _parsed(arguments)
     try:
         records = records_from(wanted.records.read_text()) if wanted.records else None
-        proved = verify(json.loads(wanted.proof.read_text()), _trusted(wanted.key), records)
+        proved = verify(json.loads(wanted.proof.read_text()), trusted(wanted.key), records)
     except (NotProved, OSError, ValueError, KeyError, TypeError) as failure:
         print(f"NOT PROVED: {failure}", file=sys.stderr)  # noqa: T201
         return 1
@@ -220,9 +246,11 @@ def sentence(proved: Proved) -> str:
         f"proved: digest {proved.number} of {proved.made_at}, over {proved.accounts} accounts, has {proved.actor} "
         f"(tenant {proved.tenant}) at entry {proved.seq}, hash {proved.head_hash}"
     )
-    if not proved.records:
-        return said
-    return f"{said}; {proved.records} records, from entry {proved.first_record} on, lead to it unaltered"
+    if proved.records:
+        said = f"{said}; {proved.records} records, from entry {proved.first_record} on, lead to it unaltered"
+    if proved.regressions:
+        said = f"{said}; but the digest says that it contradicts the one before it in {proved.regressions} places"
+    return said
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
 from shared.adapters.eventbridge import EventBridgeBus, events_client, size_bytes
 from shared.adapters.failure_queue import MAX_RECORD_CHARACTERS, SqsFailureQueue, sqs_client
+from shared.adapters.kms_signer import KmsSigner, kms_client
+from shared.ledger.inspection_ports import Signature, SignedDigest
 from shared.ledger.ports import Published
 from tests.golden import golden_events
 
@@ -103,3 +105,31 @@ def test_a_record_that_no_message_could_hold_is_cut() -> None:
     message = json.loads(sent[0]["MessageBody"])
     assert (len(message["record"]), message["is_cut"]) == (MAX_RECORD_CHARACTERS, True)
     assert len(sent[0]["MessageBody"].encode()) < 256 * 1024
+
+
+SIGNED: SignedDigest = SignedDigest("text", Signature(b"signature", b"public key", "key"))
+VERIFY: dict[str, Any] = {
+    "KeyId": "key",
+    "Message": b"text",
+    "MessageType": "RAW",
+    "Signature": b"signature",
+    "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256",
+}
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_a_digest_is_signed_with_our_key_if_kms_says_so(aws_credentials: None, said: bool) -> None:
+    client = kms_client()
+    with Stubber(client) as stub:
+        stub.add_response("verify", {"SignatureValid": said}, VERIFY)
+        assert KmsSigner("key", client).has_signed(SIGNED) is said
+
+
+def test_a_signature_of_another_key_is_none_of_ours_and_a_failure_says_nothing(aws_credentials: None) -> None:
+    client = kms_client()
+    with Stubber(client) as stub:
+        stub.add_client_error("verify", "KMSInvalidSignatureException", expected_params=VERIFY)
+        assert KmsSigner("key", client).has_signed(SIGNED) is False
+        stub.add_client_error("verify", "AccessDeniedException", expected_params=VERIFY)
+        with pytest.raises(ClientError):
+            KmsSigner("key", client).has_signed(SIGNED)

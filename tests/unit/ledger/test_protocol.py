@@ -6,7 +6,13 @@ import pytest
 
 from shared.ledger.accounts import AccountState
 from shared.ledger.entries import Entry, hash_of
-from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerThrottled, LedgerUnavailable
+from shared.ledger.errors import (
+    IdempotencyKeyReused,
+    InvalidOperation,
+    LedgerThrottled,
+    LedgerUnavailable,
+    RecordDamaged,
+)
 from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operation
 from shared.ledger.protocol import (
     FIRST_PAUSE_MS,
@@ -15,6 +21,7 @@ from shared.ledger.protocol import (
     Command,
     Commit,
     Committed,
+    Damaged,
     Found,
     FoundEntry,
     Lookup,
@@ -65,6 +72,13 @@ def test_an_operation_is_read_applied_and_committed() -> None:
 def test_an_account_that_does_not_exist_is_one_without_entries() -> None:
     result, _ = run(Found(None), Committed())
     assert (result.entry.seq, result.entry.outcome) == (1, "refused")
+
+
+def test_an_account_that_has_begun_and_has_no_state_is_not_tried_again() -> None:
+    with pytest.raises(RecordDamaged) as damaged:
+        run(Found(None), Damaged(ALICE))
+    assert isinstance(damaged.value, LedgerUnavailable)
+    assert (damaged.value.tenant, damaged.value.actor) == (ALICE.tenant, ALICE.actor)
 
 
 def test_a_key_with_an_entry_of_the_same_content_is_answered_with_it() -> None:

@@ -1,21 +1,27 @@
 """The command line: what each command sends, prints and exits with."""
 
+import base64
 import errno
+import hashlib
 import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import httpx
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from millicent import Clock, Millicent
 from millicent.cli import main
 from millicent.cli.invocation import Invocation
+from shared.ledger.digest import Digest
 from tests.unit.sdk.fake_service import (
     TOKEN,
     URL,
@@ -427,3 +433,86 @@ def test_python_dash_m_is_the_same_command_line() -> None:
         [sys.executable, "-m", "millicent", "--help"], capture_output=True, text=True, check=True
     ).stdout
     assert shown.startswith("Usage: millicent [OPTIONS] COMMAND")
+
+
+SIGNING: Final = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PUBLIC: Final = SIGNING.public_key().public_bytes(
+    serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+)
+
+
+def digests(*said: dict[str, Any]) -> list[dict[str, Any]]:
+    """Digests 1, 2, 3 …, signed and linked."""
+    made: list[dict[str, Any]] = []
+    for number, more in enumerate(said, start=1):
+        previous = hashlib.sha256(made[-1]["text"].encode()).hexdigest() if made else "0" * 64
+        named: dict[str, Any] = {
+            "number": number,
+            "made_at": "now",
+            "count": 1,
+            "root": "r",
+            "previous": previous,
+            "key": "k",
+        }
+        text = Digest(**{"root": "r", "key": "k"} | named | more).text
+        signature = base64.b64encode(SIGNING.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
+        public_key = base64.b64encode(PUBLIC).decode()
+        made.append({"text": text, "signature": signature, "public_key": public_key, "key_id": "key"})
+    return made
+
+
+def _same(told: httpx.Response) -> httpx.Response:
+    return told
+
+
+def kept_result(run: Run, service: FakeService, kept: Path, shown: list[dict[str, Any] | None]) -> Result:
+    """`shown` is what the service answers, its newest first."""
+    for each in shown:
+        told = problem(404, "digest_not_found") if each is None else answer(200, each)
+        service.faults.append(instead(partial(_same, told)))
+    return run("digest", "verify", "--kept", str(kept), "--key", hashlib.sha256(PUBLIC).hexdigest())
+
+
+@pytest.mark.parametrize("form", ["one", "array", "lines", "event", "proof"])
+def test_kept_digests_that_are_the_services_still_hold(
+    run: Run, service: FakeService, tmp_path: Path, form: str
+) -> None:
+    first, second, third = digests({}, {}, {})
+    event = {"detail": {"data": {"number": 1, **first}}}
+    lines = "\n".join(map(json.dumps, (first, second)))
+    forms = {"one": first, "array": [first, second], "event": event, "proof": {"digest": first, "path": []}}
+    (tmp_path / "kept").write_text(lines if form == "lines" else json.dumps(forms[form]))
+    result = kept_result(run, service, tmp_path / "kept", [third, first, second, third])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "from 1 on, are the service's still, and lead to its newest, 3 of now" in result.stdout
+
+
+def test_kept_digests_that_do_not_hold_exit_with_1_and_say_why(run: Run, service: FakeService, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    first, second = digests({}, {})
+    another = digests({"root": "another"})[0]
+    kept.write_text(json.dumps(first))
+    other = kept_result(run, service, kept, [second, another])
+    assert (other.exit_code, other.stderr) == (1, "NOT PROVED: the service's digest 1 is another one than was kept\n")
+    gone = kept_result(run, service, kept, [None])
+    assert (gone.exit_code, gone.stderr) == (1, "NOT PROVED: the service has no digest at all\n")
+    told = digests({}, {"regressions": 3})
+    confessed = kept_result(run, service, kept, [told[1], *told])
+    assert (confessed.exit_code, "but digest(s) 2 say" in confessed.stdout) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--kept", "empty"],
+        ["--kept", "other"],
+        ["--kept", "kept", "proof"],
+        ["--kept", "kept", "--records", "kept"],
+        [],
+    ],
+)
+def test_what_is_no_kept_digest_is_bad_usage(run: Run, tmp_path: Path, arguments: list[str]) -> None:
+    for name, text in {"empty": "", "other": '{"a": 1}', "kept": json.dumps(digests({})), "proof": "{}"}.items():
+        (tmp_path / name).write_text(text)
+    given = [str(tmp_path / each) if each.isalpha() else each for each in arguments]
+    assert run("digest", "verify", *given, "--key", "0" * 64).exit_code == 2

@@ -165,7 +165,7 @@ def change_version(proof: Proof) -> None:
 
 
 def change_digests_version(proof: Proof) -> None:
-    text = json.dumps(json.loads(proof["digest"]["text"]) | {"version": 2})
+    text = json.dumps(json.loads(proof["digest"]["text"]) | {"version": 3})
     proof["digest"] |= {"text": text, "signature": signed(text)}
 
 

@@ -1,6 +1,7 @@
 """The commands that need AWS credentials: `verify`, `dlq` and `enqueue`, and `digest`, whose proofs need none."""
 
 import sys
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -12,12 +13,15 @@ from millicent import failures, ingest, operations, verify_proof
 from millicent.aws import Stack, find_stack
 from millicent.cli.invocation import EXIT_REFUSED, Invocation, json_option, pass_invocation
 from millicent.cli.output import print_facts, print_json, print_rows, print_text, writing
+from millicent.errors import NotFound
+from millicent.kept import digests_from, sentence, verify_kept
 from millicent.operations import NothingRecorded, Reconciliation
 
 _FINDING_COLUMNS: Final = {"tenant": "left", "actor": "left", "place": "left", "seq": "right", "problem": "left"}
 _MESSAGE_COLUMNS: Final = {"sent": "left", "kind": "left", "what": "left", "why": "left", "message": "left"}
 _decode_object: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 
+_existing_file: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _stack_option = click.option("--stack", help="The deployed stack. Default: MILLICENT_STACK, else the laptop cloud's.")
 
 
@@ -65,8 +69,18 @@ def digest() -> None:
 @json_option
 @pass_invocation
 def make(invocation: Invocation, stack: str | None) -> None:
-    """Make a digest now, beside the daily ones."""
-    _show(invocation, f"Digest of {stack or 'all accounts'}", operations.make_digest(_stack(invocation, stack)))
+    """Make a digest now, beside the daily ones. Exit code 1 if it contradicts the one before it."""
+    made = operations.make_digest(_stack(invocation, stack))
+    if invocation.as_json:
+        print_json(made)
+    else:
+        facts = msgspec.structs.asdict(made)
+        facts.pop("findings")
+        print_facts(f"Digest of {stack or 'all accounts'}", facts)
+        if made.findings:
+            rows = ((each.tenant, each.actor, each.problem) for each in made.findings)
+            print_rows("Contradictions", {"tenant": "left", "actor": "left", "problem": "left"}, rows)
+    sys.exit(EXIT_REFUSED if made.regressions else 0)
 
 
 @digest.command("key")
@@ -101,14 +115,53 @@ def proof(invocation: Invocation, actor: str, wanted: str, records: int | None, 
 
 
 @digest.command("verify")
-@click.argument("proof_file", metavar="PROOF", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("proof_file", metavar="[PROOF]", type=_existing_file, required=False)
+@click.option("--kept", type=_existing_file, help="Instead of a proof: digests that you kept, against the service's.")
 @click.option("--key", "trusted", required=True, help="The key that you trust: its fingerprint, or a file.")
-@click.option("--records", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Records of your own.")
+@click.option("--records", type=_existing_file, help="Records of your own.")
+@pass_invocation
 @click.pass_context
-def verify_digest(ctx: click.Context, proof_file: Path, trusted: str, records: Path | None) -> None:
-    """Verify a proof. Asks nobody. Exit code 1 if it proves nothing."""
+def verify_digest(
+    ctx: click.Context,
+    invocation: Invocation,
+    proof_file: Path | None,
+    kept: Path | None,
+    trusted: str,
+    records: Path | None,
+) -> None:
+    """Verify a proof, which asks nobody, or with --kept digests that you kept. Exit code 1 if it does not hold.
+
+    --kept asks the service for its digests, from the oldest that was kept to its newest: each must be signed with the
+    key and follow from the one before it, and those that were kept must be the same word for word.
+    """
+    if (proof_file is None) == (kept is None) or (kept and records):
+        raise click.UsageError("give PROOF, with or without --records, or --kept")
+    if kept is not None:
+        ctx.exit(_verify_kept(invocation, kept, trusted))
     arguments = [str(proof_file), "--key", trusted, *(["--records", str(records)] if records else [])]
     ctx.exit(verify_proof.main(arguments))
+
+
+def _verify_kept(invocation: Invocation, file: Path, key: str) -> int:
+    try:
+        digests, fingerprint = digests_from(file.read_text()), verify_proof.trusted(key)
+    except (OSError, ValueError, TypeError) as unreadable:
+        raise click.UsageError(f"{file}: {unreadable}") from unreadable
+    with invocation.client() as client:
+
+        def shown(wanted: str) -> Mapping[str, Any] | None:
+            try:
+                return client.digest(wanted)
+            except NotFound:
+                return None
+
+        try:
+            found = verify_kept(digests, fingerprint, lambda number: shown(str(number)), shown("latest"))
+        except verify_proof.NotProved as failure:
+            click.echo(f"NOT PROVED: {failure}", err=True)
+            return EXIT_REFUSED
+    print_text(f"{sentence(found)}\n")
+    return EXIT_REFUSED if found.contradictions else 0
 
 
 @click.command("enqueue")
@@ -205,13 +258,6 @@ def _charge(number: int, line: bytes) -> dict[str, Any]:
 
 def _stack(invocation: Invocation, name: str | None) -> Stack:
     return invocation.stack or find_stack(name)
-
-
-def _show(invocation: Invocation, title: str, answer: msgspec.Struct) -> None:
-    if invocation.as_json:
-        print_json(answer)
-    else:
-        print_facts(title, msgspec.structs.asdict(answer))
 
 
 def _show_reconciliation(found: Reconciliation) -> None:

@@ -1,0 +1,3 @@
+from tests.integration.conftest import log, modules, world
+
+__all__ = ["log", "modules", "world"]
