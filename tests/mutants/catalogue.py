@@ -212,7 +212,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             'held.status == "open" and not held.is_due(case.now_ms)',
             "not held.is_due(case.now_ms)",
         ),
-        ("capture more than is held", 'if excess and terms.overrun == "refuse":', "if False:"),
+        ("capture more than is held", '    if terms.overrun == "refuse":', "    if False:"),
         ("keep the rest of a hold", "returned = max(held.amount - amount, 0)", "returned = 0"),
         ("hold what is not there", "takes = min(terms.amount, spendable)", "takes = terms.amount"),
         ("refund more than was paid", "if not left or amount > left:", "if not left:"),
@@ -381,6 +381,46 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     *_of(
         "shared.ledger.effects",
+        (
+            "let the excess of a capture pass a limit",
+            "most = max(case.room.amount, held.amount)",
+            "most = max(state.spendable, 0) + held.amount",
+        ),
+        (
+            "settle work twice",
+            "_has_expired(case):\n        return",
+            'case.references.hold and case.references.hold.status != "open":\n        return',
+        ),
+        ("take what is not there in part", "    return min(wanted, most)\n", "    return wanted\n"),
+        (
+            "record that there is no room",
+            "        if made is None:\n            raise",
+            '        if made is None:\n            return _refused("hold_not_found")\n            raise',
+        ),
+        killers=("tests/unit/ledger/test_captures.py", "tests/unit/ledger/test_funding.py"),
+    ),
+    *_of(
+        "shared.ledger.rooms",
+        (
+            "let a limit count a hold and its capture",
+            "held.amount if held is not None and held.placed_seq >= limit.counted_from_seq else 0",
+            "0",
+        ),
+        ("let a limit give back what it never counted", "and held.placed_seq >= limit.counted_from_seq else", "else"),
+        killers=("tests/unit/ledger/test_captures.py",),
+    ),
+    *_of(
+        "shared.ledger.grants",
+        (
+            "merge into the grant that expires sooner",
+            "replace(later, amount=later.amount",
+            "replace(sooner, amount=later.amount",
+        ),
+        ("merge the grants that are furthest apart", "sooner, later = min(pairs", "sooner, later = max(pairs"),
+        killers=("tests/unit/ledger/test_funding.py",),
+    ),
+    *_of(
+        "shared.ledger.effects",
         ("spend from a frozen account", 'state.policy.status == "frozen"', 'state.policy.status == "closed"'),
         ("an allowance that is always due", "next_at_ms=terms.expires_at_ms, moved_ms=0)", "next_at_ms=0, moved_ms=0)"),
         ("let limits overlook holds", 'case "charge" | "hold":', 'case "charge":'),
@@ -449,7 +489,11 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *_of(
         "shared.ledger.effects",
         ("carry nothing from a charge", "shortfall=cost - takes,\n        carry=carry,\n", "shortfall=cost - takes,\n"),
-        ("carry nothing from a capture", "origin=held.origin,\n        carry=carry,\n", "origin=held.origin,\n"),
+        (
+            "carry nothing from a capture",
+            "shortfall=wanted - amount,\n        origin=held.origin,\n        carry=carry,\n",
+            "shortfall=wanted - amount,\n        origin=held.origin,\n",
+        ),
         (
             "ask for the amount without what is carried",
             "            return _insufficient(case, cost)\n",
