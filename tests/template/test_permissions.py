@@ -17,7 +17,7 @@ MAY: Final = {
     "Funding": MUTATE | FIND_HOLDS,
     "Holds": MUTATE | FIND_HOLDS | READ_RATES,
     "Rates": MUTATE | READ_RATES,
-    "Policies": MUTATE,
+    "Policies": MUTATE | FIND_HOLDS,
     "Docs": set(),
     "Ingest": MUTATE | FIND_HOLDS | READ_RATES | CONSUME | {"sqs:SendMessage"},
     "Accounts": {"dynamodb:GetItem"} | FIND_HOLDS,
@@ -49,11 +49,13 @@ MAY: Final = {
         "kms:GetPublicKey",
         "sqs:SendMessage",
     },
+    "Due": MUTATE | FIND_HOLDS | {"dynamodb:Scan", "lambda:InvokeFunction", "sqs:SendMessage"},
     "Proof": {"dynamodb:Query", "s3:ListBucket", "s3:GetObject"},
 }
 LEDGER: Final = {"Fn::GetAtt": ["LedgerTable", "Arn"]}
 AUDIT: Final = {"Fn::GetAtt": ["AuditTable", "Arn"]}
 USAGE: Final = {"Fn::GetAtt": ["UsageTable", "Arn"]}
+FINDS_HOLDS: Final = ("dynamodb:Query", {"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"})
 RATES_ALONE: Final = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*#RATES"]}}
 DIGESTS: Final = {"Fn::Sub": "${DigestBucket.Arn}/*"}
 AUDIT_OVERWRITES: Final = {"UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLUpdate", "PartiQLDelete"}
@@ -140,14 +142,26 @@ def test_only_mutations_write_to_the_ledger() -> None:
         "PoliciesRole",
         "IngestRole",
         "RatesRole",
+        "DueRole",
     }
 
 
-@pytest.mark.parametrize("name", ["Check", "Cost", "Funding", "Holds", "Ingest"])
-def test_of_the_accounts_in_the_ledger_those_that_spend_may_list_open_holds_alone(name: str) -> None:
+@pytest.mark.parametrize("name", ["Check", "Cost", "Funding", "Holds", "Policies", "Ingest", "Accounts", "Due"])
+def test_of_the_accounts_in_the_ledger_those_that_do_or_show_what_is_due_may_list_open_holds_alone(name: str) -> None:
     listings = [each for each in statements(f"{name}Role") if "dynamodb:Query" in listed(each["Action"])]
     of_accounts = [each["Resource"] for each in listings if each.get("Condition") != RATES_ALONE]
     assert of_accounts == [{"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"}]
+
+
+def test_whoever_writes_to_an_account_or_shows_one_may_look_for_what_is_due_of_it() -> None:
+    writers = {where for where, action, target in _granted() if (action, target) == ("dynamodb:PutItem", LEDGER)}
+    finders = {where for where, action, target in _granted() if (action, target) == FINDS_HOLDS}
+    assert finders == (writers - {"RatesRole"}) | {"CheckRole", "AccountsRole"}
+
+
+def test_what_is_scanned_for_is_open_holds_alone() -> None:
+    (found,) = [target for where, action, target in _granted() if (where, action) == ("DueRole", "dynamodb:Scan")]
+    assert found == FINDS_HOLDS[1]
 
 
 def test_the_rates_function_reaches_the_rate_cards_and_no_account() -> None:
