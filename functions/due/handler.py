@@ -2,15 +2,13 @@ from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.due.schema import DueRequest, answer, continued, due_request
+from functions.due.schema import ROUNDS_MAX, DueRequest, answer, continued, due_request
 from shared.inspection_bootstrap import DUE_DEADLINE_MS, due_runtime
 from shared.usecases.do_what_is_due import Plan, Run, do_what_is_due
 
 runtime = due_runtime()
 
 GRACE_S: Final = 60
-ROUNDS_MAX: Final = 10
-"""Invocations in a row; after that the next schedule begins anew. Lambda itself ends a loop of sixteen."""
 RESERVE_MS: Final = DUE_DEADLINE_MS + 15_000
 """Left for the accounts that were begun last: each may outlast its deadline by a backlog, and by a last try."""
 

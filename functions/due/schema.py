@@ -1,9 +1,12 @@
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
 from shared.usecases.do_what_is_due import Failed, Run
+
+ROUNDS_MAX: Final = 10
+"""Invocations in a row; after that the next schedule begins anew. Lambda itself ends a loop of sixteen."""
 
 Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 
