@@ -38,7 +38,7 @@ def stored(ledger: Ledger) -> AnyLedger:
 def accounts(stored: AnyLedger) -> DueAccounts:
     if isinstance(stored, MemoryLedger):
         return MemoryDueAccounts(stored)
-    made = DynamoDueAccounts("contract-ledger", host=stored._table.whole.Meta.host)  # type: ignore[attr-defined]
+    made = DynamoDueAccounts("contract-ledger", host=stored._table.whole.Meta.host)
     made._holds._connection = stored._table.whole._get_connection()
     return made
 

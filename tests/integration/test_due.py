@@ -13,7 +13,7 @@ from shared.ledger.errors import LedgerThrottled
 from tests.integration.world import World
 
 ACTORS = [f"user:{number}" for number in range(4)]
-LATER_MS = 3_600_001
+LATER_MS = 3_602_000
 
 
 class Continuations(list[Any]):
