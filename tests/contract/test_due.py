@@ -6,6 +6,7 @@ import pytest
 
 from shared.adapters.dynamodb_due import DynamoDueAccounts
 from shared.adapters.dynamodb_ledger import DynamoLedger
+from shared.adapters.tables import account_of, account_pk
 from shared.ledger.accounts import Account
 from shared.ledger.due import DueHolds
 from shared.ledger.due_ports import AccountBehind, DueAccounts
@@ -178,3 +179,13 @@ def listed(accounts: DueAccounts, before_ms: int, after: str | None = None) -> l
         if page.next is None:
             return items
         after = page.next
+
+
+@pytest.mark.parametrize("account", [ALICE, Account("a:b", "x@y.z"), Account("ACTOR", "TENANT")])
+def test_a_partition_is_that_of_its_account(account: Account) -> None:
+    assert account_of(account_pk(account)) == account
+
+
+@pytest.mark.parametrize("pk", ["", "TENANT#main#RATES", "TENANT##ACTOR#a", "TENANT#main#ACTOR#", "main#ACTOR#a"])
+def test_a_partition_of_no_account_is_none(pk: str) -> None:
+    assert account_of(pk) is None
