@@ -1,4 +1,7 @@
-"""Composes what the functions run on that inspect the record: reconciler, digest and proof. As bootstrap.py does."""
+"""Composes what the functions run on that nobody calls over HTTP but for proofs: reconciler, digest, due and proof.
+
+As bootstrap.py does.
+"""
 
 # ruff: noqa: PLC0415 - an adapter is imported by the function that uses it alone
 
@@ -8,12 +11,15 @@ from typing import Final
 
 from shared.bootstrap import bus_of, epoch_now_ms, monotonic_now_ms, settings_of, tenants_of, trail_of
 from shared.identity import TenantRule
+from shared.ledger.due_ports import DueAccounts
 from shared.ledger.inspection_ports import Books, Continuation, DigestStore, Heads, Signer
-from shared.ledger.ports import AuditTrail, EventBus
+from shared.ledger.ports import AuditTrail, EventBus, Ledger
 from shared.observability import Observability, observability
 from shared.settings import Settings
 
 _BUS_TIMEOUT_S: Final = 5.0
+DUE_DEADLINE_MS: Final = 30_000
+"""For one account: nobody waits, and 10,000 holds need some 200 transactions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,16 @@ class DigestRuntime:
     signer: Signer
     bus: EventBus
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueRuntime:
+    observability: Observability
+    accounts: DueAccounts
+    ledger: Ledger
+    continuation: Continuation
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
+    monotonic_ms: Callable[[], int] = field(default=monotonic_now_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +88,20 @@ def digest_runtime() -> DigestRuntime:
         accounts=DynamoHeads(settings.ledger_table),
         store=_digests(settings),
         signer=KmsSigner(settings.signing_key, kms_client()),
+    )
+
+
+def due_runtime() -> DueRuntime:
+    from shared.adapters.dynamodb_due import DynamoDueAccounts
+    from shared.adapters.dynamodb_ledger import DynamoLedger
+    from shared.adapters.lambda_continuation import LambdaContinuation, lambda_client
+
+    settings = settings_of("due")
+    return DueRuntime(
+        observability=observability(settings),
+        accounts=DynamoDueAccounts(settings.ledger_table),
+        ledger=DynamoLedger(settings.ledger_table, DUE_DEADLINE_MS),
+        continuation=LambdaContinuation(lambda_client()),
     )
 
 

@@ -31,6 +31,7 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "usage": _COMMON | {"LEDGER_TABLE", "USAGE_TABLE"},
     "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S", "DIGEST_BUCKET"},
     "digest": _COMMON | {"LEDGER_TABLE", "DIGEST_BUCKET", "SIGNING_KEY", "EVENT_BUS"},
+    "due": _COMMON | {"LEDGER_TABLE"},
     "proof": _COMMON | _IDENTITY | {"AUDIT_TABLE", "DIGEST_BUCKET"},
 }
 """The variables that each function reads; template.yaml gives it these and no others."""

@@ -386,8 +386,9 @@ def _damage(found: Iterable[_Raw]) -> Damaged | None:
     if any(is_entry_sk(sk) for of_one in sks.values() for sk in of_one):
         # The key is on the record, and its entry answers.
         return None
-    pk = next((pk for pk, of_one in sks.items() if BEGUN_SK in of_one and STATE_SK not in of_one), None)
-    return Damaged(account_of(pk)) if pk else None
+    pk = next((pk for pk, of_one in sks.items() if BEGUN_SK in of_one and STATE_SK not in of_one), "")
+    account = account_of(pk)
+    return None if account is None else Damaged(account)
 
 
 def _is_unmoved(model: type[_Replaced], seen_seq: int) -> Condition:

@@ -48,6 +48,8 @@ POLICY_SK: Final = "POLICY"
 ENTRIES_BY_SEQ: Final = "entries-by-seq"
 OPEN_HOLDS: Final = "open-holds"
 
+_TENANT: Final = "TENANT#"
+_ACTOR: Final = "#ACTOR#"
 _ENTRY_PREFIX: Final = "OP#"
 _HOLD_PREFIX: Final = "HOLD#"
 _TALLY_PREFIX: Final = "REFUND#"
@@ -63,13 +65,14 @@ _Model = TypeVar("_Model", bound=Model)
 
 def account_pk(account: Account) -> str:
     """Neither id can hold "#", so no two accounts share a partition."""
-    return f"TENANT#{account.tenant}#ACTOR#{account.actor}"
+    return f"{_TENANT}{account.tenant}{_ACTOR}{account.actor}"
 
 
-def account_of(pk: str) -> Account:
-    """The way back from `account_pk`."""
-    tenant, actor = pk.removeprefix("TENANT#").split("#ACTOR#")
-    return Account(tenant, actor)
+def account_of(pk: str) -> Account | None:
+    """The account whose partition it is; None where it is none's."""
+    tenant, _, actor = pk.removeprefix(_TENANT).partition(_ACTOR)
+    account = Account(tenant, actor)
+    return account if tenant and actor and account_pk(account) == pk else None
 
 
 def entry_sk(key: str) -> str:

@@ -17,6 +17,7 @@ from tests.integration.world import AUDIT_TABLE, FAILURE_QUEUE, TAP_QUEUE, World
 
 ALICE = "user:alice"
 RECONCILE_ARN = "arn:aws:lambda:eu-central-1:123456789012:function:reconcile"
+DUE_ARN = "arn:aws:lambda:eu-central-1:123456789012:function:due"
 QUEUES = ("rule-failures", "audit-failures", "usage-failures", "usage", "schedule-failures")
 
 
@@ -51,6 +52,7 @@ def stack(world: World) -> StackInProcess:
         "OutboxFunctionName": "outbox",
         "ReconcileFunctionName": "reconcile",
         "DigestFunctionName": "digest",
+        "DueFunctionName": "due",
         "ApiUrl": "https://api",
     }
     return found
@@ -234,6 +236,13 @@ def test_a_failed_run_is_started_again_with_the_same_request(stack: StackInProce
     send(stack, "Schedule", {"scheduled": True}, TARGET_ARN=RECONCILE_ARN, ERROR_MESSAGE="not there")
     assert document(stack, "redrive", "schedule")["taken"] == 2
     assert stack.started == [("reconcile", request), ("reconcile", {"scheduled": True})]
+
+
+def test_a_run_of_what_is_due_that_failed_is_started_again(stack: StackInProcess) -> None:
+    context = {"functionArn": DUE_ARN, "condition": "RetriesExhausted"}
+    send(stack, "Schedule", {"requestContext": context, "requestPayload": {"scheduled": True, "round": 2}})
+    assert document(stack, "redrive", "schedule")["taken"] == 1
+    assert stack.started == [("due", {"scheduled": True, "round": 2})]
 
 
 def test_no_function_of_others_is_ever_started(stack: StackInProcess) -> None:

@@ -68,6 +68,7 @@ FUNCTIONS: Final = (
     "usage",
     "reconcile",
     "digest",
+    "due",
     "proof",
 )
 FUNCTION_OF: Final = {"refunds": "cost", "digests": "proof", "grants": "funding", "operations": "history"}

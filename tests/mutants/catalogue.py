@@ -27,6 +27,8 @@ _DUE_HOLDS: Final = "tests/unit/ledger/test_due_holds.py"
 _REMAINDERS: Final = "tests/unit/ledger/test_remainders.py"
 _RECORD_PRICED: Final = "tests/unit/pricing/test_record_priced.py"
 _ESTIMATES: Final = "tests/unit/pricing/test_estimates.py"
+_BACKGROUND: Final = "tests/unit/test_do_what_is_due.py"
+_DUE_ON_DYNAMODB: Final = "tests/contract/test_due.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,46 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("audit an altered entry", "if is_as_recorded and is_its_event else", "if is_its_event else"),
         ("audit under another event's name", "if is_as_recorded and is_its_event else", "if is_as_recorded else"),
         killers=(_KEEP,),
+    ),
+    *_of(
+        "shared.usecases.do_what_is_due",
+        (
+            "let one account keep the others from being done",
+            "except Exception as failure:",
+            "except ZeroDivisionError as failure:",
+        ),
+        ("go to who is called anyway", "plan.now_ms() - plan.grace_ms", "plan.now_ms()"),
+        ("go on after an account that was not begun", "            is_whole = False\n", "            pass\n"),
+        ("begin no account without time", "if not must_begin and plan.is_time_up():", "if plan.is_time_up():"),
+        ("do accounts one after the other", "ThreadPoolExecutor(ACCOUNTS_AT_ONCE)", "ThreadPoolExecutor(1)"),
+        ("forget the accounts of the next page", "            run.next = page.next\n", "            run.next = None\n"),
+        ("call the failure of a moment a backlog", "now_ms - behind.since_ms > BEHIND_MS", "now_ms > behind.since_ms"),
+        killers=(_BACKGROUND,),
+    ),
+    *_of(
+        "shared.adapters.dynamodb_due",
+        ("list who is not behind", "            filter_condition=self._holds.open_until <= before_ms,\n", ""),
+        ("take any hold for the first", "since_ms = min(", "since_ms = max("),
+        (
+            "list the same account again",
+            "yield AccountBehind(account, since_ms, _cursor(holds[-1]))",
+            "yield AccountBehind(account, since_ms, _cursor(holds[0]))",
+        ),
+        killers=(_DUE_ON_DYNAMODB,),
+    ),
+    *_of(
+        "shared.adapters.dynamodb_ledger",
+        (
+            "count the holds of a page alone",
+            "len(holds) if last is None else self._table.holds.open_holds.count(account_pk(account))",
+            "len(holds)",
+        ),
+        (
+            "see no more than the first page of holds",
+            "while last is not None and holds[-1].is_due(now_ms):",
+            "while False:",
+        ),
+        killers=(_DUE_ON_DYNAMODB,),
     ),
     *_of(
         "shared.adapters.dynamodb_ledger",

@@ -30,6 +30,7 @@ FUNCTIONS: Final = (
     "Usage",
     "Reconcile",
     "Digest",
+    "Due",
     "Proof",
 )
 

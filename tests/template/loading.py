@@ -24,6 +24,7 @@ FUNCTIONS: Final = (
     "Usage",
     "Reconcile",
     "Digest",
+    "Due",
     "Proof",
 )
 

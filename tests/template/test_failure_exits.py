@@ -13,7 +13,7 @@ FAILURE_QUEUES: Final = (
     "IngestFailureQueue",
 )  # fmt: skip
 WORKING_QUEUES: Final = ("AuditQueue", "UsageQueue", "IngestQueue")
-SCHEDULED: Final = ("Reconcile", "Digest")
+SCHEDULED: Final = ("Reconcile", "Digest", "Due")
 AUDIT_RULE: Final = {"Fn::GetAtt": ["AuditRule", "Arn"]}
 USAGE_RULE: Final = {"Fn::GetAtt": ["UsageRule", "Arn"]}
 SENDERS: Final[Mapping[str, Any]] = {
@@ -184,6 +184,13 @@ def test_a_digest_that_contradicts_the_one_before_raises_an_alarm() -> None:
     (alarm,) = [each for each in ALARMS.values() if each["MetricName"] == "DigestRegressions"]
     dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
     assert dimensions == {"service": "digest", "stage": {"Ref": "Stage"}}
+    assert (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"]) == ("Millicent", "Maximum", 1)
+
+
+def test_an_account_that_stays_behind_raises_an_alarm() -> None:
+    (alarm,) = [each for each in ALARMS.values() if each["MetricName"] == "AccountsBehind"]
+    dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+    assert dimensions == {"service": "due", "stage": {"Ref": "Stage"}}
     assert (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"]) == ("Millicent", "Maximum", 1)
 
 

@@ -58,6 +58,7 @@ MAY: Final = {
         "events:PutEvents",
         "sqs:SendMessage",
     },
+    "Due": MUTATE | FIND_HOLDS | {"dynamodb:Scan", "lambda:InvokeFunction", "sqs:SendMessage"},
     "Proof": {"dynamodb:Query", "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObject", "s3:GetObjectVersion"},
 }
 LEDGER: Final = {"Fn::GetAtt": ["LedgerTable", "Arn"]}
@@ -65,6 +66,7 @@ AUDIT: Final = {"Fn::GetAtt": ["AuditTable", "Arn"]}
 AUDIT_SPELLED: Final = properties("AuditTable")["ResourcePolicy"]["PolicyDocument"]["Statement"][0]["Resource"]
 """The same table, in the roles that the table's own policy names: a template must not go round in circles."""
 USAGE: Final = {"Fn::GetAtt": ["UsageTable", "Arn"]}
+FINDS_HOLDS: Final = ("dynamodb:Query", {"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"})
 RATES_ALONE: Final = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*#RATES"]}}
 DIGESTS: Final = {"Fn::Sub": "${DigestBucket.Arn}/*"}
 FOUND_BY_INDEX: Final = {"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"}
@@ -155,6 +157,7 @@ def test_only_mutations_write_to_the_ledger() -> None:
         "PoliciesRole",
         "IngestRole",
         "RatesRole",
+        "DueRole",
     }
 
 
@@ -173,11 +176,22 @@ def test_every_function_that_records_or_looks_at_an_account_as_it_is_now_may_fin
         assert FOUND_BY_INDEX in [each["Resource"] for each in statements(f"{name}Role")], name
 
 
-@pytest.mark.parametrize("name", ["Check", "Cost", "Funding", "Holds", "Ingest", "Policies"])
-def test_of_the_accounts_in_the_ledger_those_that_spend_may_list_open_holds_alone(name: str) -> None:
+@pytest.mark.parametrize("name", ["Check", "Cost", "Funding", "Holds", "Policies", "Ingest", "Accounts", "Due"])
+def test_of_the_accounts_in_the_ledger_those_that_do_or_show_what_is_due_may_list_open_holds_alone(name: str) -> None:
     listings = [each for each in statements(f"{name}Role") if "dynamodb:Query" in listed(each["Action"])]
     of_accounts = [each["Resource"] for each in listings if each.get("Condition") != RATES_ALONE]
     assert of_accounts == [FOUND_BY_INDEX]
+
+
+def test_whoever_writes_to_an_account_or_shows_one_may_look_for_what_is_due_of_it() -> None:
+    writers = {where for where, action, target in _granted() if (action, target) == ("dynamodb:PutItem", LEDGER)}
+    finders = {where for where, action, target in _granted() if (action, target) == FINDS_HOLDS}
+    assert finders == (writers - {"RatesRole"}) | {"CheckRole", "AccountsRole"}
+
+
+def test_what_is_scanned_for_is_open_holds_alone() -> None:
+    (found,) = [target for where, action, target in _granted() if (where, action) == ("DueRole", "dynamodb:Scan")]
+    assert found == FINDS_HOLDS[1]
 
 
 def test_the_rates_function_writes_rate_cards_alone_and_of_accounts_reads_items_that_it_names() -> None:

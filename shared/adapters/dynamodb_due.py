@@ -1,0 +1,72 @@
+"""Who has holds that are over: a scan of the index of open holds, which has nothing else in it.
+
+What is not over is filtered out by the database, but read all the same: a page is a megabyte of open holds.
+"""
+
+import json
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any, Final
+
+from shared.adapters.driver import REAL_PACE, Pace, insist
+from shared.adapters.dynamodb_answers import FAILURES, translated
+from shared.adapters.tables import account_of, ledger_table
+from shared.ledger.due_ports import AccountBehind, AccountsBehind
+from shared.ledger.protocol import Busy, Unknown
+
+DEADLINE_MS: Final = 20_000
+"""For one page: nobody waits for it."""
+
+_KEY: Final = ("pk", "open_until", "sk")
+"""What a page of the index ends with, and all of a hold that is asked for."""
+
+_Raw = dict[str, Any]
+
+
+class DynamoDueAccounts:
+    """Implements ports.DueAccounts. Past the deadline it raises as the ledger does."""
+
+    def __init__(
+        self,
+        table_name: str,
+        deadline_ms: int = DEADLINE_MS,
+        *,
+        pace: Pace = REAL_PACE,
+        region: str | None = None,
+        host: str | None = None,
+    ) -> None:
+        self._holds = ledger_table(table_name, region=region, host=host).holds
+        self._pace = pace
+        self._deadline_ms = deadline_ms
+
+    def behind(self, before_ms: int, after: str | None) -> AccountsBehind:
+        """The cursor is the key of the hold that was evaluated last."""
+        key = json.loads(after) if after else None
+        page = insist(lambda: self._page(before_ms, key), self._pace, self._deadline_ms)
+        last = page.get("LastEvaluatedKey")
+        return AccountsBehind(tuple(_accounts(page["Items"])), _cursor(last) if last else None)
+
+    def _page(self, before_ms: int, key: _Raw | None) -> _Raw | Busy | Unknown:
+        found = self._holds.open_holds.scan(
+            filter_condition=self._holds.open_until <= before_ms,
+            attributes_to_get=list(_KEY),
+            last_evaluated_key=key,
+        )
+        try:
+            page: _Raw = next(found.page_iter)
+        except FAILURES as failure:
+            return translated(failure)
+        return page
+
+
+def _accounts(items: Iterable[_Raw]) -> Iterable[AccountBehind]:
+    """An account's holds are side by side. A key of no account is the reconciler's matter."""
+    for pk, group in groupby(items, lambda item: str(item["pk"]["S"])):
+        account, holds = account_of(pk), list(group)
+        if account is not None:
+            since_ms = min(int(hold["open_until"]["N"]) for hold in holds)
+            yield AccountBehind(account, since_ms, _cursor(holds[-1]))
+
+
+def _cursor(key: _Raw) -> str:
+    return json.dumps({name: key[name] for name in _KEY})

@@ -1,0 +1,30 @@
+"""The accounts that are behind in a ledger in memory, a few to a page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+
+from shared.ledger.accounts import Account
+from shared.ledger.due_ports import AccountBehind, AccountsBehind
+from tests.fakes.memory_ledger import MemoryLedger
+
+
+@dataclass
+class MemoryDueAccounts:
+    """Implements due_ports.DueAccounts. A cursor is the name of the account before it."""
+
+    ledger: MemoryLedger
+    page_size: int = 100
+    on_page: Callable[[], None] = lambda: None
+
+    def behind(self, before_ms: int, after: str | None) -> AccountsBehind:
+        self.on_page()
+        since_ms: dict[Account, int] = {}
+        for (account, _), hold in self.ledger._holds.items():
+            if hold.is_due(before_ms):
+                since_ms[account] = min(hold.expires_at_ms, since_ms.get(account, hold.expires_at_ms))
+        listed = sorted(since_ms, key=attrgetter("tenant", "actor"))
+        left = [each for each in listed if after is None or each.actor > after]
+        page = left[: self.page_size]
+        items = tuple(AccountBehind(each, since_ms[each], each.actor) for each in page)
+        return AccountsBehind(items, page[-1].actor if len(left) > len(page) else None)
