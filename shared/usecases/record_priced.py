@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from shared.ledger.accounts import Account
+from shared.ledger.entries import records
 from shared.ledger.errors import (
     IdempotencyKeyReused,
     InvalidOperation,
@@ -108,7 +109,7 @@ def _recorded_earlier(operation: Operation, ledger: Ledger, refused: LedgerError
     entry = ledger.entry(operation.account, operation.key)
     if entry is None:
         raise refused
-    if entry.request_hash != operation.request_hash:
+    if not records(entry, operation):
         raise IdempotencyKeyReused(f"{operation.key} was used for another operation")
     return Recorded(entry, replayed=True)
 
