@@ -11,7 +11,7 @@ from shared.ledger import errors
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry, public_limit
 from shared.ledger.errors import InvalidOperation, LedgerError, RateVersionConflict, Unpriced
-from shared.ledger.operations import CaptureHold, Charge, PlaceHold, Reason, Refund, Terms
+from shared.ledger.operations import FOR_WANT_OF_CREDITS, CaptureHold, Charge, PlaceHold, Reason, Refund, Terms
 
 RETRY_AFTER_S: Final = 1
 
@@ -82,9 +82,6 @@ _DETAILS: Final[Mapping[Reason, str]] = {
 }
 
 
-_FALLS_SHORT: Final = frozenset({"insufficient_credits", "limit_exceeded"})
-
-
 def problem_of(error: LedgerError | EdgeError) -> dict[str, Any]:
     """The problem document of an error."""
     return _problem(error.code, MEANINGS[type(error)], str(error)) | _particulars(error)
@@ -139,7 +136,7 @@ def _circumstances(entry: Entry) -> dict[str, Any]:
     if required is None:
         return {"reason": entry.reason, **balances, **_limit(entry)}
     explained = {"reason": entry.reason, "required": to_millicents(required), **balances}
-    return explained | _limit(entry) | (_what_is_missing(entry, required) if entry.reason in _FALLS_SHORT else {})
+    return explained | _limit(entry) | (_what_is_missing(entry, required) if entry.reason in FOR_WANT_OF_CREDITS else {})
 
 
 def _limit(entry: Entry) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from shared.ledger.effects import Backing, Case, Effect, Position, References
 from shared.ledger.entries import Entry, operation_of, sealed
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import (
+    FOR_WANT_OF_CREDITS,
     SYSTEM_CALLER,
     Configure,
     Expire,
@@ -24,7 +25,14 @@ from shared.ledger.operations import (
     named_hold,
     parameters_of,
 )
-from shared.ledger.parents import answered, backing_from, counterpart_of, recorded_backing
+from shared.ledger.parents import (
+    answered,
+    backing_from,
+    counterpart_of,
+    frozen_above,
+    frozen_backing,
+    recorded_backing,
+)
 from shared.ledger.policies import Policy, fired
 from shared.ledger.rooms import Room, room_of, tightest
 
@@ -236,6 +244,9 @@ def _with_parent(
     backing = Backing(parent.actor, _room_above(position, operation, now_ms, _spent_through(operation, references)))
     references = replace(references, backing=backing)
     effect = _effect_of(state, operation, now_ms, references)
+    if effect.reason in FOR_WANT_OF_CREDITS and (frozen := frozen_above(position)) is not None:
+        # Who is frozen is said before who is short: no amount would be affordable.
+        return replace(references, backing=frozen_backing(backing, frozen)), None
     if effect.outcome == "refused":
         return references, None
     counterpart = counterpart_of(operation, effect, parent, references)
