@@ -273,18 +273,22 @@ class PlainFamily:
         self.accounts[actor].bring_up(self.now_ms)
 
     def _is_frozen(self, payers: list[str]) -> bool:
-        return any(self.accounts[payer].is_frozen for payer in payers)
+        return self.frozen_payer(payers) is not None
+
+    def frozen_payer(self, payers: list[str]) -> str | None:
+        """The nearest. That anybody is frozen is said before anybody is short."""
+        return next((payer for payer in payers if self.accounts[payer].is_frozen), None)
 
     @depends_on_due_holds
     def charge(self, actor: str, cost: int, mode: str, app: str | None) -> tuple[int, PlainCharge] | None:
         payers = self.payers(actor)
-        if mode != "overdraw" and self.accounts[actor].is_frozen:
+        if mode != "overdraw" and self._is_frozen(payers):
             self._bring_up(actor)
             return None
         takes = cost
         if mode != "overdraw":
             room = self._room_for(cost, payers, app)
-            if (mode == "refuse" and cost > room) or self._is_frozen(payers):
+            if mode == "refuse" and cost > room:
                 self._bring_up(actor)
                 return None
             takes = min(cost, room)
@@ -301,12 +305,12 @@ class PlainFamily:
     @depends_on_due_holds
     def hold(self, actor: str, amount: int, minimum: int | None, ttl_ms: int, app: str | None) -> PlainHold | None:
         payers = self.payers(actor)
-        if self.accounts[actor].is_frozen:
+        if self._is_frozen(payers):
             self._bring_up(actor)
             return None
         least = amount if minimum is None else minimum
         room = self._room_for(max(amount, least), payers, app)
-        if room < least or self._is_frozen(payers):
+        if room < least:
             self._bring_up(actor)
             return None
         takes, above = min(amount, room), None

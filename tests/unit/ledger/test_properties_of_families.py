@@ -11,6 +11,7 @@ from shared.ledger.chain import breaks
 from shared.ledger.entries import Entry
 from shared.ledger.grants import MAX_OPEN_GRANTS
 from shared.ledger.operations import (
+    FOR_WANT_OF_CREDITS,
     CaptureHold,
     Charge,
     Configure,
@@ -79,6 +80,20 @@ class FamilyMachine(RuleBasedStateMachine):
     def charge(self, actor: str, cost: int, mode: IfInsufficient, app: str | None) -> None:
         entry = self.till.send(Charge(cost, mode), account_of(actor), app=app)
         self.keep(actor, entry, self.plain.charge(actor, cost, mode, app))
+        self.assert_that_the_refusal_is_true(actor, entry)
+        if entry.reason in FOR_WANT_OF_CREDITS:
+            affordable = max(cost - entry.shortfall, 0)
+            taken = self.till.send(Charge(affordable), account_of(actor), app=app)
+            self.keep(actor, taken, self.plain.charge(actor, affordable, "refuse", app))
+            assert taken.outcome == "applied"
+
+    def assert_that_the_refusal_is_true(self, actor: str, entry: Entry) -> None:
+        if not entry.is_refused:
+            return
+        frozen = self.plain.frozen_payer(self.plain.payers(actor))
+        assert (entry.reason == "account_frozen") == (frozen is not None)
+        if frozen is not None:
+            assert (entry.limit or {"account": actor}) == {"account": frozen}
 
     def keep(self, actor: str, entry: Entry, expected: tuple[int, PlainCharge] | None) -> None:
         assert entry.is_refused == (expected is None)
@@ -92,6 +107,7 @@ class FamilyMachine(RuleBasedStateMachine):
         entry = self.till.send(PlaceHold(amount, ttl_ms, minimum), account_of(actor), app=app)
         placed = self.plain.hold(actor, amount, minimum, ttl_ms, app)
         assert entry.is_refused == (placed is None)
+        self.assert_that_the_refusal_is_true(actor, entry)
         if placed is not None:
             assert entry.hold is not None
             assert -entry.amount == placed.amount
