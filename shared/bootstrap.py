@@ -9,19 +9,16 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from shared.identity import TenantRule
 from shared.observability import Observability, observability
-from shared.settings import CheckEvents, Settings
+from shared.settings import Settings
 
 if TYPE_CHECKING:
     from shared.ledger.ports import AuditTrail, EventBus, Ledger
     from shared.ledger.usage_ports import UsageBook
-
-_CHECK_TIMEOUT_S: Final = 1.0
-"""A caller waits for the check, so its event gets little time."""
 
 
 def epoch_now_ms() -> int:
@@ -38,17 +35,6 @@ def wait_ms(duration_ms: int) -> None:
 
 def new_id() -> str:
     return str(uuid4())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckRuntime:
-    observability: Observability
-    tenants: TenantRule
-    ledger: "Ledger"
-    bus: "EventBus"
-    check_events: CheckEvents
-    now_ms: Callable[[], int] = field(default=epoch_now_ms)
-    new_id: Callable[[], str] = field(default=new_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,25 +66,13 @@ class HistoryRuntime:
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
 
-def check_runtime() -> CheckRuntime:
-    settings = settings_of("check")
-    seen = observability(settings)
-    return CheckRuntime(
-        observability=seen,
-        tenants=tenants_of(settings),
-        ledger=_ledger(settings),
-        bus=bus_of(settings, seen, _CHECK_TIMEOUT_S, _CHECK_TIMEOUT_S),
-        check_events=settings.check_events,
-    )
-
-
 def mutation_runtime(function: str) -> MutationRuntime:
     """For "cost", "funding", "holds" and "policies"."""
     settings = settings_of(function)
     return MutationRuntime(
         observability=observability(settings),
         tenants=tenants_of(settings),
-        ledger=_ledger(settings),
+        ledger=ledger_of(settings),
         deadline_ms=settings.ledger_deadline_ms,
     )
 
@@ -106,7 +80,7 @@ def mutation_runtime(function: str) -> MutationRuntime:
 def accounts_runtime() -> AccountsRuntime:
     settings = settings_of("accounts")
     return AccountsRuntime(
-        observability=observability(settings), tenants=tenants_of(settings), ledger=_ledger(settings)
+        observability=observability(settings), tenants=tenants_of(settings), ledger=ledger_of(settings)
     )
 
 
@@ -115,7 +89,7 @@ def history_runtime() -> HistoryRuntime:
     return HistoryRuntime(
         observability=observability(settings),
         tenants=tenants_of(settings),
-        ledger=_ledger(settings),
+        ledger=ledger_of(settings),
         trail=trail_of(settings),
         usage=usage_book_of(settings),
     )
@@ -129,7 +103,7 @@ def tenants_of(settings: Settings) -> TenantRule:
     return TenantRule(claim=settings.tenant_claim, default=settings.default_tenant)
 
 
-def _ledger(settings: Settings) -> "Ledger":
+def ledger_of(settings: Settings) -> "Ledger":
     from shared.adapters.dynamodb_ledger import DynamoLedger
 
     return DynamoLedger(settings.ledger_table, settings.ledger_deadline_ms)

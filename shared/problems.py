@@ -92,7 +92,7 @@ def refusal_of(entry: Entry) -> dict[str, Any]:
     if entry.reason is None:
         raise ValueError(f"entry {entry.seq} was not refused")
     detail = _DETAILS[entry.reason].format(kind=entry.kind)
-    return _problem(entry.reason, REFUSALS[entry.reason], detail) | _circumstances(entry)
+    return _problem(entry.reason, REFUSALS[entry.reason], detail) | circumstances_of(entry)
 
 
 def internal_problem() -> dict[str, Any]:
@@ -126,8 +126,8 @@ def _particulars(error: LedgerError | EdgeError) -> dict[str, Any]:
             return {}
 
 
-def _circumstances(entry: Entry) -> dict[str, Any]:
-    """What the account was like, in millicents, as far as it explains the refusal."""
+def circumstances_of(entry: Entry) -> dict[str, Any]:
+    """What the account was like, in millicents, as far as it explains the refusal that the entry is."""
     before = entry.before
     if entry.reason == "funding_conflict":
         return {"reason": entry.reason, "funded": to_millicents(before.funded)}
@@ -136,7 +136,9 @@ def _circumstances(entry: Entry) -> dict[str, Any]:
     if required is None:
         return {"reason": entry.reason, **balances, **_limit(entry)}
     explained = {"reason": entry.reason, "required": to_millicents(required), **balances}
-    return explained | _limit(entry) | (_what_is_missing(entry, required) if entry.reason in FOR_WANT_OF_CREDITS else {})
+    return (
+        explained | _limit(entry) | (_what_is_missing(entry, required) if entry.reason in FOR_WANT_OF_CREDITS else {})
+    )
 
 
 def _limit(entry: Entry) -> dict[str, Any]:

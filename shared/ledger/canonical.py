@@ -9,7 +9,7 @@ _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure
 
 
 def canonical_json(value: object) -> str:
-    """JSON with sorted keys and no white space. Amounts are integers here; `by_value` gives other numbers one spelling."""
+    """JSON with sorted keys and no white space. Amounts are integers; `by_value` is for other numbers."""
     return _ENCODER.encode(value)
 
 

@@ -107,11 +107,26 @@ def test_the_record_keeps_the_order_that_the_caller_gave() -> None:
     [
         (CHARGE, "147e01f13c64c15d92a996fb45f97c09182554c38825ffe2fc881d2320340a98"),
         (replace(CHARGE, metadata=None), "54b29ead2f2a17638ab85c68be038616b3015c6c4daea7da91fd807db5fbd9b9"),
-        (replace(CHARGE, metadata={"a": {"b": [0.25, 2**60, None, True, "1.0"]}}), "9e21dd197d2c193db86110ef255184593311bd6030e970860f1a8bd8bb351439"),
-        (operation("k", Charge(5, usage={"meter": "llm", "input_tokens": "0.5"}, rate_card="llm@1")), "ccb4df7a145f08d864fdb9b71996360b54758c11ba3d6df79761657e8ddfb9e1"),
-        (operation("k", Configure(overdraft_limit=1, limits=LIMITS[:1])), "183eca2e379dc808693f22da8cfd2d9b2a552d8055851e40ea40dad820eee294"),
-        (operation("k", Configure(low_balance_thresholds=[9, 5])), "7474b93d66458d019d992330813edb4318b77c29966268c70d2a26cdd9c01b57"),
-        (operation("k", GrantCredits(5, expires_at_ms=7)), "40bedfe35faaadf30aee760b6ce31585b895e7fd348251005b8abce42ff69a9e"),
+        (
+            replace(CHARGE, metadata={"a": {"b": [0.25, 2**60, None, True, "1.0"]}}),
+            "9e21dd197d2c193db86110ef255184593311bd6030e970860f1a8bd8bb351439",
+        ),
+        (
+            operation("k", Charge(5, usage={"meter": "llm", "input_tokens": "0.5"}, rate_card="llm@1")),
+            "ccb4df7a145f08d864fdb9b71996360b54758c11ba3d6df79761657e8ddfb9e1",
+        ),
+        (
+            operation("k", Configure(overdraft_limit=1, limits=LIMITS[:1])),
+            "183eca2e379dc808693f22da8cfd2d9b2a552d8055851e40ea40dad820eee294",
+        ),
+        (
+            operation("k", Configure(low_balance_thresholds=[9, 5])),
+            "7474b93d66458d019d992330813edb4318b77c29966268c70d2a26cdd9c01b57",
+        ),
+        (
+            operation("k", GrantCredits(5, expires_at_ms=7)),
+            "40bedfe35faaadf30aee760b6ce31585b895e7fd348251005b8abce42ff69a9e",
+        ),
     ],
     ids=range(7),
 )
