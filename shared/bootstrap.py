@@ -63,6 +63,7 @@ class HistoryRuntime:
     ledger: "Ledger"
     trail: "AuditTrail"
     usage: "UsageBook"
+    audit_grace_ms: int
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
 
@@ -92,6 +93,7 @@ def history_runtime() -> HistoryRuntime:
         ledger=ledger_of(settings),
         trail=trail_of(settings),
         usage=usage_book_of(settings),
+        audit_grace_ms=settings.audit_grace_s * 1000,
     )
 
 
