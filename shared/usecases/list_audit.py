@@ -28,9 +28,9 @@ _ENTRIES_LOOKED_AT: Final = 100
 class AuditPage:
     """`verified` is True where no row of the page, nor between it and the next, is missing, altered or out of place.
 
-    It is "pending" where all that can be seen is as it must be and some copies are still on their way; `verified_through`
-    is the seq up to which it is True. It is False where something was altered, or is missing for longer than the grace;
-    then there is no `verified_through`.
+    It is "pending" where all that can be seen is as it must be and some copies are still on their way;
+    `verified_through` is the seq up to which it is True. It is False where something was altered, or is missing for
+    longer than the grace; then there is no `verified_through`.
     """
 
     page: Page[Entry]
