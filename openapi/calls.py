@@ -83,6 +83,7 @@ CALLS: Final = (
         scope="credits/read",
         body=(CheckRequest,),
         answer=models.CheckResult,
+        errors=("unpriced",),
         sample="check",
     ),
     Call(

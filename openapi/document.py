@@ -8,13 +8,14 @@ from http import HTTPStatus
 from inspect import cleandoc
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 import msgspec
 
 from millicent.models import Problem, Receipt
 from openapi.answers import MORE
 from openapi.calls import CALLS, EITHER, Call
+from shared.amount_texts import PARAMETER, AmountsAs
 from shared.identity import ADMIN_SCOPE
 from shared.ledger.amounts import MAX_AMOUNT_MILLICENTS, to_millicents
 from shared.problems import MEANINGS, REFUSALS, Meaning
@@ -61,16 +62,24 @@ _SCHEMAS: Final[Json] = {
         "examples": [42.125, "42.125"],
     },
     "Millicents": {
-        "description": "Millicents (1/1000 cent), exact to three decimals. Read them as decimals.",
-        "type": "number",
-        "examples": [42.125],
+        "description": "Millicents (1/1000 cent), exact to three decimals. A number, to be read as a decimal; a "
+        "decimal string where the request asks for amounts=string.",
+        "anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]{1,3})?$"}],
+        "examples": [42.125, "42.125"],
     },
+}
+_AMOUNTS_AS: Final[Json] = {
+    "name": PARAMETER,
+    "in": "query",
+    "required": False,
+    "description": "How amounts are answered. So does a parameter of Accept: application/json; amounts=string.",
+    "schema": {"type": "string", "enum": list(get_args(AmountsAs)), "default": "number"},
 }
 _INTRODUCTION: Final = """
 Prepaid credits and metering: check before the work, charge after it, exactly once.
 
-Amounts are millicents (1/1000 cent, $0.00001). Times are RFC 3339, answered in UTC. Unknown fields and duplicate JSON
-keys are refused. A body has at most 8 KiB, a batch 256 KiB.
+Amounts are millicents (1/1000 cent, $0.00001): numbers, or decimal strings where amounts=string asks for them. Times
+are RFC 3339, answered in UTC. Unknown fields and duplicate JSON keys are refused. A body has at most 8 KiB, a batch 256 KiB.
 
 A call that changes something takes an Idempotency-Key, made by you before the first attempt. Sent again with the same
 key and content, it is applied once and answered as it was the first time, with the header Idempotency-Replayed. After
@@ -91,7 +100,7 @@ def document() -> Json:
         "paths": _paths(of_type),
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-            "parameters": {"IdempotencyKey": _idempotency_key()},
+            "parameters": {"IdempotencyKey": _idempotency_key(), "Amounts": _AMOUNTS_AS},
             "headers": {
                 "IdempotencyReplayed": {
                     "description": "true where an earlier request with this key did it",
@@ -120,7 +129,8 @@ def _paths(of_type: Mapping[Any, Json]) -> Json:
 def _operation(call: Call, of_type: Mapping[Any, Json]) -> Json:
     operation: Json = {"tags": [call.tag], "summary": call.summary, "operationId": _operation_id(call)}
     operation["security"] = [] if call.scope is None else _ways(call.scope)
-    if parameters := [*_path_parameters(call), *_query_parameters(call), *_key_parameter(call)]:
+    shared_by_many = [*_key_parameter(call), *_amounts_parameter(call)]
+    if parameters := [*_path_parameters(call), *_query_parameters(call), *shared_by_many]:
         operation["parameters"] = parameters
     if call.body:
         operation["requestBody"] = {"required": True, "content": {"application/json": _request(call, of_type)}}
@@ -154,6 +164,11 @@ def _query_parameters(call: Call) -> Iterator[Json]:
 def _key_parameter(call: Call) -> Iterator[Json]:
     if call.keyed:
         yield {"$ref": "#/components/parameters/IdempotencyKey"}
+
+
+def _amounts_parameter(call: Call) -> Iterator[Json]:
+    if call.scope is not None:
+        yield {"$ref": "#/components/parameters/Amounts"}
 
 
 def _idempotency_key() -> Json:

@@ -9,19 +9,16 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from shared.identity import TenantRule
 from shared.observability import Observability, observability
-from shared.settings import CheckEvents, Settings
+from shared.settings import Settings
 
 if TYPE_CHECKING:
     from shared.ledger.ports import AuditTrail, EventBus, Ledger
     from shared.ledger.usage_ports import UsageBook
-
-_CHECK_TIMEOUT_S: Final = 1.0
-"""A caller waits for the check, so its event gets little time."""
 
 
 def epoch_now_ms() -> int:
@@ -38,17 +35,6 @@ def wait_ms(duration_ms: int) -> None:
 
 def new_id() -> str:
     return str(uuid4())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckRuntime:
-    observability: Observability
-    tenants: TenantRule
-    ledger: "Ledger"
-    bus: "EventBus"
-    check_events: CheckEvents
-    now_ms: Callable[[], int] = field(default=epoch_now_ms)
-    new_id: Callable[[], str] = field(default=new_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +63,8 @@ class HistoryRuntime:
     ledger: "Ledger"
     trail: "AuditTrail"
     usage: "UsageBook"
+    audit_grace_ms: int
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
-
-
-def check_runtime() -> CheckRuntime:
-    settings = settings_of("check")
-    seen = observability(settings)
-    return CheckRuntime(
-        observability=seen,
-        tenants=tenants_of(settings),
-        ledger=ledger_of(settings),
-        bus=bus_of(settings, seen, _CHECK_TIMEOUT_S, _CHECK_TIMEOUT_S),
-        check_events=settings.check_events,
-    )
 
 
 def mutation_runtime(function: str) -> MutationRuntime:
@@ -118,6 +93,7 @@ def history_runtime() -> HistoryRuntime:
         ledger=ledger_of(settings),
         trail=trail_of(settings),
         usage=usage_book_of(settings),
+        audit_grace_ms=settings.audit_grace_s * 1000,
     )
 
 

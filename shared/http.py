@@ -1,6 +1,7 @@
 """The HTTP edge: requests in, answers out. Nothing that happens behind it reaches a caller as an unhandled error."""
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -10,6 +11,8 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import validation
+from shared.amount_texts import PARAMETER as AMOUNTS_PARAMETER
+from shared.amount_texts import AmountsAs, amounts_asked, with_texts
 from shared.edge_errors import EdgeError, RouteNotFound
 from shared.exact_json import MAX_BODY_BYTES, body_bytes, read_object
 from shared.identity import Caller, Scope, TenantRule, caller_of
@@ -24,6 +27,8 @@ JSON: Final = "application/json"
 PROBLEM_JSON: Final = "application/problem+json"
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_amounts_as: Final[ContextVar[AmountsAs]] = ContextVar("amounts_as", default="number")
+"""As the request that is being answered asked for them."""
 _Request = TypeVar("_Request", bound=msgspec.Struct)
 
 
@@ -40,9 +45,31 @@ class Resolver(APIGatewayHttpResolver):
 
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         self._observability.count("Requests")
-        answer = super().resolve(event, context)
-        answer["headers"]["X-Request-Id"] = event["requestContext"]["requestId"]
+        answer = self._resolved(event, context)
+        headers = answer["headers"]
+        headers["X-Request-Id"] = event["requestContext"]["requestId"]
+        if headers.get("Content-Type") in {JSON, PROBLEM_JSON}:
+            headers["Vary"] = "Accept"
         return answer
+
+    def _resolved(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        accept = (event.get("headers") or {}).get("accept")
+        try:
+            asked = amounts_asked(event.get("queryStringParameters") or {}, accept)
+        except EdgeError as wrong:
+            refusal = self._refused(wrong)
+            headers = {**refusal.headers, "Content-Type": PROBLEM_JSON}
+            return {
+                "statusCode": refusal.status_code,
+                "headers": headers,
+                "body": refusal.body,
+                "isBase64Encoded": False,
+            }
+        before = _amounts_as.set(asked)
+        try:
+            return super().resolve(event, context)
+        finally:
+            _amounts_as.reset(before)
 
     def _on(self, error: type[Exception], answer: Callable[[Any], Response[str]]) -> None:
         self.exception_handler(error)(answer)
@@ -81,8 +108,9 @@ def body(event: APIGatewayProxyEventV2, request_type: type[_Request]) -> _Reques
 
 
 def query(event: APIGatewayProxyEventV2, request_type: type[_Request]) -> _Request:
-    """The query parameters as a request. Raises ValidationFailed."""
-    return validation.convert(event.query_string_parameters, request_type, root="query")
+    """The query parameters as a request, without the one that any call may have. Raises ValidationFailed."""
+    given = {name: value for name, value in event.query_string_parameters.items() if name != AMOUNTS_PARAMETER}
+    return validation.convert(given, request_type, root="query")
 
 
 def idempotency_key(event: APIGatewayProxyEventV2) -> str:
@@ -112,5 +140,5 @@ def status_of(entry: Entry) -> int:
 
 
 def encoded(content: Mapping[str, Any]) -> str:
-    """JSON text; a Decimal is written as the number that it is."""
-    return _ENCODER.encode(content).decode()
+    """JSON text; a Decimal is written as the number that it is, an amount as the request asked for it."""
+    return _ENCODER.encode(with_texts(content) if _amounts_as.get() == "string" else content).decode()

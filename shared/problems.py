@@ -11,7 +11,7 @@ from shared.ledger import errors
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry, public_limit
 from shared.ledger.errors import InvalidOperation, LedgerError, RateVersionConflict, Unpriced
-from shared.ledger.operations import CaptureHold, Charge, PlaceHold, Reason, Refund, Terms
+from shared.ledger.operations import FOR_WANT_OF_CREDITS, CaptureHold, Charge, PlaceHold, Reason, Refund, Terms
 from shared.ledger.remainders import settled
 
 RETRY_AFTER_S: Final = 1
@@ -85,9 +85,6 @@ _DETAILS: Final[Mapping[Reason, str]] = {
 }
 
 
-_FALLS_SHORT: Final = frozenset({"insufficient_credits", "limit_exceeded"})
-
-
 def problem_of(error: LedgerError | EdgeError) -> dict[str, Any]:
     """The problem document of an error."""
     return _problem(error.code, MEANINGS[type(error)], str(error)) | _particulars(error)
@@ -98,7 +95,7 @@ def refusal_of(entry: Entry) -> dict[str, Any]:
     if entry.reason is None:
         raise ValueError(f"entry {entry.seq} was not refused")
     detail = _DETAILS[entry.reason].format(kind=entry.kind)
-    return _problem(entry.reason, REFUSALS[entry.reason], detail) | _circumstances(entry)
+    return _problem(entry.reason, REFUSALS[entry.reason], detail) | circumstances_of(entry)
 
 
 def internal_problem() -> dict[str, Any]:
@@ -132,18 +129,20 @@ def _particulars(error: LedgerError | EdgeError) -> dict[str, Any]:
             return {}
 
 
-def _circumstances(entry: Entry) -> dict[str, Any]:
-    """What the account was like, in millicents, as far as it explains the refusal."""
+def circumstances_of(entry: Entry) -> dict[str, Any]:
+    """What the account was like, in millicents, as far as it explains the refusal that the entry is."""
     before = entry.before
     if entry.reason == "funding_conflict":
         return {"reason": entry.reason, "funded": to_millicents(before.funded)}
     balances = {"available": to_millicents(before.available), "held": to_millicents(before.held)}
     required = _required(entry, entry.terms)
     if required is None:
-        missing = {"shortfall": to_millicents(entry.shortfall)} if entry.reason in _FALLS_SHORT else {}
+        missing = {"shortfall": to_millicents(entry.shortfall)} if entry.reason in FOR_WANT_OF_CREDITS else {}
         return {"reason": entry.reason, **balances, **_limit(entry), **missing}
     explained = {"reason": entry.reason, "required": to_millicents(required), **balances}
-    return explained | _limit(entry) | (_what_is_missing(entry, required) if entry.reason in _FALLS_SHORT else {})
+    return (
+        explained | _limit(entry) | (_what_is_missing(entry, required) if entry.reason in FOR_WANT_OF_CREDITS else {})
+    )
 
 
 def _limit(entry: Entry) -> dict[str, Any]:

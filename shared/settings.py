@@ -24,7 +24,7 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "ingest": _COMMON | {"LEDGER_TABLE", "LEDGER_DEADLINE_MS", "DEFAULT_TENANT", "INGEST_TENANT", "FAILURE_QUEUE_URL"},
     "rates": _MUTATION,
     "accounts": _COMMON | _IDENTITY | {"LEDGER_TABLE"},
-    "history": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE"},
+    "history": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S"},
     "docs": _COMMON,
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE"},

@@ -165,7 +165,9 @@ def _plain_number(value: int | Decimal) -> int | float:
     number = float(value)
     if not math.isfinite(number):
         raise ValueError("without numbers beyond a double")
-    return number
+    # 9007199254740993.0 is a whole number that no double holds.
+    is_rounded_integer = abs(value) <= _MAX_INTEGER and value == int(value) != number
+    return int(value) if is_rounded_integer else number
 
 
 _READERS: Final[Mapping[type, Callable[[object], object]]] = {

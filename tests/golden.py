@@ -46,6 +46,7 @@ def golden_events() -> dict[str, Event]:
         "minimum": 100,
         "available": 1050,
         "held": 0,
+        "spendable": 1050,
         "reason": None,
         "check_id": CHECK_ID,
     }

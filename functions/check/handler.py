@@ -5,7 +5,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.check.schema import CheckRequest
 from shared import http
-from shared.bootstrap import check_runtime
+from shared.pricing_bootstrap import check_runtime
 from shared.usecases.check_credits import CreditAnswer, CreditQuestion, check_credits
 
 runtime = check_runtime()
@@ -17,14 +17,18 @@ def check() -> Response[str]:
     event = app.current_event
     caller = http.caller(event, "credits/read", runtime.tenants)
     request = http.body(event, CheckRequest)
+    usage, meter = request.metered
     question = CreditQuestion(
         account=caller.account_of(request.actor),
-        minimum=int(request.minimum),
+        minimum=request.least,
         check_id=runtime.new_id(),
         correlation_id=http.request_id(event),
         app=request.app,
+        meter=meter,
+        usage=None if usage is None else usage.content,
     )
-    answer = check_credits(question, runtime.ledger, runtime.bus, runtime.now_ms(), runtime.check_events)
+    told = runtime.bus, runtime.now_ms(), runtime.check_events
+    answer = check_credits(question, runtime.ledger, *told, runtime.rates)
     observe(question, answer)
     return http.answer(answer.body)
 

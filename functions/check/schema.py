@@ -1,5 +1,8 @@
 import msgspec
 
+from shared.edge_errors import FieldError, ValidationFailed
+from shared.metered import UsageDocument, metered_by, read_usage
+from shared.pricing.usage import Usage
 from shared.validation import Identifier, Microcents
 
 DEFAULT_MINIMUM = Microcents(100_000)
@@ -7,6 +10,23 @@ DEFAULT_MINIMUM = Microcents(100_000)
 
 
 class CheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of `minimum` and `usage` at most one: `usage` asks for what it is worth."""
+
     actor: Identifier
-    minimum: Microcents = DEFAULT_MINIMUM
+    minimum: Microcents | msgspec.UnsetType = msgspec.UNSET
+    usage: UsageDocument | msgspec.UnsetType = msgspec.UNSET
     app: Identifier | None = None
+    meter: Identifier | None = None
+
+    @property
+    def least(self) -> int:
+        """In microcents, where there is no usage."""
+        return int(DEFAULT_MINIMUM if isinstance(self.minimum, msgspec.UnsetType) else self.minimum)
+
+    @property
+    def metered(self) -> tuple[Usage | None, str | None]:
+        """The usage and the meter. Raises ValidationFailed, as a charge of this usage does."""
+        if self.usage is not msgspec.UNSET and self.minimum is not msgspec.UNSET:
+            raise ValidationFailed([FieldError("$.usage", "must be left out, or minimum must")])
+        usage = read_usage(self.usage)
+        return usage, metered_by(self.meter, usage)

@@ -10,6 +10,7 @@ from functions.history.schema import (
     OperationQuery,
     StatementQuery,
     UsageQuery,
+    audit_listing,
     before_seq,
     listing,
     recorded_key,
@@ -20,7 +21,7 @@ from functions.history.statement import statement, wants_csv
 from shared import http
 from shared.bootstrap import history_runtime
 from shared.ledger.accounts import Account
-from shared.usecases.list_audit import list_audit
+from shared.usecases.list_audit import Grace, list_audit
 from shared.usecases.list_entries import list_entries
 from shared.usecases.list_usage import UsageAsked, list_usage
 from shared.usecases.look_up_operation import look_up_operation
@@ -54,9 +55,10 @@ def show_usage(actor: str) -> Response[str]:
 def show_audit(actor: str) -> Response[str]:
     account = account_of(actor)
     query = http.query(app.current_event, AuditQuery)
-    audit = list_audit(account, int(query.limit), before_seq(query.after), runtime.trail, runtime.ledger)
+    grace = Grace(runtime.now_ms(), runtime.audit_grace_ms)
+    audit = list_audit(account, int(query.limit), before_seq(query.after), runtime.trail, runtime.ledger, grace)
     observe("audit listed", account)
-    return http.answer(listing(audit.page) | {"verified": audit.is_verified})
+    return http.answer(audit_listing(audit))
 
 
 @app.get("/v1/operations/<key>")

@@ -16,6 +16,7 @@ from shared.ledger.times import epoch_ms, rfc3339
 from shared.ledger.usage import Grouping, Sums
 from shared.ledger.usage_ports import Period
 from shared.problems import refusal_of
+from shared.usecases.list_audit import AuditPage
 from shared.usecases.list_usage import UsageAsked, UsageSoFar
 from shared.usecases.record_operation import effect_of
 from shared.validation import (
@@ -149,6 +150,10 @@ def name_cursor(name: str | None) -> str | None:
 
 def listing(page: Page[Entry]) -> dict[str, Any]:
     return {"items": [public_entry(entry) for entry in page.items], "next": cursor_of(page.next_before_seq)}
+
+
+def audit_listing(audit: AuditPage) -> dict[str, Any]:
+    return listing(audit.page) | {"verified": audit.verified, "verified_through": audit.verified_through}
 
 
 def usage_listing(asked: UsageAsked, usage: UsageSoFar) -> dict[str, Any]:

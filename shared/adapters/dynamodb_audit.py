@@ -105,10 +105,10 @@ class DynamoAuditTrail:
 
 
 def _entry_of(row: AuditItem) -> Entry | None:
-    """None for a row that was altered so that no entry is in it."""
+    """None for a row that was altered so that no entry is in it, or one of another place."""
     try:
         entry = row.entry
         public_entry(entry)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
-    return entry
+    return entry if entry.seq == audited_seq(row.sk) else None

@@ -112,6 +112,15 @@ def operation_of(entry: Entry) -> Operation:
     )
 
 
+def records(entry: Entry, operation: Operation) -> bool:
+    """Whether the entry records an operation of this content.
+
+    Its own request hash may be of a release that spelled the same content otherwise: it is made anew then.
+    """
+    asked = operation.request_hash
+    return asked == entry.request_hash or asked == operation_of(entry).request_hash
+
+
 def record_of(entry: Entry) -> str:
     """The canonical text that the entry's hash covers. `entry_from_record` is the way back."""
     return entry.record

@@ -3,12 +3,12 @@
 Each kind has its terms: the content that decides its effect. Amounts are microcents, times epoch milliseconds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, TypeAlias, get_args
 
 from shared.ledger.accounts import Account
-from shared.ledger.canonical import canonical_json, sha256_hex
+from shared.ledger.canonical import by_value, canonical_json, sha256_hex
 from shared.ledger.grants import DEFAULT_PRIORITY, Category
 from shared.ledger.policies import Status
 
@@ -45,6 +45,9 @@ Reason: TypeAlias = Literal[
     "charge_not_found",
     "exceeds_charge",
 ]
+
+FOR_WANT_OF_CREDITS: Final[frozenset[str | None]] = frozenset({"insufficient_credits", "limit_exceeded"})
+"""Reasons of a refusal that a smaller amount might not have met."""
 
 SYSTEM_CALLER: Final = "millicent"
 """`by` of entries that the ledger writes on its own account, such as an expiry."""
@@ -263,7 +266,7 @@ class Operation:
                     "parameters": _content_of(parameters),
                     "app": self.app,
                     "meter": self.meter,
-                    "metadata": self.metadata,
+                    "metadata": by_value(self.metadata),
                 }
             )
         )
@@ -277,11 +280,27 @@ def parameters_of(terms: Terms) -> dict[str, Any]:
 def _content_of(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """The parameters that the caller gave. What a rate card made of `usage` is not among them.
 
-    So a request that is sent again after the prices changed is still the same request.
+    So a request that is sent again after the prices changed is still the same request. Nor is the order of a set.
     """
-    if "usage" not in parameters:
-        return parameters
-    return {name: value for name, value in parameters.items() if name not in _PRICED}
+    if "usage" in parameters:
+        return {name: value for name, value in parameters.items() if name not in _PRICED}
+    sets = {name: in_order(parameters[name]) for name, in_order in _IN_ORDER.items() if name in parameters}
+    return {**parameters, **sets} if sets else parameters
+
+
+def _limits_in_order(limits: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(limits, key=canonical_json)
+
+
+def _highest_first(thresholds: Iterable[int]) -> list[int]:
+    return sorted(set(thresholds), reverse=True)
+
+
+_IN_ORDER: Final[Mapping[str, Callable[[Any], list[Any]]]] = {
+    "limits": _limits_in_order,
+    "low_balance_thresholds": _highest_first,
+}
+"""Parameters that are sets, and the order that stands for all."""
 
 
 def named_hold(terms: Terms) -> str | None:

@@ -114,6 +114,21 @@ def _counterpart_terms(operation: Operation, effect: Effect, references: Referen
             raise ValueError(f"a {operation.kind} concerns the account alone")
 
 
+def frozen_above(position: Position) -> str | None:
+    """The actor of the nearest of the accounts above that is frozen."""
+    above: Position | None = position
+    while above is not None:
+        if above.state.policy is not None and above.state.policy.status == "frozen":
+            return above.state.account.actor
+        above = above.references.parent
+    return None
+
+
+def frozen_backing(backing: Backing, frozen: str) -> Backing:
+    """What the parent says where it or one further up is frozen."""
+    return replace(backing, refusal="account_frozen", room=replace(backing.room, account=frozen))
+
+
 def answered(backing: Backing, counterpart: Entry) -> Backing:
     """The backing with what became of the counterpart. What gives back is never refused for the parent's sake."""
     if not counterpart.is_refused:

@@ -48,7 +48,10 @@ class EntryFilter:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[_Item_co]):
-    """`next_before_seq` continues the listing; None at its end. `is_whole`: nothing on it was unreadable."""
+    """`next_before_seq` continues the listing; None at its end.
+
+    `is_whole`: nothing on it was unreadable or out of place.
+    """
 
     items: tuple[_Item_co, ...]
     next_before_seq: int | None

@@ -36,7 +36,7 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.due import NONE_DUE, DueHolds, in_due_order, may_hold_what_is_due
 from shared.ledger.effects import Position, References
-from shared.ledger.entries import Entry
+from shared.ledger.entries import Entry, records
 from shared.ledger.errors import (
     AtCapacity,
     IdempotencyKeyReused,
@@ -490,7 +490,7 @@ def _entry_under(key: str, turned_down: TurnedDown) -> Entry | None:
 
 
 def _answer_again(operation: Operation, entry: Entry, written: Entry | None) -> Recorded:
-    if entry.request_hash != operation.request_hash:
+    if not records(entry, operation):
         raise IdempotencyKeyReused(f"{operation.key} was used for another operation")
     # The hash covers the correlation id, so an equal one means that this very request wrote the entry in an attempt
     # whose answer was lost: the caller has not been answered yet.

@@ -17,6 +17,7 @@ from shared.ledger.effects import Backing, Case, Effect, Position, References
 from shared.ledger.entries import Entry, operation_of, sealed
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import (
+    FOR_WANT_OF_CREDITS,
     SYSTEM_CALLER,
     Configure,
     Expire,
@@ -26,7 +27,14 @@ from shared.ledger.operations import (
     named_hold,
     parameters_of,
 )
-from shared.ledger.parents import answered, backing_from, counterpart_of, recorded_backing
+from shared.ledger.parents import (
+    answered,
+    backing_from,
+    counterpart_of,
+    frozen_above,
+    frozen_backing,
+    recorded_backing,
+)
 from shared.ledger.policies import DEFAULT_TIME_ZONE, Policy
 from shared.ledger.rooms import Room, room_of, tightest
 
@@ -281,6 +289,9 @@ def _with_parent(
     references = replace(references, backing=backing)
     periods = _periods(state, operation, now_ms, references.hold, None)
     effect = _effect_of(state, operation, now_ms, references, periods)
+    if effect.reason in FOR_WANT_OF_CREDITS and (frozen := frozen_above(position)) is not None:
+        # Who is frozen is said before who is short: no amount would be affordable.
+        return replace(references, backing=frozen_backing(backing, frozen)), None
     if effect.outcome == "refused":
         return references, None
     counterpart = counterpart_of(operation, effect, parent, references)

@@ -1,13 +1,13 @@
 """Room: how much an operation may spend, and what decides that: the balance, a spending limit or the parent account."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from shared.ledger.accounts import AccountState
 from shared.ledger.calendar import Periods
 from shared.ledger.holds import Hold
-from shared.ledger.policies import Limit, Policy, limit_values
+from shared.ledger.policies import Limit, limit_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +44,6 @@ def room_of(
     # Windows that begin with this very entry count nothing that was held before.
     limits = state.policy.limits_at(periods, state.seq + 1)
     return tightest(room, *(_room_of_limit(limit, held) for limit in limits if limit.covers(app, meter)))
-
-
-def prepaid_room_of(state: AccountState, app: str | None, meter: str | None, periods: Periods) -> Room:
-    """As `room_of`, without the overdraft."""
-    room = Room(state.available)
-    return room if state.policy is None else tightest(room, *_rooms_of_limits(state.policy, app, meter, periods))
-
-
-def _rooms_of_limits(policy: Policy, app: str | None, meter: str | None, periods: Periods) -> Iterator[Room]:
-    for limit in policy.limits_at(periods):
-        if limit.covers(app, meter):
-            yield Room(limit.room, limit_values(limit))
 
 
 def _room_of_limit(limit: Limit, held: Hold | None) -> Room:

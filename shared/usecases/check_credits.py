@@ -1,29 +1,37 @@
-"""May this actor spend? Answered from a strong read; changes nothing.
+"""May this actor spend? Answered from strong reads; changes nothing.
 
-The answer is that of a charge of the minimum, but for the overdraft: what an account may owe is no credit.
+The answer is the ledger's own: the reducer is asked what it would do with a charge of the minimum on the accounts as
+they stand, and nothing of that is written. So whatever decides a charge decides a check, with the same words.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.amounts import to_millicents
-from shared.ledger.calendar import Periods
-from shared.ledger.entries import public_limit
+from shared.ledger.effects import References
+from shared.ledger.entries import Entry
 from shared.ledger.events import check_event
-from shared.ledger.parents import is_payer
-from shared.ledger.policies import DEFAULT_TIME_ZONE
+from shared.ledger.operations import Charge, Operation
+from shared.ledger.parents import positions
 from shared.ledger.ports import EventBus, Ledger
-from shared.ledger.rooms import Room, prepaid_room_of, tightest
+from shared.ledger.reducer import NOTHING_NAMED, apply
+from shared.pricing.cards import RateBook
+from shared.problems import circumstances_of
 from shared.usecases.present_state import present_state
+from shared.usecases.record_priced import priced
 
 Publishing: TypeAlias = Literal["all", "refused", "none"]
+
+_KEY: Final = "~check"
+_ALL_THERE_IS: Final = 10**30
+"""Microcents: more than any account can have. A partial charge of it takes what can be spent."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreditQuestion:
-    """Is `minimum` (microcents) available, through `app`?
+    """Would a charge of `minimum` (microcents), or of what `usage` is worth now, be taken through `app` on `meter`?
 
     `check_id` names the answer, so that a charge can refer to it.
     """
@@ -33,6 +41,14 @@ class CreditQuestion:
     check_id: str
     correlation_id: str
     app: str | None = None
+    meter: str | None = None
+    usage: Mapping[str, Any] | None = None
+
+    @property
+    def charge(self) -> Operation:
+        """What is asked of the ledger; one with usage is still to be priced."""
+        terms = Charge(self.minimum, check_id=self.check_id, usage=self.usage)
+        return Operation(self.account, _KEY, terms, "", self.correlation_id, self.app, self.meter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,64 +60,64 @@ class CreditAnswer:
     is_unpublished: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Payers:
+    """The account as it stands now, and those above it that would pay too."""
+
+    state: AccountState
+    references: References
+    now_ms: int
+
+    def told(self, charge: Operation) -> Entry:
+        """The entry that the ledger would write."""
+        return apply(self.state, charge, self.now_ms, self.references).entry_under(charge.key)
+
+
 def check_credits(
-    question: CreditQuestion, ledger: Ledger, bus: EventBus, now_ms: int, publishing: Publishing
+    question: CreditQuestion,
+    ledger: Ledger,
+    bus: EventBus,
+    now_ms: int,
+    publishing: Publishing,
+    book: RateBook | None = None,
 ) -> CreditAnswer:
-    """Answers, and tells the bus what it answered. That the bus cannot be told never fails a check."""
-    account = question.account
-    state = present_state(account, ledger, now_ms) or AccountState(account)
-    refusal = _refusal(question, [state, *_parents_of(state, ledger, now_ms)], now_ms)
-    is_allowed = refusal is None
-    body = _body(question, state, refusal or {"reason": None})
+    """Answers, and tells the bus what it answered. That the bus cannot be told never fails a check.
+
+    A question with usage needs the `book`. Raises what pricing raises.
+    """
+    charge = question.charge if book is None else priced(question.charge, ledger, book, now_ms)
+    body = _body(question.check_id, charge, _payers(question.account, ledger, now_ms))
+    is_allowed: bool = body["allowed"]
     if publishing == "none" or (publishing == "refused" and is_allowed):
         return CreditAnswer(body, is_allowed, is_unpublished=False)
-    event = check_event(account, question.check_id, body, now_ms, question.correlation_id)
+    event = check_event(question.account, question.check_id, body, now_ms, question.correlation_id)
     return CreditAnswer(body, is_allowed, is_unpublished=bool(bus.publish([event]).failed))
 
 
-def _parents_of(state: AccountState, ledger: Ledger, now_ms: int) -> Iterator[AccountState]:
-    below: tuple[str, ...] = ()
-    while state.policy is not None and state.policy.parent is not None:
-        below += (state.account.actor,)
-        if not is_payer(state.policy.parent, below):
-            return
-        parent = Account(state.account.tenant, state.policy.parent)
-        state = present_state(parent, ledger, now_ms) or AccountState(parent)
-        yield state
+def _payers(account: Account, ledger: Ledger, now_ms: int) -> _Payers:
+    """Read as the ledger reads them before a charge, each as it stands now."""
+    state, references = positions(
+        account,
+        Charge(0),
+        read_state=lambda payer: present_state(payer, ledger, now_ms),
+        read_named=lambda _account, _terms: NOTHING_NAMED,
+    )
+    return _Payers(state or AccountState(account), references, now_ms)
 
 
-def _refusal(question: CreditQuestion, payers: Sequence[AccountState], now_ms: int) -> dict[str, Any] | None:
-    """Why one of those who would pay, the account itself first, does not go along; None where all do."""
-    frozen = next((each for each in payers if each.policy is not None and each.policy.status == "frozen"), None)
-    if frozen is not None:
-        return {"reason": "account_frozen"} | _limit(Room(0, None, _other_than_asked(frozen, question)))
-    room = tightest(*(_room(payer, question, now_ms) for payer in payers))
-    if room.amount >= question.minimum:
-        return None
-    return {"reason": "insufficient_credits" if room.limit is None else "limit_exceeded"} | _limit(room)
-
-
-def _room(payer: AccountState, question: CreditQuestion, now_ms: int) -> Room:
-    zone = DEFAULT_TIME_ZONE if payer.policy is None else payer.policy.time_zone
-    room = prepaid_room_of(payer, question.app, None, Periods(now_ms, zone))
-    return replace(room, account=_other_than_asked(payer, question))
-
-
-def _other_than_asked(payer: AccountState, question: CreditQuestion) -> str | None:
-    return None if payer.account == question.account else payer.account.actor
-
-
-def _limit(room: Room) -> dict[str, Any]:
-    return {} if room.decided_by is None else {"limit": public_limit(room.decided_by)}
-
-
-def _body(question: CreditQuestion, state: AccountState, refusal: dict[str, Any]) -> dict[str, Any]:
+def _body(check_id: str, charge: Operation, payers: _Payers) -> dict[str, Any]:
+    told = payers.told(charge)
+    all_there_is = payers.told(replace(charge, terms=Charge(_ALL_THERE_IS, "partial")))
+    rate_card = told.parameters.get("rate_card")
     return {
-        "allowed": refusal["reason"] is None,
-        "actor": question.account.actor,
-        "minimum": to_millicents(question.minimum),
-        "available": to_millicents(state.available),
-        "held": to_millicents(state.held),
-        "check_id": question.check_id,
-        **refusal,
+        "allowed": not told.is_refused,
+        "actor": charge.account.actor,
+        "minimum": to_millicents(told.parameters["cost"]),
+        "available": to_millicents(told.before.available),
+        "held": to_millicents(told.before.held),
+        "spendable": to_millicents(-all_there_is.amount),
+        "reason": None,
+        "check_id": check_id,
+        **({} if rate_card is None else {"rate_card": rate_card}),
+        **(circumstances_of(told) if told.is_refused else {}),
     }

@@ -1,37 +1,147 @@
-"""The audit rows of an account, newest first, and whether they are a whole piece of its history."""
+"""The audit rows of an account, newest first, and whether they are a whole piece of its history.
 
+Copies come late and in any order, so a row that is not there may be on its way. What is there and is not as it must
+be, was altered. Whether what is not there is late or was removed, the ledger's own entry says: one that is younger than
+the grace of the reconciler is late.
+
+The account's state is read before the rows: what it counts was on the ledger by then. So nobody who writes meanwhile
+makes a row seem to be missing, and one that is beyond the state is looked at again.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Literal, TypeAlias
 
-from shared.ledger.accounts import GENESIS_HASH, Account
-from shared.ledger.chain import breaks
-from shared.ledger.entries import Entry
-from shared.ledger.ports import AuditTrail, Ledger, Page
+from shared.ledger.accounts import GENESIS_HASH, Account, AccountState
+from shared.ledger.entries import Entry, hash_of
+from shared.ledger.ports import AuditTrail, EntryFilter, Ledger, Page
 from shared.usecases.read_account import known_state
+
+Verified: TypeAlias = bool | Literal["pending"]
+
+_ENTRIES_LOOKED_AT: Final = 100
+"""From the first that is missing on. All that are missing above it are younger."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
-    """`is_verified`: no row of the page, nor between it and the next, is missing, altered or out of place."""
+    """`verified` is True where no row of the page, nor between it and the next, is missing, altered or out of place.
+
+    It is "pending" where all that can be seen is as it must be and some copies are still on their way;
+    `verified_through` is the seq up to which it is True. It is False where something was altered, or is missing for
+    longer than the grace; then there is no `verified_through`.
+    """
 
     page: Page[Entry]
-    is_verified: bool
+    verified: Verified
+    verified_through: int | None
 
 
-def list_audit(account: Account, limit: int, before_seq: int | None, trail: AuditTrail, ledger: Ledger) -> AuditPage:
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """A copy of an entry younger than `grace_ms` at `now_ms` is late, not missing."""
+
+    now_ms: int
+    grace_ms: int
+
+    def is_over(self, entry: Entry) -> bool:
+        return self.now_ms - entry.at_ms >= self.grace_ms
+
+
+def list_audit(
+    account: Account, limit: int, before_seq: int | None, trail: AuditTrail, ledger: Ledger, grace: Grace
+) -> AuditPage:
     """Raises AccountNotFound for an actor for whom nothing was ever recorded."""
+    state = ledger.state(account)
     # One row more than is shown: the page must link to it.
     found = trail.page(account, limit + 1, before_seq)
-    if not found.items:
-        known_state(account, ledger)
+    if state is None and found.is_whole and not found.items:
+        state = known_state(account, ledger)
     shown, beyond = found.items[:limit], found.items[limit:]
     page = Page(shown, shown[-1].seq if beyond else found.next_before_seq)
-    return AuditPage(page, found.is_whole and _is_whole(shown, beyond, before_seq))
+    if not (found.is_whole and _are_as_recorded(account, shown) and _is_up_to(state, found.items, account, ledger)):
+        return AuditPage(page, verified=False, verified_through=None)
+    newest_seq = max(state.seq if state else 0, found.items[0].seq if found.items else 0)
+    top_seq = newest_seq if before_seq is None else min(before_seq - 1, newest_seq)
+    stretch = _Stretch(account, found.items, beyond[0].seq if beyond else 0, top_seq)
+    return AuditPage(page, *_judged(stretch, ledger, grace))
 
 
-def _is_whole(shown: tuple[Entry, ...], beyond: tuple[Entry, ...], before_seq: int | None) -> bool:
-    if not shown:
-        return before_seq in {None, 1}
-    if before_seq is not None and shown[0].seq != before_seq - 1:
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The rows that there are, newest first, of those above `bottom_seq` up to `top_seq`."""
+
+    account: Account
+    rows: tuple[Entry, ...]
+    bottom_seq: int
+    top_seq: int
+
+    @property
+    def first_missing_seq(self) -> int | None:
+        """The oldest."""
+        expected_seq = self.bottom_seq + 1
+        for row in reversed(self.rows):
+            if row.seq > expected_seq:
+                break
+            expected_seq = row.seq + 1
+        return expected_seq if expected_seq <= self.top_seq else None
+
+
+def _judged(stretch: _Stretch, ledger: Ledger, grace: Grace) -> tuple[Verified, int | None]:
+    """Whether the rows are whole, and the seq up to which they are."""
+    missing_seq = stretch.first_missing_seq
+    if missing_seq is None:
+        return (True, stretch.top_seq) if _is_chain(stretch.rows) else (False, None)
+    recorded = _recorded_from(missing_seq, stretch, ledger)
+    is_altered = not (_are_as_recorded(stretch.account, recorded) and _is_chain([*stretch.rows, *recorded]))
+    if is_altered or _is_lost(missing_seq, [*stretch.rows, *recorded], grace):
+        return False, None
+    return "pending", missing_seq - 1
+
+
+def _recorded_from(seq: int, stretch: _Stretch, ledger: Ledger) -> list[Entry]:
+    """The ledger's own entries from the first on that has no row."""
+    size = min(stretch.top_seq - seq + 1, _ENTRIES_LOOKED_AT)
+    listed = ledger.entries(stretch.account, EntryFilter(size, before_seq=seq + size)).items
+    return [entry for entry in listed if entry.seq >= seq]
+
+
+def _is_lost(missing_seq: int, known: Iterable[Entry], grace: Grace) -> bool:
+    """Whether the entry without a row is too old for one that is on its way.
+
+    The listing of entries may trail the ledger. An entry that is not in it is no younger than the one after it.
+    """
+    since = min((each for each in known if each.seq >= missing_seq), key=lambda each: each.seq, default=None)
+    return since is not None and grace.is_over(since)
+
+
+def _are_as_recorded(account: Account, entries: Iterable[Entry]) -> bool:
+    return all(entry.account == account and entry.hash == hash_of(entry) for entry in entries)
+
+
+def _is_up_to(state: AccountState | None, rows: Sequence[Entry], account: Account, ledger: Ledger) -> bool:
+    """Whether the newest row is one that the ledger's state counts, and its last one if it is of the same seq."""
+    if not rows:
+        return True
+    newest = rows[0]
+    if state is None or state.seq < newest.seq:
+        # Written since, or in no ledger.
+        state = ledger.state(account)
+    if state is None or state.seq < newest.seq:
         return False
-    after_seq, after_hash = (beyond[0].seq, beyond[0].hash) if beyond else (0, GENESIS_HASH)
-    return not breaks(reversed(shown), after_seq=after_seq, after_hash=after_hash)
+    return state.seq > newest.seq or state.head_hash == newest.hash
+
+
+def _is_chain(entries: Iterable[Entry]) -> bool:
+    """Whether those of one seq are one, and each links to the one before it, where that is there."""
+    in_order = sorted(entries, key=lambda entry: entry.seq)
+    if in_order and in_order[0].seq == 1 and in_order[0].prev_hash != GENESIS_HASH:
+        return False
+    return all(_is_linked(before, after) for before, after in pairwise(in_order))
+
+
+def _is_linked(before: Entry, after: Entry) -> bool:
+    if after.seq == before.seq:
+        return after.hash == before.hash
+    return after.seq > before.seq + 1 or after.prev_hash == before.hash

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from shared.ledger.accounts import Account
+from shared.ledger.entries import records
 from shared.ledger.errors import (
     IdempotencyKeyReused,
     InvalidOperation,
@@ -37,10 +38,10 @@ Metered: TypeAlias = Charge | PlaceHold | CaptureHold
 def record_priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Recorded:
     """Raises what pricing raises, unless there is an entry under the key, and what recording does."""
     try:
-        priced = _priced(operation, ledger, book, now_ms)
+        asked = _priced(operation, ledger, book, now_ms)
     except (Unpriced, InvalidOperation) as refused:
         return _recorded_earlier(operation, ledger, refused)
-    return ledger.record(priced, now_ms)
+    return ledger.record(asked, now_ms)
 
 
 def record_priced_batch(
@@ -62,6 +63,11 @@ def record_priced_batch(
     recorded = iter(record_batch([each for each in asked if isinstance(each, Operation)], ledger, now_ms, may_begin))
     answers = [next(recorded) if isinstance(each, Operation) else each for each in asked]
     return _answered_earlier(operations, answers, ledger, may_begin)
+
+
+def priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Operation:
+    """The operation as it would be recorded now. Raises Unpriced or InvalidOperation."""
+    return _priced(operation, ledger, book, now_ms)
 
 
 def _priced_or_refused(
@@ -110,7 +116,7 @@ def _recorded_earlier(operation: Operation, ledger: Ledger, refused: LedgerError
     entry = ledger.entry(operation.account, operation.key)
     if entry is None:
         raise refused
-    if entry.request_hash != operation.request_hash:
+    if not records(entry, operation):
         raise IdempotencyKeyReused(f"{operation.key} was used for another operation")
     return Recorded(entry, replayed=True)
 

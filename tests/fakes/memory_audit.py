@@ -6,7 +6,6 @@ from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.events import Event
 from shared.ledger.ports import Kept, Page
-from tests.fakes.memory_ledger import page_of
 
 
 class MemoryAuditTrail:
@@ -36,6 +35,8 @@ class MemoryAuditTrail:
 
     def page(self, account: Account, limit: int, before_seq: int | None) -> Page[Entry]:
         with self._lock:
-            copies = [entry for entry, _ in self._entries.get(account, {}).values()]
-        older = [entry for entry in copies if before_seq is None or entry.seq < before_seq]
-        return page_of(sorted(older, key=lambda entry: entry.seq, reverse=True), limit)
+            copies = {seq: entry for seq, (entry, _) in self._entries.get(account, {}).items()}
+        older = sorted((seq for seq in copies if before_seq is None or seq < before_seq), reverse=True)
+        shown = tuple(copies[seq] for seq in older[:limit] if copies[seq].seq == seq)
+        is_whole = len(shown) == len(older[:limit])
+        return Page(shown, older[limit - 1] if len(older) > limit else None, is_whole)

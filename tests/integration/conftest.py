@@ -44,7 +44,7 @@ def log(modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> Stri
 
 @contextmanager
 def stack(modules: dict[str, ModuleType]) -> Iterator[World]:
-    for name in ("cost", "holds", "ingest"):
+    for name in ("check", "cost", "holds", "ingest"):
         modules[name].runtime.rates.forget()
     with mock_aws():
         create_resources()

@@ -1,5 +1,6 @@
 import dataclasses
 from collections.abc import Sequence
+from decimal import Decimal
 
 import pytest
 
@@ -8,6 +9,8 @@ from shared.ledger.ports import Published
 from tests.integration.world import World
 
 ALICE = "user:alice"
+PROBLEM = {"type", "title", "status", "detail", "code"}
+"""Members of every problem document."""
 
 
 class BrokenBus:
@@ -26,6 +29,7 @@ def test_enough_credits_are_allowed(world: World) -> None:
         "minimum": 100,
         "available": 100,
         "held": 0,
+        "spendable": 100,
         "reason": None,
         "check_id": check_id,
     }
@@ -40,6 +44,64 @@ def test_too_few_credits_are_a_value_and_no_error(world: World) -> None:
 def test_an_unknown_actor_has_nothing_and_is_no_error(world: World) -> None:
     answer = world.check({"actor": "user:nobody", "minimum": "0.5"})
     assert (answer.status, answer.body["allowed"], answer.body["available"]) == (200, False, 0)
+
+
+def test_a_refused_check_has_the_figures_of_the_refused_charge(world: World) -> None:
+    world.fund({"actor": ALICE, "old_amount": 0, "new_amount": 100})
+    world.configure(ALICE, {"overdraft_limit": 20})
+    world.limit(ALICE, [{"amount": 110, "window": "day", "app": "chat", "meter": "llm"}])
+    for through in ({}, {"app": "chat"}, {"app": "chat", "meter": "llm"}):
+        checked = world.check({"actor": ALICE, "minimum": "130.5", **through}).body
+        problem = world.cost({"actor": ALICE, "cost": "130.5", **through}).body
+        figures = {name: each for name, each in problem.items() if name not in PROBLEM}
+        assert (checked["allowed"], checked["available"]) == (False, 100)
+        assert checked == checked | figures
+        assert checked["spendable"] == problem["largest_affordable"] == (110 if "meter" in through else 120)
+        assert checked["shortfall"] == Decimal("130.5") - checked["spendable"]
+
+
+def test_a_check_of_usage_asks_for_what_a_charge_of_it_would_cost(world: World) -> None:
+    world.fund({"actor": ALICE, "old_amount": 0, "new_amount": "137.499"})
+    usage = {"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}
+    checked = world.check({"actor": ALICE, "usage": usage}).body
+    assert (checked["allowed"], checked["minimum"], checked["shortfall"]) == (False, Decimal("137.5"), Decimal("0.001"))
+    assert checked["rate_card"].startswith("genai-prices@")
+    world.fund({"actor": ALICE, "amount": "0.001"})
+    assert world.check({"actor": ALICE, "usage": usage, "meter": "llm"}).body["allowed"]
+    assert world.cost({"actor": ALICE, "usage": usage}).status == 201
+    assert not world.check({"actor": ALICE, "usage": usage}).body["allowed"]
+
+
+def test_a_limit_of_the_meter_of_the_usage_holds_for_its_check(world: World) -> None:
+    world.fund({"actor": ALICE, "old_amount": 0, "new_amount": 1000})
+    world.limit(ALICE, [{"amount": 100, "meter": "llm"}])
+    usage = {"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}
+    assert world.check({"actor": ALICE, "usage": usage}).body["reason"] == "limit_exceeded"
+
+
+@pytest.mark.parametrize(
+    ("asked", "errors"),
+    [
+        ({"minimum": 1, "usage": {"meter": "llm", "n": 1}}, {"$.usage": "must be left out, or minimum must"}),
+        ({"usage": {"n": 1}}, {"$.usage.meter": "must be 1 to 128 characters out of A-Z a-z 0-9 _ . : @ -"}),
+        (
+            {"usage": {"meter": "llm", "n": 1}, "meter": "gpu"},
+            {"$.meter": "must be left out, or the meter of the usage"},
+        ),
+        ({"meter": ""}, {"$.meter": "must be 1 to 128 characters out of A-Z a-z 0-9 _ . : @ -"}),
+    ],
+)
+def test_what_a_check_cannot_ask_is_named(world: World, asked: dict[str, object], errors: dict[str, str]) -> None:
+    answer = world.check({"actor": ALICE, **asked})
+    assert (answer.status, answer.errors) == (422, errors)
+
+
+def test_a_check_of_usage_without_a_price_is_unpriced_as_its_charge(world: World) -> None:
+    usage = {"meter": "teleport", "jumps": 1}
+    checked, charged = world.check({"actor": ALICE, "usage": usage}), world.cost({"actor": ALICE, "usage": usage})
+    assert (checked.status, checked.code) == (422, "unpriced")
+    assert checked.body == charged.body
+    assert world.bus_events() == []
 
 
 def test_a_minimum_of_nothing_is_allowed_to_anyone(world: World) -> None:

@@ -150,7 +150,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "            return Recorded(written, replayed=True)\n        yield",
         ),
         ("answer with any entry in the way", " if entry.key == key)", ")"),
-        ("take any content under a used key", "if entry.request_hash != operation.request_hash:", "if False:"),
+        ("take any content under a used key", "if not records(entry, operation):", "if False:"),
         ("present a replay as a first answer", "replayed=not is_ours", "replayed=False"),
         ("present a first answer as a replay", "replayed=not is_ours", "replayed=True"),
         (

@@ -1,29 +1,36 @@
 """A check answers what a charge of the minimum would be told, by whoever pays."""
 
+from decimal import Decimal
+from typing import Any
+
 import pytest
 
-from shared.ledger.accounts import Account
-from shared.ledger.events import Event
+from shared.ledger.accounts import Account, AccountState
 from shared.ledger.operations import Charge, Configure, GrantCredits, Terms
-from shared.ledger.ports import Published
+from shared.problems import circumstances_of
 from shared.usecases.check_credits import CreditQuestion, check_credits
 from tests.builders import ALICE
+from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.no_bus import NoBus
 from tests.till import TTL_MS, Till
 
 TEAM = Account("main", "team:red")
 ORG = Account("main", "org")
 
 
-class NoBus:
-    def publish(self, events: list[Event]) -> Published:
-        raise AssertionError(f"nobody asked for {events}")
-
-
-def asked(till: Till, minimum: int, app: str | None = None) -> dict[str, object]:
-    question = CreditQuestion(ALICE, minimum, "check-1", "request-1", app)
-    answer = check_credits(question, till.ledger, NoBus(), till.now_ms, "none")  # type: ignore[arg-type]  # never used
+def asked(till: Till, minimum: int, app: str | None = None, meter: str | None = None) -> dict[str, Any]:
+    question = CreditQuestion(ALICE, minimum, "check-1", "request-1", app, meter)
+    answer = check_credits(question, till.ledger, NoBus(), till.now_ms, "none")
     assert answer.is_allowed == answer.body["allowed"]
     return answer.body
+
+
+def assert_that_a_charge_is_told_the_same(till: Till, minimum: int) -> None:
+    told = asked(till, minimum)
+    entry = till.send(Charge(minimum))
+    assert told["allowed"] != entry.is_refused
+    if entry.is_refused:
+        assert told == told | circumstances_of(entry)
 
 
 @pytest.fixture
@@ -42,6 +49,7 @@ def test_the_poorest_of_all_who_pay_decides_and_is_named(till: Till, account: Ac
     till.send(Charge(60_000), account)
     assert asked(till, 40_000)["allowed"]
     refused = asked(till, 40_001)
+    assert (refused["spendable"], refused["largest_affordable"], refused["shortfall"]) == (40, 40, Decimal("0.001"))
     assert refused["reason"] == "insufficient_credits"
     assert refused.get("limit") == (None if account == ALICE else {"account": account.actor})
 
@@ -62,7 +70,56 @@ def test_a_limit_of_any_who_pay_is_told_with_its_reset(till: Till, account: Acco
 @pytest.mark.parametrize("account", [ALICE, TEAM, ORG])
 def test_one_frozen_account_refuses_for_all_below_it(till: Till, account: Account) -> None:
     till.send(Configure(status="frozen"), account)
-    assert asked(till, 1)["reason"] == "account_frozen"
+    refused = asked(till, 1)
+    assert (refused["reason"], refused["spendable"]) == ("account_frozen", 0)
+    assert refused.get("limit") == (None if account == ALICE else {"account": account.actor})
+
+
+@pytest.mark.parametrize("short", [ALICE, TEAM, ORG])
+@pytest.mark.parametrize("frozen", [ALICE, TEAM, ORG])
+def test_who_is_frozen_is_told_before_who_is_short_and_a_charge_is_told_the_same(
+    till: Till, short: Account, frozen: Account
+) -> None:
+    till.send(Charge(60_000), short)
+    till.send(Configure(status="frozen"), frozen)
+    refused = asked(till, 90_000)
+    assert refused["reason"] == "account_frozen"
+    assert refused.get("limit") == (None if frozen == ALICE else {"account": frozen.actor})
+    assert_that_a_charge_is_told_the_same(till, 90_000)
+
+
+@pytest.mark.parametrize("account", [ALICE, TEAM, ORG])
+def test_a_limit_of_a_meter_is_told_to_who_asks_for_that_meter(till: Till, account: Account) -> None:
+    till.send(Configure(limits=[{"amount": 50_000, "window": None, "app": None, "meter": "llm"}]), account)
+    assert asked(till, 50_001)["allowed"]
+    assert asked(till, 50_001, meter="llm")["reason"] == "limit_exceeded"
+    assert (asked(till, 1)["spendable"], asked(till, 1, meter="llm")["spendable"]) == (100, 50)
+
+
+def test_an_overdraft_can_be_spent_and_is_not_available(till: Till) -> None:
+    for account in (ALICE, TEAM, ORG):
+        till.send(Configure(overdraft_limit=30_000), account)
+    told = asked(till, 130_000)
+    assert (told["allowed"], told["available"], told["spendable"]) == (True, 100, 130)
+    refused = asked(till, 130_001)
+    assert (refused["allowed"], refused["largest_affordable"]) == (False, 130)
+    assert_that_a_charge_is_told_the_same(till, 130_001)
+    assert_that_a_charge_is_told_the_same(till, 130_000)
+
+
+def test_a_check_of_an_account_without_a_parent_reads_its_state_once() -> None:
+    class Counting(MemoryLedger):
+        reads = 0
+
+        def state(self, account: Account) -> AccountState | None:
+            self.reads += 1
+            return super().state(account)
+
+    till = Till(ledger := Counting())
+    till.send(GrantCredits(100_000))
+    ledger.reads = 0
+    assert asked(till, 1)["allowed"]
+    assert ledger.reads == 1
 
 
 @pytest.mark.parametrize("terms", [Configure(parent=""), Configure(parent=ALICE.actor)])

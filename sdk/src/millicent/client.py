@@ -34,6 +34,7 @@ from millicent.models import (
     RatePage,
     Receipt,
     UsagePage,
+    Verified,
 )
 from millicent.retry import Clock, RetryPolicy
 from millicent.tokens import BearerAuth, Token
@@ -176,9 +177,26 @@ class Millicent:
     def base_url(self) -> str:
         return str(self._http.base_url)
 
-    def check(self, actor: str, minimum: Amount | None = None, *, app: str | None = None) -> CheckResult:
-        """Whether `actor` has at least `minimum` available (the service's default: 100 millicents)."""
-        body = {"actor": actor, "minimum": _optional_amount(minimum), "app": app}
+    def check(
+        self,
+        actor: str,
+        minimum: Amount | None = None,
+        *,
+        usage: Usage | None = None,
+        app: str | None = None,
+        meter: str | None = None,
+    ) -> CheckResult:
+        """Whether a charge of `minimum` (the service's default: 100 millicents), or of `usage`, would be taken now.
+
+        Raises Unpriced where no rate card has a price for the usage.
+        """
+        body = {
+            "actor": actor,
+            "minimum": _optional_amount(minimum),
+            "usage": usage,
+            "app": app,
+            "meter": meter,
+        }
         return self._answer(Call("POST", "/v1/check", body), CheckResult)
 
     def charge(  # noqa: PLR0913 - one option for each field of the API
@@ -530,13 +548,14 @@ class Millicent:
     def audit(self, actor: str, *, max_rows: int | None = None) -> AuditTrail:
         """The account's newest rows in the audit table (by default all), and whether sequence and chain hold."""
         rows: list[Entry] = []
-        verified = True
+        pages: list[AuditPage] = []
         for page in self._audit_pages(actor, max_rows):
+            pages.append(page)
             rows.extend(page.items)
-            verified = verified and page.verified
             if max_rows is not None and len(rows) >= max_rows:
                 break
-        return AuditTrail(items=tuple(rows[:max_rows]), verified=verified)
+        verified, through = _verdict(pages)
+        return AuditTrail(items=tuple(rows[:max_rows]), verified=verified, verified_through=through)
 
     def operation(self, key: str, actor: str) -> Operation:
         """What was recorded under `key`, refusals included. Raises NotFound when nothing was."""
@@ -670,6 +689,14 @@ def _next_page(response: httpx.Response) -> str | None:
 
 def _optional_day(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
+
+
+def _verdict(pages: Sequence[AuditPage]) -> tuple[Verified, int | None]:
+    """Of pages, newest first, put together: the worst of each, and the seq below the oldest gap."""
+    if not all(page.verified for page in pages):
+        return False, None
+    pending = [page for page in pages if page.verified == "pending"]
+    return ("pending", pending[-1].verified_through) if pending else (True, pages[0].verified_through)
 
 
 def _optional_amount(amount: Amount | None) -> str | None:

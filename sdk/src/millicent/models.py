@@ -6,9 +6,11 @@ Fields that a later version of the API adds are ignored, so that an older client
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import msgspec
+
+Verified: TypeAlias = Literal["pending"] | bool
 
 
 class Draw(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +154,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the actor may go ahead. `reason` says why not, `limit` what decides, if not the account's own balance."""
+    """Whether the actor may go ahead: what a charge of `minimum` would be told.
+
+    `spendable` is the most that a charge could take now: what is available and may be overdrawn, within every limit, by
+    all who pay. `rate_card` is what priced the usage that was asked for. Where it is refused `reason` says why, `limit`
+    what decides, if not the account's own balance, and the figures are those of the charge's refusal.
+    """
 
     allowed: bool
     actor: str
@@ -160,7 +167,12 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     available: Decimal
     held: Decimal
     check_id: str
+    spendable: Decimal | None = None
     reason: str | None = None
+    rate_card: str | None = None
+    required: Decimal | None = None
+    shortfall: Decimal | None = None
+    largest_affordable: Decimal | None = None
     limit: Decision | None = None
 
 
@@ -272,18 +284,25 @@ class EntryPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of the audit table, newest first. `verified`: their sequence is dense and their chain of hashes holds."""
+    """Rows of the audit table, newest first.
+
+    `verified`: True where their sequence is dense and their chain of hashes holds; False where something was altered,
+    or is missing for longer than a copy takes; "pending" where all that is there holds and some copies are still on
+    their way. `verified_through` is the seq up to which it is True.
+    """
 
     items: tuple[Entry, ...]
-    verified: bool
+    verified: Verified
+    verified_through: int | None = None
     next: str | None = None
 
 
 class AuditTrail(msgspec.Struct, frozen=True, kw_only=True):
-    """The pages of an audit put together; `verified` only if every page is."""
+    """The pages of an audit put together: `verified` as that of a page, and only if every page is."""
 
     items: tuple[Entry, ...]
-    verified: bool
+    verified: Verified
+    verified_through: int | None = None
 
 
 class Tier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

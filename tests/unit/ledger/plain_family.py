@@ -225,16 +225,20 @@ class PlainFamily:
         account.watch()
 
     def _is_frozen(self, payers: list[str]) -> bool:
-        return any(self.accounts[payer].is_frozen for payer in payers)
+        return self.frozen_payer(payers) is not None
+
+    def frozen_payer(self, payers: list[str]) -> str | None:
+        """The nearest. That anybody is frozen is said before anybody is short."""
+        return next((payer for payer in payers if self.accounts[payer].is_frozen), None)
 
     def charge(self, actor: str, cost: int, mode: str, app: str | None) -> tuple[int, PlainCharge] | None:
         payers = self.payers(actor)
-        if mode != "overdraw" and self.accounts[actor].is_frozen:
+        if mode != "overdraw" and self._is_frozen(payers):
             return None
         takes = cost
         if mode != "overdraw":
             room = self._room(payers, app)
-            if (mode == "refuse" and cost > room) or self._is_frozen(payers):
+            if mode == "refuse" and cost > room:
                 return None
             takes = min(cost, room)
         charge = PlainCharge({}, {})
@@ -248,11 +252,11 @@ class PlainFamily:
 
     def hold(self, actor: str, amount: int, minimum: int | None, ttl_ms: int, app: str | None) -> PlainHold | None:
         payers = self.payers(actor)
-        if self.accounts[actor].is_frozen:
+        if self._is_frozen(payers):
             return None
         least = amount if minimum is None else minimum
         room = self._room(payers, app)
-        if room < least or self._is_frozen(payers):
+        if room < least:
             return None
         takes, above = min(amount, room), None
         for payer in reversed(payers):

@@ -163,6 +163,50 @@ def test_members_of_a_frozen_parent_spend_nothing_new(terms: Terms) -> None:
     assert till.balances() == till.balances(TEAM) == (100, 0, 0)
 
 
+@pytest.mark.parametrize("terms", [Charge(60), PlaceHold(60, TTL_MS), PlaceHold(90, TTL_MS, 60)], ids=str)
+def test_a_parent_that_is_short_and_frozen_is_said_to_be_frozen(terms: Terms) -> None:
+    till = family(team=50)
+    till.send(Configure(status="frozen"), TEAM)
+    entry = till.send(terms)
+    assert (ending(entry), entry.limit) == (("refused", "account_frozen"), {"account": "team:red"})
+    assert entry.shortfall == 0
+    till.check()
+
+
+@pytest.mark.parametrize("short", [ALICE, TEAM, ORG], ids=lambda account: account.actor)
+@pytest.mark.parametrize("frozen", [ALICE, TEAM, ORG], ids=lambda account: account.actor)
+def test_who_is_frozen_is_said_before_who_is_short(short: Account, frozen: Account) -> None:
+    till = family()
+    till.send(GrantCredits(100), ORG)
+    join(till, TEAM, ORG)
+    till.send(Charge(50), short)
+    till.send(Configure(status="frozen"), frozen)
+    entry = till.send(Charge(90))
+    said = None if frozen == ALICE else {"account": frozen.actor}
+    assert (ending(entry), entry.limit) == (("refused", "account_frozen"), said)
+    till.check()
+
+
+def test_of_two_that_are_frozen_the_nearest_is_said() -> None:
+    till = family()
+    join(till, TEAM, ORG)
+    for account in (ORG, TEAM):
+        till.send(Configure(status="frozen"), account)
+    assert till.send(Charge(90)).limit == {"account": "team:red"}
+    till.send(Configure(status="frozen"))
+    assert till.send(Charge(90)).limit is None
+
+
+def test_the_excess_of_a_capture_is_refused_by_who_is_frozen_before_who_is_short() -> None:
+    till = family()
+    hold = till.hold(10)
+    till.send(Configure(status="frozen"), TEAM)
+    entry = till.send(CaptureHold(hold, 500, "charge"))
+    assert (ending(entry), entry.limit) == (("refused", "account_frozen"), {"account": "team:red"})
+    assert ending(till.send(CaptureHold(hold, 500))) == ("refused", "exceeds_hold")
+    till.check()
+
+
 def test_members_of_a_frozen_parent_settle_what_was_begun() -> None:
     till = family()
     first, second, third = (till.hold(10) for _ in range(3))

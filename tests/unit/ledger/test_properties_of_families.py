@@ -12,6 +12,7 @@ from shared.ledger.chain import breaks
 from shared.ledger.entries import Entry
 from shared.ledger.grants import Grants
 from shared.ledger.operations import (
+    FOR_WANT_OF_CREDITS,
     CaptureHold,
     Charge,
     Configure,
@@ -27,8 +28,11 @@ from shared.ledger.operations import (
     VoidGrant,
 )
 from shared.ledger.verification import compare_halves, other_halves
+from shared.problems import circumstances_of
+from shared.usecases.check_credits import CreditQuestion, check_credits
 from shared.usecases.present_state import present_state
 from tests.builders import NOW_MS
+from tests.fakes.no_bus import NoBus
 from tests.till import Till
 from tests.unit.ledger.plain import NEVER
 from tests.unit.ledger.plain_family import ZONE_NAME, PlainCharge, PlainFamily, PlainHold
@@ -77,8 +81,41 @@ class FamilyMachine(RuleBasedStateMachine):
 
     @rule(actor=actors, cost=amounts, mode=st.sampled_from(["refuse", "refuse", "overdraw", "partial"]), app=apps)
     def charge(self, actor: str, cost: int, mode: IfInsufficient, app: str | None) -> None:
+        told = self.checked(actor, cost, app)
         entry = self.till.send(Charge(cost, mode), account_of(actor), app=app)
+        if mode == "refuse":
+            self.assert_that_the_check_said_so(told, entry)
         self.keep(actor, entry, self.plain.charge(actor, cost, mode, app))
+        self.assert_that_the_refusal_is_true(actor, entry)
+        if entry.reason in FOR_WANT_OF_CREDITS:
+            affordable = max(cost - entry.shortfall, 0)
+            taken = self.till.send(Charge(affordable), account_of(actor), app=app)
+            self.keep(actor, taken, self.plain.charge(actor, affordable, "refuse", app))
+            assert taken.outcome == "applied"
+
+    def checked(self, actor: str, minimum: int, app: str | None) -> dict[str, Any]:
+        question = CreditQuestion(account_of(actor), minimum, "check", "request", app)
+        return check_credits(question, self.till.ledger, NoBus(), self.till.now_ms, "none").body
+
+    def assert_that_the_check_said_so(self, told: dict[str, Any], entry: Entry) -> None:
+        """Word for word where it is a matter of credits; who is frozen is told what is there in time."""
+        assert told["allowed"] != entry.is_refused
+        if entry.reason in FOR_WANT_OF_CREDITS:
+            assert told == told | circumstances_of(entry)
+            assert told["spendable"] == told["largest_affordable"]
+        elif entry.is_refused:
+            assert (told["reason"], told.get("limit")) == (entry.reason, entry.limit)
+            assert told["spendable"] == 0
+        else:
+            assert told["spendable"] >= told["minimum"]
+
+    def assert_that_the_refusal_is_true(self, actor: str, entry: Entry) -> None:
+        if not entry.is_refused:
+            return
+        frozen = self.plain.frozen_payer(self.plain.payers(actor))
+        assert (entry.reason == "account_frozen") == (frozen is not None)
+        if frozen is not None:
+            assert (entry.limit or {"account": actor}) == {"account": frozen}
 
     def keep(self, actor: str, entry: Entry, expected: tuple[int, PlainCharge] | None) -> None:
         assert entry.is_refused == (expected is None)
@@ -92,6 +129,7 @@ class FamilyMachine(RuleBasedStateMachine):
         entry = self.till.send(PlaceHold(amount, ttl_ms, minimum), account_of(actor), app=app)
         placed = self.plain.hold(actor, amount, minimum, ttl_ms, app)
         assert entry.is_refused == (placed is None)
+        self.assert_that_the_refusal_is_true(actor, entry)
         if placed is not None:
             assert entry.hold is not None
             assert -entry.amount == placed.amount

@@ -102,14 +102,16 @@ def main(invocation: Invocation, url: str | None, token: str | None, deadline: f
 
 @main.command()
 @click.argument("actor")
-@click.option("--minimum", type=AMOUNT, help="Millicents that must be available; the service's default is 100.")
+@click.option("--minimum", type=AMOUNT, help="Millicents that a charge must be able to take; by default 100.")
+@_usage_option
 @_app_option
+@click.option("--meter", help="What is metered.")
 @json_option
 @pass_invocation
-def check(invocation: Invocation, actor: str, minimum: str | None, app: str | None) -> None:
-    """Has ACTOR credits to go ahead? Exit code 1 if not."""
+def check(invocation: Invocation, /, actor: str, **options: Any) -> None:  # noqa: ANN401
+    """Would a charge of ACTOR be taken? Exit code 1 if not."""
     with invocation.client() as client:
-        result = client.check(actor, minimum, app=app)
+        result = client.check(actor, **options)
     _show(invocation, result, _show_check)
     sys.exit(0 if result.allowed else EXIT_REFUSED)
 
@@ -282,7 +284,10 @@ def account(invocation: Invocation, actor: str) -> None:
 @json_option
 @pass_invocation
 def audit(invocation: Invocation, actor: str, limit: int) -> None:
-    """List the audit rows of ACTOR, newest first. Exit code 1 if their sequence or chain is broken."""
+    """List the audit rows of ACTOR, newest first. Exit code 1 if their sequence or chain is broken.
+
+    Rows that are on their way break nothing: the listing says up to which seq it is whole.
+    """
     with invocation.client() as client:
         trail = client.audit(actor, max_rows=limit)
     _show(invocation, trail, lambda shown: _show_trail(actor, shown))
@@ -369,6 +374,9 @@ def _show_check(result: CheckResult) -> None:
             "minimum": result.minimum,
             "available": result.available,
             "held": result.held,
+            "spendable": result.spendable,
+            "shortfall": result.shortfall,
+            "rate card": result.rate_card,
             "check": result.check_id,
         },
     )
@@ -427,7 +435,8 @@ def _show_account(shown: Account) -> None:
 
 
 def _show_trail(actor: str, trail: AuditTrail) -> None:
-    verdict = "sequence and chain hold" if trail.verified else "SEQUENCE OR CHAIN IS BROKEN"
+    pending = f"sequence and chain hold up to seq {trail.verified_through}, newer copies are on their way"
+    verdict = {True: "sequence and chain hold", "pending": pending}.get(trail.verified, "SEQUENCE OR CHAIN IS BROKEN")
     show_entries(f"Audit of {actor}: {verdict}", list(trail.items))
 
 
