@@ -33,12 +33,6 @@ def room_of(state: AccountState, app: str | None, meter: str | None, now_ms: int
     return room if state.policy is None else tightest(room, *_rooms_of_limits(state.policy, app, meter, now_ms))
 
 
-def prepaid_room_of(state: AccountState, app: str | None, meter: str | None, now_ms: int) -> Room:
-    """As `room_of`, without the overdraft."""
-    room = Room(state.available)
-    return room if state.policy is None else tightest(room, *_rooms_of_limits(state.policy, app, meter, now_ms))
-
-
 def _rooms_of_limits(policy: Policy, app: str | None, meter: str | None, now_ms: int) -> Iterator[Room]:
     for limit in policy.limits_at(now_ms):
         if limit.covers(app, meter):

@@ -108,11 +108,7 @@ class FakeService:
                 "spendable": to_millicents(available),
                 "reason": None if allowed else "insufficient_credits",
                 "check_id": "check-1",
-                **(
-                    {}
-                    if allowed
-                    else {"required": to_millicents(minimum), "shortfall": to_millicents(minimum - available)}
-                ),
+                **({} if allowed else short),
             },
         )
 
