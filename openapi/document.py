@@ -78,8 +78,8 @@ _AMOUNTS_AS: Final[Json] = {
 _INTRODUCTION: Final = """
 Prepaid credits and metering: check before the work, charge after it, exactly once.
 
-Amounts are millicents (1/1000 cent, $0.00001): numbers, or decimal strings where amounts=string asks for them. Times
-are RFC 3339, answered in UTC. Unknown fields and duplicate JSON keys are refused. A body has at most 8 KiB, a batch 256 KiB.
+Amounts are millicents (1/1000 cent, $0.00001), numbers unless amounts=string asks for decimal strings. Times are RFC
+3339, answered in UTC. Unknown fields and duplicate JSON keys are refused. A body has at most 8 KiB, a batch 256 KiB.
 
 A call that changes something takes an Idempotency-Key, made by you before the first attempt. Sent again with the same
 key and content, it is applied once and answered as it was the first time, with the header Idempotency-Replayed. After

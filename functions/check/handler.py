@@ -20,7 +20,7 @@ def check() -> Response[str]:
     usage, meter = request.metered
     question = CreditQuestion(
         account=caller.account_of(request.actor),
-        minimum=request.least,
+        minimum=int(request.minimum),
         check_id=runtime.new_id(),
         correlation_id=http.request_id(event),
         app=request.app,

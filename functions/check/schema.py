@@ -13,20 +13,16 @@ class CheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of `minimum` and `usage` at most one: `usage` asks for what it is worth."""
 
     actor: Identifier
-    minimum: Microcents | msgspec.UnsetType = msgspec.UNSET
+    minimum: Microcents = DEFAULT_MINIMUM
     usage: UsageDocument | msgspec.UnsetType = msgspec.UNSET
     app: Identifier | None = None
     meter: Identifier | None = None
 
     @property
-    def least(self) -> int:
-        """In microcents, where there is no usage."""
-        return int(DEFAULT_MINIMUM if isinstance(self.minimum, msgspec.UnsetType) else self.minimum)
-
-    @property
     def metered(self) -> tuple[Usage | None, str | None]:
         """The usage and the meter. Raises ValidationFailed, as a charge of this usage does."""
-        if self.usage is not msgspec.UNSET and self.minimum is not msgspec.UNSET:
+        # What was given is another object, also where it is as much.
+        if self.usage is not msgspec.UNSET and self.minimum is not DEFAULT_MINIMUM:
             raise ValidationFailed([FieldError("$.usage", "must be left out, or minimum must")])
         usage = read_usage(self.usage)
         return usage, metered_by(self.meter, usage)

@@ -83,6 +83,7 @@ def test_a_limit_of_the_meter_of_the_usage_holds_for_its_check(world: World) -> 
     ("asked", "errors"),
     [
         ({"minimum": 1, "usage": {"meter": "llm", "n": 1}}, {"$.usage": "must be left out, or minimum must"}),
+        ({"minimum": 100, "usage": {"meter": "llm", "n": 1}}, {"$.usage": "must be left out, or minimum must"}),
         ({"usage": {"n": 1}}, {"$.usage.meter": "must be 1 to 128 characters out of A-Z a-z 0-9 _ . : @ -"}),
         (
             {"usage": {"meter": "llm", "n": 1}, "meter": "gpu"},

@@ -23,6 +23,10 @@ _REGRESSIONS: Final = "tests/unit/ledger/test_regressions.py"
 _PROOFS: Final = "tests/integration/test_proofs.py"
 _RECONCILE: Final = "tests/integration/test_reconcile.py"
 _TAMPERING: Final = "tests/tampering/test_tampering.py"
+_LIST_AUDIT: Final = "tests/unit/test_list_audit.py"
+_CHECKS: Final = "tests/unit/test_check_credits.py"
+_OPERATIONS: Final = "tests/unit/ledger/test_operations.py"
+_AMOUNT_TEXTS: Final = "tests/unit/edge/test_amount_texts.py"
 _DUE_HOLDS: Final = "tests/unit/ledger/test_due_holds.py"
 _REMAINDERS: Final = "tests/unit/ledger/test_remainders.py"
 _RECORD_PRICED: Final = "tests/unit/pricing/test_record_priced.py"
@@ -97,6 +101,104 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "now_ms",
         ),
         killers=(_DUE_HOLDS, _LIMITS, SIMULATOR),
+    ),
+    *_of(
+        "shared.usecases.list_audit",
+        (
+            "call a copy that is on its way altered",
+            "    return since is not None and grace.is_over(since)\n",
+            "    return since is not None\n",
+        ),
+        (
+            "call a row that was removed late for ever",
+            "    return since is not None and grace.is_over(since)\n",
+            "    return False\n",
+        ),
+        (
+            "believe the newest row of an audit whatever the state says",
+            "    return state.seq > newest.seq or state.head_hash == newest.hash\n",
+            "    return True\n",
+        ),
+        (
+            "read the state of an audited account once",
+            "        # Written since, or in no ledger.\n        state = ledger.state(account)\n",
+            "        pass\n",
+        ),
+        (
+            "verify a row beyond the first gap",
+            '    return "pending", missing_seq - 1\n',
+            '    return "pending", missing_seq\n',
+        ),
+        killers=(_LIST_AUDIT,),
+    ),
+    *_of(
+        "shared.usecases.check_credits",
+        (
+            "check without what its parents have",
+            "    return _Payers(state or AccountState(account), references, now_ms)\n",
+            "    return _Payers(state or AccountState(account), NOTHING_NAMED, now_ms)\n",
+        ),
+        (
+            "check without a meter",
+            "self.correlation_id, self.app, self.meter)\n",
+            "self.correlation_id, self.app, None)\n",
+        ),
+        killers=(_CHECKS,),
+    ),
+    *_of(
+        "shared.ledger.reducer",
+        (
+            "say who is short before who is frozen",
+            "    if effect.reason in FOR_WANT_OF_CREDITS and (frozen := frozen_above(position)) is not None:\n",
+            "    if (frozen := None) is not None:\n",
+        ),
+        killers=(_PARENTS,),
+    ),
+    *_of(
+        "shared.ledger.parents",
+        (
+            "say that only the nearest parent is frozen",
+            "        above = above.references.parent\n    return None\n",
+            "        break\n    return None\n",
+        ),
+        killers=(_PARENTS,),
+    ),
+    *_of(
+        "shared.ledger.canonical",
+        (
+            "spell equal numbers in two ways",
+            "        case float() if value.is_integer():\n",
+            "        case float() if False:\n",
+        ),
+        (
+            "spell only the outer numbers one way",
+            "            return [by_value(member) for member in value]\n",
+            "            return value\n",
+        ),
+        killers=(_OPERATIONS,),
+    ),
+    *_of(
+        "shared.ledger.operations",
+        (
+            "take another order of limits for other content",
+            "    return {**parameters, **sets} if sets else parameters\n",
+            "    return parameters\n",
+        ),
+        killers=(_OPERATIONS,),
+    ),
+    *_of(
+        "shared.amount_texts",
+        (
+            "spell what the caller gave",
+            "    if name in _OF_THE_CALLER:\n",
+            "    if False:\n",
+        ),
+        (
+            "ask for texts in any media type",
+            "        if media_type.lower() not in _MEDIA_TYPES:\n",
+            "        if False:\n",
+        ),
+        killers=(_AMOUNT_TEXTS,),
     ),
     *_of(
         "shared.ledger.protocol",

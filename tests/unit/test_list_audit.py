@@ -63,7 +63,8 @@ class Books:
 
     def verdicts(self, limit: int = 100) -> Sequence[object]:
         """Of all pages."""
-        before_seq, found = None, []
+        before_seq: int | None = None
+        found: list[object] = []
         while True:
             page = self.read(limit, before_seq)
             found.append(page.verified)

@@ -26,7 +26,7 @@ from tests.builders import NOW_MS
 from tests.integration.world import Answer, World
 
 MUTATING: Final = ("cost", "funding", "holds", "policies")
-TIMED: Final = (*MUTATING, "check", "accounts", "rates")
+TIMED: Final = (*MUTATING, "check", "accounts", "history", "rates")
 UNHURRIED: Final = Pace(monotonic_ms=lambda: 0, sleep_ms=lambda _: None, below=lambda _: 0)
 """Who waits for all the others to commit first is not to run out of time."""
 UNIT_MS: Final = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -37,6 +37,8 @@ PATTERNS: Final = {
     "name": r"(?P<{}>[a-z][a-z0-9-]*)",
     "rest": r"(?P<{}>.+)",
 }
+
+_OF_EVERY_PROBLEM: Final = frozenset({"type", "title", "status", "detail", "code"})
 
 Phrase = Callable[..., None]
 _actions: list[tuple[re.Pattern[str], Phrase]] = []
@@ -90,9 +92,13 @@ class Story:
         body = {"actor": self.actor, **arguments[-1]}
         return self._request(lambda key: call(*arguments[:-1], body, key=key), key)
 
-    def govern(self, call: Callable[..., Answer], terms: object) -> Answer:
+    def send_text(self, body: str, key: str) -> Answer:
+        """A charge, spelled as it is."""
+        return self._request(lambda key: self.world.call("POST", "/v1/cost", text=body, key=key), key)
+
+    def govern(self, call: Callable[..., Answer], terms: object, key: str | None = None) -> Answer:
         actor = self.actor
-        return self._request(lambda key: call(actor, terms, key=key))
+        return self._request(lambda key: call(actor, terms, key=key), key)
 
     def _request(self, call: Callable[[str], Answer], key: str | None = None) -> Answer:
         key = key or f"request-{next(self._numbers)}"
@@ -263,6 +269,12 @@ def set_funded(story: Story, old: str, new: str, force: str | None) -> None:
     story.send(story.world.fund, given({"old_amount": old, "new_amount": new, "force": force == "forced" or None}))
 
 
+@action("charge {n:n} with metadata {metadata:rest} as {name:name}")
+def charge_with_metadata(story: Story, n: str, metadata: str, name: str) -> None:
+    body = f'{{"actor":"{story.actor}","cost":{n},"metadata":{metadata}}}'
+    story.send_text(body, name)
+
+
 @action(r"charge {n:n} [or {how:name}] [through {app:name}] [on {meter:name}] [as {name:name}]")
 def charge(story: Story, n: str, how: str | None, app: str | None, meter: str | None, name: str | None) -> None:
     ways = {None: "refuse", "less": "partial", "overdraw": "overdraw"}
@@ -354,6 +366,11 @@ def leave(story: Story) -> None:
     story.govern(story.world.configure, {"parent": None})
 
 
+@action("limits {what:rest} as {key:name}")
+def set_named_limits(story: Story, what: str, key: str) -> None:
+    story.govern(story.world.limit, [_limit(each) for each in what.split(" and ")], key)
+
+
 @action("limits {what:rest}")
 def set_limits(story: Story, what: str) -> None:
     story.govern(story.world.limit, [_limit(each) for each in what.split(" and ")])
@@ -423,7 +440,7 @@ def same_answer(story: Story) -> None:
 
 @expectation("{what:name} {n:n}")
 def balance(story: Story, what: str, n: str) -> None:
-    """Of the account (available, held, funded, spent), or of the last answer (taken, missing, affordable, back)."""
+    """Of the account (available, held, funded, spent), of a check (spendable), or of the last answer (the others)."""
     body = story.answers[-1].body if story.answers else {}
     match what:
         case "taken":
@@ -434,6 +451,8 @@ def balance(story: Story, what: str, n: str) -> None:
             assert body["shortfall"] == Decimal(n)
         case "affordable":
             assert body["largest_affordable"] == Decimal(n)
+        case "spendable":
+            assert story.world.check({"actor": story.actor}).body["spendable"] == Decimal(n)
         case _:
             assert story.account[what] == Decimal(n)
 
@@ -449,11 +468,29 @@ def open_holds(story: Story, n: str) -> None:
     assert len(story.account["holds"]) == int(n)
 
 
-@expectation("check of {n:n} [through {app:name}] says {verdict:name} [because {reason:rest}]")
-def check(story: Story, n: str, app: str | None, verdict: str, reason: str | None) -> None:
-    answer = story.world.check(given({"actor": story.actor, "minimum": n, "app": app})).body
+@expectation("check of {n:n} [through {app:name}] [on {meter:name}] says {verdict:name} [because {reason:rest}]")
+def check(story: Story, n: str, app: str | None, meter: str | None, verdict: str, reason: str | None) -> None:
+    answer = story.world.check(given({"actor": story.actor, "minimum": n, "app": app, "meter": meter})).body
     assert answer["allowed"] == (verdict == "yes")
     assert reason is None or answer["reason"] == reason.replace(" ", "_")
+
+
+@expectation("check of {n:n} says as much")
+def check_says_as_much(story: Story, n: str) -> None:
+    """As the refusal of the last charge, with every figure of it."""
+    told = story.world.check({"actor": story.actor, "minimum": n}).body
+    refusal = {name: each for name, each in story.answers[-1].body.items() if name not in _OF_EVERY_PROBLEM}
+    assert told == told | refusal
+
+
+@expectation("audit pending through {seq:n}, then verified")
+def audit_is_pending(story: Story, seq: str) -> None:
+    path = f"/v1/accounts/{story.actor}/audit"
+    before = story.world.get(path).body
+    assert (before["verified"], before["verified_through"]) == ("pending", int(seq))
+    story.world.settle()
+    after = story.world.get(path).body
+    assert (after["verified"], after["verified_through"]) == (True, story.account["seq"])
 
 
 @expectation("for {who:name} {what:rest}")

@@ -287,8 +287,8 @@ class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of the audit table, newest first.
 
     `verified`: True where their sequence is dense and their chain of hashes holds; False where something was altered,
-    or is missing for longer than a copy takes; "pending" where all that is there holds and some copies are still on
-    their way. `verified_through` is the seq up to which it is True.
+    or is missing for longer than a copy takes; "pending" where all that is there holds and copies are on their way.
+    `verified_through` is the seq up to which it is True.
     """
 
     items: tuple[Entry, ...]

@@ -96,6 +96,7 @@ class FakeService:
         minimum = parse_millicents(body.get("minimum", 100))
         available = self.states[actor].available if actor in self.states else 0
         allowed = available >= minimum
+        short = {"required": to_millicents(minimum), "shortfall": to_millicents(minimum - available)}
         return answer(
             200,
             {
@@ -104,8 +105,10 @@ class FakeService:
                 "minimum": to_millicents(minimum),
                 "available": to_millicents(available),
                 "held": 0,
+                "spendable": to_millicents(available),
                 "reason": None if allowed else "insufficient_credits",
                 "check_id": "check-1",
+                **({} if allowed else short),
             },
         )
 
@@ -159,7 +162,8 @@ class FakeService:
         page: dict[str, object] = {"items": [public_entry(row) for row in newest_first[start : start + limit]]}
         if start + limit < len(newest_first):
             page["next"] = str(start + limit)
-        return answer(200, page | ({"verified": True} if what == "audit" else {}))
+        verified = {"verified": True, "verified_through": len(newest_first) - start}
+        return answer(200, page | (verified if what == "audit" else {}))
 
     def _account(self, state: AccountState) -> httpx.Response:
         grants = [

@@ -69,8 +69,24 @@ def test_check_prints_json_for_scripts(run: Run, service: FakeService) -> None:
         "available": 100,
         "held": 0,
         "check_id": "check-1",
+        "spendable": 100,
         "reason": None,
+        "rate_card": None,
+        "required": None,
+        "shortfall": None,
+        "largest_affordable": None,
         "limit": None,
+    }
+
+
+def test_check_asks_for_usage_and_a_meter(run: Run, service: FakeService) -> None:
+    usage = '{"meter": "llm", "input_tokens": 10}'
+    run("check", "user:alice", "--usage", usage, "--meter", "llm", "--app", "chat")
+    assert json.loads(service.seen[-1].content) == {
+        "actor": "user:alice",
+        "usage": {"meter": "llm", "input_tokens": 10},
+        "app": "chat",
+        "meter": "llm",
     }
 
 
@@ -226,6 +242,13 @@ def test_a_broken_audit_trail_exits_with_1(run: Run, service: FakeService) -> No
     result = run("audit", "user:alice")
     assert result.exit_code == 1
     assert "BROKEN" in result.stdout
+
+
+def test_an_audit_trail_that_is_still_coming_in_is_not_broken(run: Run, service: FakeService) -> None:
+    coming = {"items": [], "verified": "pending", "verified_through": 7}
+    service.faults.append(instead(lambda: answer(200, coming)))
+    result = run("audit", "user:alice")
+    assert (result.exit_code, "up to seq 7" in result.stdout, "BROKEN" in result.stdout) == (0, True, False)
 
 
 def test_operation_shows_what_became_of_a_key(run: Run, service: FakeService) -> None:

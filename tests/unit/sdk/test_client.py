@@ -42,6 +42,14 @@ def test_a_check_sends_the_callers_minimum_and_no_key(client: Millicent, service
     assert service.keys_seen() == [None]
 
 
+def test_a_check_asks_for_usage_and_a_meter_and_reads_the_figures(client: Millicent, service: FakeService) -> None:
+    service.fund("user:alice", 50)
+    refused = client.check("user:alice", "50.5")
+    assert (refused.spendable, refused.required, refused.shortfall) == (Decimal(50), Decimal("50.5"), Decimal("0.5"))
+    client.check("user:alice", usage={"meter": "llm", "input_tokens": 3}, meter="llm")
+    assert sent(service) == {"actor": "user:alice", "usage": {"meter": "llm", "input_tokens": 3}, "meter": "llm"}
+
+
 def test_a_charge_takes_its_cost_and_tells_the_balance(client: Millicent, service: FakeService) -> None:
     service.fund("user:alice", 100)
     receipt = client.charge("user:alice", "1.375", meter="llm", metadata={"model": "gpt-4o"}, key="key-1")
@@ -242,6 +250,28 @@ def test_an_audit_is_verified_only_if_every_page_is(client: Millicent, service: 
     pages = [({"items": [], "verified": False, "next": "x"}), ({"items": [], "verified": True})]
     service.faults.extend(instead(lambda page=page: answer(200, page)) for page in pages)  # type: ignore[misc]
     assert not client.audit("user:alice").verified
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "together"),
+    [
+        ([(True, 9), (True, 5)], (True, 9)),
+        ([("pending", 7), (True, 5)], ("pending", 7)),
+        ([("pending", 7), ("pending", 3)], ("pending", 3)),
+        ([("pending", 7), (False, None)], (False, None)),
+    ],
+)
+def test_an_audit_is_pending_up_to_its_oldest_gap_unless_a_page_is_false(
+    client: Millicent,
+    service: FakeService,
+    verdicts: list[tuple[object, int | None]],
+    together: tuple[object, int | None],
+) -> None:
+    for place, (verified, through) in enumerate(verdicts):
+        page = {"items": [], "verified": verified, "verified_through": through, "next": "x" if place == 0 else None}
+        service.faults.append(instead(lambda page=page: answer(200, page)))  # type: ignore[misc]
+    trail = client.audit("user:alice")
+    assert (trail.verified, trail.verified_through) == together
 
 
 def test_an_audit_reads_no_more_rows_than_wanted(client: Millicent, service: FakeService) -> None:
