@@ -26,6 +26,7 @@ AMOUNTS: Final = frozenset(
         "held",
         "held_after",
         "held_before",
+        "hold",
         "largest_affordable",
         "low_balance",
         "low_balance_thresholds",
@@ -44,7 +45,7 @@ AMOUNTS: Final = frozenset(
         "used",
     }
 )
-"""Members of answers that are amounts, or lists of them. Those of the client's models, which a test compares."""
+"""Members of answers that are amounts, or lists of them (`hold` is one in a quote, an object elsewhere). Those of the client's models, which a test compares."""
 
 _OF_THE_CALLER: Final = frozenset({"metadata", "usage"})
 """Members that are as the caller gave them."""

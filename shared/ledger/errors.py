@@ -30,18 +30,14 @@ class InvalidOperation(LedgerError):
         self.must_be = must_be
 
 
-class AtCapacity(LedgerError):
-    """The account has no place for what was asked. Nothing was recorded: the same key goes through once there is."""
-
-
-class TooManyHolds(AtCapacity):
-    """The account has as many open holds as it may have."""
+class TooManyHolds(LedgerError):
+    """The account has as many open holds as it may have. Nothing was recorded: the same key goes through later."""
 
     code = "too_many_holds"
 
 
-class TooManyGrants(AtCapacity):
-    """The account has as many open grants as it may have, and no two that could become one."""
+class TooManyGrants(LedgerError):
+    """The account has as many open grants as it may have, and no two that could become one. Nothing was recorded."""
 
     code = "too_many_grants"
 

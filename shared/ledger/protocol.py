@@ -38,13 +38,14 @@ from shared.ledger.due import NONE_DUE, DueHolds, in_due_order, may_hold_what_is
 from shared.ledger.effects import Position, References
 from shared.ledger.entries import Entry, records
 from shared.ledger.errors import (
-    AtCapacity,
     IdempotencyKeyReused,
     InvalidOperation,
     LedgerError,
     LedgerThrottled,
     LedgerUnavailable,
     RecordDamaged,
+    TooManyGrants,
+    TooManyHolds,
 )
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import Expire, Operation, Terms, named_hold, names_nothing
@@ -190,8 +191,8 @@ class Recorded:
 def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
     """Records the operation, or finds what was recorded under its key before.
 
-    Raises IdempotencyKeyReused, InvalidOperation or AtCapacity (none wrote anything), LedgerThrottled (nothing was
-    written) or LedgerUnavailable (the same operation again finds out), of which RecordDamaged is one (nothing was
+    Raises IdempotencyKeyReused, InvalidOperation, TooManyHolds or TooManyGrants (none wrote anything), LedgerThrottled
+    (nothing was written) or LedgerUnavailable (the same operation again finds out), of which RecordDamaged is one (nothing was
     written).
     """
     return _record(operation, now_ms, _Patience())
@@ -203,7 +204,7 @@ def _record(operation: Operation, now_ms: int, patience: "_Patience") -> Steps[R
         state, references = yield from _caught_up(state, operation, now_ms, references, DUE_WITH_ONE, patience)
         try:
             change = apply(state, operation, now_ms, references)
-        except (InvalidOperation, AtCapacity) as refused:
+        except (InvalidOperation, TooManyGrants, TooManyHolds) as refused:
             return (yield from _recorded_earlier(operation, refused, patience))
         turned_down = yield from _commit(change, patience)
         written = change.entry_under(operation.key)
@@ -471,7 +472,7 @@ def _commit(change: Change, patience: "_Patience") -> Steps[TurnedDown | None]:
 
 
 def _recorded_earlier(
-    operation: Operation, refused: InvalidOperation | AtCapacity, patience: "_Patience"
+    operation: Operation, refused: InvalidOperation | TooManyGrants | TooManyHolds, patience: "_Patience"
 ) -> Steps[Recorded]:
     # Content that is invalid by now may have been valid when it was first sent (an expiry that was still to come), and
     # a replay gets its first answer however late it comes.

@@ -119,8 +119,8 @@ def apply(state: AccountState, operation: Operation, now_ms: int, references: Re
 
     What is due by then (holds that are over, refills of the allowance, expired grants) comes first, in the order of its
     instants and with entries of its own in the same change. A refusal is an entry too. Raises InvalidOperation for
-    content that no state could accept, AtCapacity where there is no place for another hold or grant; nothing is to be
-    written then.
+    content that no state could accept, TooManyHolds or TooManyGrants where there is no place for another; nothing is to
+    be written then.
     """
     seen, cause = references, operation.correlation_id
     present, entries, returned = _brought_up(state, cause, now_ms, references.due)

@@ -249,7 +249,8 @@ def test_what_is_wrong_with_a_hold_is_named(funded: World, body: dict[str, Any],
 @pytest.mark.parametrize(
     ("hold", "how", "body", "named"),
     [
-        ("h2", "capture", {"amount": -1, "overrun": "overdraw"}, {"$.amount", "$.overrun"}),
+        ("h2", "capture", {"amount": -1, "overrun": "never"}, {"$.amount", "$.overrun"}),
+        ("h2", "capture", {"if_expired": "partial"}, {"$.if_expired"}),
         ("h2", "capture", {"ttl_s": 60}, {"$.ttl_s"}),
         ("h2", "release", {"amount": 1}, {"$.amount"}),
         ("h2", "extend", {}, {"$.ttl_s"}),
