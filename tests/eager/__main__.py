@@ -1,4 +1,4 @@
-"""`make eager SEQUENCES=5000 OPERATIONS=40 SEED=1`. Exits 1 where the stack differs from the model, the shortest case last."""
+"""`make eager SEQUENCES=5000 OPERATIONS=40 SEED=1`. Exits 1 where the stack differs from the model, and tells how."""
 
 import argparse
 import json
@@ -50,7 +50,7 @@ class Counted:
         if other.shortest is not None:
             self.keep_shortest(*other.shortest)
 
-    def keep_shortest(self, sequence: Sequence, with_no_ops: bool) -> None:  # noqa: FBT001
+    def keep_shortest(self, sequence: Sequence, with_no_ops: bool) -> None:
         if self.shortest is None or len(sequence.asks) < len(self.shortest[0].asks):
             self.shortest = sequence, with_no_ops
 

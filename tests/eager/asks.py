@@ -4,7 +4,8 @@ An ask says when it comes (after how long, or when the next thing falls due) and
 charge it names is a number that counts round those that there are by then.
 """
 
-from collections.abc import Callable, Set
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -60,7 +61,7 @@ class Sequence:
     asks: tuple[Ask, ...]
 
 
-def sequence_of(seed: str, operations: int, without: Set[str] = frozenset()) -> Sequence:
+def sequence_of(seed: str, operations: int, without: AbstractSet[str] = frozenset()) -> Sequence:
     chance = Random(seed)
     is_family = chance.random() < 0.3 and "parents" not in without
     opening = Opening(
@@ -69,20 +70,31 @@ def sequence_of(seed: str, operations: int, without: Set[str] = frozenset()) -> 
         {actor: chance.choice([0, 0, 10, 50]) for actor in (MEMBER, PARENT)},
         is_family,
     )
-    # Each sequence has some kinds often and others hardly ever, so that those that are rare together meet.
-    kinds = [kind for kind in MAKERS if kind not in without]
+    theme = chance.choice(THEMES)
+    kinds = [kind for kind in theme.kinds or MAKERS if kind not in without]
+    # Some kinds often and others hardly ever, so that those that are rare together meet.
     weights = [WEIGHTS.get(kind, 1) * chance.choice([0.2, 1, 1, 3]) for kind in kinds]
-    pace = chance.choice(PACES)
+    pace = chance.choice(theme.paces)
     asks = [first_funding(chance, MEMBER), *([first_funding(chance, PARENT)] if is_family else [])]
+    asks += [Ask(kind, MEMBER, 0, MAKERS[kind](chance)) for kind in theme.first if kind not in without]
     while len(asks) < operations:
         kind = chance.choices(kinds, weights)[0]
         actor = PARENT if is_family and chance.random() < 0.2 else MEMBER
         asks.append(Ask(kind, actor, pace(chance), MAKERS[kind](chance), looks(chance)))
-    return Sequence(opening, tuple(asks))
+    return Sequence(opening, tuple(asks[:operations]))
+
+
+@dataclass(frozen=True)
+class Theme:
+    """What a sequence is about: what comes in it (all where it names none), what it begins with, how time passes."""
+
+    kinds: tuple[str, ...]
+    first: tuple[str, ...]
+    paces: "tuple[Callable[[Random], int], ...]"
 
 
 def first_funding(chance: Random, actor: str) -> Ask:
-    return Ask("grant", actor, 0, {**grant(chance), "amount": chance.choice([100, 200, 300]), "lasts_ms": None})
+    return Ask("grant", actor, 0, {**grant(chance), "amount": chance.choice([20, 100, 200, 300]), "lasts_ms": None})
 
 
 def looks(chance: Random) -> tuple[int, ...]:
@@ -107,7 +119,16 @@ def days(chance: Random) -> int:
     return chance.choice([0, 2 * HOUR_MS, 9 * HOUR_MS, DAY_MS, 2 * DAY_MS, 8 * DAY_MS, 33 * DAY_MS, -1, -1, -2])
 
 
-PACES: list[Callable[[Random], int]] = [minutes, hours, hours, days]
+THEMES = (
+    Theme((), (), (minutes, hours, hours, days)),
+    Theme((), ("allowance", "limits", "thresholds", "overdraft"), (minutes, hours, hours, days)),
+    # Debts: what comes back or comes in pays them first, so it matters what comes when.
+    Theme(("charge", "hold", "grant", "release", "capture", "refund", "overdraft", "void"), ("overdraft",), (hours,)),
+    Theme(("charge", "hold", "allowance", "overdraft", "release", "glance"), ("allowance", "overdraft"), (hours, days)),
+    Theme(("charge", "hold", "allowance", "zone", "limits", "glance"), ("allowance", "limits"), (hours, hours, days)),
+    Theme(("charge", "hold", "capture", "extend", "refund", "limits", "release"), ("limits",), (minutes, hours)),
+    Theme(("charge", "hold", "grant", "grants", "release", "refund", "funding_update"), ("grants",), (minutes, hours)),
+)
 
 
 def app(chance: Random) -> str | None:
@@ -116,7 +137,9 @@ def app(chance: Random) -> str | None:
 
 def lifetime(chance: Random) -> int | str:
     """How long a hold lasts; "midnight" is until the next one in the account's zone."""
-    return chance.choice([1000, MINUTE_MS, MINUTE_MS, HOUR_MS, HOUR_MS, 12 * HOUR_MS, DAY_MS, "midnight"])
+    if chance.random() < 0.1:
+        return "midnight"
+    return chance.choice([1000, MINUTE_MS, MINUTE_MS, HOUR_MS, HOUR_MS, 12 * HOUR_MS, DAY_MS])
 
 
 def charge(chance: Random) -> dict[str, Any]:

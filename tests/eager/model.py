@@ -37,6 +37,10 @@ class Grant:
         return self.category, self.priority, self.ends_ms
 
     @property
+    def kind(self) -> tuple[str, int]:
+        return self.category, self.priority
+
+    @property
     def rank(self) -> tuple[int, int, int]:
         return self.priority, self.ends_ms, self.number
 
@@ -304,42 +308,36 @@ class Account:
 
     def fund(self, category: str, priority: int, ends_ms: int, amount: int) -> bool:
         """False where there is no room for it."""
-        repaid = min(self.debt, amount)
-        grows = self.alike((category, priority, ends_ms)) is not None or amount == repaid
-        if not grows and len(self.grants) >= OPEN_GRANTS_MAX and not self._make_one_of_two(category, priority, ends_ms):
-            return False
-        self.debt -= repaid
-        self.funded += amount
-        if self._joins is None:
-            self.open_grant(category, priority, ends_ms, amount - repaid)
+        kept = max(amount - self.debt, 0)
+        is_one_more = kept > 0 and self.alike((category, priority, ends_ms)) is None
+        if is_one_more and len(self.grants) >= OPEN_GRANTS_MAX:
+            if not self._make_one_of_two(Grant(category, priority, ends_ms, kept, self._grants_made + 1)):
+                return False
         else:
-            self._joins.left += amount - repaid
-            self._joins.ends_ms = max(self._joins.ends_ms, ends_ms)
-            self._joins = None
+            self.open_grant(category, priority, ends_ms, kept)
+        self.debt -= amount - kept
+        self.funded += amount
         self.watch(arms=amount > 0, warns=amount > 0)
         return True
 
-    _joins: Grant | None = None
+    def _make_one_of_two(self, new: Grant) -> bool:
+        """Of the open grants and the new one, the two of a kind whose expiries are nearest become one with the later.
 
-    def _make_one_of_two(self, category: str, priority: int, ends_ms: int) -> bool:
-        """Of the open grants and the new one, the two of a kind whose expiries are nearest become one."""
-        new = Grant(category, priority, ends_ms, 0, self._grants_made + 1)
-        open_ones = [*(grant for grant in self.in_order if grant is not self.running), new]
+        False where no two are of a kind.
+        """
+        candidates = [*(grant for grant in self.in_order if grant is not self.running), new]
         pairs = [
-            (second.ends_ms - first.ends_ms, first, second)
-            for first in open_ones
-            for second in open_ones
-            if first is not second
-            and (first.category, first.priority) == (second.category, second.priority)
-            and (first.ends_ms, first.number) < (second.ends_ms, second.number)
+            (second.ends_ms - first.ends_ms, first.rank, first, second)
+            for first in candidates
+            for second in candidates
+            if first.kind == second.kind and (first.ends_ms, first.number) < (second.ends_ms, second.number)
         ]
         if not pairs:
             return False
-        _, first, second = min(pairs, key=lambda pair: (pair[0], pair[1].rank))
-        if new in (first, second):
-            self._joins = second if first is new else first
-            return True
-        first.left, second.left = 0, first.left + second.left
+        _, _, first, second = min(pairs, key=lambda pair: pair[:2])
+        second.left, first.left = second.left + first.left, 0
+        self._grants_made = new.number
+        self.grants.append(new)
         self.forget_spent_grants()
         return True
 
@@ -671,7 +669,7 @@ class Model:
     def _set_overdraft_limit(self, account: Account, amount: int) -> None:
         account.overdraft_limit = amount
 
-    def _set_is_frozen(self, account: Account, is_frozen: bool) -> None:  # noqa: FBT001
+    def _set_is_frozen(self, account: Account, is_frozen: bool) -> None:
         account.is_frozen = is_frozen
 
     def _set_parent(self, account: Account, parent: str | None) -> None:

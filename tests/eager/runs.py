@@ -1,7 +1,8 @@
 """One sequence against the model and the real stack, side by side: after each ask, and as readers see it later."""
 
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -45,9 +46,9 @@ class Outcome:
 
 
 class Run:
-    """`with_no_ops`: a change of settings that changes nothing is recorded at each instant at which something is due."""
+    """`with_no_ops`: whenever something is due, a change of settings that changes nothing is recorded at its instant."""
 
-    def __init__(self, sequence: Sequence, *, with_no_ops: bool, without: Set[str], verifies: bool) -> None:
+    def __init__(self, sequence: Sequence, *, with_no_ops: bool, without: AbstractSet[str], verifies: bool) -> None:
         self.sequence = sequence
         self.with_no_ops = with_no_ops
         self.without = without
@@ -59,18 +60,18 @@ class Run:
         self.outcome = Outcome(None, [], 0, 0, Counter(), [])
 
     def go(self) -> Outcome:
-        number = -1
+        at_ask = -1
         try:
             self._open()
-            for number, ask in enumerate(self.sequence.asks):
+            for at_ask, ask in enumerate(self.sequence.asks):  # noqa: B007  # where it was, when it breaks off
                 self._ask(ask)
             if self.verifies:
                 for actor in self.model.accounts:
                     self._compare("verification", [], self.stack.findings(actor))
         except Differs as differs:
-            self.outcome.difference = Difference(number, differs.what, differs.expected, differs.found)
+            self.outcome.difference = Difference(at_ask, differs.what, differs.expected, differs.found)
         except Exception as broken:  # noqa: BLE001  # a defect of the stack is a difference like any other
-            self.outcome.difference = Difference(number, f"raised {type(broken).__name__}", "an answer", repr(broken))
+            self.outcome.difference = Difference(at_ask, f"raised {type(broken).__name__}", "an answer", repr(broken))
         return self.outcome
 
     def _open(self) -> None:
@@ -123,6 +124,13 @@ class Run:
                 yield from self._of_a_hold(ask, account)
             case "refund" if charges := self.charges[ask.actor]:
                 yield "refund", {"charge": charges[terms["which"] % len(charges)], "amount": terms["amount"]}
+            case _:
+                yield from self._credits(ask, account)
+                yield from self._settings(ask, account)
+
+    def _credits(self, ask: Ask, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
+        terms = ask.terms
+        match ask.kind:
             case "grant":
                 yield from self._grant(account, terms)
             case "grants" if "merging" not in self.without:
@@ -132,8 +140,6 @@ class Run:
                 yield "funding_update", {"old": old, "new": max(old + terms["change"], 0), "force": terms["force"]}
             case "void" if grants := account.in_order:
                 yield "void", {"grant": grants[terms["which"] % len(grants)]}
-            case _:
-                yield from self._settings(ask, account)
 
     def _of_a_hold(self, ask: Ask, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
         hold = self._named_hold(ask)
@@ -242,12 +248,12 @@ class Run:
 
 
 def run(
-    sequence: Sequence, *, with_no_ops: bool = False, without: Set[str] = frozenset(), verifies: bool = False
+    sequence: Sequence, *, with_no_ops: bool = False, without: AbstractSet[str] = frozenset(), verifies: bool = False
 ) -> Outcome:
     return Run(sequence, with_no_ops=with_no_ops, without=without, verifies=verifies).go()
 
 
-def shortest(sequence: Sequence, *, with_no_ops: bool, without: Set[str]) -> Sequence:
+def shortest(sequence: Sequence, *, with_no_ops: bool, without: AbstractSet[str]) -> Sequence:
     """The sequence with all left out that the difference does not need; some difference, not always the same."""
     runs = 0
 
@@ -270,7 +276,7 @@ def shortest(sequence: Sequence, *, with_no_ops: bool, without: Set[str]) -> Seq
     return replace(sequence, asks=asks)
 
 
-def told(sequence: Sequence, *, with_no_ops: bool, without: Set[str]) -> Iterator[str]:
+def told(sequence: Sequence, *, with_no_ops: bool, without: AbstractSet[str]) -> Iterator[str]:
     """The story of a sequence that ends in a difference."""
     outcome = run(sequence, with_no_ops=with_no_ops, without=without, verifies=True)
     yield f"{sequence.opening}, {'with' if with_no_ops else 'without'} no-op entries"

@@ -30,7 +30,7 @@ from shared.ledger.ports import EntryFilter
 from shared.ledger.verification import verify_account
 from shared.usecases.present_state import present_state
 from shared.usecases.read_account import read_account
-from tests.eager.model import NEVER_MS, Grant, Hold, Likeness, Limit, Model, Spent
+from tests.eager.model import NEVER_MS, Grant, Hold, Likeness, Model, Spent
 from tests.fakes.memory_ledger import MemoryLedger
 
 View = dict[str, Any]
@@ -125,38 +125,42 @@ class Stack:
                 return Charge(terms["cost"], terms["mode"])
             case "hold":
                 return PlaceHold(terms["amount"], terms["ttl_ms"], terms["minimum"])
-            case "extend":
-                return ExtendHold(self._hold_id(terms["hold"]), terms["ttl_ms"])
-            case "capture":
-                # So that the model can be held against a ledger that does not know of it yet.
-                late = {} if terms["if_expired"] == "refuse" else {"if_expired": terms["if_expired"]}
-                return CaptureHold(self._hold_id(terms["hold"]), terms["amount"], terms["overrun"], **late)
-            case "release":
-                return ReleaseHold(self._hold_id(terms["hold"]))
+            case "extend" | "capture" | "release":
+                return self._terms_of_a_hold(kind, terms)
             case "refund":
-                charge: Spent | None = terms["charge"]
-                return Refund(self._charge_keys[charge.number] if charge else _NOT_THERE, terms["amount"])
-            case "grant":
-                ends_ms = None if terms["ends_ms"] == NEVER_MS else terms["ends_ms"]
-                return GrantCredits(terms["amount"], terms["category"], terms["priority"], ends_ms)
-            case "funding_update":
-                return FundingUpdate(terms["old"], terms["new"], terms["force"])
+                return Refund(self._charge_keys[terms["charge"].number], terms["amount"])
             case "void":
                 return VoidGrant(self._grant_id(actor, terms["grant"], now_ms))
             case _:
-                return Configure(**{SETTINGS[name]: setting(name, value) for name, value in terms.items()})
+                return _terms_that_name_nothing(kind, terms)
 
-    def _hold_id(self, hold: Hold | None) -> str:
-        return _NOT_THERE if hold is None else self._hold_ids[hold.number]
+    def _terms_of_a_hold(self, kind: str, terms: Mapping[str, Any]) -> Terms:
+        hold_id = self._hold_ids[terms["hold"].number]
+        if kind == "extend":
+            return ExtendHold(hold_id, terms["ttl_ms"])
+        if kind == "release":
+            return ReleaseHold(hold_id)
+        # Named only where it is asked for, so that a ledger can be tried that does not know of it.
+        late = {} if terms["if_expired"] == "refuse" else {"if_expired": terms["if_expired"]}
+        return CaptureHold(hold_id, terms["amount"], terms["overrun"], **late)
 
-    def _grant_id(self, actor: str, grant: tuple[Likeness, int] | None, now_ms: int) -> str:
+    def _grant_id(self, actor: str, grant: tuple[Likeness, int], now_ms: int) -> str:
         """What a reader sees can be named."""
-        if grant is None:
-            return _NOT_THERE
         likeness, place = grant
         listed = read_account(account_of(actor), self.ledger, now_ms)["grants"]
         alike = [each["id"] for each in listed if likeness_of(each) == likeness]
         return str(alike[place]) if place < len(alike) else _NOT_THERE
+
+
+def _terms_that_name_nothing(kind: str, terms: Mapping[str, Any]) -> Terms:
+    match kind:
+        case "grant":
+            ends_ms = None if terms["ends_ms"] == NEVER_MS else terms["ends_ms"]
+            return GrantCredits(terms["amount"], terms["category"], terms["priority"], ends_ms)
+        case "funding_update":
+            return FundingUpdate(terms["old"], terms["new"], terms["force"])
+        case _:
+            return Configure(**{SETTINGS[name]: setting(name, value) for name, value in terms.items()})
 
 
 SETTINGS = {
@@ -178,9 +182,7 @@ def setting(name: str, value: Any) -> Any:
         case "parent":
             return value or ""
         case "limits":
-            return [
-                {"amount": amount, "window": window, "app": app, "meter": None} for amount, window, app in value
-            ]
+            return [{"amount": amount, "window": window, "app": app, "meter": None} for amount, window, app in value]
         case "allowance":
             return {} if value is None else dict(zip(_ALLOWANCE, value, strict=True))
         case _:
@@ -218,7 +220,7 @@ def must_see(model: Model, actor: str) -> View:
         "grants": [(grant.likeness, grant.left) for grant in account.in_order],
         "holds": sorted((hold.ends_ms, hold.amount) for hold in holds),
         "limits": sorted(
-            (str(limit.window), str(limit.app), limit.amount, limit.used, until(limit)) for limit in account.limits
+            (str(limit.window), str(limit.app), limit.amount, limit.used, limit.ends_ms) for limit in account.limits
         ),
         "next refill": None if account.allowance is None else account.allowance.next_ms,
     }
@@ -227,10 +229,6 @@ def must_see(model: Model, actor: str) -> View:
 def place_of(grant: Grant, among: list[Grant]) -> tuple[Likeness, int]:
     alike = [each for each in among if each.likeness == grant.likeness]
     return grant.likeness, alike.index(grant)
-
-
-def until(limit: Limit) -> int:
-    return limit.ends_ms
 
 
 def resets_at(limit: Mapping[str, Any]) -> int:

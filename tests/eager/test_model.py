@@ -97,8 +97,7 @@ def test_a_month_is_given_once_to_an_account_that_moves_west() -> None:
     model.do("configure", ALICE, zone_offset_ms=PHOENIX_MS)
     model.advance(at("2026-04-20T12:00"))
     assert model.accounts[ALICE].funded == 100
-    assert model.accounts[ALICE].allowance is not None
-    assert model.accounts[ALICE].allowance.next_ms == at("2026-05-01T07:00")
+    assert model.accounts[ALICE].given_until_ms == at("2026-05-01T07:00")
 
 
 def test_what_is_left_of_a_lowered_allowance_is_gone_at_the_end_of_the_period() -> None:
@@ -137,8 +136,10 @@ def test_the_nearest_two_of_a_kind_become_one_so_that_a_purchase_always_has_room
 
 def test_sixteen_grants_of_which_no_two_are_alike_leave_no_room() -> None:
     model = model_at("2026-03-10T12:00")
-    for priority in range(17):
-        answer = model.do("grant", ALICE, amount=10, category="purchased", priority=priority, ends_ms=NEVER_MS)
+    grant = {"amount": 10, "category": "purchased", "ends_ms": NEVER_MS}
+    for priority in range(16):
+        model.do("grant", ALICE, **grant, priority=priority)
+    answer = model.do("grant", ALICE, **grant, priority=16)
     assert (answer.outcome, answer.reason, available(model)) == ("nothing recorded", "too_many_grants", 160)
 
 

@@ -1,11 +1,13 @@
 """The whole stack against the eager model: as it is, and with no-op entries wherever something is due."""
 
+from unittest.mock import Mock, PropertyMock
+
 import pytest
 
 from tests.eager.__main__ import Settings, main, run_all, summary
 from tests.eager.asks import MAKERS, Ask, Opening, Sequence
 from tests.eager.calendar import HOUR_MS
-from tests.eager.model import Account
+from tests.eager.model import NEVER_MS, Account
 from tests.eager.runs import run, shortest, told
 
 SEQUENCES = 150
@@ -48,10 +50,14 @@ def test_the_promotion_that_a_hold_had_taken_pays_after_it(with_no_ops: bool) ->
     assert outcome.no_op_entries == (1 if with_no_ops else 0)
 
 
+def let_no_grant_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model makes a mistake."""
+    monkeypatch.setattr(Account, "expire_grants", Mock())
+    monkeypatch.setattr(Account, "next_due_ms", PropertyMock(return_value=NEVER_MS))
+
+
 def test_a_difference_is_found_made_short_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A model that lets no grant expire.
-    monkeypatch.setattr(Account, "expire_grants", lambda account, at_ms: None)
-    monkeypatch.setattr(Account, "next_due_ms", property(lambda account: 2**62))
+    let_no_grant_expire(monkeypatch)
     sequence = _a_promotion_that_a_hold_had_taken()
     short = shortest(sequence, with_no_ops=False, without=frozenset())
     assert [ask.kind for ask in short.asks] == ["grant", "charge"]
@@ -62,8 +68,7 @@ def test_a_difference_is_found_made_short_and_told(monkeypatch: pytest.MonkeyPat
 def test_the_command_fails_where_there_is_a_difference(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Account, "expire_grants", lambda account, at_ms: None)
-    monkeypatch.setattr(Account, "next_due_ms", property(lambda account: 2**62))
+    let_no_grant_expire(monkeypatch)
     assert main(["--sequences", "4", "--processes", "1", "--without", "parents,allowance"]) == 1
     assert '"differences": 0' not in capsys.readouterr().out.splitlines()[-1].split("with_no_op")[0]
     assert main(["--sequences", "1", "--operations", "1", "--processes", "1"]) == 0
