@@ -46,7 +46,7 @@ class Outcome:
 
 
 class Run:
-    """`with_no_ops`: whenever something is due, a change of settings that changes nothing is recorded at its instant."""
+    """`with_no_ops`: a change of settings that changes nothing is recorded wherever something is due, at its time."""
 
     def __init__(self, sequence: Sequence, *, with_no_ops: bool, without: AbstractSet[str], verifies: bool) -> None:
         self.sequence = sequence
