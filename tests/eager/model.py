@@ -17,7 +17,7 @@ from tests.eager.calendar import end_of_the_next
 NEVER_MS = 2**62
 OPEN_GRANTS_MAX = 16
 PARENTS_MAX = 4
-LIKE_A_CHARGE = {"charge": "refuse", "partial": "partial", "overdraw": "overdraw"}
+LIKE_A_CHARGE = {"charge": "refuse", "overdraw": "overdraw"}
 PERIODS = {"daily": "day", "weekly": "week", "monthly": "month"}
 
 Likeness = tuple[str, int, int]
@@ -221,17 +221,18 @@ class Account:
         """The open grants, the first to be spent first."""
         return sorted((grant for grant in self.grants if grant.left), key=lambda grant: grant.rank)
 
-    def rooms(self, actor: str, app: str | None, *, given_back: int | None = None, held: int = 0) -> list[Room]:
-        """How much more can be spent, by the balance and by each limit.
+    def rooms(self, actor: str, app: str | None, hold: Hold | None = None) -> list[Room]:
+        """How much can be spent, by the balance and by each limit; or captured of `hold`, an open one.
 
-        `held` is to be spent too, beside what is asked for; `given_back` is the spending that stands for it until then.
+        What it holds is there, and what limits have counted of it they do not count twice.
         """
+        held, number = (hold.amount, hold.number) if hold else (0, 0)
         by_limits = [
-            Room(each.amount - each.used + each.counted.get(given_back or 0, 0) - held, is_of_a_limit=True, actor=actor)
+            Room(each.amount - each.used + each.counted.get(number, 0), is_of_a_limit=True, actor=actor)
             for each in self.limits
             if each.binds(app)
         ]
-        return [Room(self.available + self.overdraft_limit, is_of_a_limit=False, actor=actor), *by_limits]
+        return [Room(self.available + self.overdraft_limit + held, is_of_a_limit=False, actor=actor), *by_limits]
 
     def count(self, number: int, amount: int, app: str | None) -> None:
         for limit in self.limits:
@@ -477,16 +478,14 @@ class Model:
     def _frozen(self, payers: list[str]) -> str | None:
         return next((actor for actor in payers if self.accounts[actor].is_frozen), None)
 
-    def _tightest(self, payers: list[str], app: str | None, holds: list[Hold] | None = None) -> Room:
-        rooms: list[Room] = []
-        for index, actor in enumerate(payers):
-            held = {"given_back": holds[index].number, "held": holds[index].amount} if holds else {}
-            rooms += self.accounts[actor].rooms(actor, app, **held)
+    def _tightest(self, payers: list[str], app: str | None, hold: Hold | None = None) -> Room:
+        """Of the rooms of all who pay; `hold` is one that they all have a part of, to be captured."""
+        rooms = [room for payer in payers for room in self.accounts[payer].rooms(payer, app, hold)]
         return min(rooms, key=lambda room: room.amount)
 
-    def _short(self, actor: str, room: Room, required: int) -> Answer:
+    def _short(self, actor: str, room: Room, shortfall: int) -> Answer:
         reason = "limit_exceeded" if room.is_of_a_limit else "insufficient_credits"
-        return refused(reason, required - room.amount, None if room.actor == actor else room.actor)
+        return refused(reason, shortfall, None if room.actor == actor else room.actor)
 
     def _is_frozen_answer(self, actor: str, payers: list[str]) -> Answer | None:
         frozen = self._frozen(payers)
@@ -506,7 +505,7 @@ class Model:
                 return frozen
             room = self._tightest(payers, app)
             if mode == "refuse" and cost > max(room.amount, 0):
-                return self._short(actor, room, cost)
+                return self._short(actor, room, cost - room.amount)
             takes = min(cost, max(room.amount, 0))
         spent = Spent(actor, {}, self._number())
         for payer in payers:
@@ -526,7 +525,7 @@ class Model:
         room = self._tightest(payers, app)
         least = amount if minimum is None else minimum
         if max(room.amount, 0) < least:
-            return self._short(actor, room, least)
+            return self._short(actor, room, least - room.amount)
         takes = min(amount, max(room.amount, 0))
         placed: Hold | None = None
         number = self._number()
@@ -541,39 +540,36 @@ class Model:
         outcome = "applied" if takes == amount else "partial"
         return Answer(outcome, None, -takes, amount - takes, drawn=sums(placed.payment.pieces), hold=placed)
 
-    def extend(self, actor: str, hold: Hold | None, ttl_ms: int) -> Answer:
+    def extend(self, actor: str, hold: Hold, ttl_ms: int) -> Answer:
         if self.accounts[actor].is_frozen:
             return refused("account_frozen")
-        if hold is None or hold.status != "open":
-            return refused(self._how_it_ended(hold))
+        if hold.status != "open":
+            return refused(f"hold_{hold.status}")
         if (frozen := self._is_frozen_answer(actor, [each.actor for each in hold.chain])) is not None:
             return frozen
         for each in hold.chain:
             each.ends_ms = max(each.ends_ms, self.now_ms + ttl_ms)
         return Answer()
 
-    def _how_it_ended(self, hold: Hold | None) -> str:
-        return "hold_not_found" if hold is None else f"hold_{hold.status}"
-
-    def capture(self, actor: str, hold: Hold | None, amount: int | None, overrun: str, if_expired: str) -> Answer:
-        if hold is not None and hold.status == "expired" and if_expired != "refuse":
-            return self._capture_late(actor, hold, amount, overrun, if_expired)
-        if hold is None or hold.status != "open":
-            return refused(self._how_it_ended(hold))
+    def capture(self, actor: str, hold: Hold, amount: int | None, overrun: str, if_expired: str) -> Answer:
         wanted = hold.amount if amount is None else amount
-        excess = max(wanted - hold.amount, 0)
-        payers = [each.actor for each in hold.chain]
-        if excess and overrun == "refuse":
-            return refused("exceeds_hold")
-        takes = excess
-        if excess and overrun != "overdraw":
-            if (frozen := self._is_frozen_answer(actor, payers)) is not None:
-                return frozen
-            room = self._tightest(payers, hold.app, list(hold.chain))
-            if overrun == "charge" and excess > max(room.amount, 0):
-                return self._short(actor, room, excess)
-            takes = min(excess, max(room.amount, 0))
-        return self._captured(actor, hold, wanted - excess + takes, excess - takes)
+        if hold.status == "expired" and if_expired != "refuse":
+            return self._settle(actor, hold, wanted, LIKE_A_CHARGE[if_expired])
+        if hold.status != "open":
+            return refused(f"hold_{hold.status}")
+        if wanted <= hold.amount or overrun == "overdraw":
+            return self._captured(actor, hold, wanted, 0)
+        return refused("exceeds_hold") if overrun == "refuse" else self._capture_beyond(actor, hold, wanted, overrun)
+
+    def _capture_beyond(self, actor: str, hold: Hold, wanted: int, overrun: str) -> Answer:
+        if (frozen := self._is_frozen_answer(actor, [each.actor for each in hold.chain])) is not None:
+            return frozen
+        # What was held was granted, whatever the limits say by now; for more than that they count the whole.
+        room = self._tightest([each.actor for each in hold.chain], hold.app, hold)
+        most = max(room.amount, hold.amount)
+        if overrun == "charge" and wanted > most:
+            return self._short(actor, room, wanted - most)
+        return self._captured(actor, hold, min(wanted, most), wanted - min(wanted, most))
 
     def _captured(self, actor: str, hold: Hold, amount: int, shortfall: int) -> Answer:
         spent = Spent(actor, {}, self._number())
@@ -593,28 +589,22 @@ class Model:
         drawn = sums(spent.payments[actor].pieces)
         return Answer("partial" if shortfall else "applied", None, -amount, shortfall, drawn=drawn, spent=spent)
 
-    def _capture_late(self, actor: str, hold: Hold, amount: int | None, overrun: str, if_expired: str) -> Answer:
-        """The work outlived its hold: it is a charge like any other, of those who would have paid."""
-        wanted = hold.amount if amount is None else amount
-        if wanted > hold.amount and overrun == "refuse":
-            return refused("exceeds_hold")
-        payers = [each.actor for each in hold.chain]
-        answer = self._charge(actor, payers, wanted, LIKE_A_CHARGE[if_expired], hold.app)
+    def _settle(self, actor: str, hold: Hold, amount: int, mode: str) -> Answer:
+        """The work outlived its hold: a charge like any other, by those who held for it, which captures the hold."""
+        answer = self._charge(actor, [each.actor for each in hold.chain], amount, mode, hold.app)
         if answer.outcome != "refused":
             for each in hold.chain:
                 each.status = "captured"
         return answer
 
-    def release(self, actor: str, hold: Hold | None) -> Answer:
-        if hold is None or hold.status != "open":
-            return refused(self._how_it_ended(hold))
+    def release(self, actor: str, hold: Hold) -> Answer:
+        if hold.status != "open":
+            return refused(f"hold_{hold.status}")
         answers = [self._end_hold(each, "released") for each in hold.chain]
         got, lapsed = answers[0]
         return Answer(amount=hold.amount - lapsed, drawn=got)
 
-    def refund(self, actor: str, charge: Spent | None, amount: int | None) -> Answer:
-        if charge is None:
-            return refused("charge_not_found")
+    def refund(self, actor: str, charge: Spent, amount: int | None) -> Answer:
         left = charge.payments[actor].amount
         gives = left if amount is None else amount
         if not left or gives > left:
@@ -648,10 +638,8 @@ class Model:
             return Answer(amount=amount)
         return Answer("nothing recorded", "too_many_grants")
 
-    def void(self, actor: str, grant: Grant | None) -> Answer:
+    def void(self, actor: str, grant: Grant) -> Answer:
         account = self.accounts[actor]
-        if grant is None:
-            return refused("grant_not_found")
         taken, grant.left = grant.left, 0
         account.funded -= taken
         account.forget_spent_grants()

@@ -217,6 +217,8 @@ class Run:
         asked = {**terms, "grant": place_of(terms["grant"], account.in_order)} if "grant" in terms else terms
         said, entry = self.stack.ask(actor, kind, asked, now_ms)
         answer = self.model.do(kind, actor, **_for_the_model(terms))
+        # An allowance that begins: nothing was waited for.
+        self.model.due_instants.clear()
         self.outcome.story.append(f"{_clock(now_ms)}  {actor} {kind} {_shown(terms)} -> {_short(answer)}")
         if entry is not None:
             self.stack.remember(entry, answer.hold, answer.spent)

@@ -1,12 +1,13 @@
 """The whole stack against the eager model: as it is, and with no-op entries wherever something is due."""
 
+from typing import Any
 from unittest.mock import Mock, PropertyMock
 
 import pytest
 
 from tests.eager.__main__ import Settings, main, run_all, summary
-from tests.eager.asks import MAKERS, Ask, Opening, Sequence
-from tests.eager.calendar import HOUR_MS
+from tests.eager.asks import MAKERS, START_MS, Ask, Opening, Sequence
+from tests.eager.calendar import DAY_MS, HOUR_MS
 from tests.eager.model import NEVER_MS, Account
 from tests.eager.runs import run, shortest, told
 
@@ -31,23 +32,137 @@ SETTINGS = {"grants", "overdraft", "freeze", "thresholds", "limits", "allowance"
 """Asks that are not kinds of operations by themselves."""
 
 
-def _a_promotion_that_a_hold_had_taken() -> Sequence:
-    grant = {"amount": 100, "category": "promotional", "priority": 1, "lasts_ms": 3 * HOUR_MS}
-    asks = (
-        Ask("grant", "bob", 0, grant),
-        Ask("grant", "bob", 0, {**grant, "category": "purchased", "priority": 10, "lasts_ms": None}),
-        Ask("charge", "bob", 0, {"cost": 0, "mode": "refuse", "app": None}),
-        Ask("hold", "bob", 0, {"amount": 100, "minimum": None, "lifetime": 60_000, "app": None}),
-        Ask("charge", "bob", HOUR_MS, {"cost": 80, "mode": "refuse", "app": None}, (3 * HOUR_MS,)),
-    )
-    return Sequence(Opening(0, "UTC", {"bob": 0, "team": 0}, is_family=False), asks)
+def ask(kind: str, then: int = 0, looks: tuple[int, ...] = (), actor: str = "bob", **terms: Any) -> Ask:
+    return Ask(kind, actor, then, terms, looks)
 
 
-@pytest.mark.parametrize("with_no_ops", [False, True])
-def test_the_promotion_that_a_hold_had_taken_pays_after_it(with_no_ops: bool) -> None:
-    outcome = run(_a_promotion_that_a_hold_had_taken(), with_no_ops=with_no_ops, verifies=True)
-    assert outcome.difference is None
-    assert outcome.no_op_entries == (1 if with_no_ops else 0)
+def grant(
+    amount: int, category: str = "purchased", priority: int = 10, lasts_ms: int | str | None = None, then: int = 0
+) -> Ask:
+    return ask("grant", then, amount=amount, category=category, priority=priority, lasts_ms=lasts_ms)
+
+
+def many_grants(count: int, priorities: int) -> Ask:
+    kind = {"category": "purchased", "priority": 10}
+    return ask("grants", amount=10, count=count, apart_ms=HOUR_MS, priorities=priorities, **kind)
+
+
+def hold(amount: int, lifetime: int) -> Ask:
+    return ask("hold", amount=amount, minimum=None, lifetime=lifetime, app=None)
+
+
+def charge(cost: int, then: int = 0, looks: tuple[int, ...] = ()) -> Ask:
+    return ask("charge", then, looks, cost=cost, mode="refuse", app=None)
+
+
+def capture(then: int = 0, *, overrun: str = "refuse", if_expired: str = "refuse") -> Ask:
+    """Of the hold and 70 more."""
+    return ask("capture", then, which=0, part="more", more=70, overrun=overrun, if_expired=if_expired)
+
+
+def daily(amount: int) -> Ask:
+    return ask("allowance", terms=(amount, "daily", 5, 0, 0))
+
+
+KNOWN = {
+    "a promotion that a hold had taken pays after it": (
+        grant(100, "promotional", 1, 2 * HOUR_MS),
+        grant(100),
+        hold(100, 60_000),
+        charge(80, HOUR_MS, (HOUR_MS,)),
+    ),
+    "an allowance that a hold had taken pays after it": (
+        daily(100),
+        grant(100),
+        hold(100, 60_000),
+        charge(80, HOUR_MS),
+    ),
+    "late refills come in their order with a hold that is over": (
+        ask("overdraft", amount=10),
+        daily(20),
+        hold(30, DAY_MS),
+        ask("glance", 36 * HOUR_MS + 1000),
+    ),
+    "an answer has the balance that a reader sees": (grant(200), hold(100, 1000), charge(80, 1300)),
+    "the excess of a capture does not pass a limit": (
+        grant(1000),
+        hold(80, HOUR_MS),
+        ask("limits", limits=[(100, "day", None)]),
+        capture(overrun="charge"),
+    ),
+    "nor where the window turned in between": (
+        ask("limits", limits=[(100, "hour", None)]),
+        grant(1000),
+        hold(80, 2 * HOUR_MS),
+        capture(HOUR_MS, overrun="charge"),
+    ),
+    "who is frozen is said before who is short": (
+        grant(100),
+        ask("freeze", actor="team", is_frozen=True),
+        ask("join", parent="team"),
+        charge(50),
+    ),
+    "a grant that looks like the running allowance is another": (
+        daily(100),
+        grant(50, "allowance", 5, "midnight"),
+        ask("glance", 13 * HOUR_MS),
+    ),
+    "a grant that is listed can be named": (
+        daily(20),
+        hold(5, HOUR_MS),
+        ask("void", 25 * HOUR_MS, which=0),
+    ),
+    "a month is given once to an account that moves west": (
+        ask("allowance", terms=(100, "monthly", 5, 0, 0)),
+        charge(100),
+        ask("zone", 21 * DAY_MS, name="America/Phoenix"),
+        charge(100, 13 * HOUR_MS),
+        ask("glance", 8 * HOUR_MS),
+    ),
+    "a window begins once in an account that moves west": (
+        ask("limits", limits=[(100, "day", None)]),
+        ask("zone", 6 * HOUR_MS, name="America/Phoenix"),
+        ask("glance", 7 * HOUR_MS, (9 * HOUR_MS, DAY_MS)),
+    ),
+    "what is left of a lowered allowance is gone when its period is over": (
+        daily(100),
+        daily(20),
+        ask("glance", DAY_MS),
+    ),
+    "a hold warns nobody": (grant(1000), ask("thresholds", amounts=[500]), hold(900, 60_000), charge(1, HOUR_MS)),
+    "a funding that leaves less than the threshold warns again": (
+        grant(1000),
+        ask("thresholds", amounts=[500]),
+        charge(900),
+        grant(300),
+    ),
+    "a threshold above what is there warns at once": (grant(100), ask("thresholds", amounts=[50, 500])),
+    "a seventeenth grant has room": (many_grants(17, 1),),
+    "a seventeenth grant that is like none has not": (many_grants(17, 30),),
+    "an overrun takes what is there": (grant(100), hold(80, HOUR_MS), capture(overrun="partial")),
+    "an overrun takes all": (grant(100), hold(80, HOUR_MS), capture(overrun="overdraw")),
+    "work that outlived its hold is charged": (grant(200), hold(80, 1000), capture(1000, if_expired="charge")),
+    "or taken": (grant(100), hold(80, 1000), capture(1000, if_expired="overdraw"), capture(if_expired="overdraw")),
+}
+
+
+def known(name: str) -> Sequence:
+    opening = Opening(START_MS, "UTC", {"bob": 0, "team": 0}, is_family="frozen" in name)
+    return Sequence(opening, KNOWN[name])
+
+
+@pytest.mark.parametrize("with_no_ops", [False, True], ids=["as it is", "with no-op entries"])
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_is_known_to_be_right_is_so_in_both(name: str, with_no_ops: bool) -> None:
+    outcome = run(known(name), with_no_ops=with_no_ops, verifies=True)
+    assert outcome.difference is None, outcome.story
+    assert outcome.operations
+
+
+def test_a_no_op_entry_is_recorded_wherever_something_is_due() -> None:
+    sequence = known("late refills come in their order with a hold that is over")
+    assert run(sequence, with_no_ops=True).no_op_entries == 3
+    assert run(sequence).no_op_entries == 0
 
 
 def let_no_grant_expire(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +173,7 @@ def let_no_grant_expire(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_difference_is_found_made_short_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     let_no_grant_expire(monkeypatch)
-    sequence = _a_promotion_that_a_hold_had_taken()
+    sequence = known("a promotion that a hold had taken pays after it")
     short = shortest(sequence, with_no_ops=False, without=frozenset())
     assert [ask.kind for ask in short.asks] == ["grant", "charge"]
     story = list(told(short, with_no_ops=False, without=frozenset()))
