@@ -31,6 +31,7 @@ RULES = (
     "parents",
     "frozen parents",
     "freezing",
+    "checks",
 )
 """What can be left out beside the kinds themselves."""
 
@@ -124,7 +125,7 @@ THEMES = (
     Theme((), ("allowance", "limits", "thresholds", "overdraft"), (minutes, hours, hours, days)),
     # Debts: what comes back or comes in pays them first, so it matters what comes when.
     Theme(("charge", "hold", "grant", "release", "capture", "refund", "overdraft", "void"), ("overdraft",), (hours,)),
-    Theme(("charge", "hold", "allowance", "overdraft", "release", "glance"), ("allowance", "overdraft"), (hours, days)),
+    Theme(("charge", "hold", "leaks", "allowance", "overdraft", "glance"), ("allowance", "overdraft"), (hours, days)),
     Theme(("charge", "hold", "allowance", "zone", "limits", "glance"), ("allowance", "limits"), (hours, hours, days)),
     Theme(("charge", "hold", "capture", "extend", "refund", "limits", "release"), ("limits",), (minutes, hours)),
     Theme(("charge", "hold", "grant", "grants", "release", "refund", "funding_update"), ("grants",), (minutes, hours)),
@@ -150,6 +151,12 @@ def charge(chance: Random) -> dict[str, Any]:
 def hold(chance: Random) -> dict[str, Any]:
     minimum = chance.choice([None, None, 0, 20, 60])
     return {"amount": some_amount(chance), "minimum": minimum, "lifetime": lifetime(chance), "app": app(chance)}
+
+
+def leaks(chance: Random) -> dict[str, Any]:
+    """Holds that nobody ends: more of them than are returned in one transaction."""
+    apart_ms = chance.choice([0, 0, 1, MINUTE_MS, 30 * MINUTE_MS])
+    return {"count": chance.choice([5, 20, 60]), "amount": chance.choice([0, 1, 3]), "apart_ms": apart_ms}
 
 
 def extend(chance: Random) -> dict[str, Any]:
@@ -244,13 +251,14 @@ def join(chance: Random) -> dict[str, Any]:
 
 
 def glance(chance: Random) -> dict[str, Any]:
-    """Somebody reads, and nothing is asked."""
-    return {}
+    """Somebody reads, and asks whether so much can be spent."""
+    return {"minimum": some_amount(chance), "app": app(chance)}
 
 
 MAKERS: dict[str, Callable[[Random], dict[str, Any]]] = {
     "charge": charge,
     "hold": hold,
+    "leaks": leaks,
     "extend": extend,
     "capture": capture,
     "release": release,
@@ -269,6 +277,6 @@ MAKERS: dict[str, Callable[[Random], dict[str, Any]]] = {
     "glance": glance,
 }
 WEIGHTS: dict[str, float] = {
-    "charge": 5, "hold": 6, "capture": 3, "release": 1, "extend": 1, "refund": 1.5, "grant": 3, "grants": 0.3,
-    "void": 0.7, "overdraft": 0.4, "freeze": 0.4, "zone": 0.3, "join": 0.3, "glance": 0.7,
+    "charge": 5, "hold": 6, "leaks": 0.15, "capture": 3, "release": 1, "extend": 1, "refund": 1.5, "grant": 3, "grants": 0.3,
+    "void": 0.7, "overdraft": 0.4, "freeze": 0.4, "zone": 0.3, "join": 0.3, "glance": 1.2,
 }  # fmt: skip

@@ -495,6 +495,11 @@ class Model:
         self._numbers += 1
         return self._numbers
 
+    def spendable(self, actor: str, app: str | None) -> int:
+        """The most that a charge takes that takes what is there."""
+        payers = self.payers(actor)
+        return 0 if self._frozen(payers) else max(self._tightest(payers, app).amount, 0)
+
     def charge(self, actor: str, cost: int, mode: str, app: str | None) -> Answer:
         return self._charge(actor, self.payers(actor), cost, mode, app)
 

@@ -89,6 +89,8 @@ class Run:
         self._advance(self._instant(ask))
         for kind, terms in self._resolved(ask):
             self._do(ask.actor, kind, terms)
+        if ask.kind == "glance" and "checks" not in self.without:
+            self._check(ask.actor, ask.terms["minimum"], ask.terms["app"])
         self._look(self.model, 0)
         for later_ms in ask.looks:
             model = deepcopy(self.model)
@@ -120,6 +122,10 @@ class Run:
                 yield "charge", dict(terms)
             case "hold":
                 yield "hold", {**_but(terms, "lifetime"), "ttl_ms": self._ttl_ms(account, terms["lifetime"])}
+            case "leaks":
+                for number in range(terms["count"]):
+                    ttl_ms = MINUTE_MS + number * terms["apart_ms"]
+                    yield "hold", {"amount": terms["amount"], "minimum": None, "ttl_ms": ttl_ms, "app": None}
             case "extend" | "capture" | "release":
                 yield from self._of_a_hold(ask, account)
             case "refund" if charges := self.charges[ask.actor]:
@@ -231,6 +237,13 @@ class Run:
             alerts = self.stack.alerts(each)
             expected = its.alerts if each == actor and entry is not None else its.alerts[: len(alerts)]
             self._compare(f"warnings on the record of {each}, {kind}", expected, alerts)
+
+    def _check(self, actor: str, minimum: int, app: str | None) -> None:
+        """A check answers what a charge would."""
+        charged = deepcopy(self.model).do("charge", actor, cost=minimum, mode="refuse", app=app)
+        expected = charged.reason, charged.decided_by, charged.shortfall, self.model.spendable(actor, app)
+        self.outcome.story.append(f"{_clock(self.model.now_ms)}  {actor} check {minimum} app={app} -> {expected}")
+        self._compare("check", expected, self.stack.check(actor, minimum, app, self.model.now_ms))
 
     def _compare_answers(self, kind: str, expected: Said, found: Said) -> None:
         for name in Said.__slots__ if hasattr(Said, "__slots__") else Said.__dataclass_fields__:

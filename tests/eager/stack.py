@@ -4,7 +4,7 @@ Names differ between two runs of one sequence (ids count the entries), so here t
 of the model is known by its number, a grant by its place in what a reader sees.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError
+from shared.ledger.events import Event
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
@@ -26,8 +27,9 @@ from shared.ledger.operations import (
     Terms,
     VoidGrant,
 )
-from shared.ledger.ports import EntryFilter
+from shared.ledger.ports import EntryFilter, Published
 from shared.ledger.verification import verify_account
+from shared.usecases.check_credits import CreditQuestion, check_credits
 from shared.usecases.present_state import present_state
 from shared.usecases.read_account import read_account
 from tests.eager.model import NEVER_MS, Grant, Hold, Likeness, Model, Spent
@@ -53,6 +55,11 @@ class Said:
     balance: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
+class _NoBus:
+    def publish(self, events: Sequence[Event]) -> Published:
+        raise AssertionError("nobody is told of checks here")
+
+
 class Stack:
     def __init__(self) -> None:
         self.ledger = MemoryLedger()
@@ -74,6 +81,14 @@ class Stack:
         except LedgerError as error:
             return Said("nothing recorded", error.code), None
         return said(entry), entry
+
+    def check(self, actor: str, minimum: int, app: str | None, now_ms: int) -> tuple[str | None, str | None, int, int]:
+        """Why a charge would be refused (None: it would not), who decides that, what is missing, what can be spent."""
+        question = CreditQuestion(account_of(actor), minimum, "check", "request-of-a-check", app)
+        body = check_credits(question, self.ledger, _NoBus(), now_ms, "none").body
+        assert body["allowed"] == (body["reason"] is None)
+        decided_by = body.get("limit", {}).get("account")
+        return body["reason"], decided_by, micro(body.get("shortfall", 0)), micro(body.get("spendable", 0))
 
     def touch(self, actor: str, now_ms: int) -> None:
         """A change of the settings that changes nothing."""

@@ -28,7 +28,7 @@ def test_the_stack_does_what_the_eager_model_does_with_and_without_no_op_entries
     assert counted.kinds.keys() >= {*MAKERS} - SETTINGS
 
 
-SETTINGS = {"grants", "overdraft", "freeze", "thresholds", "limits", "allowance", "zone", "join", "glance"}
+SETTINGS = {"leaks", "grants", "overdraft", "freeze", "thresholds", "limits", "allowance", "zone", "join", "glance"}
 """Asks that are not kinds of operations by themselves."""
 
 
@@ -43,8 +43,8 @@ def grant(
 
 
 def many_grants(count: int, priorities: int) -> Ask:
-    kind = {"category": "purchased", "priority": 10}
-    return ask("grants", amount=10, count=count, apart_ms=HOUR_MS, priorities=priorities, **kind)
+    terms = {"amount": 10, "category": "purchased", "priority": 10}
+    return Ask("grants", "bob", 0, {**terms, "count": count, "apart_ms": HOUR_MS, "priorities": priorities})
 
 
 def hold(amount: int, lifetime: int) -> Ask:
@@ -58,6 +58,10 @@ def charge(cost: int, then: int = 0, looks: tuple[int, ...] = ()) -> Ask:
 def capture(then: int = 0, *, overrun: str = "refuse", if_expired: str = "refuse") -> Ask:
     """Of the hold and 70 more."""
     return ask("capture", then, which=0, part="more", more=70, overrun=overrun, if_expired=if_expired)
+
+
+def glance(then: int, looks: tuple[int, ...] = ()) -> Ask:
+    return ask("glance", then, looks, minimum=50, app=None)
 
 
 def daily(amount: int) -> Ask:
@@ -81,7 +85,7 @@ KNOWN = {
         ask("overdraft", amount=10),
         daily(20),
         hold(30, DAY_MS),
-        ask("glance", 36 * HOUR_MS + 1000),
+        glance(36 * HOUR_MS + 1000),
     ),
     "an answer has the balance that a reader sees": (grant(200), hold(100, 1000), charge(80, 1300)),
     "the excess of a capture does not pass a limit": (
@@ -105,7 +109,7 @@ KNOWN = {
     "a grant that looks like the running allowance is another": (
         daily(100),
         grant(50, "allowance", 5, "midnight"),
-        ask("glance", 13 * HOUR_MS),
+        glance(13 * HOUR_MS),
     ),
     "a grant that is listed can be named": (
         daily(20),
@@ -117,17 +121,17 @@ KNOWN = {
         charge(100),
         ask("zone", 21 * DAY_MS, name="America/Phoenix"),
         charge(100, 13 * HOUR_MS),
-        ask("glance", 8 * HOUR_MS),
+        glance(8 * HOUR_MS),
     ),
     "a window begins once in an account that moves west": (
         ask("limits", limits=[(100, "day", None)]),
         ask("zone", 6 * HOUR_MS, name="America/Phoenix"),
-        ask("glance", 7 * HOUR_MS, (9 * HOUR_MS, DAY_MS)),
+        glance(7 * HOUR_MS, (9 * HOUR_MS, DAY_MS)),
     ),
     "what is left of a lowered allowance is gone when its period is over": (
         daily(100),
         daily(20),
-        ask("glance", DAY_MS),
+        glance(DAY_MS),
     ),
     "a hold warns nobody": (grant(1000), ask("thresholds", amounts=[500]), hold(900, 60_000), charge(1, HOUR_MS)),
     "a funding that leaves less than the threshold warns again": (
@@ -137,6 +141,7 @@ KNOWN = {
         grant(300),
     ),
     "a threshold above what is there warns at once": (grant(100), ask("thresholds", amounts=[50, 500])),
+    "a check says what a charge would": (ask("overdraft", amount=50), glance(0), charge(60), glance(1)),
     "a seventeenth grant has room": (many_grants(17, 1),),
     "a seventeenth grant that is like none has not": (many_grants(17, 30),),
     "an overrun takes what is there": (grant(100), hold(80, HOUR_MS), capture(overrun="partial")),
