@@ -277,6 +277,7 @@ MAKERS: dict[str, Callable[[Random], dict[str, Any]]] = {
     "glance": glance,
 }
 WEIGHTS: dict[str, float] = {
-    "charge": 5, "hold": 6, "leaks": 0.15, "capture": 3, "release": 1, "extend": 1, "refund": 1.5, "grant": 3, "grants": 0.3,
+    "charge": 5, "hold": 6, "leaks": 0.15,
+    "capture": 3, "release": 1, "extend": 1, "refund": 1.5, "grant": 3, "grants": 0.3,
     "void": 0.7, "overdraft": 0.4, "freeze": 0.4, "zone": 0.3, "join": 0.3, "glance": 1.2,
 }  # fmt: skip
