@@ -123,6 +123,13 @@ KNOWN = {
         charge(100, 13 * HOUR_MS),
         glance(8 * HOUR_MS),
     ),
+    "nor is it when the allowance is ended and set again": (
+        daily(20),
+        ask("allowance", HOUR_MS, terms=None),
+        ask("zone", name="America/Phoenix"),
+        ask("allowance", 12 * HOUR_MS, terms=(20, "daily", 5, 0, 0)),
+        glance(1, (8 * HOUR_MS,)),
+    ),
     "a window begins once in an account that moves west": (
         ask("limits", limits=[(100, "day", None)]),
         ask("zone", 6 * HOUR_MS, name="America/Phoenix"),
