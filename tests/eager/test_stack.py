@@ -87,6 +87,18 @@ KNOWN = {
         hold(30, DAY_MS),
         glance(36 * HOUR_MS + 1000),
     ),
+    "a hold that is over pays a debt before the refill that comes after it": (
+        ask("overdraft", amount=100),
+        daily(20),
+        hold(70, DAY_MS),
+        glance(36 * HOUR_MS),
+    ),
+    "a hold that is over pays a debt before its grant expires": (
+        grant(100, "promotional", 1, 2 * HOUR_MS),
+        hold(60, HOUR_MS),
+        ask("charge", cost=90, mode="overdraw", app=None),
+        glance(3 * HOUR_MS),
+    ),
     "an answer has the balance that a reader sees": (grant(200), hold(100, 1000), charge(80, 1300)),
     "the excess of a capture does not pass a limit": (
         grant(1000),
