@@ -280,7 +280,7 @@ class Account:
         if any(grant is piece.grant for grant in self.grants):
             piece.grant.left += amount
             return
-        if (alike := self.alike(piece.likeness)) is not None:
+        if piece.grant is not self.running and (alike := self.alike(piece.likeness)) is not None:
             alike.left += amount
             return
         piece.grant.left = amount

@@ -123,6 +123,12 @@ KNOWN = {
         grant(50, "allowance", 5, "midnight"),
         glance(13 * HOUR_MS),
     ),
+    "what comes back to the running allowance comes back to no grant that looks like it": (
+        daily(20),
+        hold(20, 60_000),
+        grant(100, "allowance", 5, "midnight"),
+        glance(13 * HOUR_MS),
+    ),
     "a grant that is listed can be named": (
         daily(20),
         hold(5, HOUR_MS),
