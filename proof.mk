@@ -5,6 +5,11 @@ simulate: dev ## The ledger under faults, seeded and judged by an oracle (OPS=20
 	@exec $(VENV)/python -m tests.simulation $(if $(OPS),--operations "$(OPS)") $(if $(SEED),--seed "$(SEED)") \
 	  $(if $(FAULTS),--faults "$(FAULTS)") $(if $(WORLD),--world "$(WORLD)") $(if $(KEY),--key "$(KEY)")
 
+.PHONY: eager
+eager: dev ## The whole stack against a model in which what is due happens at once (SEQUENCES=5000 OPERATIONS=40 SEED=1)
+	@exec $(VENV)/python -m tests.eager $(if $(SEQUENCES),--sequences "$(SEQUENCES)") \
+	  $(if $(OPERATIONS),--operations "$(OPERATIONS)") $(if $(SEED),--seed "$(SEED)") $(if $(WITHOUT),--without "$(WITHOUT)")
+
 .PHONY: mutants
 mutants: dev ## Mistakes made on purpose, one at a time: each must be noticed
 	@exec $(VENV)/python -m tests.mutants

@@ -45,7 +45,10 @@ AMOUNTS: Final = frozenset(
         "used",
     }
 )
-"""Members of answers that are amounts, or lists of them (`hold` is one in a quote, an object elsewhere). Those of the client's models, which a test compares."""
+"""Members of answers that are amounts, or lists of them (`hold` is one in a quote, an object elsewhere).
+
+They are those of the client's models; a test compares them.
+"""
 
 _OF_THE_CALLER: Final = frozenset({"metadata", "usage"})
 """Members that are as the caller gave them."""

@@ -192,8 +192,8 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
     """Records the operation, or finds what was recorded under its key before.
 
     Raises IdempotencyKeyReused, InvalidOperation, TooManyHolds or TooManyGrants (none wrote anything), LedgerThrottled
-    (nothing was written) or LedgerUnavailable (the same operation again finds out), of which RecordDamaged is one (nothing was
-    written).
+    (nothing was written) or LedgerUnavailable (the same operation again finds out), of which RecordDamaged is one
+    (nothing was written).
     """
     return _record(operation, now_ms, _Patience())
 
