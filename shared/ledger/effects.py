@@ -438,12 +438,14 @@ def _allowance_changes(policy: Policy, terms: Mapping[str, Any], now_ms: int) ->
     # allowance that was ended and is set again: no period is given two.
     present = policy.allowance
     until_ms = present.next_at_ms if present else policy.allowed_until_ms
+    moved_ms = present.moved_ms if present else policy.allowed_moved_ms
     if not terms:
-        moved_ms = present.moved_ms if present else policy.allowed_moved_ms
         return {"allowance": None, "allowed_until_ms": until_ms, "allowed_moved_ms": moved_ms}
     if present or until_ms > now_ms:
-        moved_ms = present.moved_ms if present else policy.allowed_moved_ms
         return {"allowance": Allowance(**terms, next_at_ms=until_ms, moved_ms=moved_ms)}
+    if until_ms + moved_ms > now_ms:
+        # By the clocks of the zone that it has moved to, the period that was given last is not over yet.
+        return {"allowance": Allowance(**terms, next_at_ms=now_ms, moved_ms=until_ms + moved_ms - now_ms)}
     return {"allowance": Allowance(**terms, next_at_ms=now_ms), "given_seq": None}
 
 

@@ -174,6 +174,8 @@ class Rules:
             self.allowance, self.allowed_until_ms, self.allowed_behind_ms = None, until_ms, behind_ms
         elif present or until_ms > at_ms:
             self.allowance = Regular(**terms, next_ms=until_ms, behind_ms=behind_ms)
+        elif until_ms + behind_ms > at_ms:
+            self.allowance = Regular(**terms, next_ms=at_ms, behind_ms=until_ms + behind_ms - at_ms)
         else:
             self.allowance, self.given_seq = Regular(**terms, next_ms=at_ms, begins=True), None
 

@@ -412,3 +412,13 @@ def test_a_clock_that_is_behind_refills_nothing_early_and_nothing_twice() -> Non
     assert ending(till.send(Charge(1))) == ("refused", "insufficient_credits")
     till.now_ms += 1
     assert available(till) == 0
+
+
+def test_a_day_that_was_given_is_not_given_again_to_an_allowance_that_is_set_anew_further_west() -> None:
+    till = allowed(allowance(100), "Asia/Tokyo")
+    till.send(Configure(allowance={}))
+    till.send(Configure(time_zone="America/New_York"))
+    till.now_ms = at("2026-01-15", "Asia/Tokyo")
+    till.send(Configure(allowance=allowance(100)))
+    assert next_at(till) == at("2026-01-16", "America/New_York")
+    till.check()
