@@ -41,7 +41,8 @@ from millicent.tokens import BearerAuth, Token
 from millicent.transport import Call, Params, Transport, is_replayed
 
 IfInsufficient: TypeAlias = Literal["refuse", "overdraw", "partial"]
-Overrun: TypeAlias = Literal["refuse", "charge"]
+Overrun: TypeAlias = Literal["refuse", "charge", "partial", "overdraw"]
+IfExpired: TypeAlias = Literal["refuse", "charge", "overdraw"]
 Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
 Grouping: TypeAlias = Literal["meter", "app", "member", "day"]
 
@@ -288,6 +289,7 @@ class Millicent:
         *,
         usage: Usage | None = None,
         overrun: Overrun = "refuse",
+        if_expired: IfExpired = "refuse",
         app: str | None = None,
         meter: str | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -295,14 +297,17 @@ class Millicent:
     ) -> Receipt:
         """Charges `amount` of the hold, or what `usage` is worth (by default all of it), and returns the rest.
 
-        More than is held raises ExceedsHold, unless `overrun` is `charge`: then the excess is charged like any cost.
-        Raises HoldEnded for a hold that was captured, released or is over.
+        More than is held raises ExceedsHold, unless `overrun` says otherwise: the excess is charged like any cost
+        (`charge`), as far as it is there (`partial`), or whatever is there (`overdraw`). Raises HoldEnded for a hold
+        that was captured, released or is over; `if_expired` settles the last in one call, as a charge of the whole
+        amount (`charge`, or `overdraw` where the work is done).
         """
         body = {
             "actor": actor,
             "amount": _optional_amount(amount),
             "usage": usage,
             "overrun": overrun,
+            "if_expired": None if if_expired == "refuse" else if_expired,
             "app": app,
             "meter": meter,
             "metadata": metadata,

@@ -23,6 +23,15 @@ class Draw(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
+class Merger(msgspec.Struct, frozen=True, kw_only=True):
+    """For want of room a grant became part of another: what it still had, and until when that lasts now."""
+
+    grant: str
+    into: str
+    amount: Decimal
+    expires_at: datetime | None = None
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the ledger.
 
@@ -30,9 +39,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     nothing and says its `reason` and, where it was not the account's own balance, what decided (`limit`). `low_balance`
     are the thresholds that it fell below. `parent` is the account above that paid too; the entry there says whose it
     was (`member`). `settings` is what it changed. `rate_card` is what priced its `usage`; where that was worth no
-    whole number of microcents, `carry_before` and `carry_after` say what is carried, in exact millicents.
-    `not_restored` is what it did not give back, because the grants that had paid have expired. `hash` chains the
-    entries of an account.
+    whole number of microcents, `carry_before` and `carry_after` say what is carried, in exact millicents. `merged` are
+    two grants that became one for want of room. `not_restored` is what it did not give back, because the grants that
+    had paid have expired. `hash` chains the entries of an account.
     """
 
     key: str
@@ -63,6 +72,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     rate_card: str | None = None
     carry_before: str | None = None
     carry_after: str | None = None
+    merged: Merger | None = None
     not_restored: Decimal = Decimal(0)
 
 

@@ -37,7 +37,7 @@ from millicent.cli.rates import quote, rates
 from millicent.cli.replay import replay
 from millicent.cli.reports import entries, rows_option, show_entries, statement, usage
 from millicent.cli.values import AMOUNT, INSTANT, JSON_OBJECT
-from millicent.client import Category, IfInsufficient, Millicent, Overrun
+from millicent.client import Category, IfExpired, IfInsufficient, Millicent, Overrun
 from millicent.errors import MillicentError, figures_of
 from millicent.models import Account, AuditTrail, CheckResult, Hold, Operation, Receipt
 
@@ -162,6 +162,13 @@ def hold(invocation: Invocation, /, actor: str, amount: str | None, **options: A
 @click.option("--amount", type=AMOUNT, help="What to charge; all that is held if left out.")
 @_usage_option
 @click.option("--overrun", type=click.Choice(get_args(Overrun)), default="refuse", show_default=True)
+@click.option(
+    "--if-expired",
+    type=click.Choice(get_args(IfExpired)),
+    default="refuse",
+    show_default=True,
+    help="Once HOLD is over.",
+)
 @_app_option
 @click.option("--meter", help="What was metered.")
 @click.option("--metadata", type=JSON_OBJECT, help="A JSON object to keep with the entry.")
