@@ -1,4 +1,4 @@
-"""Composes what the functions run on that know prices: check, cost, holds and rates. As bootstrap.py does."""
+"""Composes what the functions run on that know prices: cost, holds and rates. As bootstrap.py does."""
 
 # ruff: noqa: PLC0415 - an adapter is imported by the function that uses it alone
 
@@ -8,39 +8,22 @@ from typing import Final
 
 from shared.bootstrap import (
     MutationRuntime,
-    bus_of,
     epoch_now_ms,
     ledger_of,
     monotonic_now_ms,
     mutation_runtime,
-    new_id,
     settings_of,
     tenants_of,
 )
 from shared.identity import TenantRule
-from shared.ledger.ports import EventBus, Ledger
+from shared.ledger.ports import Ledger
 from shared.observability import Observability, observability
 from shared.pricing.cards import BuiltInCard, RateBook
 from shared.pricing.store import RateCardStore
-from shared.settings import CheckEvents, Settings
+from shared.settings import Settings
 
 RATES_KEPT_MS: Final = 10_000
 """How long a function that charges prices by what it has read. A new version can take this long to be heard of."""
-
-_CHECK_TIMEOUT_S: Final = 1.0
-"""A caller waits for the check, so its event gets little time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckRuntime:
-    observability: Observability
-    tenants: TenantRule
-    ledger: Ledger
-    bus: EventBus
-    check_events: CheckEvents
-    rates: RateBook
-    now_ms: Callable[[], int] = field(default=epoch_now_ms)
-    new_id: Callable[[], str] = field(default=new_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +35,7 @@ class PricedRuntime(MutationRuntime):
 class RatesRuntime:
     observability: Observability
     tenants: TenantRule
-    ledger: "Ledger"
+    ledger: Ledger
     store: RateCardStore
     built_in: BuiltInCard
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
@@ -61,19 +44,6 @@ class RatesRuntime:
     def book(self) -> RateBook:
         """Reads anew every time: what has just been put is what it quotes."""
         return RateBook(self.store, self.built_in, monotonic_now_ms)
-
-
-def check_runtime() -> CheckRuntime:
-    settings = settings_of("check")
-    seen = observability(settings)
-    return CheckRuntime(
-        observability=seen,
-        tenants=tenants_of(settings),
-        ledger=ledger_of(settings),
-        bus=bus_of(settings, seen, _CHECK_TIMEOUT_S, _CHECK_TIMEOUT_S),
-        check_events=settings.check_events,
-        rates=rate_book_of(settings),
-    )
 
 
 def priced_runtime(function: str) -> PricedRuntime:

@@ -5,7 +5,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.check.schema import CheckRequest
 from shared import http
-from shared.pricing_bootstrap import check_runtime
+from shared.check_bootstrap import check_runtime
 from shared.usecases.check_credits import CreditAnswer, CreditQuestion, check_credits
 
 runtime = check_runtime()

@@ -443,12 +443,19 @@ def _catch_up(position: Position, cause: str, now_ms: int, patience: "_Patience"
             return written
         patience.raise_when_out_of_time()
         before_ms = patience.remaining_ms
-        if (yield from _commit(change, patience)) is not None:
+        turned_down = yield from _commit(change, patience)
+        if turned_down is not None:
             yield from patience.pause()
-            return written
+            return written + (len(change.entries) if _was_written(change, turned_down) else 0)
         patience.give_back(before_ms - patience.remaining_ms)
         written += len(change.entries)
         state, due = change.state, _left_of(due, len(change.holds))
+
+
+def _was_written(change: Change, turned_down: TurnedDown) -> bool:
+    """Whether what stands in the way is the change itself, of which the answer was lost."""
+    last = change.entries[-1]
+    return any(entry.hash == last.hash for entry in turned_down.entries)
 
 
 def _left_of(due: DueHolds, returned: int) -> DueHolds:

@@ -1,0 +1,41 @@
+"""Composes what the check function runs on: it knows prices, and the bus. As bootstrap.py does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared.bootstrap import bus_of, epoch_now_ms, ledger_of, new_id, settings_of, tenants_of
+from shared.identity import TenantRule
+from shared.ledger.ports import EventBus, Ledger
+from shared.observability import Observability, observability
+from shared.pricing.cards import RateBook
+from shared.pricing_bootstrap import rate_book_of
+from shared.settings import CheckEvents
+
+_CHECK_TIMEOUT_S: Final = 1.0
+"""A caller waits for the check, so its event gets little time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRuntime:
+    observability: Observability
+    tenants: TenantRule
+    ledger: Ledger
+    bus: EventBus
+    check_events: CheckEvents
+    rates: RateBook
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
+    new_id: Callable[[], str] = field(default=new_id)
+
+
+def check_runtime() -> CheckRuntime:
+    settings = settings_of("check")
+    seen = observability(settings)
+    return CheckRuntime(
+        observability=seen,
+        tenants=tenants_of(settings),
+        ledger=ledger_of(settings),
+        bus=bus_of(settings, seen, _CHECK_TIMEOUT_S, _CHECK_TIMEOUT_S),
+        check_events=settings.check_events,
+        rates=rate_book_of(settings),
+    )
