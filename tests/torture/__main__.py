@@ -223,6 +223,7 @@ def environment(dynamodb_url: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
         "LEDGER_TABLE": LEDGER_TABLE,
         "AUDIT_TABLE": AUDIT_TABLE,
+        "AUDIT_GRACE_S": "60",
         # Nothing that is asked of the function which looks operations up touches it.
         "USAGE_TABLE": "usage",
         "EVENT_BUS": "millicent",
