@@ -324,3 +324,28 @@ def test_what_a_hold_returns_pays_a_debt_before_the_refill_that_comes_after_it(
 ) -> None:
     no_op = Configure(overdraft_limit=100)
     assert left_after_an_overdrawn_hold(ttl_ms) == left_after_an_overdrawn_hold(ttl_ms, no_op) == left
+
+
+def test_a_grant_lapses_after_the_holds_that_were_over_before_it_and_not_with_those_that_lapsed_earlier() -> None:
+    till = Till()
+    till.send(GrantCredits(10, "promotional", priority=2, expires_at_ms=NOW_MS + TTL_MS))
+    till.send(GrantCredits(20, "promotional", priority=1, expires_at_ms=NOW_MS + 3 * TTL_MS))
+    till.hold(5, ttl_ms=2 * TTL_MS)
+    till.now_ms += 3 * TTL_MS
+    till.send(Charge(0))
+    assert [(entry.kind, entry.amount) for entry in till.entries()[3:]] == [
+        ("expire", -10),
+        ("expire", 5),
+        ("expire", -20),
+        ("charge", 0),
+    ]
+    till.check()
+
+
+def test_a_grant_given_by_hand_for_longer_than_the_period_is_not_taken_for_its_allowance() -> None:
+    till = Till(now_ms=START_MS)
+    till.send(Configure(allowance=allowance(100, "monthly")))
+    till.send(GrantCredits(300, "allowance", priority=1, expires_at_ms=at("2026-03-01")))
+    till.now_ms = at("2026-02-01")
+    till.send(Charge(0))
+    assert [(each.priority, each.remaining) for each in till.state().grants] == [(1, 300), (5, 100)]
