@@ -3,6 +3,7 @@
 import pytest
 
 from shared.ledger.accounts import Account
+from shared.ledger.effects import References
 from shared.ledger.entries import Entry
 from shared.ledger.operations import (
     CaptureHold,
@@ -14,7 +15,8 @@ from shared.ledger.operations import (
     Refund,
     ReleaseHold,
 )
-from tests.builders import ALICE, SECOND_MS
+from shared.ledger.reducer import apply
+from tests.builders import ALICE, SECOND_MS, operation
 from tests.till import TTL_MS, Till, ending
 from tests.unit.ledger.test_limits import DAY_MS, limit
 
@@ -254,3 +256,11 @@ def test_the_figures_of_a_refusal_for_an_expired_hold_are_those_of_now() -> None
     till.now_ms += SECOND_MS
     refused = till.send(CaptureHold(hold))
     assert (refused.before.available, refused.before.held) == (100, 0)
+
+
+def test_a_hold_that_is_over_is_not_captured_as_open_where_the_listing_has_overlooked_it() -> None:
+    till = funded(100)
+    hold = expired(till)
+    named = next(each for each in till.ledger.open_holds(ALICE) if each.id == hold)
+    change = apply(till.state(), operation("late", CaptureHold(hold)), till.now_ms, References(hold=named))
+    assert ending(change.entry_under("late")) == ("refused", "hold_expired")
