@@ -71,7 +71,12 @@ def counterpart_names(account: Account, terms: Terms, references: References) ->
     held = references.hold
     if isinstance(terms, Refund):
         return Refund(counterpart_key(account, terms.charge))
-    return ReleaseHold(held.parent[1]) if held is not None and held.parent is not None else Charge(0)
+    if held is None or held.parent is None:
+        return Charge(0)
+    if isinstance(terms, CaptureHold):
+        # Whether one further up pays for a hold that is over depends on what the capture does with such a hold.
+        return replace(terms, hold=held.parent[1])
+    return ReleaseHold(held.parent[1])
 
 
 def counterpart_key(member: Account, key: str) -> str:

@@ -15,6 +15,7 @@ _ADAPTERS: Final = "tests/unit/edge/test_adapters.py"
 _LIMITS: Final = "tests/unit/ledger/test_limits.py"
 _THRESHOLDS: Final = "tests/unit/ledger/test_thresholds.py"
 _ALLOWANCES: Final = "tests/unit/ledger/test_allowances.py"
+_CAPTURES: Final = "tests/unit/ledger/test_captures.py"
 _PARENTS: Final = "tests/unit/ledger/test_parents.py"
 _POLICIES: Final = "tests/unit/ledger/test_protocol_policies.py"
 _ON_DYNAMODB: Final = "tests/contract/test_policies.py"
@@ -162,6 +163,15 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "        break\n    return None\n",
         ),
         killers=(_PARENTS,),
+    ),
+    *_of(
+        "shared.ledger.parents",
+        (
+            "let nobody further up pay for what outlived a hold",
+            "        return replace(terms, hold=held.parent[1])\n",
+            "        return ReleaseHold(held.parent[1])\n",
+        ),
+        killers=(_CAPTURES,),
     ),
     *_of(
         "shared.ledger.canonical",

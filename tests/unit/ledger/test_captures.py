@@ -21,6 +21,7 @@ from tests.till import TTL_MS, Till, ending
 from tests.unit.ledger.test_limits import DAY_MS, limit
 
 TEAM = Account("main", "team:a")
+ORG = Account("main", "org:a")
 
 
 def funded(amount: int = 1000) -> Till:
@@ -238,6 +239,19 @@ def test_the_parent_that_held_with_a_member_settles_with_it_also_after_it_left(l
     assert entry.parent is not None
     assert till.balances(TEAM) == (910, 0, 90)
     assert till.balances() == (910, 0, 90)
+
+
+def test_the_parents_parent_pays_for_what_outlived_the_hold_also_where_both_holds_were_returned_before() -> None:
+    till = family()
+    till.send(GrantCredits(100), ORG)
+    till.send(Configure(parent=ORG.actor), TEAM)
+    hold = expired(till)
+    for account in (ALICE, TEAM, ORG):
+        till.send(Configure(overdraft_limit=0), account)
+    refused = till.send(CaptureHold(hold, 101, if_expired="charge"))
+    assert (ending(refused), affordable(refused)) == (("refused", "insufficient_credits"), 100)
+    assert till.send(CaptureHold(hold, 90, if_expired="charge")).outcome == "applied"
+    assert till.balances(ORG) == (10, 0, 90)
 
 
 def test_a_parent_that_is_short_refuses_what_outlived_the_hold() -> None:
