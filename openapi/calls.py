@@ -17,8 +17,8 @@ from functions.proof.schema import ProofQuery
 from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery
 from millicent import models
 from openapi.answers import Proof, SignedDigest
-from shared.charges import CostRequest, KeyedCost
-from shared.identity import Scope
+from shared.edge.charges import CostRequest, KeyedCost
+from shared.edge.identity import Scope
 from shared.ledger.operations import Reason
 from shared.ledger.policies import MAX_LIMITS
 

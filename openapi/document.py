@@ -15,11 +15,11 @@ import msgspec
 from millicent.models import Problem, Receipt
 from openapi.answers import MORE
 from openapi.calls import CALLS, EITHER, Call
-from shared.amount_texts import PARAMETER, AmountsAs
-from shared.identity import ADMIN_SCOPE
+from shared.edge.amount_texts import PARAMETER, AmountsAs
+from shared.edge.identity import ADMIN_SCOPE
+from shared.edge.problems import MEANINGS, REFUSALS, Meaning
+from shared.edge.validation import MAX_PAGE, Identifier, Limit, Metadata, Microcents, PositiveMicrocents
 from shared.ledger.amounts import MAX_AMOUNT_MILLICENTS, to_millicents
-from shared.problems import MEANINGS, REFUSALS, Meaning
-from shared.validation import MAX_PAGE, Identifier, Limit, Metadata, Microcents, PositiveMicrocents
 
 Json: TypeAlias = dict[str, Any]
 

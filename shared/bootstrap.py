@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from shared.identity import TenantRule
+from shared.edge.identity import TenantRule
 from shared.observability import Observability, observability
 from shared.settings import Settings
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.bootstrap import bus_of, epoch_now_ms, ledger_of, new_id, settings_of, tenants_of
-from shared.identity import TenantRule
+from shared.edge.identity import TenantRule
 from shared.ledger.ports import EventBus, Ledger
 from shared.observability import Observability, observability
 from shared.pricing.cards import RateBook

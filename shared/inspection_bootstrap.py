@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.bootstrap import bus_of, epoch_now_ms, monotonic_now_ms, settings_of, tenants_of, trail_of
-from shared.identity import TenantRule
+from shared.edge.identity import TenantRule
 from shared.ledger.due_ports import DueAccounts
 from shared.ledger.inspection_ports import Books, Continuation, DigestStore, Heads, Signer
 from shared.ledger.ports import AuditTrail, EventBus, Ledger

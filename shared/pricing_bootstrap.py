@@ -15,7 +15,7 @@ from shared.bootstrap import (
     settings_of,
     tenants_of,
 )
-from shared.identity import TenantRule
+from shared.edge.identity import TenantRule
 from shared.ledger.ports import Ledger
 from shared.observability import Observability, observability
 from shared.pricing.cards import BuiltInCard, RateBook

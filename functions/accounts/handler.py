@@ -5,11 +5,11 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.accounts.schema import NoQuery
-from shared import http
 from shared.bootstrap import accounts_runtime
+from shared.edge import http
+from shared.edge.validation import identifier
 from shared.ledger.accounts import Account
 from shared.usecases.read_account import read_account
-from shared.validation import identifier
 
 runtime = accounts_runtime()
 app = http.Resolver(runtime.observability)

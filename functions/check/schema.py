@@ -1,9 +1,9 @@
 import msgspec
 
-from shared.edge_errors import FieldError, ValidationFailed
-from shared.metered import UsageDocument, metered_by, read_usage
+from shared.edge.errors import FieldError, ValidationFailed
+from shared.edge.usage_request import UsageDocument, metered_by, read_usage
+from shared.edge.validation import Identifier, Microcents
 from shared.pricing.usage import Usage
-from shared.validation import Identifier, Microcents
 
 DEFAULT_MINIMUM = Microcents(100_000)
 """1/10 cent."""

@@ -2,16 +2,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.charges import Circumstances, keyed_charge
-from shared.edge_errors import EdgeError, FieldError, ValidationFailed
-from shared.identity import Caller
+from shared.edge.charges import Circumstances, keyed_charge
+from shared.edge.errors import EdgeError, FieldError, ValidationFailed
+from shared.edge.identity import Caller
+from shared.edge.mutations import ActorRequest
+from shared.edge.problems import problem_of, refusal_of
+from shared.edge.validation import Identifier, PositiveMicrocents, is_identifier
 from shared.ledger.errors import LedgerError
 from shared.ledger.operations import Operation, Refund
-from shared.mutations import ActorRequest
-from shared.problems import problem_of, refusal_of
 from shared.usecases.record_batch import Answer
 from shared.usecases.record_operation import effect_of
-from shared.validation import Identifier, PositiveMicrocents, is_identifier
 
 MAX_BATCH_BYTES: Final = 256 * 1024
 MAX_CHARGES: Final = 1000

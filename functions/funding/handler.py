@@ -5,11 +5,11 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.funding.schema import VoidRequest, funding, funding_request
-from shared import http
 from shared.bootstrap import mutation_runtime
-from shared.mutations import mutate
+from shared.edge import http
+from shared.edge.mutations import mutate
+from shared.edge.validation import identifier
 from shared.usecases.record_operation import record_operation
-from shared.validation import identifier
 
 runtime = mutation_runtime("funding")
 app = http.Resolver(runtime.observability)

@@ -3,12 +3,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from shared.edge.mutations import ActorRequest
+from shared.edge.validation import Flag, Identifier, Microcents, Note, PositiveMicrocents, Priority, Time, convert
 from shared.ledger.accounts import Account
 from shared.ledger.grants import DEFAULT_PRIORITY, Category
 from shared.ledger.operations import FundingUpdate, GrantCredits, Operation, Terms, VoidGrant
 from shared.ledger.times import epoch_ms
-from shared.mutations import ActorRequest
-from shared.validation import Flag, Identifier, Microcents, Note, PositiveMicrocents, Priority, Time, convert
 
 
 class FundingUpdateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,14 +18,14 @@ from functions.history.schema import (
     usage_listing,
 )
 from functions.history.statement import statement, wants_csv
-from shared import http
 from shared.bootstrap import history_runtime
+from shared.edge import http
+from shared.edge.validation import identifier
 from shared.ledger.accounts import Account
 from shared.usecases.list_audit import Grace, list_audit
 from shared.usecases.list_entries import list_entries
 from shared.usecases.list_usage import UsageAsked, list_usage
 from shared.usecases.look_up_operation import look_up_operation
-from shared.validation import identifier
 
 runtime = history_runtime()
 app = http.Resolver(runtime.observability)

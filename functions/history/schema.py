@@ -6,20 +6,10 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from shared.edge_errors import FieldError, ValidationFailed
-from shared.http import status_of
-from shared.ledger.amounts import to_millicents
-from shared.ledger.entries import Entry, public_entry
-from shared.ledger.operations import Kind
-from shared.ledger.ports import EntryFilter, Page
-from shared.ledger.times import epoch_ms, rfc3339
-from shared.ledger.usage import Grouping, Sums
-from shared.ledger.usage_ports import Period
-from shared.problems import refusal_of
-from shared.usecases.list_audit import AuditPage
-from shared.usecases.list_usage import UsageAsked, UsageSoFar
-from shared.usecases.record_operation import effect_of
-from shared.validation import (
+from shared.edge.errors import FieldError, ValidationFailed
+from shared.edge.http import status_of
+from shared.edge.problems import refusal_of
+from shared.edge.validation import (
     DEFAULT_PAGE,
     MAX_LINES,
     MAX_PAGE,
@@ -30,6 +20,16 @@ from shared.validation import (
     identifier,
     is_identifier,
 )
+from shared.ledger.amounts import to_millicents
+from shared.ledger.entries import Entry, public_entry
+from shared.ledger.operations import Kind
+from shared.ledger.ports import EntryFilter, Page
+from shared.ledger.times import epoch_ms, rfc3339
+from shared.ledger.usage import Grouping, Sums
+from shared.ledger.usage_ports import Period
+from shared.usecases.list_audit import AuditPage
+from shared.usecases.list_usage import UsageAsked, UsageSoFar
+from shared.usecases.record_operation import effect_of
 
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 366

@@ -6,15 +6,15 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldRequest, ReleaseRequest
-from shared import http
-from shared.identity import Scope
+from shared.edge import http
+from shared.edge.identity import Scope
+from shared.edge.mutations import ActorRequest, mutate
+from shared.edge.validation import identifier
 from shared.ledger.operations import Operation, Terms
 from shared.ledger.ports import Ledger
 from shared.ledger.protocol import Recorded
-from shared.mutations import ActorRequest, mutate
 from shared.pricing_bootstrap import priced_runtime
 from shared.usecases.record_priced import record_priced
-from shared.validation import identifier
 
 SCOPE: Final[Scope] = "credits/charge"
 

@@ -2,13 +2,13 @@ from typing import Any
 
 import msgspec
 
-from shared.edge_errors import FieldError, ValidationFailed
+from shared.edge.errors import FieldError, ValidationFailed
+from shared.edge.mutations import ActorRequest, MeteredRequest
+from shared.edge.usage_request import UsageDocument, given, metered_by, one_of, read_usage
+from shared.edge.validation import Microcents, PositiveMicrocents, TtlSeconds
 from shared.ledger.holds import DEFAULT_TTL_S
 from shared.ledger.operations import CaptureHold, ExtendHold, IfExpired, Overrun, PlaceHold, ReleaseHold
-from shared.metered import UsageDocument, given, metered_by, one_of, read_usage
-from shared.mutations import ActorRequest, MeteredRequest
 from shared.pricing.usage import Usage
-from shared.validation import Microcents, PositiveMicrocents, TtlSeconds
 
 MS_PER_S = 1000
 

@@ -2,15 +2,15 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from shared.charges import Circumstances, keyed_charge
-from shared.edge_errors import EdgeError, FieldError, TenantMissing, ValidationFailed
-from shared.exact_json import body_bytes, read_object
+from shared.edge.charges import Circumstances, keyed_charge
+from shared.edge.errors import EdgeError, FieldError, TenantMissing, ValidationFailed
+from shared.edge.exact_json import body_bytes, read_object
+from shared.edge.validation import is_identifier
 from shared.ledger.accounts import Account
 from shared.ledger.ingest_ports import Letter, Poison
 from shared.ledger.operations import Operation
 from shared.settings import IngestTenant
 from shared.usecases.take_charges import Request
-from shared.validation import is_identifier
 
 TENANT_ATTRIBUTE = "tenant"
 

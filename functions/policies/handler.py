@@ -8,12 +8,12 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.policies.schema import NO_ALLOWANCE, allowance, limits, settings
-from shared import http
 from shared.bootstrap import mutation_runtime
-from shared.identity import Caller, Scope
+from shared.edge import http
+from shared.edge.identity import Caller, Scope
+from shared.edge.validation import identifier
 from shared.ledger.operations import Configure, Operation
 from shared.usecases.record_operation import record_operation
-from shared.validation import identifier
 
 SCOPE: Final[Scope] = "credits/fund"
 """Whoever may give credits may also say how far and how fast they may be spent."""

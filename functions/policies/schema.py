@@ -3,11 +3,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from shared.edge_errors import FieldError, ValidationFailed
-from shared.identity import Caller
+from shared.edge.errors import FieldError, ValidationFailed
+from shared.edge.identity import Caller
+from shared.edge.validation import Identifier, Microcents, PositiveMicrocents, Priority, convert
 from shared.ledger.operations import Configure
 from shared.ledger.policies import MAX_LIMITS, MAX_THRESHOLDS, Interval, Status, Window
-from shared.validation import Identifier, Microcents, PositiveMicrocents, Priority, convert
 
 DEFAULT_ALLOWANCE_PRIORITY: Final = 5
 """Below that of other grants: what comes again by itself is spent first."""

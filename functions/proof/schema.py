@@ -2,10 +2,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from shared.edge_errors import FieldError, ValidationFailed
+from shared.edge.errors import FieldError, ValidationFailed
+from shared.edge.validation import Limit
 from shared.ledger.times import epoch_ms
 from shared.usecases.prove_account import AsOf, Numbered, Wanted
-from shared.validation import Limit
 
 NUMBER_DIGITS_MAX = 8
 

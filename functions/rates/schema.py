@@ -8,11 +8,12 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from shared.edge_errors import FieldError, ValidationFailed
+from shared.edge.errors import FieldError, ValidationFailed
+from shared.edge.usage_request import QUANTITY_NAME, ModelName, UsageDocument
+from shared.edge.validation import DEFAULT_PAGE, Identifier, Limit, Time, convert
 from shared.ledger.amounts import to_millicents
 from shared.ledger.remainders import carry_text, settled
 from shared.ledger.times import epoch_ms, rfc3339
-from shared.metered import QUANTITY_NAME, ModelName, UsageDocument
 from shared.pricing.cards import RateCard
 from shared.pricing.documents import document_of, items_document
 from shared.pricing.rates import Price, Rate, Tier, TierMode
@@ -20,7 +21,6 @@ from shared.pricing.store import CardFilter, CardPage, CardPlace
 from shared.pricing.usage import ESTIMATE_PREFIX
 from shared.usecases.price_usage import Quote
 from shared.usecases.put_rate_card import Draft
-from shared.validation import DEFAULT_PAGE, Identifier, Limit, Time, convert
 
 MAX_PRICES: Final = 32
 MAX_TIERS: Final = 16

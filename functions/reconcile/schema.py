@@ -3,10 +3,10 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
+from shared.edge.validation import Identifier
 from shared.ledger.accounts import Account
 from shared.ledger.verification import Finding
 from shared.usecases.reconcile_accounts import Run
-from shared.validation import Identifier
 
 Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 

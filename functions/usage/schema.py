@@ -2,10 +2,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from shared.edge.validation import is_identifier
 from shared.ledger.accounts import Account
 from shared.ledger.events import SOURCE
 from shared.usecases.count_usage import Wake
-from shared.validation import is_identifier
 
 
 def wakes(event: Mapping[str, Any]) -> list[Wake]:

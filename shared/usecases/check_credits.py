@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
+from shared.edge.problems import circumstances_of
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.amounts import to_millicents
 from shared.ledger.effects import References
@@ -18,7 +19,6 @@ from shared.ledger.parents import positions
 from shared.ledger.ports import EventBus, Ledger
 from shared.ledger.reducer import NOTHING_NAMED, apply
 from shared.pricing.cards import RateBook
-from shared.problems import circumstances_of
 from shared.usecases.present_state import present_state
 from shared.usecases.record_priced import priced
 

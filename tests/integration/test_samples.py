@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.http import encoded
+from shared.edge.http import encoded
 from tests.golden import golden_events
 from tests.integration.world import FUNCTIONS, World, create_digests
 

@@ -197,7 +197,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(_OPERATIONS,),
     ),
     *_of(
-        "shared.amount_texts",
+        "shared.edge.amount_texts",
         (
             "spell what the caller gave",
             "    if name in _OF_THE_CALLER:\n",

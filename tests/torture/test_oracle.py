@@ -7,12 +7,12 @@ from typing import cast
 
 import pytest
 
+from shared.edge.problems import refusal_of
 from shared.ledger.accounts import AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.operations import CaptureHold, Charge, FundingUpdate, GrantCredits, PlaceHold, Refund, Terms
 from shared.ledger.protocol import Commit, Found, Read
 from shared.ledger.reducer import apply
-from shared.problems import refusal_of
 from shared.usecases.record_operation import effect_of
 from tests.builders import ALICE, NOW_MS, operation
 from tests.simulation.downstream import AuditRow

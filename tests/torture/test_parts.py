@@ -14,10 +14,10 @@ from functions.cost.schema import RefundRequest
 from functions.funding.schema import VoidRequest, funding_request
 from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldRequest, ReleaseRequest
 from functions.policies.schema import allowance, limits, settings
-from shared.charges import CostRequest
+from shared.edge.charges import CostRequest
+from shared.edge.validation import convert
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Configure
-from shared.validation import convert
 from tests.torture.asked import Asked
 from tests.torture.bus import LATE, LOST_ANSWER, REFUSED_CALL, REFUSED_ENTRY, REPEATED, Bus, Message, Queue, Shares
 from tests.torture.calls import ROUTES, body_of, event_of, named_by

@@ -5,10 +5,10 @@ from typing import get_args
 
 import pytest
 
-from shared.edge_errors import EdgeError
+from shared.edge.errors import EdgeError
+from shared.edge.problems import _DETAILS, MEANINGS, REFUSALS
 from shared.ledger.errors import LedgerError
 from shared.ledger.operations import Reason
-from shared.problems import _DETAILS, MEANINGS, REFUSALS
 
 NOT_FOUND = {"grant_not_found", "hold_not_found", "charge_not_found"}
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from shared.adapters.driver import Pace
-from shared.http import encoded
+from shared.edge.http import encoded
 from shared.ledger.accounts import Account
 from shared.ledger.ports import EntryFilter
 from shared.ledger.protocol import Command, Commit, Outcome

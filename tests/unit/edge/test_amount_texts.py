@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from millicent import models
-from shared.amount_texts import AMOUNTS, amounts_asked, with_texts
-from shared.edge_errors import ValidationFailed
-from shared.http import encoded
+from shared.edge.amount_texts import AMOUNTS, amounts_asked, with_texts
+from shared.edge.errors import ValidationFailed
+from shared.edge.http import encoded
 from shared.ledger.amounts import to_millicents
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.edge_errors import DuplicateJsonKey, InvalidJson
-from shared.exact_json import MAX_DEPTH, body_bytes, read_object
+from shared.edge.errors import DuplicateJsonKey, InvalidJson
+from shared.edge.exact_json import MAX_DEPTH, body_bytes, read_object
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(

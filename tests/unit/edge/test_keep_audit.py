@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.http import encoded
+from shared.edge.http import encoded
 from shared.ledger.entries import Entry, hash_of
 from shared.ledger.events import Event, entry_event
 from shared.ledger.operations import Charge

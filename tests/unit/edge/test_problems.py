@@ -5,10 +5,10 @@ from typing import get_args
 
 import pytest
 
-from shared.edge_errors import EdgeError, FieldError, ValidationFailed
+from shared.edge.errors import EdgeError, FieldError, ValidationFailed
+from shared.edge.problems import MEANINGS, REFUSALS, internal_problem, problem_of, refusal_of
 from shared.ledger.errors import InvalidOperation, LedgerError, RecordDamaged
 from shared.ledger.operations import Charge, FundingUpdate, Reason
-from shared.problems import MEANINGS, REFUSALS, internal_problem, problem_of, refusal_of
 from tests.builders import history
 
 STATUSES = {

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from functions.check.schema import CheckRequest
 from functions.funding.schema import FundingUpdateRequest, GrantRequest
 from functions.history.schema import EntriesQuery, before_seq, cursor_of
-from shared import validation
-from shared.charges import CostRequest
-from shared.edge_errors import FieldError, IdempotencyKeyRequired, ValidationFailed
-from shared.validation import convert, idempotency_key, is_identifier
+from shared.edge import validation
+from shared.edge.charges import CostRequest
+from shared.edge.errors import FieldError, IdempotencyKeyRequired, ValidationFailed
+from shared.edge.validation import convert, idempotency_key, is_identifier
 
 REQUESTS: list[type[msgspec.Struct]] = [CheckRequest, CostRequest, FundingUpdateRequest, GrantRequest, EntriesQuery]
 VALUES = st.one_of(

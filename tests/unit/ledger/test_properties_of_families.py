@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from shared.edge.problems import circumstances_of
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.calendar import Periods
 from shared.ledger.chain import breaks
@@ -28,7 +29,6 @@ from shared.ledger.operations import (
     VoidGrant,
 )
 from shared.ledger.verification import compare_halves, other_halves
-from shared.problems import circumstances_of
 from shared.usecases.check_credits import CreditQuestion, check_credits
 from shared.usecases.present_state import present_state
 from tests.builders import NOW_MS

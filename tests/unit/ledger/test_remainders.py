@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.edge.problems import refusal_of
 from shared.ledger.accounts import AccountState
 from shared.ledger.effects import References
 from shared.ledger.entries import Entry, entry_from_record, public_entry, record_of
@@ -16,7 +17,6 @@ from shared.ledger.operations import CaptureHold, Charge, GrantCredits, IfInsuff
 from shared.ledger.reducer import apply, apply_batch, replay
 from shared.ledger.remainders import QUANTA_PER_MICROCENT, carry_text, settled
 from shared.ledger.verification import verify_account
-from shared.problems import refusal_of
 from tests.builders import ALICE, NOW_MS, history, operation
 
 HALF = QUANTA_PER_MICROCENT // 2

@@ -6,12 +6,12 @@ from typing import TypeAlias
 
 import msgspec
 
-from shared.edge_errors import FieldError, ValidationFailed
-from shared.exact_json import MAX_BODY_BYTES
+from shared.edge.errors import FieldError, ValidationFailed
+from shared.edge.exact_json import MAX_BODY_BYTES
+from shared.edge.usage_request import UsageDocument, given, metered_by, one_of, read_usage
+from shared.edge.validation import Identifier, Metadata, Microcents, convert
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge, IfInsufficient, Operation
-from shared.metered import UsageDocument, given, metered_by, one_of, read_usage
-from shared.validation import Identifier, Metadata, Microcents, convert
 
 AccountOf: TypeAlias = Callable[[str], Account]
 """The account that an actor's charges go to."""

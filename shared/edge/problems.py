@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from shared import edge_errors
-from shared.edge_errors import EdgeError, ValidationFailed
+from shared.edge import errors as edge_errors
+from shared.edge.errors import EdgeError, ValidationFailed
 from shared.ledger import errors
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry, public_limit

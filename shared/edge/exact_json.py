@@ -7,7 +7,7 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
 
-from shared.edge_errors import BodyTooLarge, DuplicateJsonKey, InvalidJson
+from shared.edge.errors import BodyTooLarge, DuplicateJsonKey, InvalidJson
 
 MAX_BODY_BYTES: Final = 8 * 1024
 MAX_DEPTH: Final = 32

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from shared.edge_errors import FieldError, ValidationFailed
+from shared.edge.errors import FieldError, ValidationFailed
 
 AmountsAs: TypeAlias = Literal["number", "string"]
 

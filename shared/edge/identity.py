@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from shared.edge_errors import ActorNotAllowed, InsufficientScope, TenantMissing, Unauthenticated
+from shared.edge.errors import ActorNotAllowed, InsufficientScope, TenantMissing, Unauthenticated
+from shared.edge.validation import is_identifier
 from shared.ledger.accounts import Account
-from shared.validation import is_identifier
 
 Scope: TypeAlias = Literal["credits/read", "credits/charge", "credits/fund", "credits/admin"]
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from shared.edge_errors import FieldError, ValidationFailed
+from shared.edge.errors import FieldError, ValidationFailed
+from shared.edge.validation import is_identifier
 from shared.pricing.usage import Quantity, Usage
-from shared.validation import is_identifier
 
 MAX_QUANTITIES: Final = 16
 MAX_UNITS: Final = 10**15

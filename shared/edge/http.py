@@ -10,17 +10,17 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared import validation
-from shared.amount_texts import PARAMETER as AMOUNTS_PARAMETER
-from shared.amount_texts import AmountsAs, amounts_asked, with_texts
-from shared.edge_errors import EdgeError, RouteNotFound
-from shared.exact_json import MAX_BODY_BYTES, body_bytes, read_object
-from shared.identity import Caller, Scope, TenantRule, caller_of
+from shared.edge import validation
+from shared.edge.amount_texts import PARAMETER as AMOUNTS_PARAMETER
+from shared.edge.amount_texts import AmountsAs, amounts_asked, with_texts
+from shared.edge.errors import EdgeError, RouteNotFound
+from shared.edge.exact_json import MAX_BODY_BYTES, body_bytes, read_object
+from shared.edge.identity import Caller, Scope, TenantRule, caller_of
+from shared.edge.problems import RETRY_AFTER_S, internal_problem, problem_of, refusal_of
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable, RecordDamaged
 from shared.ledger.protocol import Recorded
 from shared.observability import Observability
-from shared.problems import RETRY_AFTER_S, internal_problem, problem_of, refusal_of
 from shared.usecases.record_operation import effect_of
 
 JSON: Final = "application/json"

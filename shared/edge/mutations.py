@@ -7,14 +7,14 @@ import msgspec
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
-from shared import http
 from shared.bootstrap import MutationRuntime
-from shared.identity import Scope
+from shared.edge import http
+from shared.edge.identity import Scope
+from shared.edge.validation import Identifier, Metadata
 from shared.ledger.operations import Operation, Terms
 from shared.ledger.ports import Ledger
 from shared.ledger.protocol import Recorded
 from shared.usecases.record_operation import record_operation
-from shared.validation import Identifier, Metadata
 
 
 class ActorRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

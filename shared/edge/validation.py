@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args
 
 import msgspec
 
-from shared.edge_errors import FieldError, IdempotencyKeyRequired, ValidationFailed
+from shared.edge.errors import FieldError, IdempotencyKeyRequired, ValidationFailed
 from shared.ledger.amounts import parse_millicents
 from shared.ledger.errors import InvalidAmount
 
