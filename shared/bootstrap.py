@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from shared.edge.identity import TenantRule
-from shared.observability import Observability, observability
-from shared.settings import Settings
+from shared.runtime.observability import Observability, observability
+from shared.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from shared.ledger.ports import AuditTrail, EventBus, Ledger

@@ -7,10 +7,10 @@ from typing import Final
 from shared.bootstrap import bus_of, epoch_now_ms, ledger_of, new_id, settings_of, tenants_of
 from shared.edge.identity import TenantRule
 from shared.ledger.ports import EventBus, Ledger
-from shared.observability import Observability, observability
 from shared.pricing.cards import RateBook
 from shared.pricing_bootstrap import rate_book_of
-from shared.settings import CheckEvents
+from shared.runtime.observability import Observability, observability
+from shared.runtime.settings import CheckEvents
 
 _CHECK_TIMEOUT_S: Final = 1.0
 """A caller waits for the check, so its event gets little time."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shared.bootstrap import settings_of
-from shared.observability import Observability, observability
+from shared.runtime.observability import Observability, observability
 
 
 @dataclass(frozen=True, slots=True)

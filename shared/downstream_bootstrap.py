@@ -10,7 +10,7 @@ from shared.bootstrap import bus_of, settings_of, trail_of, usage_book_of, wait_
 from shared.ledger.events import Event
 from shared.ledger.ports import AuditTrail, EventBus, FailureQueue
 from shared.ledger.usage_ports import EntriesForward, UsageBook
-from shared.observability import Observability, observability
+from shared.runtime.observability import Observability, observability
 
 _OUTBOX_CONNECT_TIMEOUT_S: Final = 1.0
 _OUTBOX_READ_TIMEOUT_S: Final = 5.0

@@ -9,10 +9,10 @@ from shared.adapters.poison_queue import SqsPoisonQueue
 from shared.bootstrap import epoch_now_ms, settings_of
 from shared.ledger.ingest_ports import PoisonQueue
 from shared.ledger.ports import Ledger
-from shared.observability import Observability, observability
 from shared.pricing.cards import RateBook
 from shared.pricing_bootstrap import rate_book_of
-from shared.settings import IngestTenant
+from shared.runtime.observability import Observability, observability
+from shared.runtime.settings import IngestTenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ from shared.edge.identity import TenantRule
 from shared.ledger.due_ports import DueAccounts
 from shared.ledger.inspection_ports import Books, Continuation, DigestStore, Heads, Signer
 from shared.ledger.ports import AuditTrail, EventBus, Ledger
-from shared.observability import Observability, observability
-from shared.settings import Settings
+from shared.runtime.observability import Observability, observability
+from shared.runtime.settings import Settings
 
 _BUS_TIMEOUT_S: Final = 5.0
 DUE_DEADLINE_MS: Final = 30_000

@@ -17,10 +17,10 @@ from shared.bootstrap import (
 )
 from shared.edge.identity import TenantRule
 from shared.ledger.ports import Ledger
-from shared.observability import Observability, observability
 from shared.pricing.cards import BuiltInCard, RateBook
 from shared.pricing.store import RateCardStore
-from shared.settings import Settings
+from shared.runtime.observability import Observability, observability
+from shared.runtime.settings import Settings
 
 RATES_KEPT_MS: Final = 10_000
 """How long a function that charges prices by what it has read. A new version can take this long to be heard of."""

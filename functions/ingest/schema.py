@@ -9,7 +9,7 @@ from shared.edge.validation import is_identifier
 from shared.ledger.accounts import Account
 from shared.ledger.ingest_ports import Letter, Poison
 from shared.ledger.operations import Operation
-from shared.settings import IngestTenant
+from shared.runtime.settings import IngestTenant
 from shared.usecases.take_charges import Request
 
 TENANT_ATTRIBUTE = "tenant"

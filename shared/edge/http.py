@@ -20,7 +20,7 @@ from shared.edge.problems import RETRY_AFTER_S, internal_problem, problem_of, re
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable, RecordDamaged
 from shared.ledger.protocol import Recorded
-from shared.observability import Observability
+from shared.runtime.observability import Observability
 from shared.usecases.record_operation import effect_of
 
 JSON: Final = "application/json"

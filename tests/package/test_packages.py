@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from shared.settings import VARIABLES
+from shared.runtime.settings import VARIABLES
 from tests.package.artefacts import FUNCTIONS, ROOT, Artefacts, make, walk, zipped
 
 LARGEST_ZIP_BYTES: Final = 180_000

@@ -2,7 +2,7 @@ from typing import Any, Final
 
 import pytest
 
-from shared.settings import VARIABLES
+from shared.runtime.settings import VARIABLES
 from tests.template.loading import FUNCTIONS, ROOT, of_type, properties, template
 
 GLOBALS: Final[dict[str, Any]] = template()["Globals"]["Function"]

@@ -1,6 +1,6 @@
 import pytest
 
-from shared.settings import VARIABLES, InvalidSettings, Settings
+from shared.runtime.settings import VARIABLES, InvalidSettings, Settings
 
 COMPLETE = {
     "LEDGER_TABLE": "ledger",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 
 if TYPE_CHECKING:  # who only logs has none of the ledger in its package
     from shared.ledger.entries import Entry

@@ -1,0 +1,1 @@
+"""What a function runs in: its settings, its logs and metrics, its clock."""
