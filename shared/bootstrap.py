@@ -17,8 +17,8 @@ from shared.runtime.observability import Observability, observability
 from shared.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from shared.ledger.ports import AuditTrail, EventBus, Ledger
-    from shared.ledger.usage_ports import UsageBook
+    from shared.ports.ledger import AuditTrail, EventBus, Ledger
+    from shared.ports.usage import UsageBook
 
 
 def epoch_now_ms() -> int:

@@ -6,7 +6,7 @@ from typing import Final
 
 from shared.bootstrap import bus_of, epoch_now_ms, ledger_of, new_id, settings_of, tenants_of
 from shared.edge.identity import TenantRule
-from shared.ledger.ports import EventBus, Ledger
+from shared.ports.ledger import EventBus, Ledger
 from shared.pricing.cards import RateBook
 from shared.pricing_bootstrap import rate_book_of
 from shared.runtime.observability import Observability, observability

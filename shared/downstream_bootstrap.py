@@ -8,8 +8,8 @@ from typing import Final
 
 from shared.bootstrap import bus_of, settings_of, trail_of, usage_book_of, wait_ms
 from shared.ledger.events import Event
-from shared.ledger.ports import AuditTrail, EventBus, FailureQueue
-from shared.ledger.usage_ports import EntriesForward, UsageBook
+from shared.ports.ledger import AuditTrail, EventBus, FailureQueue
+from shared.ports.usage import EntriesForward, UsageBook
 from shared.runtime.observability import Observability, observability
 
 _OUTBOX_CONNECT_TIMEOUT_S: Final = 1.0

@@ -7,8 +7,8 @@ from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.failure_queue import sqs_client
 from shared.adapters.poison_queue import SqsPoisonQueue
 from shared.bootstrap import epoch_now_ms, settings_of
-from shared.ledger.ingest_ports import PoisonQueue
-from shared.ledger.ports import Ledger
+from shared.ports.ingest import PoisonQueue
+from shared.ports.ledger import Ledger
 from shared.pricing.cards import RateBook
 from shared.pricing_bootstrap import rate_book_of
 from shared.runtime.observability import Observability, observability

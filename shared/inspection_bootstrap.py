@@ -11,9 +11,9 @@ from typing import Final
 
 from shared.bootstrap import bus_of, epoch_now_ms, monotonic_now_ms, settings_of, tenants_of, trail_of
 from shared.edge.identity import TenantRule
-from shared.ledger.due_ports import DueAccounts
-from shared.ledger.inspection_ports import Books, Continuation, DigestStore, Heads, Signer
-from shared.ledger.ports import AuditTrail, EventBus, Ledger
+from shared.ports.due import DueAccounts
+from shared.ports.inspection import Books, Continuation, DigestStore, Heads, Signer
+from shared.ports.ledger import AuditTrail, EventBus, Ledger
 from shared.runtime.observability import Observability, observability
 from shared.runtime.settings import Settings
 

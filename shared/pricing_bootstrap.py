@@ -16,7 +16,7 @@ from shared.bootstrap import (
     tenants_of,
 )
 from shared.edge.identity import TenantRule
-from shared.ledger.ports import Ledger
+from shared.ports.ledger import Ledger
 from shared.pricing.cards import BuiltInCard, RateBook
 from shared.pricing.store import RateCardStore
 from shared.runtime.observability import Observability, observability

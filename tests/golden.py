@@ -6,7 +6,6 @@ from typing import Final
 from shared.ledger.digest import Digest
 from shared.ledger.entries import Entry
 from shared.ledger.events import Event, check_event, digest_event, entry_event, entry_events
-from shared.ledger.inspection_ports import Signature, SignedDigest
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
@@ -22,6 +21,7 @@ from shared.ledger.operations import (
 )
 from shared.ledger.regressions import Regressions
 from shared.ledger.times import rfc3339
+from shared.ports.inspection import Signature, SignedDigest
 from shared.usecases.prove_account import public_digest
 from tests.builders import ALICE, NOW_MS, SECOND_MS, history, operation
 from tests.fakes.memory_ledger import MemoryLedger

@@ -6,9 +6,9 @@ from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.operations import Operation, PlaceHold, Terms
 from shared.ledger.policies import Policy
-from shared.ledger.ports import EntryFilter, Ledger
 from shared.ledger.reducer import replay
 from shared.ledger.verification import verify_account
+from shared.ports.ledger import EntryFilter, Ledger
 from tests.builders import ALICE, NOW_MS, SECOND_MS
 from tests.fakes.memory_ledger import MemoryLedger
 

@@ -14,8 +14,8 @@ from functions.history.schema import cursor_of
 from shared.ledger.accounts import Account
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry
-from shared.ledger.ports import Page
 from shared.ledger.times import rfc3339
+from shared.ports.ledger import Page
 
 MEDIA_TYPE: Final = "text/csv"
 COLUMNS: Final = (

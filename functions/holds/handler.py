@@ -11,8 +11,8 @@ from shared.edge.identity import Scope
 from shared.edge.mutations import ActorRequest, mutate
 from shared.edge.validation import identifier
 from shared.ledger.operations import Operation, Terms
-from shared.ledger.ports import Ledger
 from shared.ledger.protocol import Recorded
+from shared.ports.ledger import Ledger
 from shared.pricing_bootstrap import priced_runtime
 from shared.usecases.record_priced import record_priced
 

@@ -7,8 +7,8 @@ from shared.edge.errors import EdgeError, FieldError, TenantMissing, ValidationF
 from shared.edge.exact_json import body_bytes, read_object
 from shared.edge.validation import is_identifier
 from shared.ledger.accounts import Account
-from shared.ledger.ingest_ports import Letter, Poison
 from shared.ledger.operations import Operation
+from shared.ports.ingest import Letter, Poison
 from shared.runtime.settings import IngestTenant
 from shared.usecases.take_charges import Request
 

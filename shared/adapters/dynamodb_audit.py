@@ -19,8 +19,8 @@ from shared.adapters.tables import (
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry, public_entry
 from shared.ledger.events import Event
-from shared.ledger.ports import Kept, Page
 from shared.ledger.protocol import Busy, Unknown
+from shared.ports.ledger import Kept, Page
 
 DEADLINE_MS: Final = 5000
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 from shared.adapters.driver import REAL_PACE, Pace, insist
 from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.tables import account_of, ledger_table
-from shared.ledger.due_ports import AccountBehind, AccountsBehind
 from shared.ledger.protocol import Busy, Unknown
+from shared.ports.due import AccountBehind, AccountsBehind
 
 DEADLINE_MS: Final = 20_000
 """For one page: nobody waits for it."""

@@ -60,7 +60,6 @@ from shared.ledger.errors import LedgerError
 from shared.ledger.holds import Hold
 from shared.ledger.operations import Operation, Terms, named_charge, named_hold, names_nothing
 from shared.ledger.parents import positions
-from shared.ledger.ports import EntryFilter, Page
 from shared.ledger.protocol import (
     Busy,
     Command,
@@ -83,6 +82,7 @@ from shared.ledger.protocol import (
     record_batch,
 )
 from shared.ledger.reducer import NOTHING_NAMED, Change
+from shared.ports.ledger import EntryFilter, Page
 
 _Item = TypeVar("_Item", bound=Model)
 _Raw: TypeAlias = dict[str, Any]

@@ -27,7 +27,7 @@ from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.protocol import Busy, Unknown
 from shared.ledger.usage import Grouping, Slot, Sums, Tally
-from shared.ledger.usage_ports import Period, UsagePage
+from shared.ports.usage import Period, UsagePage
 
 DEADLINE_MS: Final = 5000
 COUNTED_SK: Final = "COUNTED"

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
 from shared.ledger.events import SOURCE, Event
-from shared.ledger.ports import Published
+from shared.ports.ledger import Published
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

@@ -6,7 +6,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import get_session
 
-from shared.ledger.inspection_ports import Signature, SignedDigest
+from shared.ports.inspection import Signature, SignedDigest
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

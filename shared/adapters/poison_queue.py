@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.ledger.ingest_ports import Letter, Poison
+from shared.ports.ingest import Letter, Poison
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -23,7 +23,7 @@ from botocore.session import get_session
 
 from shared.ledger.digest import Chunk, Head, HeadTree
 from shared.ledger.errors import DigestExists, HeadsNotFound
-from shared.ledger.inspection_ports import Signature, SignedDigest
+from shared.ports.inspection import Signature, SignedDigest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

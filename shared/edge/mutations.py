@@ -12,8 +12,8 @@ from shared.edge import http
 from shared.edge.identity import Scope
 from shared.edge.validation import Identifier, Metadata
 from shared.ledger.operations import Operation, Terms
-from shared.ledger.ports import Ledger
 from shared.ledger.protocol import Recorded
+from shared.ports.ledger import Ledger
 from shared.usecases.record_operation import record_operation
 
 

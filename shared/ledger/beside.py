@@ -12,11 +12,11 @@ from typing import Final
 from shared.ledger.accounts import Account, AccountState, Begun
 from shared.ledger.entries import Entry
 from shared.ledger.holds import Hold, RefundTally
-from shared.ledger.inspection_ports import Beside
 from shared.ledger.operations import Refund
 from shared.ledger.policies import Policy
 from shared.ledger.reducer import Replay
 from shared.ledger.verification import NOT_AN_OPERATION, Finding
+from shared.ports.inspection import Beside
 
 _BEGUN: Final = "mark that it has begun"
 _POLICY: Final = "policy"

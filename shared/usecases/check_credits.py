@@ -16,8 +16,8 @@ from shared.ledger.entries import Entry
 from shared.ledger.events import check_event
 from shared.ledger.operations import Charge, Operation
 from shared.ledger.parents import positions
-from shared.ledger.ports import EventBus, Ledger
 from shared.ledger.reducer import NOTHING_NAMED, apply
+from shared.ports.ledger import EventBus, Ledger
 from shared.pricing.cards import RateBook
 from shared.usecases.present_state import present_state
 from shared.usecases.record_priced import priced

@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from shared.ledger.accounts import Account
 from shared.ledger.usage import Tally, tallies
-from shared.ledger.usage_ports import EntriesForward, UsageBook
+from shared.ports.usage import EntriesForward, UsageBook
 
 Fate: TypeAlias = Literal["counted", "waiting", "malformed"]
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.ledger.accounts import Account
-from shared.ledger.due_ports import AccountBehind, DueAccounts
-from shared.ledger.ports import Ledger
+from shared.ports.due import AccountBehind, DueAccounts
+from shared.ports.ledger import Ledger
 
 ACCOUNTS_AT_ONCE: Final = 8
 BEHIND_MS: Final = 3_600_000

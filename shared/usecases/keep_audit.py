@@ -20,7 +20,7 @@ from shared.ledger.events import (
     Event,
     entry_event_id,
 )
-from shared.ledger.ports import AuditTrail, Kept
+from shared.ports.ledger import AuditTrail, Kept
 
 _OF_NO_ROW: Final = frozenset({LOW_BALANCE_DETAIL_TYPE, DIGEST_DETAIL_TYPE})
 """The entry that fell below a threshold says so itself, in an event of its own; a digest is kept where it was made."""

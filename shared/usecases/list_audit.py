@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from shared.ledger.accounts import GENESIS_HASH, Account, AccountState
 from shared.ledger.entries import Entry, hash_of
-from shared.ledger.ports import AuditTrail, EntryFilter, Ledger, Page
+from shared.ports.ledger import AuditTrail, EntryFilter, Ledger, Page
 from shared.usecases.read_account import known_state
 
 Verified: TypeAlias = bool | Literal["pending"]

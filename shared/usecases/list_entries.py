@@ -2,7 +2,7 @@
 
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
-from shared.ledger.ports import EntryFilter, Ledger, Page
+from shared.ports.ledger import EntryFilter, Ledger, Page
 from shared.usecases.read_account import known_state
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from shared.ledger.accounts import Account
-from shared.ledger.ports import Ledger
 from shared.ledger.usage import Grouping
-from shared.ledger.usage_ports import Period, UsageBook, UsagePage
+from shared.ports.ledger import Ledger
+from shared.ports.usage import Period, UsageBook, UsagePage
 from shared.usecases.read_account import known_state
 
 

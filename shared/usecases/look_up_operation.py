@@ -3,7 +3,7 @@
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.errors import OperationNotFound
-from shared.ledger.ports import Ledger
+from shared.ports.ledger import Ledger
 
 
 def look_up_operation(account: Account, key: str, ledger: Ledger) -> Entry:

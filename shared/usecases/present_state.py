@@ -10,8 +10,8 @@ from typing import Final
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.due import DueHolds, in_due_order, may_hold_what_is_due
 from shared.ledger.holds import Hold
-from shared.ledger.ports import Ledger
 from shared.ledger.reducer import as_of
+from shared.ports.ledger import Ledger
 
 _READS_MAX: Final = 3
 

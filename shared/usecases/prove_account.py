@@ -8,8 +8,8 @@ from shared.ledger.accounts import Account
 from shared.ledger.digest import chunk_of, digest_from_text, proof_in_chunks
 from shared.ledger.entries import record_of
 from shared.ledger.errors import DigestNotFound, NotInDigest
-from shared.ledger.inspection_ports import DigestStore, SignedDigest
-from shared.ledger.ports import AuditTrail
+from shared.ports.inspection import DigestStore, SignedDigest
+from shared.ports.ledger import AuditTrail
 
 PROOF_VERSION: Final = 1
 

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from shared.ledger.entries import entry_from_record, hash_of
 from shared.ledger.events import Event, entry_events
-from shared.ledger.ports import EventBus, FailureQueue
+from shared.ports.ledger import EventBus, FailureQueue
 
 MAX_EVENTS_PER_CALL: Final = 10
 MAX_BYTES_PER_CALL: Final = 256 * 1024

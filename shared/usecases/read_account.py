@@ -9,8 +9,8 @@ from shared.ledger.entries import public_balance, public_hold, public_limit
 from shared.ledger.errors import AccountNotFound
 from shared.ledger.grants import Grant
 from shared.ledger.policies import Allowance, Policy, limit_values
-from shared.ledger.ports import Ledger
 from shared.ledger.times import rfc3339
+from shared.ports.ledger import Ledger
 from shared.usecases.present_state import present_account
 
 

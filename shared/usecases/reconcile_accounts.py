@@ -24,8 +24,6 @@ from shared.ledger.digest import Head, digest_from_text
 from shared.ledger.entries import Entry
 from shared.ledger.errors import HeadsNotFound
 from shared.ledger.events import entry_event
-from shared.ledger.inspection_ports import Beside, Books, DigestStore, Item, Row, StoredState, StoredUsage
-from shared.ledger.ports import AuditTrail
 from shared.ledger.usage import miscounted
 from shared.ledger.verification import (
     NOT_AN_OPERATION,
@@ -37,6 +35,8 @@ from shared.ledger.verification import (
     other_halves,
     verify_account,
 )
+from shared.ports.inspection import Beside, Books, DigestStore, Item, Row, StoredState, StoredUsage
+from shared.ports.ledger import AuditTrail
 from shared.usecases.digest_heads import DigestHeads
 
 FINDINGS_MAX: Final = 1000

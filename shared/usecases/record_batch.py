@@ -8,8 +8,8 @@ from typing import Final, TypeAlias
 from shared.ledger.accounts import Account
 from shared.ledger.errors import IdempotencyKeyReused, LedgerError, LedgerUnavailable, RecordDamaged
 from shared.ledger.operations import Operation
-from shared.ledger.ports import Ledger
 from shared.ledger.protocol import MAX_BATCH, Recorded
+from shared.ports.ledger import Ledger
 
 Answer: TypeAlias = Recorded | LedgerError
 Answers: TypeAlias = dict[str, Answer]

@@ -5,9 +5,9 @@ from typing import Any
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry, public_balance, public_entry, public_hold
 from shared.ledger.operations import GrantCredits, Operation
-from shared.ledger.ports import Ledger
 from shared.ledger.protocol import Recorded
 from shared.ledger.times import rfc3339
+from shared.ports.ledger import Ledger
 
 
 def record_operation(operation: Operation, ledger: Ledger, now_ms: int) -> Recorded:

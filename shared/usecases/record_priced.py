@@ -23,8 +23,8 @@ from shared.ledger.errors import (
     Unpriced,
 )
 from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold
-from shared.ledger.ports import Ledger
 from shared.ledger.protocol import Recorded
+from shared.ports.ledger import Ledger
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.usage import Usage, usage_from
 from shared.usecases.price_usage import Quote, estimate_usage, price_by, price_usage

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable, RecordDamaged
-from shared.ledger.ingest_ports import Letter, Poison, PoisonQueue
 from shared.ledger.operations import Operation
-from shared.ledger.ports import Ledger
 from shared.ledger.protocol import Recorded
+from shared.ports.ingest import Letter, Poison, PoisonQueue
+from shared.ports.ledger import Ledger
 from shared.pricing.cards import RateBook
 from shared.usecases.record_batch import Answer
 from shared.usecases.record_priced import record_priced_batch

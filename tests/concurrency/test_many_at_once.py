@@ -14,9 +14,9 @@ from local.paths import ROOT
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.ledger.entries import Entry
 from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operation
-from shared.ledger.ports import EntryFilter
 from shared.ledger.protocol import Recorded
 from shared.ledger.verification import drift_microcents, verify_account
+from shared.ports.ledger import EntryFilter
 from tests.builders import ALICE, NOW_MS, operation
 from tests.concurrency.workers import charge_each
 

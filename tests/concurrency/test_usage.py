@@ -9,7 +9,7 @@ from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.dynamodb_usage import DynamoEntriesForward, DynamoUsageBook
 from shared.ledger.operations import Charge, GrantCredits, Operation, Refund
 from shared.ledger.usage import Sums
-from shared.ledger.usage_ports import Period
+from shared.ports.usage import Period
 from shared.usecases.count_usage import Counter, Wake, count_usage
 from tests.builders import ALICE, NOW_MS
 from tests.database import PATIENT_MS, ledger_on_new_table

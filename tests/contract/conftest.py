@@ -15,8 +15,8 @@ from local.dynamodb_local import Database
 from shared.adapters.dynamodb_audit import DynamoAuditTrail
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.dynamodb_usage import DynamoUsageBook
-from shared.ledger.ports import AuditTrail, Ledger
-from shared.ledger.usage_ports import UsageBook
+from shared.ports.ledger import AuditTrail, Ledger
+from shared.ports.usage import UsageBook
 from tests.fakes.memory_audit import MemoryAuditTrail
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_usage import MemoryUsageBook

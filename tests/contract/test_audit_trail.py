@@ -9,7 +9,7 @@ from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.events import Event, check_event
 from shared.ledger.operations import Charge, GrantCredits
-from shared.ledger.ports import AuditTrail
+from shared.ports.ledger import AuditTrail
 from tests.builders import ALICE, NOW_MS, history
 
 BOB = Account("main", "user:bob")

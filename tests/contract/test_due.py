@@ -9,11 +9,11 @@ from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.tables import account_of, account_pk
 from shared.ledger.accounts import Account
 from shared.ledger.due import DueHolds
-from shared.ledger.due_ports import AccountBehind, DueAccounts
 from shared.ledger.operations import CaptureHold, Charge, Configure, FundingUpdate, PlaceHold
-from shared.ledger.ports import Ledger
 from shared.ledger.protocol import DUE_ALONE, FindDue, FoundDue
 from shared.ledger.reducer import NOTHING_NAMED, Change, ReplacedHold, step
+from shared.ports.due import AccountBehind, DueAccounts
+from shared.ports.ledger import Ledger
 from shared.usecases.do_what_is_due import Plan, do_what_is_due
 from tests.builders import ALICE, NOW_MS, SECOND_MS, operation
 from tests.fakes.memory_due import MemoryDueAccounts

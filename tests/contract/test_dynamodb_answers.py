@@ -25,7 +25,6 @@ from shared.ledger.accounts import AccountState, Begun
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
 from shared.ledger.operations import Charge, GrantCredits
-from shared.ledger.ports import EntryFilter
 from shared.ledger.protocol import (
     Busy,
     Commit,
@@ -40,6 +39,7 @@ from shared.ledger.protocol import (
     Unknown,
 )
 from shared.ledger.reducer import Change, apply
+from shared.ports.ledger import EntryFilter
 from tests.builders import ALICE, NOW_MS, history, operation
 
 URL = "http://127.0.0.1"

@@ -18,9 +18,9 @@ from shared.ledger.operations import (
     Terms,
     VoidGrant,
 )
-from shared.ledger.ports import EntryFilter, Ledger
 from shared.ledger.protocol import MAX_BATCH, Recorded
 from shared.ledger.verification import verify_account
+from shared.ports.ledger import EntryFilter, Ledger
 from tests.builders import ALICE, NOW_MS, SECOND_MS, drawn, operation, remaining
 
 TTL_MS = 60 * SECOND_MS

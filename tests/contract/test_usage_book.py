@@ -11,9 +11,9 @@ from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.dynamodb_usage import DynamoEntriesForward, DynamoUsageBook
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge, GrantCredits, Operation, Terms
-from shared.ledger.ports import Ledger
 from shared.ledger.usage import Grouping, Slot, Sums, Tally
-from shared.ledger.usage_ports import EntriesForward, Period, UsageBook
+from shared.ports.ledger import Ledger
+from shared.ports.usage import EntriesForward, Period, UsageBook
 from tests.builders import ALICE, NOW_MS
 from tests.fakes.memory_usage import EntriesOfLedger
 

@@ -27,8 +27,8 @@ from shared.ledger.operations import (
     Terms,
     VoidGrant,
 )
-from shared.ledger.ports import EntryFilter, Published
 from shared.ledger.verification import verify_account
+from shared.ports.ledger import EntryFilter, Published
 from shared.usecases.check_credits import CreditQuestion, check_credits
 from shared.usecases.present_state import present_state
 from shared.usecases.read_account import read_account

@@ -5,7 +5,7 @@ from threading import Lock
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.events import Event
-from shared.ledger.ports import Kept, Page
+from shared.ports.ledger import Kept, Page
 
 
 class MemoryAuditTrail:

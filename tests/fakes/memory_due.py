@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from shared.ledger.accounts import Account
-from shared.ledger.due_ports import AccountBehind, AccountsBehind
+from shared.ports.due import AccountBehind, AccountsBehind
 from tests.fakes.memory_ledger import MemoryLedger
 
 

@@ -13,7 +13,6 @@ from shared.ledger.errors import LedgerError
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import Operation, Terms, named_charge, named_hold
 from shared.ledger.parents import positions
-from shared.ledger.ports import EntryFilter, Page
 from shared.ledger.protocol import (
     Command,
     Commit,
@@ -34,6 +33,7 @@ from shared.ledger.protocol import (
     record_batch,
 )
 from shared.ledger.reducer import Change
+from shared.ports.ledger import EntryFilter, Page
 
 
 class MemoryLedger:

@@ -4,9 +4,9 @@ from threading import Lock
 
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
-from shared.ledger.ports import EntryFilter, Ledger
 from shared.ledger.usage import Grouping, Slot, Sums, Tally
-from shared.ledger.usage_ports import Period, UsagePage
+from shared.ports.ledger import EntryFilter, Ledger
+from shared.ports.usage import Period, UsagePage
 
 ALL = EntryFilter(1_000_000)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.ledger.events import Event
-from shared.ledger.ports import Published
+from shared.ports.ledger import Published
 
 
 class NoBus:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from shared.ledger.events import Event
-from shared.ledger.ports import Published
+from shared.ports.ledger import Published
 from tests.integration.world import World
 
 ALICE = "user:alice"

@@ -11,7 +11,7 @@ import pytest
 from shared.ledger.accounts import Account
 from shared.ledger.entries import hash_of
 from shared.ledger.events import Event, entry_event
-from shared.ledger.ports import EntryFilter, Published
+from shared.ports.ledger import EntryFilter, Published
 from tests.integration.world import FAILURE_QUEUE, World
 
 ALICE = "user:alice"

@@ -12,8 +12,8 @@ from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry, record_of
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
 from shared.ledger.events import LOW_BALANCE_DETAIL_TYPE, SOURCE, Event
-from shared.ledger.ports import AuditTrail, Kept, Published
 from shared.ledger.protocol import Busy, Unknown
+from shared.ports.ledger import AuditTrail, Kept, Published
 from shared.usecases.keep_audit import Audited, Message, keep_audit, keep_event
 from shared.usecases.publish_entries import Publication, StreamRecord, publish_entries
 from tests.simulation.chance import Chance, Clock

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge, GrantCredits, Operation
 from shared.ledger.usage import Sums, Tally
-from shared.ledger.usage_ports import Period
+from shared.ports.usage import Period
 from shared.usecases import count_usage as counting
 from shared.usecases.count_usage import Counter, Wake, count_usage
 from tests.builders import ALICE, NOW_MS

@@ -11,7 +11,7 @@ from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry, sealed
 from shared.ledger.errors import AccountNotFound
 from shared.ledger.operations import Charge, GrantCredits
-from shared.ledger.ports import EntryFilter, Page
+from shared.ports.ledger import EntryFilter, Page
 from shared.usecases.list_audit import AuditPage, Grace, list_audit
 from tests.builders import ALICE, SECOND_MS
 from tests.fakes.memory_audit import MemoryAuditTrail

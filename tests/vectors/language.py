@@ -19,9 +19,9 @@ from zoneinfo import ZoneInfo
 from shared.adapters.driver import Pace
 from shared.edge.http import encoded
 from shared.ledger.accounts import Account
-from shared.ledger.ports import EntryFilter
 from shared.ledger.protocol import Command, Commit, Outcome
 from shared.ledger.verification import verify_account
+from shared.ports.ledger import EntryFilter
 from tests.builders import NOW_MS
 from tests.integration.world import Answer, World
 

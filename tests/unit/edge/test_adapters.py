@@ -11,8 +11,8 @@ from botocore.stub import ANY, Stubber
 from shared.adapters.eventbridge import EventBridgeBus, events_client, size_bytes
 from shared.adapters.failure_queue import MAX_RECORD_CHARACTERS, SqsFailureQueue, sqs_client
 from shared.adapters.kms_signer import KmsSigner, kms_client
-from shared.ledger.inspection_ports import Signature, SignedDigest
-from shared.ledger.ports import Published
+from shared.ports.inspection import Signature, SignedDigest
+from shared.ports.ledger import Published
 from tests.golden import golden_events
 
 EVENTS = list(golden_events().values())[:3]

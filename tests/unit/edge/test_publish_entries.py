@@ -5,7 +5,7 @@ import pytest
 from shared.ledger.entries import Entry, record_of
 from shared.ledger.events import Event
 from shared.ledger.operations import Charge, FundingUpdate
-from shared.ledger.ports import Published
+from shared.ports.ledger import Published
 from shared.usecases.publish_entries import (
     ATTEMPTS,
     MAX_BYTES_PER_CALL,

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from shared.ledger.accounts import Account
 from shared.ledger.errors import IdempotencyKeyReused, LedgerError, LedgerThrottled, LedgerUnavailable
-from shared.ledger.ingest_ports import Letter, Poison
 from shared.ledger.operations import Charge, GrantCredits, Operation
 from shared.ledger.protocol import Recorded
+from shared.ports.ingest import Letter, Poison
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.rates import Rate
 from shared.usecases.take_charges import Fate, Request, Taken, take_charges

@@ -6,9 +6,9 @@ from typing import Any
 from shared.ledger.entries import Entry
 from shared.ledger.holds import HeldPrice, Hold
 from shared.ledger.operations import CaptureHold, Charge, GrantCredits, PlaceHold, Terms
-from shared.ledger.ports import EntryFilter
 from shared.ledger.protocol import Recorded
 from shared.ledger.reducer import Replay
+from shared.ports.ledger import EntryFilter
 from shared.pricing.cards import RateBook, RateCard, reference_of
 from shared.pricing.rates import Price, Rate
 from shared.usecases.record_priced import record_priced
