@@ -24,7 +24,7 @@ from shared.adapters.tables import (
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.policies import Policy
-from shared.ledger.verification import Finding, compare_audit, drift_microcents, verify_account
+from shared.verification.accounts import Finding, compare_audit, drift_microcents, verify_account
 
 STANDSTILL_S: Final = 210
 """Without one new audit row in all that time, none will come: an event that failed once comes again after 180 s."""

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Final
 
-from shared.ledger.digest import Digest
 from shared.ledger.entries import Entry
 from shared.ledger.events import Event, check_event, digest_event, entry_event, entry_events
 from shared.ledger.operations import (
@@ -19,10 +18,11 @@ from shared.ledger.operations import (
     Terms,
     VoidGrant,
 )
-from shared.ledger.regressions import Regressions
 from shared.ledger.times import rfc3339
 from shared.ports.inspection import Signature, SignedDigest
 from shared.usecases.prove_account import public_digest
+from shared.verification.digest import Digest
+from shared.verification.regressions import Regressions
 from tests.builders import ALICE, NOW_MS, SECOND_MS, history, operation
 from tests.fakes.memory_ledger import MemoryLedger
 

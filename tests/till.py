@@ -7,8 +7,8 @@ from shared.ledger.entries import Entry
 from shared.ledger.operations import Operation, PlaceHold, Terms
 from shared.ledger.policies import Policy
 from shared.ledger.reducer import replay
-from shared.ledger.verification import verify_account
 from shared.ports.ledger import EntryFilter, Ledger
+from shared.verification.accounts import verify_account
 from tests.builders import ALICE, NOW_MS, SECOND_MS
 from tests.fakes.memory_ledger import MemoryLedger
 

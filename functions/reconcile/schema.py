@@ -5,8 +5,8 @@ import msgspec
 
 from shared.edge.validation import Identifier
 from shared.ledger.accounts import Account
-from shared.ledger.verification import Finding
 from shared.usecases.reconcile_accounts import Run
+from shared.verification.accounts import Finding
 
 Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 

@@ -36,12 +36,12 @@ from shared.adapters.tables import (
     tally_sk,
 )
 from shared.ledger.accounts import Account, AccountState
-from shared.ledger.digest import Head, head_of
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
 from shared.ledger.protocol import Busy, Unknown
 from shared.ledger.usage import Slot, Sums
 from shared.ports.inspection import AccountPlace, AccountPlaces, Beside, Item, Row, StoredState, StoredUsage
+from shared.verification.digest import Head, head_of
 
 DEADLINE_MS: Final = 20_000
 """For one page: nobody waits for these reads, and a reconciliation must not give in to a busy moment."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState, Begun
-from shared.ledger.digest import Chunk, Head, HeadTree
 from shared.ledger.entries import Entry
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.policies import Policy
 from shared.ledger.usage import Slot, Sums
+from shared.verification.digest import Chunk, Head, HeadTree
 
 Beside: TypeAlias = Begun | Hold | RefundTally | Policy
 """What an item beside an account's entries keeps. All have the `seq` of the entry that last changed them."""

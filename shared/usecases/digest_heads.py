@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Final
 
 from shared.ledger.accounts import Account
-from shared.ledger.digest import Chunk, Digest, Head, chunk_of
 from shared.ledger.errors import HeadsNotFound
-from shared.ledger.regressions import is_chunk_of, is_summary_of
 from shared.ports.inspection import DigestStore
+from shared.verification.digest import Chunk, Digest, Head, chunk_of
+from shared.verification.regressions import is_chunk_of, is_summary_of
 
 CHUNKS_IN_MEMORY: Final = 64
 """A quarter of a million heads, some 100 MB: accounts are read in an order of their own, each from another chunk."""

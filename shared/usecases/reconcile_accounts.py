@@ -19,13 +19,14 @@ from functools import cached_property
 from typing import Final, TypeVar
 
 from shared.ledger.accounts import Account, Begun
-from shared.ledger.beside import compare_beside, of_any_entry, of_entries, with_policy
-from shared.ledger.digest import Head, digest_from_text
 from shared.ledger.entries import Entry
 from shared.ledger.errors import HeadsNotFound
 from shared.ledger.events import entry_event
 from shared.ledger.usage import miscounted
-from shared.ledger.verification import (
+from shared.ports.inspection import Beside, Books, DigestStore, Item, Row, StoredState, StoredUsage
+from shared.ports.ledger import AuditTrail
+from shared.usecases.digest_heads import DigestHeads
+from shared.verification.accounts import (
     NOT_AN_OPERATION,
     Finding,
     Place,
@@ -35,9 +36,8 @@ from shared.ledger.verification import (
     other_halves,
     verify_account,
 )
-from shared.ports.inspection import Beside, Books, DigestStore, Item, Row, StoredState, StoredUsage
-from shared.ports.ledger import AuditTrail
-from shared.usecases.digest_heads import DigestHeads
+from shared.verification.companions import compare_beside, of_any_entry, of_entries, with_policy
+from shared.verification.digest import Head, digest_from_text
 
 FINDINGS_MAX: Final = 1000
 """Of one run: it ends there, and the next one goes on. An account is never cut in two."""

@@ -15,8 +15,8 @@ from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.ledger.entries import Entry
 from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operation
 from shared.ledger.protocol import Recorded
-from shared.ledger.verification import drift_microcents, verify_account
 from shared.ports.ledger import EntryFilter
+from shared.verification.accounts import drift_microcents, verify_account
 from tests.builders import ALICE, NOW_MS, operation
 from tests.concurrency.workers import charge_each
 

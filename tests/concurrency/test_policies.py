@@ -11,8 +11,8 @@ from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.operations import CaptureHold, Charge, Configure, GrantCredits, Operation, PlaceHold, Terms
 from shared.ledger.protocol import Recorded
-from shared.ledger.verification import compare_halves, other_halves, verify_account
 from shared.ports.ledger import EntryFilter
+from shared.verification.accounts import compare_halves, other_halves, verify_account
 from tests.builders import ALICE, NOW_MS, operation
 from tests.till import TTL_MS
 

@@ -19,8 +19,8 @@ from shared.ledger.operations import (
     VoidGrant,
 )
 from shared.ledger.protocol import MAX_BATCH, Recorded
-from shared.ledger.verification import verify_account
 from shared.ports.ledger import EntryFilter, Ledger
+from shared.verification.accounts import verify_account
 from tests.builders import ALICE, NOW_MS, SECOND_MS, drawn, operation, remaining
 
 TTL_MS = 60 * SECOND_MS

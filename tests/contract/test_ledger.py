@@ -6,14 +6,14 @@ from itertools import count
 import pytest
 
 from shared.ledger.accounts import Account
-from shared.ledger.chain import breaks
 from shared.ledger.entries import Entry
 from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerUnavailable, TooManyGrants
 from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operation, PlaceHold, Terms
 from shared.ledger.protocol import Recorded
 from shared.ledger.reducer import replay
-from shared.ledger.verification import verify_account
 from shared.ports.ledger import EntryFilter, Ledger
+from shared.verification.accounts import verify_account
+from shared.verification.chain import breaks
 from tests.builders import ALICE, NOW_MS, SECOND_MS, drawn, operation, outcomes, remaining
 
 BOB = Account("main", "user:bob")

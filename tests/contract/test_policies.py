@@ -21,8 +21,8 @@ from shared.ledger.operations import (
 )
 from shared.ledger.protocol import Commit, Committed, Found, Read, Recorded, TurnedDown
 from shared.ledger.reducer import Change, apply
-from shared.ledger.verification import compare_halves, other_halves
 from shared.ports.ledger import Ledger
+from shared.verification.accounts import compare_halves, other_halves
 from tests.builders import ALICE, NOW_MS, SECOND_MS, operation
 from tests.contract.conftest import _empty, _ledger_at
 from tests.till import TTL_MS, Till, ending

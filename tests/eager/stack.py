@@ -27,11 +27,11 @@ from shared.ledger.operations import (
     Terms,
     VoidGrant,
 )
-from shared.ledger.verification import verify_account
 from shared.ports.ledger import EntryFilter, Published
 from shared.usecases.check_credits import CreditQuestion, check_credits
 from shared.usecases.present_state import present_state
 from shared.usecases.read_account import read_account
+from shared.verification.accounts import verify_account
 from tests.eager.model import NEVER_MS, Grant, Hold, Likeness, Model, Spent
 from tests.fakes.memory_ledger import MemoryLedger
 

@@ -12,8 +12,8 @@ from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable
 from shared.ledger.operations import Charge, GrantCredits
 from shared.ledger.protocol import Recorded
-from shared.ledger.verification import verify_account
 from shared.ports.ledger import EntryFilter
+from shared.verification.accounts import verify_account
 from tests.builders import ALICE, NOW_MS, operation, outcomes
 from tests.faults.conftest import Scene
 

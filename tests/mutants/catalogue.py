@@ -711,7 +711,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(_ESTIMATES,),
     ),
     *_of(
-        "shared.ledger.regressions",
+        "shared.verification.regressions",
         (
             "let an account vanish from a digest",
             "    if head is None:\n",

@@ -24,7 +24,7 @@ def test_there_are_enough_mutants_and_no_name_twice() -> None:
 
 def test_a_passage_that_is_gone_makes_a_mutant_stale() -> None:
     with pytest.raises(Stale):
-        mutated(Mutant("stale", "shared.ledger.chain", "no such passage", "", (SIMULATOR,)))
+        mutated(Mutant("stale", "shared.verification.chain", "no such passage", "", (SIMULATOR,)))
 
 
 def test_a_mistake_in_a_module_that_is_imported_already_is_refused() -> None:

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from shared.adapters.s3_digests import S3DigestStore
 from shared.adapters.tables import BEGUN_SK, POLICY_SK, STATE_SK, audit_entry_sk, entry_sk, hold_sk, tally_sk
-from shared.ledger.digest import digest_from_text, head_tree
 from shared.ports.inspection import Signature, SignedDigest
+from shared.verification.digest import digest_from_text, head_tree
 from tests.integration.world import AUDIT_TABLE, DIGEST_BUCKET, LEDGER_TABLE, USAGE_TABLE, client
 from tests.tampering.scene import (
     ALICE,

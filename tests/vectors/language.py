@@ -20,8 +20,8 @@ from shared.adapters.driver import Pace
 from shared.edge.http import encoded
 from shared.ledger.accounts import Account
 from shared.ledger.protocol import Command, Commit, Outcome
-from shared.ledger.verification import verify_account
 from shared.ports.ledger import EntryFilter
+from shared.verification.accounts import verify_account
 from tests.builders import NOW_MS
 from tests.integration.world import Answer, World
 

@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ledger.digest import Head, head_of, in_digest_order, inclusion_proof, is_included, leaf_hash, merkle_root
 from shared.ledger.operations import FundingUpdate
+from shared.verification.digest import (
+    Head,
+    head_of,
+    in_digest_order,
+    inclusion_proof,
+    is_included,
+    leaf_hash,
+    merkle_root,
+)
 from tests.builders import ALICE, after
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.ledger.accounts import Account
-from shared.ledger.digest import (
+from shared.verification.digest import (
     Digest,
     Head,
     chunk_of,

@@ -19,8 +19,8 @@ from shared.ledger.operations import (
 )
 from shared.ledger.protocol import DUE_WITH_ONE
 from shared.ledger.reducer import apply
-from shared.ledger.verification import verify_account
 from shared.usecases.present_state import present_state
+from shared.verification.accounts import verify_account
 from tests.builders import ALICE, NOW_MS, SECOND_MS, drawn, operation
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.till import Till, ending

@@ -23,7 +23,7 @@ from shared.ledger.operations import (
 )
 from shared.ledger.parents import MAX_PARENTS, backing_from, recorded_backing
 from shared.ledger.protocol import Recorded
-from shared.ledger.verification import OtherHalf, compare_halves, other_halves
+from shared.verification.accounts import OtherHalf, compare_halves, other_halves
 from tests.builders import ALICE, SECOND_MS
 from tests.till import TTL_MS, Till, ending
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.ledger.accounts import AccountState
-from shared.ledger.chain import breaks
 from shared.ledger.due import DueHolds
 from shared.ledger.effects import References
 from shared.ledger.entries import Entry
@@ -29,6 +28,7 @@ from shared.ledger.operations import (
     VoidGrant,
 )
 from shared.ledger.reducer import NOTHING_NAMED, Change, apply, as_of, replay
+from shared.verification.chain import breaks
 from tests.builders import ALICE, NOW_MS, operation
 from tests.fakes.memory_ledger import due_holds
 from tests.unit.ledger.plain import NEVER, Lot, Paid, PlainAccount

@@ -9,7 +9,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.edge.problems import circumstances_of
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.calendar import Periods
-from shared.ledger.chain import breaks
 from shared.ledger.entries import Entry
 from shared.ledger.grants import Grants
 from shared.ledger.operations import (
@@ -28,9 +27,10 @@ from shared.ledger.operations import (
     ReleaseHold,
     VoidGrant,
 )
-from shared.ledger.verification import compare_halves, other_halves
 from shared.usecases.check_credits import CreditQuestion, check_credits
 from shared.usecases.present_state import present_state
+from shared.verification.accounts import compare_halves, other_halves
+from shared.verification.chain import breaks
 from tests.builders import NOW_MS
 from tests.fakes.no_bus import NoBus
 from tests.till import Till

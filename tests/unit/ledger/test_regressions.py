@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ledger.digest import Digest, Head, digest_from_text
-from shared.ledger.regressions import LISTED_MAX, Regression, Regressions, listed, regressions_of
+from shared.verification.digest import Digest, Head, digest_from_text
+from shared.verification.regressions import LISTED_MAX, Regression, Regressions, listed, regressions_of
 
 BEFORE = [Head("main", f"user:{name}", 5, name * 64) for name in "abc"]
 

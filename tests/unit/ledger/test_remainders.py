@@ -16,7 +16,7 @@ from shared.ledger.entries import Entry, entry_from_record, public_entry, record
 from shared.ledger.operations import CaptureHold, Charge, GrantCredits, IfInsufficient, PlaceHold, Refund, Terms
 from shared.ledger.reducer import apply, apply_batch, replay
 from shared.ledger.remainders import QUANTA_PER_MICROCENT, carry_text, settled
-from shared.ledger.verification import verify_account
+from shared.verification.accounts import verify_account
 from tests.builders import ALICE, NOW_MS, history, operation
 
 HALF = QUANTA_PER_MICROCENT // 2

@@ -8,7 +8,7 @@ from shared.ledger.accounts import AccountState
 from shared.ledger.entries import Entry, hash_of
 from shared.ledger.operations import Charge, FundingUpdate, GrantCredits
 from shared.ledger.reducer import apply
-from shared.ledger.verification import Finding, compare_audit, drift_microcents, verify_account
+from shared.verification.accounts import Finding, compare_audit, drift_microcents, verify_account
 from tests.builders import ALICE, NOW_MS, history, operation
 
 STATE, ENTRIES = history(FundingUpdate(0, 100), Charge(30), Charge(500), GrantCredits(50, "promotional"), Charge(60))

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from millicent import Clock, Millicent
 from millicent.cli import main
 from millicent.cli.invocation import Invocation
-from shared.ledger.digest import Digest
+from shared.verification.digest import Digest
 from tests.unit.sdk.fake_service import (
     TOKEN,
     URL,

@@ -15,8 +15,8 @@ from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import Refund
 from shared.ledger.policies import Policy
 from shared.ledger.reducer import Replay
-from shared.ledger.verification import NOT_AN_OPERATION, Finding
 from shared.ports.inspection import Beside
+from shared.verification.accounts import NOT_AN_OPERATION, Finding
 
 _BEGUN: Final = "mark that it has begun"
 _POLICY: Final = "policy"

@@ -8,12 +8,12 @@ from dataclasses import dataclass, fields
 from typing import Final, Literal, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState, Balances
-from shared.ledger.chain import breaks
 from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation
 from shared.ledger.holds import Hold
 from shared.ledger.parents import counterpart_key
 from shared.ledger.reducer import Replay
+from shared.verification.chain import breaks
 
 NOT_AN_OPERATION: Final = (InvalidOperation, KeyError, TypeError, ValueError, AttributeError, OverflowError)
 """What comes of reading parameters that somebody has altered."""

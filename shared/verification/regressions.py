@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.ledger.canonical import canonical_json, sha256_hex
-from shared.ledger.digest import Chunk, Head, merkle_root, root_of_chunks
+from shared.verification.digest import Chunk, Head, merkle_root, root_of_chunks
 
 LISTED_MAX: Final = 1000
 """Of one digest. It counts all of them; a list of a million accounts would help nobody."""
