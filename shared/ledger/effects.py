@@ -26,6 +26,7 @@ from shared.ledger.grants import (
     make_room,
     withdraw,
 )
+from shared.ledger.headroom import Room
 from shared.ledger.holds import MAX_OPEN_HOLDS, NOWHERE, HeldPrice, Hold, Origin, RefundTally, Restored, restore, split
 from shared.ledger.operations import (
     CaptureHold,
@@ -46,7 +47,6 @@ from shared.ledger.operations import (
 )
 from shared.ledger.policies import Allowance, Limit, Policy, Spending, Threshold, in_zone, with_limits
 from shared.ledger.remainders import settled
-from shared.ledger.rooms import Room
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import Any, Final
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.effects import Backing, Effect, Position, References
 from shared.ledger.entries import Entry
+from shared.ledger.headroom import Room
 from shared.ledger.operations import CaptureHold, Charge, ExtendHold, Operation, PlaceHold, Refund, ReleaseHold, Terms
-from shared.ledger.rooms import Room
 
 MAX_PARENTS: Final = 4
 """Accounts above one that pay with it. Those further up do not, nor does one again that is above itself."""

@@ -15,6 +15,7 @@ from shared.ledger.calendar import Periods
 from shared.ledger.due import NONE_DUE, Due, DueHolds, first_due
 from shared.ledger.effects import Backing, Case, Effect, Position, References
 from shared.ledger.entries import Entry, operation_of, sealed
+from shared.ledger.headroom import Room, room_of, tightest
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import (
     FOR_WANT_OF_CREDITS,
@@ -36,7 +37,6 @@ from shared.ledger.parents import (
     recorded_backing,
 )
 from shared.ledger.policies import DEFAULT_TIME_ZONE, Policy
-from shared.ledger.rooms import Room, room_of, tightest
 
 NOTHING_NAMED: Final = References()
 _SPENDING: Final = frozenset({"charge", "hold", "capture"})

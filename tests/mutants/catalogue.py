@@ -554,7 +554,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=("tests/unit/ledger/test_captures.py", "tests/unit/ledger/test_funding.py"),
     ),
     *_of(
-        "shared.ledger.rooms",
+        "shared.ledger.headroom",
         (
             "let a limit count a hold and its capture",
             "held.amount if held is not None and held.placed_seq >= limit.counted_from_seq else 0",
