@@ -4,8 +4,8 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.accounts.runtime import accounts_runtime
 from functions.accounts.schema import NoQuery
-from shared.bootstrap import accounts_runtime
 from shared.edge import http
 from shared.edge.validation import identifier
 from shared.ledger.accounts import Account

@@ -3,8 +3,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.audit.runtime import audit_runtime
 from functions.audit.schema import messages
-from shared.downstream_bootstrap import audit_runtime
 from shared.usecases.keep_audit import Audited, keep_audit
 
 runtime = audit_runtime()

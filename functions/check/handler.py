@@ -3,8 +3,8 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.check.runtime import check_runtime
 from functions.check.schema import CheckRequest
-from shared.check_bootstrap import check_runtime
 from shared.edge import http
 from shared.usecases.check_credits import CreditAnswer, CreditQuestion, check_credits
 

@@ -6,11 +6,11 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.cost.schema import MAX_BATCH_BYTES, RefundRequest, batch, results
+from shared.composition.pricing import priced_runtime
 from shared.edge import http
 from shared.edge.charges import Circumstances, CostRequest, charge
 from shared.edge.mutations import mutate
 from shared.ledger.operations import Operation
-from shared.pricing_bootstrap import priced_runtime
 from shared.usecases.record_batch import damages
 from shared.usecases.record_priced import record_priced, record_priced_batch
 

@@ -2,7 +2,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared.inspection_bootstrap import digest_runtime
+from functions.digest.runtime import digest_runtime
 from shared.ledger.events import digest_event
 from shared.usecases.make_digest import MadeDigest, make_digest
 from shared.usecases.prove_account import public_digest

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.docs.page import page
-from shared.docs_bootstrap import docs_runtime
+from functions.docs.runtime import docs_runtime
 
 DOCUMENT: Final = Path(__file__).with_name("openapi.json").read_text()
 CACHED: Final = "public, max-age=300"

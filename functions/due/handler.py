@@ -2,8 +2,8 @@ from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.due.runtime import DUE_DEADLINE_MS, due_runtime
 from functions.due.schema import ROUNDS_MAX, DueRequest, answer, continued, due_request
-from shared.inspection_bootstrap import DUE_DEADLINE_MS, due_runtime
 from shared.usecases.do_what_is_due import Plan, Run, do_what_is_due
 
 runtime = due_runtime()

@@ -5,7 +5,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.funding.schema import VoidRequest, funding, funding_request
-from shared.bootstrap import mutation_runtime
+from shared.composition.mutations import mutation_runtime
 from shared.edge import http
 from shared.edge.mutations import mutate
 from shared.edge.validation import identifier

@@ -4,6 +4,7 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.history.runtime import history_runtime
 from functions.history.schema import (
     AuditQuery,
     EntriesQuery,
@@ -18,7 +19,6 @@ from functions.history.schema import (
     usage_listing,
 )
 from functions.history.statement import statement, wants_csv
-from shared.bootstrap import history_runtime
 from shared.edge import http
 from shared.edge.validation import identifier
 from shared.ledger.accounts import Account

@@ -6,6 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldRequest, ReleaseRequest
+from shared.composition.pricing import priced_runtime
 from shared.edge import http
 from shared.edge.identity import Scope
 from shared.edge.mutations import ActorRequest, mutate
@@ -13,7 +14,6 @@ from shared.edge.validation import identifier
 from shared.ledger.operations import Operation, Terms
 from shared.ledger.protocol import Recorded
 from shared.ports.ledger import Ledger
-from shared.pricing_bootstrap import priced_runtime
 from shared.usecases.record_priced import record_priced
 
 SCOPE: Final[Scope] = "credits/charge"

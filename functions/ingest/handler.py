@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.ingest.runtime import ingest_runtime
 from functions.ingest.schema import requests
-from shared.ingest_bootstrap import ingest_runtime
 from shared.usecases.record_batch import damages
 from shared.usecases.take_charges import Taken, take_charges
 

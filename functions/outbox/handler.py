@@ -2,8 +2,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.outbox.runtime import outbox_runtime
 from functions.outbox.schema import new_entries
-from shared.downstream_bootstrap import outbox_runtime
 from shared.usecases.publish_entries import Publication, publish_entries
 
 runtime = outbox_runtime()

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.policies.schema import NO_ALLOWANCE, allowance, limits, settings
-from shared.bootstrap import mutation_runtime
+from shared.composition.mutations import mutation_runtime
 from shared.edge import http
 from shared.edge.identity import Caller, Scope
 from shared.edge.validation import identifier

@@ -4,10 +4,10 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.proof.runtime import proof_runtime
 from functions.proof.schema import ProofQuery, numbered
 from shared.edge import http
 from shared.edge.validation import identifier
-from shared.inspection_bootstrap import proof_runtime
 from shared.ledger.accounts import Account
 from shared.usecases.prove_account import prove_account, show_digest
 

@@ -4,11 +4,11 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.rates.runtime import rates_runtime
 from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery, card_document, listing, quote_document
 from shared.edge import http
 from shared.edge.usage_request import usage_of
 from shared.ledger.accounts import Account
-from shared.pricing_bootstrap import rates_runtime
 from shared.usecases.price_usage import estimate_usage, price_usage
 from shared.usecases.put_rate_card import put_rate_card
 

@@ -2,8 +2,8 @@ from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.reconcile.runtime import reconcile_runtime
 from functions.reconcile.schema import ReconcileRequest, answer, continued, reconcile_request
-from shared.inspection_bootstrap import reconcile_runtime
 from shared.usecases.reconcile_accounts import (
     LastDigest,
     Policy,

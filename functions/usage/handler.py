@@ -3,8 +3,8 @@ from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.usage.runtime import usage_runtime
 from functions.usage.schema import wakes
-from shared.downstream_bootstrap import usage_runtime
 from shared.usecases.count_usage import Counter, Counting, count_usage
 
 LAST_STEP_MS: Final = 15_000

@@ -1,20 +1,33 @@
 """What every call that changes one account does, from the request to the answer."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
-from shared.bootstrap import MutationRuntime
 from shared.edge import http
-from shared.edge.identity import Scope
+from shared.edge.identity import Scope, TenantRule
 from shared.edge.validation import Identifier, Metadata
 from shared.ledger.operations import Operation, Terms
 from shared.ledger.protocol import Recorded
 from shared.ports.ledger import Ledger
+from shared.runtime.clock import epoch_now_ms
+from shared.runtime.observability import Observability
 from shared.usecases.record_operation import record_operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MutationRuntime:
+    """`deadline_ms` is what the ledger has for one transaction."""
+
+    observability: Observability
+    tenants: TenantRule
+    ledger: Ledger
+    deadline_ms: int
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
 
 class ActorRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

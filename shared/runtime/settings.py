@@ -1,5 +1,6 @@
 """The settings of a function: the only place that reads the environment."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast, get_args
@@ -115,3 +116,8 @@ def _wrong_values(values: Mapping[str, str]) -> list[str]:
         if number and not (number.isascii() and number.isdigit() and int(number) > 0):
             problems.append(f"{name} must be a whole number above 0")
     return problems
+
+
+def settings_of(function: str) -> Settings:
+    """The settings of a function, by its name in lower case, from the environment of the process."""
+    return Settings.from_env(os.environ, function)

@@ -38,89 +38,22 @@ def test_a_handler_brings_nothing_of_other_functions() -> None:
     )
 
 
-def test_an_import_inside_of_a_function_counts_when_the_function_is_imported(tmp_path: Path) -> None:
+def test_an_import_inside_of_a_function_counts(tmp_path: Path) -> None:
     root = _tree(
         tmp_path,
-        app__handler="from app.compose import cost_runtime\n",
-        app__compose="""
-            def cost_runtime():
-                from app import ledger
-            def audit_runtime():
-                from app import trail
-        """,
-        app__ledger="",
-        app__trail="",
-    )
-    assert _names(root) == {"app/__init__.py", "app/handler.py", "app/compose.py", "app/ledger.py"}
-
-
-def test_a_function_that_an_imported_function_names_counts_too(tmp_path: Path) -> None:
-    root = _tree(
-        tmp_path,
-        app__handler="from app.compose import runtime\n",
-        app__compose="""
+        app__handler="""
             def runtime():
-                return _ledger()
-            def _ledger():
-                from app.ledger import Ledger
-        """,
-        app__ledger="",
-    )
-    assert "app/ledger.py" in _names(root)
-
-
-def test_a_function_that_a_class_or_a_decorator_names_counts_too(tmp_path: Path) -> None:
-    root = _tree(
-        tmp_path,
-        app__handler="from app.compose import Runtime\n",
-        app__compose="""
-            def clock():
-                from app import time
-            def traced(function):
-                from app import tracing
-            class Runtime:
-                now = clock
-            @traced
-            def unused():
-                from app import nothing
-        """,
-        app__time="",
-        app__tracing="",
-        app__nothing="",
-    )
-    files = _names(root)
-    assert {"app/time.py", "app/tracing.py"} <= files
-    assert "app/nothing.py" not in files
-
-
-def test_all_functions_of_a_module_count_when_the_module_itself_is_imported(tmp_path: Path) -> None:
-    root = _tree(
-        tmp_path,
-        app__handler="from app import http\n",
-        app__http="""
-            def body():
-                from app import exact_json
-        """,
-        app__exact_json="",
-    )
-    assert "app/exact_json.py" in _names(root)
-
-
-def test_every_importer_of_a_module_adds_the_functions_that_it_names(tmp_path: Path) -> None:
-    root = _tree(
-        tmp_path,
-        app__handler="from app.compose import first\nfrom app.other import anything\n",
-        app__other="from app.compose import second\n",
-        app__compose="""
-            def first():
                 from app import ledger
-            def second():
-                from app import trail
         """,
         app__ledger="",
         app__trail="",
     )
-    assert {"app/ledger.py", "app/trail.py"} <= _names(root)
+    assert _names(root) == {"app/__init__.py", "app/handler.py", "app/ledger.py"}
+
+
+def test_what_a_function_runs_on_stands_beside_its_handler_and_is_brought_along() -> None:
+    files = {file.as_posix() for file in closure("functions.due.handler")}
+    assert {"functions/due/runtime.py", "shared/adapters/dynamodb_due.py", "shared/runtime/clock.py"} <= files
 
 
 def test_modules_that_import_each_other_are_each_taken_once(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_a_zip_stays_small(artefacts: Artefacts, name: str) -> None:
 def test_a_zip_has_the_code_of_its_own_function_and_what_is_shared(artefacts: Artefacts, name: str) -> None:
     files = artefacts.files(name)
     own = f"functions/{name.lower()}/"
-    assert {f"{own}handler.pyc", "functions/__init__.pyc", "shared/bootstrap.pyc"} <= files
+    assert {f"{own}handler.pyc", "functions/__init__.pyc", "shared/runtime/clock.pyc"} <= files
     assert [file for file in files if not file.startswith((own, "shared/", "functions/__init__."))] == []
 
 
@@ -143,9 +143,9 @@ def test_a_zip_is_bytecode_of_this_runtime_that_no_date_invalidates(artefacts: A
 
 
 def test_a_traceback_names_the_place_where_lambda_has_the_code(artefacts: Artefacts) -> None:
-    code = marshal.loads((artefacts.function("Cost") / "shared" / "bootstrap.pyc").read_bytes()[16:])  # noqa: S302
+    code = marshal.loads((artefacts.function("Cost") / "shared" / "runtime" / "clock.pyc").read_bytes()[16:])  # noqa: S302
     assert isinstance(code, CodeType)
-    assert code.co_filename == "/var/task/shared/bootstrap.py"
+    assert code.co_filename == "/var/task/shared/runtime/clock.py"
 
 
 def test_the_layer_is_compiled_whole_and_no_date_invalidates_it(artefacts: Artefacts) -> None:

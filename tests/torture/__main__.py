@@ -29,7 +29,7 @@ from typing import Any, BinaryIO, Final
 from local.dynamodb_local import CREDENTIALS, running
 from local.paths import ROOT
 from local.processes import ProcessFailedError, stop
-from shared.bootstrap import epoch_now_ms
+from shared.runtime.clock import epoch_now_ms
 from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import FIGURES, Verdict
 from tests.torture.asked import Asked

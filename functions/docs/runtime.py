@@ -1,9 +1,9 @@
-"""Composes what the docs function runs on. As bootstrap.py does."""
+"""What the docs function runs on."""
 
 from dataclasses import dataclass
 
-from shared.bootstrap import settings_of
 from shared.runtime.observability import Observability, observability
+from shared.runtime.settings import settings_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Composes what the ingest function runs on. As bootstrap.py does."""
+"""What the ingest function runs on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.failure_queue import sqs_client
 from shared.adapters.poison_queue import SqsPoisonQueue
-from shared.bootstrap import epoch_now_ms, settings_of
+from shared.composition.rates import rate_book_of
 from shared.ports.ingest import PoisonQueue
 from shared.ports.ledger import Ledger
 from shared.pricing.cards import RateBook
-from shared.pricing_bootstrap import rate_book_of
+from shared.runtime.clock import epoch_now_ms
 from shared.runtime.observability import Observability, observability
-from shared.runtime.settings import IngestTenant
+from shared.runtime.settings import IngestTenant, settings_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

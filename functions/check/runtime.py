@@ -1,16 +1,19 @@
-"""Composes what the check function runs on: it knows prices, and the bus. As bootstrap.py does."""
+"""What the check function runs on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.bootstrap import bus_of, epoch_now_ms, ledger_of, new_id, settings_of, tenants_of
+from shared.composition.bus import bus_of
+from shared.composition.ledger import ledger_of
+from shared.composition.parts import tenants_of
+from shared.composition.rates import rate_book_of
 from shared.edge.identity import TenantRule
 from shared.ports.ledger import EventBus, Ledger
 from shared.pricing.cards import RateBook
-from shared.pricing_bootstrap import rate_book_of
+from shared.runtime.clock import epoch_now_ms, new_id
 from shared.runtime.observability import Observability, observability
-from shared.runtime.settings import CheckEvents
+from shared.runtime.settings import CheckEvents, settings_of
 
 _CHECK_TIMEOUT_S: Final = 1.0
 """A caller waits for the check, so its event gets little time."""

@@ -1,0 +1,27 @@
+"""What the accounts function runs on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shared.composition.ledger import ledger_of
+from shared.composition.parts import tenants_of
+from shared.edge.identity import TenantRule
+from shared.ports.ledger import Ledger
+from shared.runtime.clock import epoch_now_ms
+from shared.runtime.observability import Observability, observability
+from shared.runtime.settings import settings_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountsRuntime:
+    observability: Observability
+    tenants: TenantRule
+    ledger: Ledger
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
+
+
+def accounts_runtime() -> AccountsRuntime:
+    settings = settings_of("accounts")
+    return AccountsRuntime(
+        observability=observability(settings), tenants=tenants_of(settings), ledger=ledger_of(settings)
+    )

@@ -1,0 +1,37 @@
+"""What the outbox function runs on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared.adapters.eventbridge import size_bytes
+from shared.adapters.failure_queue import SqsFailureQueue, sqs_client
+from shared.composition.bus import bus_of
+from shared.ledger.events import Event
+from shared.ports.ledger import EventBus, FailureQueue
+from shared.runtime.clock import wait_ms
+from shared.runtime.observability import Observability, observability
+from shared.runtime.settings import settings_of
+
+_OUTBOX_CONNECT_TIMEOUT_S: Final = 1.0
+_OUTBOX_READ_TIMEOUT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRuntime:
+    observability: Observability
+    bus: EventBus
+    failure_queue: FailureQueue
+    size_bytes: Callable[[Event], int]
+    pause: Callable[[int], None] = field(default=wait_ms)
+
+
+def outbox_runtime() -> OutboxRuntime:
+    settings = settings_of("outbox")
+    seen = observability(settings)
+    return OutboxRuntime(
+        observability=seen,
+        bus=bus_of(settings, seen, _OUTBOX_CONNECT_TIMEOUT_S, _OUTBOX_READ_TIMEOUT_S),
+        failure_queue=SqsFailureQueue(settings.failure_queue_url, sqs_client()),
+        size_bytes=size_bytes,
+    )

@@ -1,0 +1,30 @@
+"""What the proof function runs on."""
+
+from dataclasses import dataclass
+
+from shared.composition.audit import trail_of
+from shared.composition.digests import digests_of
+from shared.composition.parts import tenants_of
+from shared.edge.identity import TenantRule
+from shared.ports.inspection import DigestStore
+from shared.ports.ledger import AuditTrail
+from shared.runtime.observability import Observability, observability
+from shared.runtime.settings import settings_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofRuntime:
+    observability: Observability
+    tenants: TenantRule
+    store: DigestStore
+    trail: AuditTrail
+
+
+def proof_runtime() -> ProofRuntime:
+    settings = settings_of("proof")
+    return ProofRuntime(
+        observability=observability(settings),
+        tenants=tenants_of(settings),
+        store=digests_of(settings),
+        trail=trail_of(settings),
+    )

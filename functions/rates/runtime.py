@@ -1,0 +1,42 @@
+"""What the rates function runs on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shared.adapters.dynamodb_rate_store import DynamoRateStore
+from shared.adapters.genai_rates import GenaiCard
+from shared.composition.ledger import ledger_of
+from shared.composition.parts import tenants_of
+from shared.edge.identity import TenantRule
+from shared.ports.ledger import Ledger
+from shared.pricing.cards import BuiltInCard, RateBook
+from shared.pricing.store import RateCardStore
+from shared.runtime.clock import epoch_now_ms, monotonic_now_ms
+from shared.runtime.observability import Observability, observability
+from shared.runtime.settings import settings_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatesRuntime:
+    observability: Observability
+    tenants: TenantRule
+    ledger: Ledger
+    store: RateCardStore
+    built_in: BuiltInCard
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
+
+    @property
+    def book(self) -> RateBook:
+        """Reads anew every time: what has just been put is what it quotes."""
+        return RateBook(self.store, self.built_in, monotonic_now_ms)
+
+
+def rates_runtime() -> RatesRuntime:
+    settings = settings_of("rates")
+    return RatesRuntime(
+        observability=observability(settings),
+        tenants=tenants_of(settings),
+        ledger=ledger_of(settings),
+        store=DynamoRateStore(settings.ledger_table, settings.ledger_deadline_ms),
+        built_in=GenaiCard(),
+    )

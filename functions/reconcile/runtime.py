@@ -1,0 +1,38 @@
+"""What the reconcile function runs on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shared.adapters.dynamodb_books import DynamoBooks
+from shared.adapters.lambda_continuation import LambdaContinuation, lambda_client
+from shared.composition.audit import trail_of
+from shared.composition.digests import digests_of
+from shared.ports.inspection import Books, Continuation, DigestStore
+from shared.ports.ledger import AuditTrail
+from shared.runtime.clock import epoch_now_ms, monotonic_now_ms
+from shared.runtime.observability import Observability, observability
+from shared.runtime.settings import settings_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileRuntime:
+    observability: Observability
+    books: Books
+    digests: DigestStore
+    trail: AuditTrail
+    continuation: Continuation
+    grace_s: int
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
+    monotonic_ms: Callable[[], int] = field(default=monotonic_now_ms)
+
+
+def reconcile_runtime() -> ReconcileRuntime:
+    settings = settings_of("reconcile")
+    return ReconcileRuntime(
+        observability=observability(settings),
+        books=DynamoBooks(settings.ledger_table, settings.audit_table, settings.usage_table),
+        digests=digests_of(settings),
+        trail=trail_of(settings),
+        continuation=LambdaContinuation(lambda_client()),
+        grace_s=settings.audit_grace_s,
+    )

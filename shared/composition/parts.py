@@ -1,0 +1,8 @@
+"""What every function reads from its settings."""
+
+from shared.edge.identity import TenantRule
+from shared.runtime.settings import Settings
+
+
+def tenants_of(settings: Settings) -> TenantRule:
+    return TenantRule(claim=settings.tenant_claim, default=settings.default_tenant)

@@ -1,0 +1,17 @@
+"""The rate cards that a function prices by."""
+
+from typing import Final
+
+from shared.adapters.dynamodb_rates import DynamoRateCards
+from shared.adapters.genai_rates import GenaiCard
+from shared.pricing.cards import RateBook
+from shared.runtime.clock import monotonic_now_ms
+from shared.runtime.settings import Settings
+
+RATES_KEPT_MS: Final = 10_000
+"""How long a function that charges prices by what it has read. A new version can take this long to be heard of."""
+
+
+def rate_book_of(settings: Settings) -> RateBook:
+    cards = DynamoRateCards(settings.ledger_table, settings.ledger_deadline_ms)
+    return RateBook(cards, GenaiCard(), monotonic_now_ms, RATES_KEPT_MS)
