@@ -10,8 +10,8 @@ from shared.edge.problems import problem_of, refusal_of
 from shared.edge.validation import Identifier, PositiveMicrocents, is_identifier
 from shared.ledger.errors import LedgerError
 from shared.ledger.operations import Operation, Refund
+from shared.ledger.views import effect_of
 from shared.usecases.record_batch import Answer
-from shared.usecases.record_operation import effect_of
 
 MAX_BATCH_BYTES: Final = 256 * 1024
 MAX_CHARGES: Final = 1000

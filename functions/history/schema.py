@@ -21,15 +21,15 @@ from shared.edge.validation import (
     is_identifier,
 )
 from shared.ledger.amounts import to_millicents
-from shared.ledger.entries import Entry, public_entry
+from shared.ledger.entries import Entry
 from shared.ledger.operations import Kind
 from shared.ledger.times import epoch_ms, rfc3339
 from shared.ledger.usage import Grouping, Sums
+from shared.ledger.views import effect_of, public_entry
 from shared.ports.ledger import EntryFilter, Page
 from shared.ports.usage import Period
 from shared.usecases.list_audit import AuditPage
 from shared.usecases.list_usage import UsageAsked, UsageSoFar
-from shared.usecases.record_operation import effect_of
 
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 366

@@ -17,9 +17,10 @@ from shared.adapters.tables import (
     audited_seq,
 )
 from shared.ledger.accounts import Account
-from shared.ledger.entries import Entry, public_entry
+from shared.ledger.entries import Entry
 from shared.ledger.events import Event
 from shared.ledger.protocol import Busy, Unknown
+from shared.ledger.views import public_entry
 from shared.ports.ledger import Kept, Page
 
 DEADLINE_MS: Final = 5000

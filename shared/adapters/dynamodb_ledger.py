@@ -53,8 +53,8 @@ from shared.adapters.tables import (
     tally_sk,
 )
 from shared.ledger.accounts import Account, AccountState, Begun
+from shared.ledger.context import References
 from shared.ledger.due import DueHolds, in_due_order
-from shared.ledger.effects import References
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError
 from shared.ledger.holds import Hold

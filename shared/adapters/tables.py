@@ -32,10 +32,11 @@ from pynamodb.models import Model
 
 from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState, Begun
 from shared.ledger.canonical import canonical_json
-from shared.ledger.entries import Entry, entry_from_record, record_of
+from shared.ledger.entries import Entry
 from shared.ledger.grants import Category, Draw, Grant, Grants
 from shared.ledger.holds import HeldPrice, Hold, HoldStatus, RefundTally
 from shared.ledger.policies import Policy, policy_from, policy_values
+from shared.ledger.records import entry_from_record, record_of
 
 CONNECT_TIMEOUT_S: Final = 1
 READ_TIMEOUT_S: Final = 2

@@ -20,8 +20,8 @@ from shared.edge.problems import RETRY_AFTER_S, internal_problem, problem_of, re
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable, RecordDamaged
 from shared.ledger.protocol import Recorded
+from shared.ledger.views import effect_of
 from shared.runtime.observability import Observability
-from shared.usecases.record_operation import effect_of
 
 JSON: Final = "application/json"
 PROBLEM_JSON: Final = "application/problem+json"

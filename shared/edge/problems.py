@@ -8,11 +8,10 @@ from typing import Any, Final
 from shared.edge import errors as edge_errors
 from shared.edge.errors import EdgeError, ValidationFailed
 from shared.ledger import errors
-from shared.ledger.amounts import to_millicents
-from shared.ledger.entries import Entry, public_limit
+from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation, LedgerError, RateVersionConflict, Unpriced
-from shared.ledger.operations import FOR_WANT_OF_CREDITS, CaptureHold, Charge, PlaceHold, Reason, Refund, Terms
-from shared.ledger.remainders import settled
+from shared.ledger.operations import Reason
+from shared.ledger.views import circumstances_of
 
 RETRY_AFTER_S: Final = 1
 
@@ -127,51 +126,3 @@ def _particulars(error: LedgerError | EdgeError) -> dict[str, Any]:
             return {"newest": error.newest}
         case _:
             return {}
-
-
-def circumstances_of(entry: Entry) -> dict[str, Any]:
-    """What the account was like, in millicents, as far as it explains the refusal that the entry is."""
-    before = entry.before
-    if entry.reason == "funding_conflict":
-        return {"reason": entry.reason, "funded": to_millicents(before.funded)}
-    balances = {"available": to_millicents(before.available), "held": to_millicents(before.held)}
-    required = _required(entry, entry.terms)
-    if required is None:
-        missing = {"shortfall": to_millicents(entry.shortfall)} if entry.reason in FOR_WANT_OF_CREDITS else {}
-        return {"reason": entry.reason, **balances, **_limit(entry), **missing}
-    explained = {"reason": entry.reason, "required": to_millicents(required), **balances}
-    return (
-        explained | _limit(entry) | (_what_is_missing(entry, required) if entry.reason in FOR_WANT_OF_CREDITS else {})
-    )
-
-
-def _limit(entry: Entry) -> dict[str, Any]:
-    return {} if entry.limit is None else {"limit": public_limit(entry.limit)}
-
-
-def _what_is_missing(entry: Entry, required: int) -> dict[str, Any]:
-    """`largest_affordable` is the most that the same operation could have asked for instead."""
-    return {
-        "shortfall": to_millicents(entry.shortfall),
-        "largest_affordable": to_millicents(max(required - entry.shortfall, 0)),
-    }
-
-
-def _required(entry: Entry, terms: Terms) -> int | None:
-    """What the operation asked for, in microcents; of a hold that takes what is there, the least."""
-    match terms:
-        case Charge():
-            return _with_carry(entry, terms.cost, terms.remainder)
-        case PlaceHold():
-            return terms.amount if terms.minimum_amount is None else terms.minimum_amount
-        case CaptureHold(amount=int(amount), remainder=remainder):
-            return _with_carry(entry, amount, remainder)
-        case Refund():
-            return terms.amount
-        case _:
-            return None
-
-
-def _with_carry(entry: Entry, amount: int, remainder: int | None) -> int:
-    """What usage would have taken, with what the account carried."""
-    return settled(amount, remainder, entry.carry["before"] if entry.carry else 0).amount

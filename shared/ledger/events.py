@@ -7,8 +7,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from shared.ledger.accounts import Account
 from shared.ledger.amounts import to_millicents
-from shared.ledger.entries import Entry, public_entry, record_of
+from shared.ledger.entries import Entry
+from shared.ledger.records import record_of
 from shared.ledger.times import rfc3339
+from shared.ledger.views import public_entry
 
 SOURCE: Final = "millicent"
 VERSION: Final = 1

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from shared.ledger.accounts import Account, AccountState
-from shared.ledger.effects import Backing, Effect, Position, References
+from shared.ledger.context import Backing, Effect, Position, References
 from shared.ledger.entries import Entry
 from shared.ledger.headroom import Room
 from shared.ledger.operations import CaptureHold, Charge, ExtendHold, Operation, PlaceHold, Refund, ReleaseHold, Terms

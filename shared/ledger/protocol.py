@@ -34,8 +34,8 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.context import Position, References
 from shared.ledger.due import NONE_DUE, DueHolds, in_due_order, may_hold_what_is_due
-from shared.ledger.effects import Position, References
 from shared.ledger.entries import Entry, records
 from shared.ledger.errors import (
     IdempotencyKeyReused,

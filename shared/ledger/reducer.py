@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 from shared.ledger import effects
 from shared.ledger.accounts import Account, AccountState, Balances
 from shared.ledger.calendar import Periods
+from shared.ledger.context import Backing, Case, Effect, Position, References
 from shared.ledger.due import NONE_DUE, Due, DueHolds, first_due
-from shared.ledger.effects import Backing, Case, Effect, Position, References
-from shared.ledger.entries import Entry, operation_of, sealed
+from shared.ledger.entries import Entry, operation_of
 from shared.ledger.headroom import Room, room_of, tightest
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import (
@@ -37,6 +37,7 @@ from shared.ledger.parents import (
     recorded_backing,
 )
 from shared.ledger.policies import DEFAULT_TIME_ZONE, Policy
+from shared.ledger.records import sealed
 
 NOTHING_NAMED: Final = References()
 _SPENDING: Final = frozenset({"charge", "hold", "capture"})

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
-from shared.edge.problems import circumstances_of
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.amounts import to_millicents
-from shared.ledger.effects import References
+from shared.ledger.context import References
 from shared.ledger.entries import Entry
 from shared.ledger.events import check_event
 from shared.ledger.operations import Charge, Operation
 from shared.ledger.parents import positions
 from shared.ledger.reducer import NOTHING_NAMED, apply
+from shared.ledger.views import circumstances_of
 from shared.ports.ledger import EventBus, Ledger
 from shared.pricing.cards import RateBook
 from shared.usecases.present_state import present_state

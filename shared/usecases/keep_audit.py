@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 
-from shared.ledger.entries import Entry, entry_from_record, hash_of
+from shared.ledger.entries import Entry
 from shared.ledger.events import (
     CHECK_DETAIL_TYPE,
     DETAIL_TYPES,
@@ -20,6 +20,7 @@ from shared.ledger.events import (
     Event,
     entry_event_id,
 )
+from shared.ledger.records import entry_from_record, hash_of
 from shared.ports.ledger import AuditTrail, Kept
 
 _OF_NO_ROW: Final = frozenset({LOW_BALANCE_DETAIL_TYPE, DIGEST_DETAIL_TYPE})

@@ -14,7 +14,8 @@ from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 from shared.ledger.accounts import GENESIS_HASH, Account, AccountState
-from shared.ledger.entries import Entry, hash_of
+from shared.ledger.entries import Entry
+from shared.ledger.records import hash_of
 from shared.ports.ledger import AuditTrail, EntryFilter, Ledger, Page
 from shared.usecases.read_account import known_state
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from shared.ledger.entries import entry_from_record, hash_of
 from shared.ledger.events import Event, entry_events
+from shared.ledger.records import entry_from_record, hash_of
 from shared.ports.ledger import EventBus, FailureQueue
 
 MAX_EVENTS_PER_CALL: Final = 10

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.ledger.accounts import GENESIS_HASH
-from shared.ledger.entries import Entry, hash_of
+from shared.ledger.entries import Entry
+from shared.ledger.records import hash_of
 
 
 @dataclass(frozen=True, slots=True)

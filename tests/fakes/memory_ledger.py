@@ -6,8 +6,8 @@ from threading import Lock
 
 from shared.adapters.driver import REAL_PACE, Pace, drive
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.context import References
 from shared.ledger.due import DueHolds, in_due_order
-from shared.ledger.effects import References
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError
 from shared.ledger.holds import Hold, RefundTally

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from shared.ledger.accounts import Account
-from shared.ledger.entries import hash_of
 from shared.ledger.events import Event, entry_event
+from shared.ledger.records import hash_of
 from shared.ports.ledger import EntryFilter, Published
 from tests.integration.world import FAILURE_QUEUE, World
 

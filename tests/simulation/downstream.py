@@ -9,10 +9,11 @@ import msgspec
 
 from shared.adapters.driver import Pace, insist
 from shared.ledger.accounts import Account
-from shared.ledger.entries import Entry, record_of
+from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
 from shared.ledger.events import LOW_BALANCE_DETAIL_TYPE, SOURCE, Event
 from shared.ledger.protocol import Busy, Unknown
+from shared.ledger.records import record_of
 from shared.ports.ledger import AuditTrail, Kept, Published
 from shared.usecases.keep_audit import Audited, Message, keep_audit, keep_event
 from shared.usecases.publish_entries import Publication, StreamRecord, publish_entries

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.context import References
 from shared.ledger.due import DueHolds, in_due_order
-from shared.ledger.effects import References
-from shared.ledger.entries import Entry, entry_from_record, record_of
+from shared.ledger.entries import Entry
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import (
     CaptureHold,
@@ -35,6 +35,7 @@ from shared.ledger.protocol import (
     Read,
     TurnedDown,
 )
+from shared.ledger.records import entry_from_record, record_of
 from shared.ledger.reducer import NOTHING_NAMED, Change
 
 _INDEX_LAG_MS: Final = 200

@@ -13,7 +13,7 @@ from shared.ledger.entries import Entry
 from shared.ledger.operations import CaptureHold, Charge, FundingUpdate, GrantCredits, PlaceHold, Refund, Terms
 from shared.ledger.protocol import Commit, Found, Read
 from shared.ledger.reducer import apply
-from shared.usecases.record_operation import effect_of
+from shared.ledger.views import effect_of
 from tests.builders import ALICE, NOW_MS, operation
 from tests.simulation.downstream import AuditRow
 from tests.simulation.table import LedgerTable

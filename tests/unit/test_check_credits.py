@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.edge.problems import circumstances_of
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.operations import Charge, Configure, GrantCredits, Terms
+from shared.ledger.views import circumstances_of
 from shared.usecases.check_credits import CreditQuestion, check_credits
 from tests.builders import ALICE
 from tests.fakes.memory_ledger import MemoryLedger

@@ -8,9 +8,10 @@ from typing import Final
 import pytest
 
 from shared.ledger.accounts import Account, AccountState
-from shared.ledger.entries import Entry, sealed
+from shared.ledger.entries import Entry
 from shared.ledger.errors import AccountNotFound
 from shared.ledger.operations import Charge, GrantCredits
+from shared.ledger.records import sealed
 from shared.ports.ledger import EntryFilter, Page
 from shared.usecases.list_audit import AuditPage, Grace, list_audit
 from tests.builders import ALICE, SECOND_MS

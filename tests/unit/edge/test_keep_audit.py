@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from shared.edge.http import encoded
-from shared.ledger.entries import Entry, hash_of
+from shared.ledger.entries import Entry
 from shared.ledger.events import Event, entry_event
 from shared.ledger.operations import Charge
+from shared.ledger.records import hash_of
 from shared.usecases.keep_audit import Message, keep_audit, keep_message
 from tests.builders import ALICE, history
 from tests.fakes.memory_audit import MemoryAuditTrail

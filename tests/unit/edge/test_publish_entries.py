@@ -2,9 +2,10 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from shared.ledger.entries import Entry, record_of
+from shared.ledger.entries import Entry
 from shared.ledger.events import Event
 from shared.ledger.operations import Charge, FundingUpdate
+from shared.ledger.records import record_of
 from shared.ports.ledger import Published
 from shared.usecases.publish_entries import (
     ATTEMPTS,

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.ledger.accounts import Account
-from shared.ledger.effects import References
+from shared.ledger.context import References
 from shared.ledger.entries import Entry
 from shared.ledger.operations import (
     CaptureHold,

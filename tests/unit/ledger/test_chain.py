@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from shared.ledger.accounts import GENESIS_HASH, Account, Balances
-from shared.ledger.entries import Entry, entry_from_record, hash_of, record_of
+from shared.ledger.entries import Entry
 from shared.ledger.operations import Charge, FundingUpdate, GrantCredits
+from shared.ledger.records import entry_from_record, hash_of, record_of
 from shared.ledger.reducer import replay
 from shared.verification.chain import breaks
 from tests.builders import ALICE, NOW_MS, history

@@ -1,9 +1,10 @@
 """What comes back to grants that were spent to the end, and what is said of what does not come back."""
 
 from shared.edge.problems import refusal_of
-from shared.ledger.entries import entry_from_record, public_entry, record_of
 from shared.ledger.grants import MAX_OPEN_GRANTS, MAX_REOPENED
 from shared.ledger.operations import CaptureHold, Charge, Configure, GrantCredits, Refund, ReleaseHold
+from shared.ledger.records import entry_from_record, record_of
+from shared.ledger.views import public_entry
 from tests.builders import NOW_MS
 from tests.till import Till
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.ledger.accounts import AccountState
+from shared.ledger.context import References
 from shared.ledger.due import DueHolds
-from shared.ledger.effects import References
 from shared.ledger.entries import Entry
 from shared.ledger.grants import Grant
 from shared.ledger.holds import Hold, RefundTally

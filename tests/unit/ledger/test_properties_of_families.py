@@ -6,7 +6,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shared.edge.problems import circumstances_of
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.calendar import Periods
 from shared.ledger.entries import Entry
@@ -27,6 +26,7 @@ from shared.ledger.operations import (
     ReleaseHold,
     VoidGrant,
 )
+from shared.ledger.views import circumstances_of
 from shared.usecases.check_credits import CreditQuestion, check_credits
 from shared.usecases.present_state import present_state
 from shared.verification.accounts import compare_halves, other_halves

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared.ledger.accounts import AccountState
-from shared.ledger.entries import Entry, hash_of
+from shared.ledger.entries import Entry
 from shared.ledger.errors import (
     IdempotencyKeyReused,
     InvalidOperation,
@@ -35,6 +35,7 @@ from shared.ledger.protocol import (
     Unknown,
     record,
 )
+from shared.ledger.records import hash_of
 from shared.ledger.reducer import apply
 from tests.builders import ALICE, NOW_MS, after, operation
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.context import Position, References
 from shared.ledger.due import DueHolds
-from shared.ledger.effects import Position, References
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError, LedgerUnavailable
 from shared.ledger.holds import Hold

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from shared.ledger.accounts import AccountState
+from shared.ledger.context import References
 from shared.ledger.due import DueHolds
-from shared.ledger.effects import References
 from shared.ledger.entries import Entry
 from shared.ledger.holds import Hold
 from shared.ledger.operations import CaptureHold, Charge, ExtendHold, FundingUpdate, Operation, PlaceHold, ReleaseHold

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from shared.ledger.accounts import Account, Balances
 from shared.ledger.canonical import canonical_json, sha256_hex
-from shared.ledger.entries import Entry, entry_from_record, hash_of, record_of
+from shared.ledger.entries import Entry
 from shared.ledger.grants import Draw
 from shared.ledger.operations import Charge, Operation
+from shared.ledger.records import entry_from_record, hash_of, record_of
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 AMOUNT = st.integers(-(10**15), 10**15)

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from shared.edge.problems import refusal_of
 from shared.ledger.accounts import AccountState
-from shared.ledger.effects import References
-from shared.ledger.entries import Entry, entry_from_record, public_entry, record_of
+from shared.ledger.context import References
+from shared.ledger.entries import Entry
 from shared.ledger.operations import CaptureHold, Charge, GrantCredits, IfInsufficient, PlaceHold, Refund, Terms
+from shared.ledger.records import entry_from_record, record_of
 from shared.ledger.reducer import apply, apply_batch, replay
 from shared.ledger.remainders import QUANTA_PER_MICROCENT, carry_text, settled
+from shared.ledger.views import public_entry
 from shared.verification.accounts import verify_account
 from tests.builders import ALICE, NOW_MS, history, operation
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from shared.ledger.accounts import AccountState
-from shared.ledger.entries import Entry, hash_of
+from shared.ledger.entries import Entry
 from shared.ledger.operations import Charge, FundingUpdate, GrantCredits
+from shared.ledger.records import hash_of
 from shared.ledger.reducer import apply
 from shared.verification.accounts import Finding, compare_audit, drift_microcents, verify_account
 from tests.builders import ALICE, NOW_MS, history, operation

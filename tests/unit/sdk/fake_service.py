@@ -13,9 +13,10 @@ import msgspec
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.amounts import parse_millicents, to_millicents
-from shared.ledger.entries import Entry, public_balance, public_entry
+from shared.ledger.entries import Entry
 from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operation, Terms
 from shared.ledger.reducer import apply
+from shared.ledger.views import public_balance, public_entry
 from tests.builders import NOW_MS
 
 URL = "http://127.0.0.1:9"

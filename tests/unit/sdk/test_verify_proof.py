@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from millicent import verify_proof
 from millicent.verify_proof import NotProved, fingerprint_of, records_from, verify
-from shared.ledger.entries import record_of
 from shared.ledger.operations import Charge, GrantCredits
+from shared.ledger.records import record_of
 from shared.verification.digest import Digest, head_of, head_tree, inclusion_proof
 from tests.builders import ALICE, history
 
