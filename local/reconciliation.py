@@ -11,16 +11,8 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from local.aws import Aws
 from local.deploy import Stack
-from shared.adapters.tables import (
-    POLICY_SK,
-    STATE_SK,
-    AuditItem,
-    EntryItem,
-    PolicyItem,
-    StateItem,
-    entry_sk,
-    is_entry_sk,
-)
+from shared.adapters.items import AuditItem, EntryItem, PolicyItem, StateItem
+from shared.adapters.keys import POLICY_SK, STATE_SK, entry_sk, is_entry_sk
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.policies import Policy

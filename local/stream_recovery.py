@@ -16,7 +16,7 @@ from local.deploy import Stack
 from local.files import write_private
 from local.processes import ProcessFailedError
 from local.reconciliation import Item, Tables
-from shared.adapters.tables import is_entry_sk
+from shared.adapters.keys import is_entry_sk
 
 POSITIONS: Final = "dynamodb_stream_positions"
 BATCH_SIZE: Final = 100

@@ -30,7 +30,7 @@ def observe(publication: Publication) -> None:
 @runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     publication = publish_entries(
-        new_entries(event),
+        new_entries(event, runtime.is_entry_sk),
         runtime.bus,
         runtime.failure_queue,
         size_bytes=runtime.size_bytes,

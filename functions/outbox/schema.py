@@ -1,19 +1,17 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.usecases.publish_entries import StreamRecord
 
-_ENTRY_PREFIX = "OP#"
 
-
-def new_entries(event: Mapping[str, Any]) -> list[StreamRecord]:
+def new_entries(event: Mapping[str, Any], is_entry_sk: Callable[[str], bool]) -> list[StreamRecord]:
     """The new entries in a stream event, in order. States, holds, updates and deletions are not the outbox's."""
-    return [_record(each) for each in event["Records"] if _is_new_entry(each)]
+    return [_record(each) for each in event["Records"] if _is_new_entry(each, is_entry_sk)]
 
 
-def _is_new_entry(stream_record: Mapping[str, Any]) -> bool:
+def _is_new_entry(stream_record: Mapping[str, Any], is_entry_sk: Callable[[str], bool]) -> bool:
     sk = _text(stream_record["dynamodb"].get("Keys", {}), "sk")
-    return stream_record["eventName"] == "INSERT" and sk is not None and sk.startswith(_ENTRY_PREFIX)
+    return stream_record["eventName"] == "INSERT" and sk is not None and is_entry_sk(sk)
 
 
 def _record(stream_record: Mapping[str, Any]) -> StreamRecord:

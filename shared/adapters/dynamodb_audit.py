@@ -7,15 +7,8 @@ from pynamodb.exceptions import DoesNotExist, PutError
 
 from shared.adapters.driver import REAL_PACE, Pace, insist
 from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
-from shared.adapters.tables import (
-    SEQ_MAX,
-    AuditItem,
-    account_pk,
-    audit_check_sk,
-    audit_entry_sk,
-    audit_table,
-    audited_seq,
-)
+from shared.adapters.items import AuditItem, audit_table
+from shared.adapters.keys import SEQ_MAX, account_pk, audit_check_sk, audit_entry_sk, audited_seq
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.events import Event

@@ -1,7 +1,6 @@
 """The tables as they lie, for whoever checks them: strong reads, and nothing that is read is trusted."""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,11 +14,8 @@ from pynamodb.pagination import ResultIterator
 
 from shared.adapters.driver import REAL_PACE, Pace, insist
 from shared.adapters.dynamodb_answers import FAILURES, translated
-from shared.adapters.dynamodb_usage import COUNTED_SK, UsageItem, usage_table
-from shared.adapters.tables import (
-    BEGUN_SK,
-    POLICY_SK,
-    STATE_SK,
+from shared.adapters.dynamodb_usage import COUNTED_SK
+from shared.adapters.items import (
     AuditItem,
     BegunItem,
     EntryItem,
@@ -27,12 +23,21 @@ from shared.adapters.tables import (
     PolicyItem,
     StateItem,
     TallyItem,
-    account_pk,
-    audit_entry_sk,
+    UsageItem,
     audit_table,
+    ledger_table,
+    usage_table,
+)
+from shared.adapters.keys import (
+    AUDIT_ENTRY_PREFIX,
+    BEGUN_SK,
+    POLICY_SK,
+    STATE_SK,
+    account_of,
+    account_pk,
     entry_sk,
     hold_sk,
-    ledger_table,
+    is_rates_pk,
     tally_sk,
 )
 from shared.ledger.accounts import Account, AccountState
@@ -40,18 +45,16 @@ from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
 from shared.ledger.protocol import Busy, Unknown
 from shared.ledger.usage import Slot, Sums
-from shared.ports.inspection import AccountPlace, AccountPlaces, Beside, Item, Row, StoredState, StoredUsage
+from shared.ports.inspection import AccountPlace, AccountPlaces, Item, Row, StoredState, StoredUsage
+from shared.verification.companions import Beside
 from shared.verification.digest import Head, head_of
 
 DEADLINE_MS: Final = 20_000
 """For one page: nobody waits for these reads, and a reconciliation must not give in to a busy moment."""
 
 _MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, AttributeDeserializationError)
-_AN_ACCOUNT: Final = re.compile(r"TENANT#(?P<tenant>[A-Za-z0-9_.:@-]{1,128})#ACTOR#(?P<actor>[A-Za-z0-9_.:@-]{1,128})")
-_RATES: Final = re.compile(r"TENANT#[^#]+#RATES")
 _LISTED: Final = ("ledger", "audit", "usage")
 """The tables that accounts are listed from, in turn."""
-_AUDITED: Final = audit_entry_sk(0).rstrip("0")
 
 _Raw = dict[str, Any]
 _Made = TypeVar("_Made")
@@ -223,7 +226,7 @@ class DynamoBooks:
                 yield _item(account, item, kind)
 
     def audited(self, account: Account) -> Iterator[Row]:
-        is_copy = self._audit.sk.startswith(_AUDITED)
+        is_copy = self._audit.sk.startswith(AUDIT_ENTRY_PREFIX)
         for item in self._reader.query(self._audit, account, is_copy):
             yield _row(account, item, AuditItem, _audit_item)
 
@@ -270,12 +273,11 @@ def _cursor(table: str, item: _Raw) -> str:
 
 def _is_rates(item: _Raw) -> bool:
     """A rate card, which belongs to a tenant and to no account."""
-    return bool(_RATES.fullmatch(item["pk"]["S"])) and item["sk"]["S"].startswith("RATE#")
+    return is_rates_pk(item["pk"]["S"]) and item["sk"]["S"].startswith("RATE#")
 
 
 def _account(item: _Raw) -> Account | None:
-    named = _AN_ACCOUNT.fullmatch(item["pk"]["S"])
-    return Account(named["tenant"], named["actor"]) if named else None
+    return account_of(item["pk"]["S"])
 
 
 def _head(item: _Raw) -> Head | None:

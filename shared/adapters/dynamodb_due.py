@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from shared.adapters.driver import REAL_PACE, Pace, insist
 from shared.adapters.dynamodb_answers import FAILURES, translated
-from shared.adapters.tables import account_of, ledger_table
+from shared.adapters.items import ledger_table
+from shared.adapters.keys import account_of
 from shared.ledger.protocol import Busy, Unknown
 from shared.ports.due import AccountBehind, AccountsBehind
 

@@ -34,14 +34,11 @@ from pynamodb.transactions import TransactWrite
 
 from shared.adapters.driver import REAL_PACE, Pace, drive, insist
 from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
-from shared.adapters.tables import (
+from shared.adapters.items import HoldItem, PolicyItem, StateItem, TallyItem, ledger_table
+from shared.adapters.keys import (
     BEGUN_SK,
     POLICY_SK,
     STATE_SK,
-    HoldItem,
-    PolicyItem,
-    StateItem,
-    TallyItem,
     account_of,
     account_pk,
     entry_sk,
@@ -49,7 +46,6 @@ from shared.adapters.tables import (
     is_entry_sk,
     is_hold_sk,
     is_tally_sk,
-    ledger_table,
     tally_sk,
 )
 from shared.ledger.accounts import Account, AccountState, Begun

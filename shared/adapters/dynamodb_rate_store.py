@@ -5,7 +5,8 @@ import json
 from pynamodb.exceptions import PutError
 
 from shared.adapters.dynamodb_answers import CONDITION_FAILED, error_code
-from shared.adapters.dynamodb_rates import ALL_MODELS, DynamoRateCards, RateItem, card_prefix, card_sk, rates_pk
+from shared.adapters.dynamodb_rates import ALL_MODELS, DynamoRateCards, RateItem, card_prefix, card_sk
+from shared.adapters.keys import rates_pk
 from shared.pricing.cards import RateCard
 from shared.pricing.documents import document_of
 from shared.pricing.store import CardFilter, CardPage, CardPlace

@@ -16,9 +16,11 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.models import Model
 
+from shared.adapters.attributes import IntegerAttribute
+from shared.adapters.connection import bound_to, guarded
 from shared.adapters.driver import REAL_PACE, Pace, insist
 from shared.adapters.dynamodb_answers import FAILURES, translated
-from shared.adapters.tables import IntegerAttribute, _bound, _guarded
+from shared.adapters.keys import rates_pk
 from shared.ledger.protocol import Busy, Unknown
 from shared.pricing.cards import RateCard, rate_from, reference_of
 
@@ -80,8 +82,8 @@ class DynamoRateCards:
     @cached_property
     def _items(self) -> type[RateItem]:
         """Made when the first usage comes: a client of its own takes its time at a cold start."""
-        items = _bound(RateItem, *self._place)
-        _guarded(items)
+        items = bound_to(RateItem, *self._place)
+        guarded(items)
         return items
 
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
@@ -116,10 +118,6 @@ def _answered(ask: Callable[[], _Answer]) -> _Answer | Busy | Unknown:
         return ask()
     except FAILURES as failure:
         return translated(failure)
-
-
-def rates_pk(tenant: str) -> str:
-    return f"TENANT#{tenant}#RATES"
 
 
 def card_prefix(meter: str | None, model: str | None) -> str:

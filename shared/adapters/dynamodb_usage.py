@@ -11,18 +11,17 @@ So the sums of one name lie together in the order of the days. No name can hold 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Final, cast
+from typing import Final
 
-from pynamodb.attributes import UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
-from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from shared.adapters.driver import REAL_PACE, Pace, insist
 from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
-from shared.adapters.tables import EntryItem, IntegerAttribute, _bound, _guarded, account_pk, entry_sk, ledger_table
+from shared.adapters.items import EntryItem, UsageItem, ledger_table, usage_table
+from shared.adapters.keys import account_pk, entry_sk
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.protocol import Busy, Unknown
@@ -39,33 +38,6 @@ _ROWS_AT_ONCE: Final = 400
 """Of one name at most a year and what is left of a page."""
 _QUERIES_MAX: Final = 200
 """For one page: then it ends early rather than late."""
-
-
-class UsageItem(Model):
-    """A sum (microcents), or how far was counted (`seq`)."""
-
-    pk = UnicodeAttribute(hash_key=True)
-    sk = UnicodeAttribute(range_key=True)
-    charged = IntegerAttribute(null=True)
-    refunded = IntegerAttribute(null=True)
-    count_ = IntegerAttribute(null=True, attr_name="count")
-    seq = IntegerAttribute(null=True)
-
-    @property
-    def slot(self) -> Slot:
-        grouping, name, day = self.sk.split("#")
-        return Slot(cast("Grouping", grouping), name, day)
-
-    @property
-    def sums(self) -> Sums:
-        return Sums(self.charged, self.refunded, self.count_)
-
-
-def usage_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[UsageItem]:
-    """As `ledger_table`."""
-    items = _bound(UsageItem, table_name, region, host)
-    _guarded(items)
-    return items
 
 
 @dataclass(frozen=True, slots=True)

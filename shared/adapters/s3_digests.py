@@ -21,9 +21,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import get_session
 
-from shared.ledger.errors import DigestExists, HeadsNotFound
 from shared.ports.inspection import Signature, SignedDigest
 from shared.verification.digest import Chunk, Head, HeadTree
+from shared.verification.errors import DigestExists, HeadsNotFound
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -9,9 +9,12 @@ from shared.edge import errors as edge_errors
 from shared.edge.errors import EdgeError, ValidationFailed
 from shared.ledger import errors
 from shared.ledger.entries import Entry
-from shared.ledger.errors import InvalidOperation, LedgerError, RateVersionConflict, Unpriced
+from shared.ledger.errors import InvalidOperation, LedgerError
 from shared.ledger.operations import Reason
 from shared.ledger.views import circumstances_of
+from shared.pricing import errors as prices
+from shared.pricing.errors import RateVersionConflict, Unpriced
+from shared.verification import errors as proofs
 
 RETRY_AFTER_S: Final = 1
 
@@ -40,12 +43,12 @@ MEANINGS: Final[Mapping[type[LedgerError | EdgeError], Meaning]] = {
     errors.TooManyGrants: Meaning(HTTPStatus.CONFLICT, "Too many open grants"),
     errors.AccountNotFound: Meaning(HTTPStatus.NOT_FOUND, "The account does not exist"),
     errors.OperationNotFound: Meaning(HTTPStatus.NOT_FOUND, "The operation does not exist"),
-    errors.DigestNotFound: Meaning(HTTPStatus.NOT_FOUND, "There is no such digest"),
-    errors.DigestExists: Meaning(HTTPStatus.CONFLICT, "The digest has been made already"),
-    errors.HeadsNotFound: Meaning(HTTPStatus.NOT_FOUND, "What the digest was made of is gone"),
-    errors.NotInDigest: Meaning(HTTPStatus.NOT_FOUND, "The account is not in the digest"),
-    errors.Unpriced: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The usage has no price"),
-    errors.RateVersionConflict: Meaning(HTTPStatus.CONFLICT, "The version is not the next one"),
+    proofs.DigestNotFound: Meaning(HTTPStatus.NOT_FOUND, "There is no such digest"),
+    proofs.DigestExists: Meaning(HTTPStatus.CONFLICT, "The digest has been made already"),
+    proofs.HeadsNotFound: Meaning(HTTPStatus.NOT_FOUND, "What the digest was made of is gone"),
+    proofs.NotInDigest: Meaning(HTTPStatus.NOT_FOUND, "The account is not in the digest"),
+    prices.Unpriced: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The usage has no price"),
+    prices.RateVersionConflict: Meaning(HTTPStatus.CONFLICT, "The version is not the next one"),
     errors.LedgerThrottled: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "The ledger is over its capacity"),
     errors.LedgerUnavailable: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "The ledger did not answer in time"),
     errors.RecordDamaged: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "The ledger did not answer in time"),

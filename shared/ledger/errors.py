@@ -60,52 +60,6 @@ class OperationNotFound(LedgerError):
     code = "operation_not_found"
 
 
-class DigestNotFound(LedgerError):
-    """No digest has been made that answers the question."""
-
-    code = "digest_not_found"
-
-
-class DigestExists(LedgerError):
-    """There is a digest of this number already; nothing was replaced."""
-
-    code = "digest_exists"
-
-
-class HeadsNotFound(LedgerError):
-    """What a digest was made of is not there, or cannot be read."""
-
-    code = "heads_not_found"
-
-
-class NotInDigest(LedgerError):
-    """The account had no entry yet when the digest was made."""
-
-    code = "not_in_digest"
-
-
-class Unpriced(LedgerError):
-    """No rate card has a price for what was used; `field` is what would have to be another one."""
-
-    code = "unpriced"
-
-    def __init__(self, meter: str, model: str | None) -> None:
-        super().__init__(f"no rate card has a price for {model or 'usage without a model'} of the meter {meter}")
-        self.meter = meter
-        self.model = model
-        self.field = "usage.meter" if model is None else "usage.model"
-
-
-class RateVersionConflict(LedgerError):
-    """The version is there already with other content, or is not the next one."""
-
-    code = "rate_version_conflict"
-
-    def __init__(self, newest: int) -> None:
-        super().__init__(f"the next version is {newest + 1}; a version that exists never changes")
-        self.newest = newest
-
-
 class LedgerThrottled(LedgerError):
     """The store turned every attempt away before the deadline; nothing was written."""
 

@@ -2,17 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
-from shared.ledger.accounts import Account, AccountState, Begun
+from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
-from shared.ledger.holds import Hold, RefundTally
-from shared.ledger.policies import Policy
 from shared.ledger.usage import Slot, Sums
+from shared.verification.companions import Beside
 from shared.verification.digest import Chunk, Head, HeadTree
-
-Beside: TypeAlias = Begun | Hold | RefundTally | Policy
-"""What an item beside an account's entries keeps. All have the `seq` of the entry that last changed them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Final
 
 from shared.ledger.accounts import Account
-from shared.ledger.errors import HeadsNotFound
 from shared.ports.inspection import DigestStore
 from shared.verification.digest import Chunk, Digest, Head, chunk_of
+from shared.verification.errors import HeadsNotFound
 from shared.verification.regressions import is_chunk_of, is_summary_of
 
 CHUNKS_IN_MEMORY: Final = 64

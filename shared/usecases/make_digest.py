@@ -11,11 +11,11 @@ from itertools import chain
 from typing import Final
 
 from shared.ledger.canonical import sha256_hex
-from shared.ledger.errors import HeadsNotFound
 from shared.ledger.times import rfc3339
 from shared.ports.inspection import DigestStore, Heads, SignedDigest, Signer
 from shared.usecases.digest_heads import DigestHeads
 from shared.verification.digest import Digest, HeadTree, digest_from_text, head_tree
+from shared.verification.errors import HeadsNotFound
 from shared.verification.regressions import Regression, Regressions, listed, regressions_of
 
 NO_PREVIOUS: Final = "0" * 64

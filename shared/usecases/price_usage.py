@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.ledger.errors import InvalidOperation, Unpriced
+from shared.ledger.errors import InvalidOperation
 from shared.pricing.cards import RateBook, RateCard
+from shared.pricing.errors import Unpriced
 from shared.pricing.estimates import most_of
 from shared.pricing.rates import Rate, Units, Worth, worth_of
 from shared.pricing.usage import Usage

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from shared.ledger.accounts import Account
-from shared.ledger.errors import DigestNotFound, NotInDigest
 from shared.ledger.records import record_of
 from shared.ports.inspection import DigestStore, SignedDigest
 from shared.ports.ledger import AuditTrail
 from shared.verification.digest import chunk_of, digest_from_text, proof_in_chunks
+from shared.verification.errors import DigestNotFound, NotInDigest
 
 PROOF_VERSION: Final = 1
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from shared.ledger.errors import RateVersionConflict
 from shared.pricing.cards import RateCard, reference_of
+from shared.pricing.errors import RateVersionConflict
 from shared.pricing.rates import Rate
 from shared.pricing.store import RateCardStore
 

@@ -20,10 +20,9 @@ from typing import Final, TypeVar
 
 from shared.ledger.accounts import Account, Begun
 from shared.ledger.entries import Entry
-from shared.ledger.errors import HeadsNotFound
 from shared.ledger.events import entry_event
 from shared.ledger.usage import miscounted
-from shared.ports.inspection import Beside, Books, DigestStore, Item, Row, StoredState, StoredUsage
+from shared.ports.inspection import Books, DigestStore, Item, Row, StoredState, StoredUsage
 from shared.ports.ledger import AuditTrail
 from shared.usecases.digest_heads import DigestHeads
 from shared.verification.accounts import (
@@ -36,8 +35,9 @@ from shared.verification.accounts import (
     other_halves,
     verify_account,
 )
-from shared.verification.companions import compare_beside, of_any_entry, of_entries, with_policy
+from shared.verification.companions import Beside, compare_beside, of_any_entry, of_entries, with_policy
 from shared.verification.digest import Head, digest_from_text
+from shared.verification.errors import HeadsNotFound
 
 FINDINGS_MAX: Final = 1000
 """Of one run: it ends there, and the next one goes on. An account is never cut in two."""

@@ -14,18 +14,12 @@ from typing import Final, TypeAlias
 
 from shared.ledger.accounts import Account
 from shared.ledger.entries import records
-from shared.ledger.errors import (
-    IdempotencyKeyReused,
-    InvalidOperation,
-    LedgerError,
-    LedgerThrottled,
-    LedgerUnavailable,
-    Unpriced,
-)
+from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerError, LedgerThrottled, LedgerUnavailable
 from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold
 from shared.ledger.protocol import Recorded
 from shared.ports.ledger import Ledger
 from shared.pricing.cards import RateBook, RateCard
+from shared.pricing.errors import Unpriced
 from shared.pricing.usage import Usage, usage_from
 from shared.usecases.price_usage import Quote, estimate_usage, price_by, price_usage
 from shared.usecases.record_batch import Answer, record_batch

@@ -7,7 +7,7 @@ up to. A new kind of item is a line in `of_entries` and one in `name_of`.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState, Begun
 from shared.ledger.entries import Entry
@@ -15,8 +15,10 @@ from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import Refund
 from shared.ledger.policies import Policy
 from shared.ledger.reducer import Replay
-from shared.ports.inspection import Beside
 from shared.verification.accounts import NOT_AN_OPERATION, Finding
+
+Beside: TypeAlias = Begun | Hold | RefundTally | Policy
+"""What an item beside an account's entries keeps. All have the `seq` of the entry that last changed them."""
 
 _BEGUN: Final = "mark that it has begun"
 _POLICY: Final = "policy"

@@ -6,7 +6,7 @@ import pytest
 
 from shared.adapters.dynamodb_due import DynamoDueAccounts
 from shared.adapters.dynamodb_ledger import DynamoLedger
-from shared.adapters.tables import account_of, account_pk
+from shared.adapters.keys import account_of, account_pk
 from shared.ledger.accounts import Account
 from shared.ledger.due import DueHolds
 from shared.ledger.operations import CaptureHold, Charge, Configure, FundingUpdate, PlaceHold

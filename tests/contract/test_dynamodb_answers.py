@@ -20,7 +20,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from shared.adapters.driver import Pace
 from shared.adapters.dynamodb_ledger import DynamoLedger
-from shared.adapters.tables import BegunItem, EntryItem, StateItem
+from shared.adapters.items import BegunItem, EntryItem, StateItem
 from shared.ledger.accounts import AccountState, Begun
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable

@@ -7,15 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.tables import (
-    AuditItem,
-    EntryItem,
-    GrantsAttribute,
-    HoldItem,
-    IntegerAttribute,
-    StateItem,
-    account_pk,
-)
+from shared.adapters.attributes import GrantsAttribute, IntegerAttribute
+from shared.adapters.items import AuditItem, EntryItem, HoldItem, StateItem
+from shared.adapters.keys import account_pk
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.grants import Grant
 from shared.ledger.holds import HeldPrice, Hold

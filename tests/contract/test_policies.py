@@ -7,7 +7,8 @@ import pytest
 from pynamodb.exceptions import DoesNotExist
 
 from shared.adapters.dynamodb_ledger import DynamoLedger
-from shared.adapters.tables import POLICY_SK, HoldItem, PolicyItem, account_pk
+from shared.adapters.items import HoldItem, PolicyItem
+from shared.adapters.keys import POLICY_SK, account_pk
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.errors import LedgerUnavailable
 from shared.ledger.operations import (

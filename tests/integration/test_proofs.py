@@ -10,10 +10,10 @@ import pytest
 
 from millicent import verify_proof
 from millicent.kept import digests_from, verify_kept
-from shared.ledger.errors import DigestExists
 from shared.ports.ledger import Published
 from shared.usecases.make_digest import MadeDigest, make_digest
 from shared.verification.digest import digest_from_text
+from shared.verification.errors import DigestExists
 from tests.integration.world import AUDIT_TABLE, DIGEST_BUCKET, LEDGER_TABLE, SIGNING_KEY, World, client, create_digests
 
 ALICE = "user:alice"

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from pynamodb.models import Model
 
-from shared.adapters.tables import POLICY_SK, AnyItem, EntryItem, StateItem, account_pk, entry_sk, hold_sk, tally_sk
+from shared.adapters.items import AnyItem, EntryItem, StateItem
+from shared.adapters.keys import POLICY_SK, account_pk, entry_sk, hold_sk, tally_sk
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge
 from tests.builders import history

@@ -6,7 +6,7 @@ import pytest
 
 from shared.adapters.dynamodb_books import DynamoBooks
 from shared.adapters.dynamodb_usage import COUNTED_SK
-from shared.adapters.tables import account_pk
+from shared.adapters.keys import account_pk
 from shared.ledger.accounts import Account
 from shared.ports.inspection import StoredUsage
 from tests.integration.world import AUDIT_TABLE, USAGE_TABLE, World, client

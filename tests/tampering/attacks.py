@@ -8,8 +8,8 @@ from typing import Final
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from shared.adapters.keys import BEGUN_SK, POLICY_SK, STATE_SK, audit_entry_sk, entry_sk, hold_sk, tally_sk
 from shared.adapters.s3_digests import S3DigestStore
-from shared.adapters.tables import BEGUN_SK, POLICY_SK, STATE_SK, audit_entry_sk, entry_sk, hold_sk, tally_sk
 from shared.ports.inspection import Signature, SignedDigest
 from shared.verification.digest import digest_from_text, head_tree
 from tests.integration.world import AUDIT_TABLE, DIGEST_BUCKET, LEDGER_TABLE, USAGE_TABLE, client

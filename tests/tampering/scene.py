@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from millicent.kept import verify_kept
 from millicent.verify_proof import NotProved, verify
-from shared.adapters.tables import account_pk
+from shared.adapters.keys import account_pk
 from shared.ledger.accounts import Account
 from tests.integration.world import (
     AUDIT_TABLE,

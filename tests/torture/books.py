@@ -7,16 +7,11 @@ from typing import Any, Final
 import boto3
 
 from local.dynamodb_local import CREDENTIALS
-from shared.adapters.tables import (
+from shared.adapters.items import ENTRIES_BY_SEQ, OPEN_HOLDS, HoldItem, PolicyItem, StateItem, TallyItem
+from shared.adapters.keys import (
     BEGUN_SK,
-    ENTRIES_BY_SEQ,
-    OPEN_HOLDS,
     POLICY_SK,
     STATE_SK,
-    HoldItem,
-    PolicyItem,
-    StateItem,
-    TallyItem,
     account_pk,
     hold_sk,
     is_entry_sk,

@@ -8,8 +8,7 @@ from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import CaptureHold, Charge, GrantCredits, PlaceHold, Refund, ReleaseHold, Terms
 from shared.ledger.protocol import Commit, Found, Read
 from shared.ledger.reducer import apply
-from shared.ports.inspection import Beside
-from shared.verification.companions import compare_beside, of_entries
+from shared.verification.companions import Beside, compare_beside, of_entries
 from tests.builders import ALICE, NOW_MS, operation
 from tests.simulation.table import LedgerTable
 

@@ -8,7 +8,7 @@ import pytest
 
 from local.reconciliation import Item, Tables, reconcile, reconcile_when_caught_up
 from local.stream_recovery import unaudited
-from shared.adapters.tables import AuditItem, EntryItem, PolicyItem, StateItem
+from shared.adapters.items import AuditItem, EntryItem, PolicyItem, StateItem
 from shared.ledger.accounts import AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.operations import Charge, Configure, GrantCredits

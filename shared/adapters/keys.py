@@ -1,0 +1,82 @@
+"""Keys: how accounts, entries, holds and audit rows are named in the tables. They are spelled here alone."""
+
+from typing import Final
+
+from shared.ledger.accounts import Account
+
+STATE_SK: Final = "STATE"
+BEGUN_SK: Final = "BEGUN"
+POLICY_SK: Final = "POLICY"
+_TENANT: Final = "TENANT#"
+_ACTOR: Final = "#ACTOR#"
+_RATES: Final = "#RATES"
+_ENTRY_PREFIX: Final = "OP#"
+_HOLD_PREFIX: Final = "HOLD#"
+_TALLY_PREFIX: Final = "REFUND#"
+AUDIT_ENTRY_PREFIX: Final = "SEQ#"
+_SEQ_DIGITS: Final = 12
+SEQ_MAX: Final = 10**_SEQ_DIGITS - 1
+
+
+def account_pk(account: Account) -> str:
+    """Neither id can hold "#", so no two accounts share a partition."""
+    return f"{_TENANT}{account.tenant}{_ACTOR}{account.actor}"
+
+
+def account_of(pk: str) -> Account | None:
+    """The account whose partition it is; None where it is none's."""
+    tenant, _, actor = pk.removeprefix(_TENANT).partition(_ACTOR)
+    account = Account(tenant, actor)
+    return account if tenant and actor and account_pk(account) == pk else None
+
+
+def rates_pk(tenant: str) -> str:
+    """The partition of a tenant's rate cards."""
+    return f"{_TENANT}{tenant}{_RATES}"
+
+
+def is_rates_pk(pk: str) -> bool:
+    tenant = pk.removeprefix(_TENANT).removesuffix(_RATES)
+    return bool(tenant) and "#" not in tenant and rates_pk(tenant) == pk
+
+
+def entry_sk(key: str) -> str:
+    return f"{_ENTRY_PREFIX}{key}"
+
+
+def hold_sk(hold_id: str) -> str:
+    return f"{_HOLD_PREFIX}{hold_id}"
+
+
+def tally_sk(charge_key: str) -> str:
+    return f"{_TALLY_PREFIX}{charge_key}"
+
+
+def audit_entry_sk(seq: int) -> str:
+    """Padded, so that the order of the text is the order of the numbers."""
+    return f"{AUDIT_ENTRY_PREFIX}{seq:0{_SEQ_DIGITS}d}"
+
+
+def is_audit_entry_sk(sk: str) -> bool:
+    return sk.startswith(AUDIT_ENTRY_PREFIX)
+
+
+def audited_seq(sk: str) -> int:
+    """The way back from `audit_entry_sk`."""
+    return int(sk.removeprefix(AUDIT_ENTRY_PREFIX))
+
+
+def audit_check_sk(occurred_at: str, check_id: str) -> str:
+    return f"CHECK#{occurred_at}#{check_id}"
+
+
+def is_entry_sk(sk: str) -> bool:
+    return sk.startswith(_ENTRY_PREFIX)
+
+
+def is_hold_sk(sk: str) -> bool:
+    return sk.startswith(_HOLD_PREFIX)
+
+
+def is_tally_sk(sk: str) -> bool:
+    return sk.startswith(_TALLY_PREFIX)

@@ -1,0 +1,25 @@
+"""What can keep usage from being priced, or a rate card from being stored."""
+
+from shared.ledger.errors import LedgerError
+
+
+class Unpriced(LedgerError):
+    """No rate card has a price for what was used; `field` is what would have to be another one."""
+
+    code = "unpriced"
+
+    def __init__(self, meter: str, model: str | None) -> None:
+        super().__init__(f"no rate card has a price for {model or 'usage without a model'} of the meter {meter}")
+        self.meter = meter
+        self.model = model
+        self.field = "usage.meter" if model is None else "usage.model"
+
+
+class RateVersionConflict(LedgerError):
+    """The version is there already with other content, or is not the next one."""
+
+    code = "rate_version_conflict"
+
+    def __init__(self, newest: int) -> None:
+        super().__init__(f"the next version is {newest + 1}; a version that exists never changes")
+        self.newest = newest
