@@ -9,8 +9,6 @@ from pynamodb.constants import BINARY, NUMBER
 from shared.ledger.grants import Category, Draw, Grant, Grants
 
 _CATEGORIES: Final[tuple[Category, ...]] = ("purchased", "promotional", "allowance")
-
-
 _NEVER: Final = 0
 
 

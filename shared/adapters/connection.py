@@ -11,18 +11,10 @@ from pynamodb.connection import Connection
 from pynamodb.models import Model
 
 CONNECT_TIMEOUT_S: Final = 1
-
-
 READ_TIMEOUT_S: Final = 2
-
-
 CONNECTIONS_MAX: Final = 64
 """Open connections are kept for later; no more are made than there are threads."""
-
-
 _SERVER_ERROR: Final = 500
-
-
 _Model = TypeVar("_Model", bound=Model)
 
 

@@ -353,9 +353,40 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(SIMULATOR, "tests/unit/ledger/test_funding.py"),
     ),
     *_of(
-        "shared.ledger.entries",
+        "shared.ledger.records",
         ("a hash that leaves something out", "sha256_hex(record_of(entry))", "sha256_hex(record_of(entry)[:-70])"),
         killers=("tests/unit/ledger/test_record_text.py",),
+    ),
+    *_of(
+        "shared.ledger.records",
+        ("write no shortfall into the record", '"shortfall":{entry.shortfall}', '"shortfall":0'),
+        (
+            "leave the limit that decided out of the record",
+            'limit = "" if entry.limit is None else _member("limit", entry.limit)',
+            'limit = ""',
+        ),
+        ("read the carry of a record back as none", 'carry=fields.get("carry")', "carry=None"),
+        ("read the reason of a record back as none", 'reason=fields["reason"]', "reason=None"),
+    ),
+    *_of(
+        "shared.ledger.events",
+        (
+            "send an event without the text that the hash covers",
+            '{**public_entry(entry), "record": record_of(entry)}',
+            "public_entry(entry)",
+        ),
+        (
+            "give the events of an account one id",
+            '    return _event_id(entry.account, f"entry/{entry.seq}")\n',
+            '    return _event_id(entry.account, "entry")\n',
+        ),
+        killers=(SIMULATOR, "tests/unit/ledger/test_events.py"),
+    ),
+    *_of(
+        "shared.ledger.operations",
+        ("take another app for the same request", '"app": self.app,', '"app": None,'),
+        ("take another amount for the same request", '"parameters": _content_of(parameters),', '"parameters": {},'),
+        killers=(SIMULATOR, _OPERATIONS),
     ),
     *_of(
         "shared.usecases.publish_entries",

@@ -20,7 +20,6 @@ _NETWORK_MS: Final = (2, 8)
 
 _UNKNOWN: Final = Unknown()
 _RESUMED: Final = Resumed()
-_reply_of: Final[Callable[[tuple[Any, int]], Reply]] = partial(tuple.__new__, Reply)
 
 
 class Answer(NamedTuple):
@@ -138,7 +137,7 @@ class Calls:
             self._strikes[fault](request)
 
     def _reply(self, request: Request, outcome: Any) -> None:
-        self._go_on(request, _reply_of((outcome, request.ends_at_ms - self._clock.now_ms)))
+        self._go_on(request, Reply(outcome, request.ends_at_ms - self._clock.now_ms))
 
     def _later(self, delay_ms: int, request: Request, outcome: Any) -> None:
         self._clock.later(delay_ms, self._resume, (request, outcome))
