@@ -20,6 +20,7 @@ from shared.ledger.operations import (
 )
 from shared.ledger.times import rfc3339
 from shared.ports.inspection import Signature, SignedDigest
+from shared.ports.ledger import EntryFilter
 from shared.usecases.prove_account import public_digest
 from shared.verification.digest import Digest
 from shared.verification.regressions import Regressions
@@ -60,7 +61,18 @@ def golden_events() -> dict[str, Event]:
         "digest": _digest_event(),
         **_hold_events(),
         **_policy_events(),
+        "funding-update-allowance": _refill_event(),
     }
+
+
+def _refill_event() -> Event:
+    """The first refill of an allowance follows the settings that begin it."""
+    ledger = MemoryLedger()
+    terms = {"amount": 500_000, "interval": "monthly", "priority": 5, "rollover_minimum": 0, "rollover_maximum": 0}
+    ledger.record(operation("allowance", Configure(allowance=terms)), NOW_MS)
+    recorded = ledger.entries(ALICE, EntryFilter(limit=10)).items
+    refill = next(entry for entry in recorded if entry.kind == "allowance")
+    return entry_event(refill)
 
 
 def _digest_event() -> Event:

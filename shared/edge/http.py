@@ -19,6 +19,7 @@ from shared.edge.identity import Caller, Scope, TenantRule, caller_of
 from shared.edge.problems import RETRY_AFTER_S, internal_problem, problem_of, refusal_of
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable, RecordDamaged
+from shared.ledger.kinds import KINDS
 from shared.ledger.protocol import Recorded
 from shared.ledger.views import effect_of
 from shared.runtime.observability import Observability
@@ -136,7 +137,7 @@ def recorded(outcome: Recorded) -> Response[str]:
 
 def status_of(entry: Entry) -> int:
     """What the first request was answered where the ledger did as it asked: 201, or 200 for a change of settings."""
-    return 200 if entry.kind == "configure" else 201
+    return KINDS[entry.kind].status
 
 
 def encoded(content: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ A function is given the state, the terms, what the terms name, and the time. It 
 balances and what replaces what; the reducer makes the entry and the new state of it. Amounts are microcents.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -33,7 +33,6 @@ from shared.ledger.operations import (
     ExtendHold,
     FundingUpdate,
     GrantCredits,
-    Operation,
     Outcome,
     PlaceHold,
     Reason,
@@ -453,37 +452,18 @@ def refused_by_parent(backing: Backing) -> Effect:
     return Effect(outcome="refused", reason=backing.refusal, limit={"account": backing.room.account})
 
 
-def counted_by_limits(operation: Operation, effect: Effect, held: Hold | None, seq: int) -> Iterator[Spending]:
-    """What spending limits count of the entry of `seq`.
-
-    A hold counts when it is placed. When it ends its amount is given back, and what is captured counts anew.
-    """
-    origin = effect.origin
-    if held is not None and held.status == "open" and operation.kind in {"capture", "release", "expire"}:
-        yield given_back(held)
-    match operation.kind:
-        case "charge" | "hold":
-            yield Spending(-effect.amount, seq, operation.app, operation.meter)
-        case "capture":
-            yield Spending(-effect.amount, seq, origin.app, origin.meter)
-        case "refund":
-            yield Spending(-effect.amount, origin.seq, origin.app, origin.meter)
-        case _:
-            return
-
-
 def given_back(held: Hold) -> Spending:
     """What a hold that ends gives back to spending limits."""
     return Spending(-held.amount, held.placed_seq, held.app, held.meter)
 
 
 def _is_refundable(entry: Entry, case: Case) -> bool:
-    return entry.kind in {"charge", "capture"} and not entry.is_refused and entry.member == case.member
+    return not entry.is_refused and entry.member == case.member
 
 
 def _origin_of(charge_entry: Entry) -> Origin:
     # As it was counted: a capture through what its hold was placed through, whatever it says itself.
-    if charge_entry.kind == "charge":
+    if charge_entry.hold is None:
         return Origin(charge_entry.app, charge_entry.meter, charge_entry.seq)
     named = charge_entry.origin or {}
     return Origin(named.get("app"), named.get("meter"), charge_entry.seq)

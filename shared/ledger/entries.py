@@ -72,14 +72,10 @@ class Entry:
         return self.outcome == "refused"
 
     @property
-    def not_restored(self) -> int:
-        """What it would have given back, had the grants that it came from not expired in the meantime."""
-        if self.kind == "allowance" or (self.kind == "expire" and self.hold is None):
-            return 0
-        # Credits are available, held, spent or expired: what is missing from the first three has expired.
-        before, after = self.before, self.after
-        there = after.available + after.held + after.spent - before.available - before.held - before.spent
-        return after.funded - before.funded - there
+    def spent_through(self) -> tuple[str | None, str | None]:
+        """App and meter: its own, else those of the hold or charge that it names."""
+        named = self.origin or {}
+        return self.app or named.get("app"), self.meter or named.get("meter")
 
 
 def operation_of(entry: Entry) -> Operation:

@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from shared.ledger.accounts import Account
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry
+from shared.ledger.kinds import KINDS
 from shared.ledger.records import record_of
 from shared.ledger.times import rfc3339
 from shared.ledger.views import public_entry
@@ -17,21 +18,6 @@ VERSION: Final = 1
 CHECK_DETAIL_TYPE: Final = "credit.check-available"
 LOW_BALANCE_DETAIL_TYPE: Final = "credit.low-balance"
 DIGEST_DETAIL_TYPE: Final = "ledger.digest"
-
-DETAIL_TYPES: Final[Mapping[str, str]] = {
-    "charge": "credit.record-cost",
-    "funding_update": "credit.funding-update",
-    "grant": "credit.funding-update",
-    "void": "credit.funding-update",
-    "allowance": "credit.funding-update",
-    "configure": "credit.configure",
-    "hold": "credit.hold",
-    "extend": "credit.hold",
-    "capture": "credit.capture",
-    "release": "credit.release",
-    "refund": "credit.refund",
-    "expire": "credit.expire",
-}
 
 _NAMESPACE: Final[UUID] = uuid5(NAMESPACE_URL, "urn:millicent:event")
 
@@ -52,7 +38,7 @@ def entry_events(entry: Entry) -> tuple[Event, ...]:
 def entry_event(entry: Entry) -> Event:
     """The event of an entry. `data` is the public entry, with `record`: the exact text that the entry's hash covers."""
     data = {**public_entry(entry), "record": record_of(entry)}
-    return Event(DETAIL_TYPES[entry.kind], _detail(entry, entry_event_id(entry), data))
+    return Event(KINDS[entry.kind].event, _detail(entry, entry_event_id(entry), data))
 
 
 def _low_balance_event(entry: Entry, threshold: int) -> Event:

@@ -224,7 +224,6 @@ Terms: TypeAlias = (
     | Configure
 )
 
-_OfAHold: TypeAlias = ExtendHold | CaptureHold | ReleaseHold | Expire
 _PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder"})
 _TERMS: Final[Mapping[str, type[Terms]]] = {terms.kind: terms for terms in get_args(Terms)}
 
@@ -305,12 +304,12 @@ _IN_ORDER: Final[Mapping[str, Callable[[Any], list[Any]]]] = {
 
 def named_hold(terms: Terms) -> str | None:
     """The id of the hold that the terms speak of."""
-    return terms.hold if isinstance(terms, _OfAHold) else None
+    return getattr(terms, "hold", None)
 
 
 def named_charge(terms: Terms) -> str | None:
     """The key of the charge that the terms speak of."""
-    return terms.charge if isinstance(terms, Refund) else None
+    return getattr(terms, "charge", None)
 
 
 def names_nothing(terms: Terms) -> bool:

@@ -11,32 +11,20 @@ from typing import Any, Final
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.context import Backing, Effect, Position, References
+from shared.ledger.counterparts import Counterpart, counterpart_key, held_at_parent
 from shared.ledger.entries import Entry
 from shared.ledger.headroom import Room
-from shared.ledger.operations import CaptureHold, Charge, ExtendHold, Operation, PlaceHold, Refund, ReleaseHold, Terms
+from shared.ledger.kinds import KINDS
+from shared.ledger.operations import Kind, Operation, Terms
 
 MAX_PARENTS: Final = 4
 """Accounts above one that pay with it. Those further up do not, nor does one again that is above itself."""
 
-_GIVES_BACK: Final = frozenset({"release", "refund"})
-
 
 def parent_of(state: AccountState | None, terms: Terms, references: References) -> str | None:
     """The actor of the account that pays too: today's parent for what is new, the one that paid for what is not."""
-    match terms:
-        case Charge() | PlaceHold():
-            return state.policy.parent if state and state.policy else None
-        case CaptureHold(if_expired="charge" | "overdraw"):
-            held = references.hold
-            return held.parent[0] if held and held.status in {"open", "expired"} and held.parent else None
-        case CaptureHold() | ReleaseHold() | ExtendHold():
-            held = references.hold
-            return held.parent[0] if held and held.status == "open" and held.parent else None
-        case Refund():
-            paid = references.charge and backing_from(references.charge.parent)
-            return paid.actor if paid and not paid.refusal else None
-        case _:
-            return None
+    counterpart = KINDS[terms.kind].counterpart
+    return None if counterpart is None else counterpart.payer(state, terms, references)
 
 
 def positions(
@@ -56,7 +44,7 @@ def positions(
     if actor is None or not is_payer(actor, path := (*below, account.actor)):
         return state, references
     parent = Account(account.tenant, actor)
-    named = counterpart_names(account, terms, references)
+    named = _named_at_parent(account, terms, references)
     parent_state, parent_references = positions(parent, named, read_state, read_named, path)
     return state, replace(references, parent=Position(parent_state or AccountState(parent), parent_references))
 
@@ -66,22 +54,16 @@ def is_payer(parent: str, below: Sequence[str]) -> bool:
     return len(below) <= MAX_PARENTS and parent not in below
 
 
-def counterpart_names(account: Account, terms: Terms, references: References) -> Terms:
+def _named_at_parent(account: Account, terms: Terms, references: References) -> Terms:
     """Terms that name, in the parent account, the counterpart of what the member's terms name."""
-    held = references.hold
-    if isinstance(terms, Refund):
-        return Refund(counterpart_key(account, terms.charge))
-    if held is None or held.parent is None:
-        return Charge(0)
-    if isinstance(terms, CaptureHold):
-        # Whether one further up pays for a hold that is over depends on what the capture does with such a hold.
-        return replace(terms, hold=held.parent[1])
-    return ReleaseHold(held.parent[1])
+    return _counterpart(terms.kind).names(account, terms, references)
 
 
-def counterpart_key(member: Account, key: str) -> str:
-    """The key of the parent's entry. No caller can make it: "~" is not in the alphabet of keys."""
-    return f"~{member.actor}~{key}"
+def _counterpart(kind: Kind) -> Counterpart:
+    counterpart = KINDS[kind].counterpart
+    if counterpart is None:
+        raise ValueError(f"a {kind} concerns the account alone")
+    return counterpart
 
 
 def counterpart_of(operation: Operation, effect: Effect, parent: Account, references: References) -> Operation:
@@ -89,34 +71,13 @@ def counterpart_of(operation: Operation, effect: Effect, parent: Account, refere
     return Operation(
         account=parent,
         key=counterpart_key(operation.account, operation.key),
-        terms=_counterpart_terms(operation, effect, references),
+        terms=_counterpart(operation.kind).terms(operation, effect, held_at_parent(references)),
         by=operation.by,
         correlation_id=operation.correlation_id,
         app=operation.app,
         meter=operation.meter,
         member=operation.account.actor,
     )
-
-
-def _counterpart_terms(operation: Operation, effect: Effect, references: References) -> Terms:
-    held = references.hold.parent[1] if references.hold is not None and references.hold.parent is not None else ""
-    match operation.terms:
-        case Charge(if_insufficient=if_insufficient):
-            return Charge(-effect.amount, "overdraw" if if_insufficient == "overdraw" else "refuse")
-        case PlaceHold(ttl_ms=ttl_ms):
-            return PlaceHold(-effect.amount, ttl_ms)
-        case CaptureHold(overrun=overrun, if_expired=if_expired):
-            # What the member takes in part, its parent takes exactly.
-            exact = "charge" if overrun == "partial" else overrun
-            return CaptureHold(held, -effect.amount, exact, if_expired=if_expired)
-        case ReleaseHold():
-            return ReleaseHold(held)
-        case ExtendHold(ttl_ms=ttl_ms):
-            return ExtendHold(held, ttl_ms)
-        case Refund(charge=charge):
-            return Refund(counterpart_key(operation.account, charge), effect.amount)
-        case _:
-            raise ValueError(f"a {operation.kind} concerns the account alone")
 
 
 def frozen_above(position: Position) -> str | None:
@@ -139,7 +100,7 @@ def answered(backing: Backing, counterpart: Entry) -> Backing:
     if not counterpart.is_refused:
         held = counterpart.hold if counterpart.kind == "hold" else None
         return backing if held is None else replace(backing, hold=held["id"])
-    if counterpart.kind in _GIVES_BACK:
+    if _counterpart(counterpart.kind).gives_back:
         return replace(backing, declined=counterpart.reason)
     decided_by = (counterpart.limit or {}).get("account", backing.actor)
     return replace(backing, refusal=counterpart.reason, room=replace(backing.room, account=decided_by))

@@ -5,7 +5,7 @@ and every check that replays history call this same function.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -14,15 +14,14 @@ from shared.ledger.accounts import Account, AccountState, Balances
 from shared.ledger.calendar import Periods
 from shared.ledger.context import Backing, Case, Effect, Position, References
 from shared.ledger.due import NONE_DUE, Due, DueHolds, first_due
+from shared.ledger.effects import given_back
 from shared.ledger.entries import Entry, operation_of
 from shared.ledger.headroom import Room, room_of, tightest
 from shared.ledger.holds import Hold, RefundTally
+from shared.ledger.kinds import KINDS
 from shared.ledger.operations import (
     FOR_WANT_OF_CREDITS,
     SYSTEM_CALLER,
-    Configure,
-    Expire,
-    Kind,
     Operation,
     named_charge,
     named_hold,
@@ -36,28 +35,12 @@ from shared.ledger.parents import (
     frozen_backing,
     recorded_backing,
 )
-from shared.ledger.policies import DEFAULT_TIME_ZONE, Policy
+from shared.ledger.policies import DEFAULT_TIME_ZONE, Policy, Spending
 from shared.ledger.records import sealed
 
 NOTHING_NAMED: Final = References()
-_SPENDING: Final = frozenset({"charge", "hold", "capture"})
 
 _Value = TypeVar("_Value")
-
-_EFFECTS: Final[Mapping[Kind, Callable[[AccountState, Any, Case], Effect]]] = {
-    "charge": effects.charge,
-    "funding_update": effects.funding_update,
-    "grant": effects.grant,
-    "void": effects.void,
-    "allowance": effects.allowance,
-    "hold": effects.hold,
-    "extend": effects.extend,
-    "capture": effects.capture,
-    "release": effects.release,
-    "refund": effects.refund,
-    "expire": effects.expire,
-    "configure": effects.configure,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +113,7 @@ def apply(state: AccountState, operation: Operation, now_ms: int, references: Re
     if references.parent is not None:
         references, counterpart = _with_parent(present, operation, now_ms, references, references.parent)
     after, entry, effect = step(present, operation, now_ms, references)
-    if isinstance(operation.terms, Configure):
+    if KINDS[operation.kind].begins_allowance:
         # An allowance begins with the entry that sets it.
         after, begun, _ = _brought_up(after, cause, now_ms, None)
         entries = (*entries, entry, *begun)
@@ -323,8 +306,8 @@ def _periods(
     state: AccountState, operation: Operation, now_ms: int, held: Hold | None, recorded: Mapping[str, int] | None
 ) -> Periods:
     """The account's calendar at the instant of the operation: for a hold that is over, that at which it was."""
-    is_over = isinstance(operation.terms, Expire) and held is not None
-    return Periods(held.expires_at_ms if held is not None and is_over else now_ms, _zone_of(state), recorded)
+    happens_when_due = KINDS[operation.kind].happens_when_due
+    return Periods(held.expires_at_ms if held is not None and happens_when_due else now_ms, _zone_of(state), recorded)
 
 
 def _zone_of(state: AccountState) -> str:
@@ -336,23 +319,30 @@ def _effect_of(
 ) -> Effect:
     if (backing := references.backing) is not None and backing.refusal is not None:
         return effects.refused_by_parent(backing)
-    return _EFFECTS[operation.kind](state, operation.terms, _case(state, operation, now_ms, references, periods))
+    return KINDS[operation.kind].effect(state, operation.terms, _case(state, operation, now_ms, references, periods))
 
 
 def _case(state: AccountState, operation: Operation, now_ms: int, references: References, periods: Periods) -> Case:
+    references = _with_refundable(references)
     app, meter = _spent_through(operation, references)
     # What spends nothing asks for no room, and so for no calendar.
     held = _captured(operation, references)
-    room = room_of(state, app, meter, periods, held) if operation.kind in _SPENDING else Room(0)
+    room = room_of(state, app, meter, periods, held) if KINDS[operation.kind].spends else Room(0)
     if references.backing is not None:
         room = tightest(room, references.backing.room)
     return Case(now_ms, room, periods, references, app, meter, operation.member)
 
 
+def _with_refundable(references: References) -> References:
+    """Without the entry that the terms name where it is of a kind that cannot be given back."""
+    named = references.charge
+    return references if named is None or KINDS[named.kind].is_refundable else replace(references, charge=None)
+
+
 def _captured(operation: Operation, references: References) -> Hold | None:
     """The open hold whose credits the operation may take."""
     held = references.hold
-    return held if held is not None and held.status == "open" and operation.kind == "capture" else None
+    return held if held is not None and held.status == "open" and KINDS[operation.kind].takes_what_is_held else None
 
 
 def _spent_through(operation: Operation, references: References) -> tuple[str | None, str | None]:
@@ -377,13 +367,33 @@ def _policy_after(
     if policy is None or effect.outcome == "refused":
         return policy, ()
     seq = state.seq + 1
-    for counted in effects.counted_by_limits(operation, effect, held, seq):
+    for counted in _counted_by_limits(operation, effect, held, seq):
         policy = policy.counting(counted, periods, seq)
     # What is held counts as there: most of it comes back. A refill comes by itself, so it warns nobody of itself.
     is_credited = effect.funded > 0
     return policy.crossing(
-        after.available + after.held, arms=is_credited, warns=is_credited and operation.kind != "allowance"
+        after.available + after.held, arms=is_credited, warns=is_credited and not KINDS[operation.kind].arms_alone
     )
+
+
+def _counted_by_limits(operation: Operation, effect: Effect, held: Hold | None, seq: int) -> Iterator[Spending]:
+    """What spending limits count of the entry of `seq`.
+
+    A hold counts when it is placed. When it ends its amount is given back, and what is captured counts anew. With a
+    limit of 100 a day, a hold of 80 leaves 20; captured at 30 it leaves 70.
+    """
+    kind, origin = KINDS[operation.kind], effect.origin
+    if kind.ends_hold and held is not None and held.status == "open":
+        yield given_back(held)
+    match kind.counts:
+        case "itself":
+            yield Spending(-effect.amount, seq, operation.app, operation.meter)
+        case "of_hold":
+            yield Spending(-effect.amount, seq, origin.app, origin.meter)
+        case "of_charge":
+            yield Spending(-effect.amount, origin.seq, origin.app, origin.meter)
+        case None:
+            return
 
 
 def _entry(state: AccountState, operation: Operation, result: _Result, backing: Backing | None, now_ms: int) -> Entry:

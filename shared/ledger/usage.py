@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from shared.ledger.entries import Entry
+from shared.ledger.kinds import KINDS
 from shared.ledger.times import rfc3339
 
 Grouping: TypeAlias = Literal["day", "app", "meter", "member"]
@@ -19,7 +20,6 @@ MAX_SLOTS: Final = 99
 """Sums of one tally: with the mark of how far was counted they fill one transaction."""
 
 _DAY: Final = slice(len("2026-01-31"))
-_SPENT: Final = frozenset({"charge", "capture"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +104,18 @@ def _counted(entry: Entry, find: FindEntry) -> Iterator[tuple[Slot, Sums]]:
 def _sums_of(entry: Entry) -> Sums | None:
     if entry.is_refused:
         return None
-    if entry.kind in _SPENT:
-        return Sums(charged=-entry.amount, count=1)
-    return Sums(refunded=entry.amount) if entry.kind == "refund" else None
+    match KINDS[entry.kind].usage:
+        case "charged":
+            return Sums(charged=-entry.amount, count=1)
+        case "refunded":
+            return Sums(refunded=entry.amount)
+        case None:
+            return None
 
 
 def _through(entry: Entry, find: FindEntry) -> tuple[str | None, str | None]:
     """App and meter: those that the entry names, else those of its hold. A refund's are those of what it gives back."""
-    if entry.kind == "refund":
-        refunded = find(entry.parameters["charge"])
-        return (None, None) if refunded is None else _through(refunded, find)
-    hold = entry.origin or {}
-    return entry.app or hold.get("app"), entry.meter or hold.get("meter")
+    if KINDS[entry.kind].usage != "refunded":
+        return entry.spent_through
+    refunded = find(entry.parameters["charge"])
+    return (None, None) if refunded is None else _through(refunded, find)

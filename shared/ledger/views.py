@@ -1,14 +1,15 @@
 """Views: how the API and the events show what the ledger keeps. Amounts in millicents, times as RFC 3339."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from shared.ledger.accounts import Account, Balances
 from shared.ledger.amounts import to_millicents
 from shared.ledger.calendar import Periods
 from shared.ledger.entries import Entry
 from shared.ledger.grants import Draw, Grant
-from shared.ledger.operations import FOR_WANT_OF_CREDITS, CaptureHold, Charge, GrantCredits, PlaceHold, Refund, Terms
+from shared.ledger.kinds import KINDS
+from shared.ledger.operations import FOR_WANT_OF_CREDITS, GrantCredits
 from shared.ledger.policies import Allowance, Policy, limit_values
 from shared.ledger.remainders import carry_text, settled
 from shared.ledger.times import rfc3339
@@ -40,7 +41,14 @@ def public_entry(entry: Entry) -> dict[str, Any]:
 
 
 def _not_restored(entry: Entry) -> dict[str, Any]:
-    return {"not_restored": to_millicents(entry.not_restored)} if entry.not_restored else {}
+    """What it would have given back, had the grants that it came from not expired in the meantime."""
+    if KINDS[entry.kind].only_lapses and entry.hold is None:
+        return {}
+    # Credits are available, held, spent or expired: what is missing from the first three has expired.
+    before, after = entry.before, entry.after
+    there = after.available + after.held + after.spent - before.available - before.held - before.spent
+    lapsed = after.funded - before.funded - there
+    return {"not_restored": to_millicents(lapsed)} if lapsed else {}
 
 
 def _public_details(entry: Entry) -> dict[str, Any]:
@@ -55,7 +63,7 @@ def _public_details(entry: Entry) -> dict[str, Any]:
     if entry.merged is not None:
         details["merged"] = _public_merger(entry.merged)
     details |= _public_family(entry)
-    if entry.kind == "configure":
+    if KINDS[entry.kind].answer == "settings":
         details["settings"] = public_settings(entry.parameters)
     return details | _public_price(entry)
 
@@ -168,9 +176,10 @@ def effect_of(entry: Entry) -> dict[str, Any]:
         effect["hold"] = public_hold(entry.account, entry.hold)
     if entry.outcome == "partial":
         effect["shortfall"] = to_millicents(entry.shortfall)
-    if isinstance(entry.terms, GrantCredits) and not entry.is_refused:
-        effect["grant"] = _grant(entry, entry.terms)
-    if entry.kind == "configure":
+    answer = KINDS[entry.kind].answer
+    if answer == "grant" and not entry.is_refused:
+        effect["grant"] = _grant(entry, cast("GrantCredits", entry.terms))
+    if answer == "settings":
         effect["settings"] = effect["entry"]["settings"]
     return effect
 
@@ -231,7 +240,7 @@ def circumstances_of(entry: Entry) -> dict[str, Any]:
     if entry.reason == "funding_conflict":
         return {"reason": entry.reason, "funded": to_millicents(before.funded)}
     balances = {"available": to_millicents(before.available), "held": to_millicents(before.held)}
-    required = _required(entry, entry.terms)
+    required = _required(entry)
     if required is None:
         missing = {"shortfall": to_millicents(entry.shortfall)} if entry.reason in FOR_WANT_OF_CREDITS else {}
         return {"reason": entry.reason, **balances, **_limit(entry), **missing}
@@ -253,18 +262,21 @@ def _what_is_missing(entry: Entry, required: int) -> dict[str, Any]:
     }
 
 
-def _required(entry: Entry, terms: Terms) -> int | None:
+def _required(entry: Entry) -> int | None:
     """What the operation asked for, in microcents; of a hold that takes what is there, the least."""
-    match terms:
-        case Charge():
-            return _with_carry(entry, terms.cost, terms.remainder)
-        case PlaceHold():
-            return terms.amount if terms.minimum_amount is None else terms.minimum_amount
-        case CaptureHold(amount=int(amount), remainder=remainder):
-            return _with_carry(entry, amount, remainder)
-        case Refund():
-            return terms.amount
-        case _:
+    asked, parameters = KINDS[entry.kind].asked, entry.parameters
+    match asked:
+        case "cost":
+            return _with_carry(entry, parameters["cost"], parameters.get("remainder"))
+        case "minimum":
+            minimum = parameters.get("minimum_amount")
+            return int(parameters["amount"] if minimum is None else minimum)
+        case "amount_with_carry":
+            amount = parameters.get("amount")
+            return None if amount is None else _with_carry(entry, amount, parameters.get("remainder"))
+        case "amount":
+            return parameters.get("amount")
+        case None:
             return None
 
 

@@ -35,8 +35,7 @@ class EntryFilter:
 
     def admits_use(self, entry: Entry) -> bool:
         """Whether the entry is of this app and meter."""
-        origin = entry.origin or {}
-        app, meter = entry.app or origin.get("app"), entry.meter or origin.get("meter")
+        app, meter = entry.spent_through
         return self.app in {None, app} and self.meter in {None, meter}
 
     @property

@@ -13,13 +13,13 @@ from typing import Any, Final, Literal, TypeAlias
 from shared.ledger.entries import Entry
 from shared.ledger.events import (
     CHECK_DETAIL_TYPE,
-    DETAIL_TYPES,
     DIGEST_DETAIL_TYPE,
     LOW_BALANCE_DETAIL_TYPE,
     SOURCE,
     Event,
     entry_event_id,
 )
+from shared.ledger.kinds import KINDS
 from shared.ledger.records import entry_from_record, hash_of
 from shared.ports.ledger import AuditTrail, Kept
 
@@ -88,7 +88,7 @@ def _entry_of(detail_type: str, detail: Mapping[str, Any]) -> Entry | None:
     """The entry in the event, if the event is the one that this entry makes."""
     try:
         entry = entry_from_record(detail["data"]["record"], detail["data"]["hash"])
-        expected = DETAIL_TYPES[entry.kind], entry_event_id(entry)
+        expected = KINDS[entry.kind].event, entry_event_id(entry)
         is_as_recorded = hash_of(entry) == entry.hash
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None

@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 from shared.ledger.accounts import Account, Begun
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
+from shared.ledger.kinds import KINDS
 from shared.ledger.usage import miscounted
 from shared.ports.inspection import Books, DigestStore, Item, Row, StoredState, StoredUsage
 from shared.ports.ledger import AuditTrail
@@ -46,7 +47,6 @@ _IN_DIGEST: Final = "digest/"
 """How a cursor begins that is not one of the tables' own: its number and chunk follow."""
 _DERIVED: Final = frozenset({"audit", "usage"})
 _ROWS_BETWEEN_LOOKS: Final = 256
-_KEPT_BESIDE: Final = frozenset({"hold", "refund", "configure"})
 """Kinds of entries that begin something beside them."""
 
 _Read = TypeVar("_Read")
@@ -129,7 +129,7 @@ class _Look:
         """Without a replay for most accounts, of which nothing is kept beside the entries."""
         begun = of_any_entry(self.settled)
         is_item_kept = any(not isinstance(item.kept, Begun) for item in self.items)
-        is_any_kept = is_item_kept or any(entry.kind in _KEPT_BESIDE for entry in self.settled)
+        is_any_kept = is_item_kept or any(KINDS[entry.kind].companion is not None for entry in self.settled)
         return begun | of_entries(account, self.settled) if is_any_kept else begun
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, fields
 from typing import Final, Literal, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState, Balances
+from shared.ledger.counterparts import counterpart_key
 from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation
 from shared.ledger.holds import Hold
-from shared.ledger.parents import counterpart_key
+from shared.ledger.kinds import KINDS
 from shared.ledger.reducer import Replay
 from shared.verification.chain import breaks
 
@@ -101,7 +102,9 @@ def compare_halves(entry: Entry, half: OtherHalf, found: Entry | None) -> list[F
 
 def _shared(entry: Entry) -> tuple[object, ...]:
     """What both halves say. Of a hold that is released each gets back what has not expired: not always the same."""
-    amount = entry.amount if entry.hold is None or entry.kind in {"hold", "capture"} else entry.hold["amount"]
+    counterpart = KINDS[entry.kind].counterpart
+    is_of_hold = entry.hold is not None and counterpart is not None and counterpart.shared_amount == "hold"
+    amount = entry.hold["amount"] if entry.hold is not None and is_of_hold else entry.amount
     return entry.kind, amount, entry.at_ms, entry.correlation_id, entry.by
 
 

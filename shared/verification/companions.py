@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from shared.ledger.accounts import Account, AccountState, Begun
 from shared.ledger.entries import Entry
 from shared.ledger.holds import Hold, RefundTally
-from shared.ledger.operations import Refund
+from shared.ledger.operations import named_charge
 from shared.ledger.policies import Policy
 from shared.ledger.reducer import Replay
 from shared.verification.accounts import NOT_AN_OPERATION, Finding
@@ -85,7 +85,7 @@ def _problem(kept: Beside, expected: Beside | None, settled_seq: int, newest_seq
 
 
 def _add_refund(tallies: dict[str, RefundTally], entry: Entry) -> None:
-    if isinstance(entry.terms, Refund) and not entry.is_refused:
-        key = entry.terms.charge
+    key = named_charge(entry.terms)
+    if key is not None and not entry.is_refused:
         before = tallies[key].refunded if key in tallies else 0
         tallies[key] = RefundTally(key, before + entry.amount, entry.seq)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from shared.ledger.errors import LedgerError

@@ -1,4 +1,4 @@
-"""The simulator runs the code that ships: nothing of it is replaced while a world runs, or by importing the simulator."""
+"""The simulator runs the code that ships: neither importing it nor running a world replaces anything of that."""
 
 import ast
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 FILES = sorted(file for file in HERE.glob("*.py") if not file.name.startswith("test_"))
 
-_COMPARED = '''
+_COMPARED = """
 import sys, types
 import shared.ledger.protocol, shared.ledger.reducer, shared.ledger.records, shared.ledger.views, shared.ledger.events
 import shared.usecases.publish_entries, shared.usecases.keep_audit, shared.usecases.count_usage
@@ -37,12 +37,14 @@ World(Plan("7", 300, 0.1)).run()
 after = taken()
 unlike = sorted(name for name, was in before.items() if after.get(name) != was and "__" not in name.rsplit(".", 1)[1])
 print(*unlike, sep="\\n", end="")
-'''
+"""
 
 
 def _replaced(*, planted: bool = False) -> str:
     code = f"PLANTED = {planted}\n{_COMPARED}"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HERE.parents[1])
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HERE.parents[1]
+    )
     return ended.stdout
 
 

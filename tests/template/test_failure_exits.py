@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from shared.ledger.events import DETAIL_TYPES
+from shared.ledger.kinds import KINDS
 from tests.integration.world import SPENDING
 from tests.template.loading import FUNCTIONS, ROOT, of_type, properties, references, resource, template
 
@@ -89,7 +89,7 @@ def test_what_is_spent_goes_to_the_usage_queue_and_what_does_not_arrive_to_its_f
 
 
 def test_every_event_that_is_counted_wakes_who_counts() -> None:
-    assert set(SPENDING) == {DETAIL_TYPES[kind] for kind in ("charge", "capture", "refund")}
+    assert set(SPENDING) == {each.event for each in KINDS.values() if each.usage is not None}
 
 
 @pytest.mark.parametrize("queue", SENDERS)

@@ -4,7 +4,8 @@ from typing import get_args
 
 from shared.ledger.amounts import to_millicents
 from shared.ledger.canonical import sha256_hex
-from shared.ledger.events import DETAIL_TYPES, check_event, entry_event
+from shared.ledger.events import check_event, entry_event
+from shared.ledger.kinds import KINDS
 from shared.ledger.operations import Charge, FundingUpdate, Kind
 from tests.builders import ALICE, NOW_MS, history
 
@@ -12,7 +13,7 @@ _, ENTRIES = history(FundingUpdate(0, 5_000, note="opening"), Charge(1_500))
 
 
 def test_every_kind_has_an_event() -> None:
-    assert set(DETAIL_TYPES) == set(get_args(Kind))
+    assert set(KINDS) == set(get_args(Kind))
 
 
 def test_the_event_of_a_charge_shows_the_entry_in_millicents() -> None:
