@@ -22,7 +22,7 @@ from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.errors import LedgerError
 from shared.ledger.operations import Charge, FundingUpdate, Operation, PlaceHold
-from shared.ledger.protocol import Command, Outcome
+from shared.ledger.protocol import Command, CommandOutcome
 from shared.ledger.reducer import NOTHING_NAMED, Change, ReplacedHold, step
 
 START_MS: Final = 1_767_225_600_000
@@ -52,7 +52,7 @@ class CountingLedger:
     def __post_init__(self) -> None:
         execute = self.ledger.execute
 
-        def counted(command: Command) -> Outcome:
+        def counted(command: Command) -> CommandOutcome:
             self.calls[type(command).__name__] += 1
             return execute(command)
 

@@ -18,7 +18,7 @@ from openapi.calls import CALLS, EITHER, Call
 from shared.edge.amount_texts import PARAMETER, AmountsAs
 from shared.edge.identity import ADMIN_SCOPE
 from shared.edge.problems import MEANINGS, REFUSALS, Meaning
-from shared.edge.validation import MAX_PAGE, Identifier, Limit, Metadata, Microcents, PositiveMicrocents
+from shared.edge.validation import MAX_PAGE, Identifier, Metadata, Microcents, PageLimit, PositiveMicrocents
 from shared.ledger.amounts import MAX_AMOUNT_MILLICENTS, to_millicents
 
 Json: TypeAlias = dict[str, Any]
@@ -317,7 +317,7 @@ def _hook(wanted: type) -> Json:
     """The schema of a type that msgspec does not know. Raises NotImplementedError: then say here what it is."""
     if wanted in _OURS:
         return {"$ref": _REFERENCE.format(name=_OURS[wanted])}
-    if wanted is Limit:
+    if wanted is PageLimit:
         return {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}
     if wanted is Metadata:
         return {"type": "object", "description": "a JSON object of your own"}

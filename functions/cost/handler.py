@@ -8,9 +8,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.cost.schema import MAX_BATCH_BYTES, RefundRequest, batch, results
 from shared.composition.pricing import priced_runtime
 from shared.edge import http
-from shared.edge.charges import Circumstances, CostRequest, charge
-from shared.edge.mutations import mutate
+from shared.edge.charges import CostRequest, RequestContext, charge
+from shared.edge.mutations import Asked, mutate, mutate_by
 from shared.ledger.operations import Operation
+from shared.ledger.protocol import Recorded
+from shared.ports.ledger import Ledger
 from shared.usecases.record_batch import damages
 from shared.usecases.record_priced import record_priced, record_priced_batch
 
@@ -23,15 +25,17 @@ app = http.Resolver(runtime.observability)
 
 @app.post("/v1/cost")
 def record_cost() -> Response[str]:
-    event = app.current_event
-    caller = http.caller(event, "credits/charge", runtime.tenants)
-    key = http.idempotency_key(event)
-    request = http.body(event, CostRequest)
-    account = caller.account_of(request.actor)
-    operation = charge(request, account, key, Circumstances(caller.subject, http.request_id(event)))
-    recorded = record_priced(operation, runtime.ledger, runtime.rates, runtime.now_ms())
-    runtime.observability.recorded(recorded)
-    return http.recorded(recorded)
+    return mutate(app.current_event, runtime, "credits/charge", asked_charge, record)
+
+
+def asked_charge(asked: Asked) -> Operation:
+    request = http.body(app.current_event, CostRequest)
+    account = asked.caller.account_of(request.actor)
+    return charge(request, account, asked.key, RequestContext(asked.caller.subject, asked.correlation_id))
+
+
+def record(operation: Operation, ledger: Ledger, now_ms: int) -> Recorded:
+    return record_priced(operation, ledger, runtime.rates, now_ms)
 
 
 @app.post("/v1/cost/batch")
@@ -50,7 +54,7 @@ def record_costs() -> Response[str]:
 
 @app.post("/v1/refunds")
 def record_refund() -> Response[str]:
-    return mutate(app.current_event, runtime, "credits/charge", RefundRequest, lambda request: request.terms)
+    return mutate_by(app.current_event, runtime, "credits/charge", RefundRequest, lambda request: request.terms)
 
 
 def may_begin_another() -> bool:

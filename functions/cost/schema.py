@@ -2,7 +2,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.edge.charges import Circumstances, keyed_charge
+from shared.edge.charges import RequestContext, keyed_charge
 from shared.edge.errors import EdgeError, FieldError, ValidationFailed
 from shared.edge.identity import Caller
 from shared.edge.mutations import ActorRequest
@@ -89,7 +89,7 @@ def _line(document: object, path: str, caller: Caller, correlation_id: str) -> L
     key = document.get("key") if isinstance(document, Mapping) else None
     known_key = str(key) if is_identifier(key) else None
     try:
-        asked = Circumstances(caller.subject, correlation_id, path)
+        asked = RequestContext(caller.subject, correlation_id, path)
         return Line(path, known_key, keyed_charge(document, caller.account_of, asked))
     except EdgeError as refused:
         return Line(path, known_key, refused)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.adapters.dynamodb_books import DynamoHeads
+from shared.adapters.dynamodb_inspection import DynamoHeads
 from shared.adapters.kms_signer import KmsSigner, kms_client
 from shared.composition.bus import bus_of
 from shared.composition.digests import digests_of

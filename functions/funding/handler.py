@@ -4,12 +4,12 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.funding.schema import VoidRequest, funding, funding_request
+from functions.funding.schema import VoidRequest, funding_request
 from shared.composition.mutations import mutation_runtime
 from shared.edge import http
-from shared.edge.mutations import mutate
+from shared.edge.mutations import Asked, mutate, mutate_by
 from shared.edge.validation import identifier
-from shared.usecases.record_operation import record_operation
+from shared.ledger.operations import Operation
 
 runtime = mutation_runtime("funding")
 app = http.Resolver(runtime.observability)
@@ -17,21 +17,18 @@ app = http.Resolver(runtime.observability)
 
 @app.post("/v1/funding")
 def record_funding() -> Response[str]:
-    event = app.current_event
-    caller = http.caller(event, "credits/fund", runtime.tenants)
-    key = http.idempotency_key(event)
-    request = funding_request(http.document(event))
-    account = caller.account_of(request.actor)
-    operation = funding(request, account, key, caller.subject, http.request_id(event))
-    recorded = record_operation(operation, runtime.ledger, runtime.now_ms())
-    runtime.observability.recorded(recorded)
-    return http.recorded(recorded)
+    return mutate(app.current_event, runtime, "credits/fund", asked_funding)
+
+
+def asked_funding(asked: Asked) -> Operation:
+    request = funding_request(http.document(app.current_event))
+    return asked.operation(request.actor, request.terms)
 
 
 @app.post("/v1/grants/<grant_id>/void")
 def void_grant(grant_id: str) -> Response[str]:
     grant = unquote(grant_id)
-    return mutate(
+    return mutate_by(
         app.current_event,
         runtime,
         "credits/fund",

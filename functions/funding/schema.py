@@ -5,9 +5,8 @@ import msgspec
 
 from shared.edge.mutations import ActorRequest
 from shared.edge.validation import Flag, Identifier, Microcents, Note, PositiveMicrocents, Priority, Time, convert
-from shared.ledger.accounts import Account
 from shared.ledger.grants import DEFAULT_PRIORITY, Category
-from shared.ledger.operations import FundingUpdate, GrantCredits, Operation, Terms, VoidGrant
+from shared.ledger.operations import FundingUpdate, GrantCredits, Terms, VoidGrant
 from shared.ledger.times import epoch_ms
 
 
@@ -56,7 +55,3 @@ def funding_request(document: Mapping[str, Any]) -> FundingRequest:
     if document.keys() & {"old_amount", "new_amount"}:
         return convert(document, FundingUpdateRequest)
     return convert(document, GrantRequest)
-
-
-def funding(request: FundingRequest, account: Account, key: str, by: str, correlation_id: str) -> Operation:
-    return Operation(account=account, key=key, terms=request.terms, by=by, correlation_id=correlation_id)

@@ -14,8 +14,8 @@ from shared.edge.validation import (
     MAX_LINES,
     MAX_PAGE,
     Identifier,
-    Limit,
     LineLimit,
+    PageLimit,
     Time,
     identifier,
     is_identifier,
@@ -27,7 +27,7 @@ from shared.ledger.times import epoch_ms, rfc3339
 from shared.ledger.usage import Grouping, Sums
 from shared.ledger.views import effect_of, public_entry
 from shared.ports.ledger import EntryFilter, Page
-from shared.ports.usage import Period
+from shared.ports.usage import DayRange
 from shared.usecases.list_audit import AuditPage
 from shared.usecases.list_usage import UsageAsked, UsageSoFar
 
@@ -47,7 +47,7 @@ _NO_CURSOR: Final = FieldError("query.after", "must be the `next` of an earlier 
 
 
 class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
-    limit: Limit = Limit(DEFAULT_PAGE)
+    limit: PageLimit = PageLimit(DEFAULT_PAGE)
     after: str | None = None
     kind: Kind | None = None
     from_: Time | None = None
@@ -77,17 +77,17 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     group_by: Grouping = "meter"
     from_: DayOrTime | None = None
     to: DayOrTime | None = None
-    limit: Limit = Limit(MAX_PAGE)
+    limit: PageLimit = PageLimit(MAX_PAGE)
     after: str | None = None
 
-    def period(self, now_ms: int) -> Period:
+    def period(self, now_ms: int) -> DayRange:
         """By default the 30 days up to today, in UTC. Raises ValidationFailed for more than a year."""
         last = _day_of(rfc3339(now_ms) if self.to is None else self.to, "query.to", is_end=self.to is not None)
         earliest = date.fromordinal(max(last.toordinal() - DEFAULT_DAYS + 1, 1))
         first = earliest if self.from_ is None else _day_of(self.from_, "query.from")
         if not 0 <= (last - first).days < MAX_DAYS:
             raise ValidationFailed([FieldError("query.from", f"must be a day of the {MAX_DAYS} up to `to`")])
-        return Period(first.isoformat(), last.isoformat())
+        return DayRange(first.isoformat(), last.isoformat())
 
     @property
     def after_name(self) -> str | None:
@@ -101,7 +101,7 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
 
 
 class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    limit: Limit = Limit(DEFAULT_PAGE)
+    limit: PageLimit = PageLimit(DEFAULT_PAGE)
     after: str | None = None
 
 

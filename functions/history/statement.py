@@ -65,13 +65,13 @@ def statement_text(page: Page[Entry]) -> str:
 
 
 def _cells(entry: Entry) -> Iterator[object]:
-    origin = entry.origin or {}
+    app, meter = entry.spent_through
     yield rfc3339(entry.at_ms)
     yield entry.seq
     yield entry.kind
     yield _inert(entry.key)
-    yield _inert(entry.app or origin.get("app"))
-    yield _inert(entry.meter or origin.get("meter"))
+    yield _inert(app)
+    yield _inert(meter)
     for amount in _amounts(entry):
         yield f"{Decimal(to_millicents(amount)):f}"
     yield entry.outcome

@@ -9,7 +9,7 @@ from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldReque
 from shared.composition.pricing import priced_runtime
 from shared.edge import http
 from shared.edge.identity import Scope
-from shared.edge.mutations import ActorRequest, mutate
+from shared.edge.mutations import ActorRequest, mutate_by
 from shared.edge.validation import identifier
 from shared.ledger.operations import Operation, Terms
 from shared.ledger.protocol import Recorded
@@ -26,7 +26,7 @@ _Request = TypeVar("_Request", bound=ActorRequest)
 
 @app.post("/v1/holds")
 def place_hold() -> Response[str]:
-    return mutate(app.current_event, runtime, SCOPE, PlaceHoldRequest, lambda request: request.terms, record)
+    return mutate_by(app.current_event, runtime, SCOPE, PlaceHoldRequest, lambda request: request.terms, record)
 
 
 @app.post("/v1/holds/<hold_id>/capture")
@@ -46,7 +46,7 @@ def extend_hold(hold_id: str) -> Response[str]:
 
 def change_hold(hold_id: str, request_type: type[_Request], terms: Callable[[_Request, str], Terms]) -> Response[str]:
     hold = unquote(hold_id)
-    return mutate(
+    return mutate_by(
         app.current_event,
         runtime,
         SCOPE,

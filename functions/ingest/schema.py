@@ -2,13 +2,13 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from shared.edge.charges import Circumstances, keyed_charge
+from shared.edge.charges import RequestContext, keyed_charge
 from shared.edge.errors import EdgeError, FieldError, TenantMissing, ValidationFailed
 from shared.edge.exact_json import body_bytes, read_object
 from shared.edge.validation import is_identifier
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Operation
-from shared.ports.ingest import Letter, Poison
+from shared.ports.ingest import Message, Rejection
 from shared.runtime.settings import IngestTenant
 from shared.usecases.take_charges import Request
 
@@ -21,10 +21,10 @@ def requests(event: Mapping[str, Any], default_tenant: str, tenant_from: IngestT
     return [Request(letter, _asked(letter, default_tenant, tenant_from)) for letter in letters]
 
 
-def _letter(record: Mapping[str, Any]) -> Letter:
+def _letter(record: Mapping[str, Any]) -> Message:
     attributes = record["attributes"]
     named = record["messageAttributes"].get(TENANT_ATTRIBUTE)
-    return Letter(
+    return Message(
         id=record["messageId"],
         group=attributes["MessageGroupId"],
         sender=attributes["SenderId"],
@@ -33,18 +33,18 @@ def _letter(record: Mapping[str, Any]) -> Letter:
     )
 
 
-def _asked(letter: Letter, default_tenant: str, tenant_from: IngestTenant) -> Operation | Poison:
+def _asked(letter: Message, default_tenant: str, tenant_from: IngestTenant) -> Operation | Rejection:
     try:
         account_of = partial(Account, _tenant(letter, default_tenant, tenant_from))
         document = read_object(body_bytes(letter.body, is_base64=False))
-        return keyed_charge(document, account_of, Circumstances(letter.sender, letter.id))
+        return keyed_charge(document, account_of, RequestContext(letter.sender, letter.id))
     except ValidationFailed as wrong:
-        return Poison(wrong.code, _sentence(wrong.errors))
+        return Rejection(wrong.code, _sentence(wrong.errors))
     except EdgeError as wrong:
-        return Poison(wrong.code, str(wrong))
+        return Rejection(wrong.code, str(wrong))
 
 
-def _tenant(letter: Letter, default_tenant: str, tenant_from: IngestTenant) -> str:
+def _tenant(letter: Message, default_tenant: str, tenant_from: IngestTenant) -> str:
     """Raises TenantMissing. A message that names a tenant is never charged to another."""
     tenant = default_tenant if letter.tenant is None else letter.tenant
     if not is_identifier(tenant):

@@ -11,9 +11,9 @@ from functions.policies.schema import NO_ALLOWANCE, allowance, limits, settings
 from shared.composition.mutations import mutation_runtime
 from shared.edge import http
 from shared.edge.identity import Caller, Scope
+from shared.edge.mutations import Asked, mutate
 from shared.edge.validation import identifier
 from shared.ledger.operations import Configure, Operation
-from shared.usecases.record_operation import record_operation
 
 SCOPE: Final[Scope] = "credits/fund"
 """Whoever may give credits may also say how far and how fast they may be spent."""
@@ -44,14 +44,13 @@ def end_allowance(actor: str) -> Response[str]:
 
 def configure(actor: str, terms: Callable[[Caller], Configure]) -> Response[str]:
     """Records what the request changes. Raises what its identity, key and content call for."""
-    event = app.current_event
-    caller = http.caller(event, SCOPE, runtime.tenants)
-    key = http.idempotency_key(event)
-    account = caller.account_of(identifier(unquote(actor), "path.actor"))
-    operation = Operation(account, key, terms(caller), by=caller.subject, correlation_id=http.request_id(event))
-    recorded = record_operation(operation, runtime.ledger, runtime.now_ms())
-    runtime.observability.recorded(recorded)
-    return http.recorded(recorded)
+
+    def read(asked: Asked) -> Operation:
+        whose = identifier(unquote(actor), "path.actor")
+        asked.caller.account_of(whose)
+        return asked.operation(whose, terms(asked.caller))
+
+    return mutate(app.current_event, runtime, SCOPE, read)
 
 
 @runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)

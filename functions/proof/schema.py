@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
-from shared.edge.validation import Limit
+from shared.edge.validation import PageLimit
 from shared.ledger.times import epoch_ms
 from shared.usecases.prove_account import AsOf, Numbered, Wanted
 
@@ -14,7 +14,7 @@ class ProofQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`records`: how many of the account's newest entries up to the head come with the proof."""
 
     digest: str = "latest"
-    records: Limit | None = None
+    records: PageLimit | None = None
 
     @property
     def wanted(self) -> Wanted:

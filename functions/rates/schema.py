@@ -10,7 +10,7 @@ import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.usage_request import QUANTITY_NAME, ModelName, UsageDocument
-from shared.edge.validation import DEFAULT_PAGE, Identifier, Limit, Time, convert
+from shared.edge.validation import DEFAULT_PAGE, Identifier, PageLimit, Time, convert
 from shared.ledger.amounts import to_millicents
 from shared.ledger.remainders import carry_text, settled
 from shared.ledger.times import epoch_ms, rfc3339
@@ -85,7 +85,7 @@ class RateDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RatesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    limit: Limit = Limit(DEFAULT_PAGE)
+    limit: PageLimit = PageLimit(DEFAULT_PAGE)
     after: str | None = None
     meter: Identifier | None = None
     model: ModelName | None = None

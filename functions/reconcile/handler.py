@@ -6,7 +6,7 @@ from functions.reconcile.runtime import reconcile_runtime
 from functions.reconcile.schema import ReconcileRequest, answer, continued, reconcile_request
 from shared.usecases.reconcile_accounts import (
     LastDigest,
-    Policy,
+    ReconcileTerms,
     Run,
     Sources,
     reconcile_accounts,
@@ -19,11 +19,11 @@ RESERVE_MS: Final = 30_000
 """Left for the last account's repairs and for handing on."""
 
 
-def policy_for(request: ReconcileRequest, context: LambdaContext) -> Policy:
+def policy_for(request: ReconcileRequest, context: LambdaContext) -> ReconcileTerms:
     allowed_ms = context.get_remaining_time_in_millis() - RESERVE_MS
     budget_ms = allowed_ms if request.budget_s is None else min(request.budget_s * 1000, allowed_ms)
     ends_at_ms = runtime.monotonic_ms() + budget_ms
-    return Policy(
+    return ReconcileTerms(
         now_ms=runtime.now_ms(),
         grace_ms=1000 * (runtime.grace_s if request.grace_s is None else request.grace_s),
         repair=request.repair,

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.adapters.dynamodb_books import DynamoBooks
+from shared.adapters.dynamodb_inspection import DynamoLedgerInspection
 from shared.adapters.lambda_continuation import LambdaContinuation, lambda_client
 from shared.composition.audit import trail_of
 from shared.composition.digests import digests_of
-from shared.ports.inspection import Books, Continuation, DigestStore
+from shared.ports.inspection import Continuation, DigestStore, LedgerInspection
 from shared.ports.ledger import AuditTrail
 from shared.runtime.clock import epoch_now_ms, monotonic_now_ms
 from shared.runtime.observability import Observability, observability
@@ -17,7 +17,7 @@ from shared.runtime.settings import settings_of
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileRuntime:
     observability: Observability
-    books: Books
+    books: LedgerInspection
     digests: DigestStore
     trail: AuditTrail
     continuation: Continuation
@@ -30,7 +30,7 @@ def reconcile_runtime() -> ReconcileRuntime:
     settings = settings_of("reconcile")
     return ReconcileRuntime(
         observability=observability(settings),
-        books=DynamoBooks(settings.ledger_table, settings.audit_table, settings.usage_table),
+        books=DynamoLedgerInspection(settings.ledger_table, settings.audit_table, settings.usage_table),
         digests=digests_of(settings),
         trail=trail_of(settings),
         continuation=LambdaContinuation(lambda_client()),

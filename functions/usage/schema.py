@@ -5,20 +5,20 @@ from typing import Any
 from shared.edge.validation import is_identifier
 from shared.ledger.accounts import Account
 from shared.ledger.events import SOURCE
-from shared.usecases.count_usage import Wake
+from shared.usecases.count_usage import UsageSignal
 
 
-def wakes(event: Mapping[str, Any]) -> list[Wake]:
+def wakes(event: Mapping[str, Any]) -> list[UsageSignal]:
     """The messages of a queue event; the body of each is an event of the bus about an entry."""
     return [_wake(record["messageId"], record["body"]) for record in event["Records"]]
 
 
-def _wake(message_id: str, body: str) -> Wake:
+def _wake(message_id: str, body: str) -> UsageSignal:
     try:
         envelope = json.loads(body)
         detail, source = envelope["detail"], envelope["source"]
         tenant, actor, seq = detail["tenant"], detail["actor"], detail["seq"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return Wake(message_id)
+        return UsageSignal(message_id)
     is_ours = source == SOURCE and is_identifier(tenant) and is_identifier(actor) and type(seq) is int and seq > 0
-    return Wake(message_id, Account(tenant, actor), seq) if is_ours else Wake(message_id)
+    return UsageSignal(message_id, Account(tenant, actor), seq) if is_ours else UsageSignal(message_id)

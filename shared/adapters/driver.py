@@ -12,7 +12,7 @@ from shared.ledger.protocol import (
     LONGEST_PAUSE_MS,
     Busy,
     Command,
-    Outcome,
+    CommandOutcome,
     Pause,
     Reply,
     Resumed,
@@ -45,7 +45,7 @@ REAL_PACE: Final = Pace(
 )
 
 
-def drive(steps: Steps[_Result], execute: Callable[[Command], Outcome], pace: Pace, deadline_ms: int) -> _Result:
+def drive(steps: Steps[_Result], execute: Callable[[Command], CommandOutcome], pace: Pace, deadline_ms: int) -> _Result:
     """Executes what the steps ask for until they end; `deadline_ms` from now they learn that their time is over."""
     ends_at_ms = pace.monotonic_ms() + deadline_ms
     reply: Reply | None = None
@@ -59,7 +59,7 @@ def drive(steps: Steps[_Result], execute: Callable[[Command], Outcome], pace: Pa
         reply = Reply(outcome, ends_at_ms - pace.monotonic_ms())
 
 
-def insist(ask: Callable[[], _Answer | Busy | Unknown], pace: Pace, deadline_ms: int) -> _Answer:
+def retry_until_deadline(ask: Callable[[], _Answer | Busy | Unknown], pace: Pace, deadline_ms: int) -> _Answer:
     """Asks until there is an answer: for calls that change nothing, or nothing more the second time.
 
     Raises LedgerThrottled or LedgerUnavailable when there was none by the deadline.

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from pynamodb.exceptions import DoesNotExist, PutError
 
-from shared.adapters.driver import REAL_PACE, Pace, insist
+from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
 from shared.adapters.items import AuditItem, audit_table
 from shared.adapters.keys import SEQ_MAX, account_pk, audit_check_sk, audit_entry_sk, audited_seq
@@ -53,15 +53,15 @@ class DynamoAuditTrail:
         )
 
     def page(self, account: Account, limit: int, before_seq: int | None) -> Page[Entry]:
-        rows = insist(lambda: self._query(account, limit + 1, before_seq), self._pace, self._deadline_ms)
+        rows = retry_until_deadline(lambda: self._query(account, limit + 1, before_seq), self._pace, self._deadline_ms)
         shown = rows[:limit]
         entries = tuple(entry for row in shown if (entry := _entry_of(row)) is not None)
         return Page(entries, audited_seq(shown[-1].sk) if len(rows) > limit else None, len(entries) == len(shown))
 
     def _keep(self, item: AuditItem) -> Kept:
-        if insist(lambda: self._put(item), self._pace, self._deadline_ms):
+        if retry_until_deadline(lambda: self._put(item), self._pace, self._deadline_ms):
             return "kept"
-        stored = insist(lambda: self._get(item), self._pace, self._deadline_ms)
+        stored = retry_until_deadline(lambda: self._get(item), self._pace, self._deadline_ms)
         return "already_kept" if stored.attribute_values == item.attribute_values else "differs"
 
     def _put(self, item: AuditItem) -> bool | Busy | Unknown:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, Final
 
-from shared.adapters.driver import REAL_PACE, Pace, insist
+from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.items import ledger_table
 from shared.adapters.keys import account_of
@@ -43,7 +43,7 @@ class DynamoDueAccounts:
     def behind(self, before_ms: int, after: str | None) -> AccountsBehind:
         """The cursor is the key of the hold that was evaluated last."""
         key = json.loads(after) if after else None
-        page = insist(lambda: self._page(before_ms, key), self._pace, self._deadline_ms)
+        page = retry_until_deadline(lambda: self._page(before_ms, key), self._pace, self._deadline_ms)
         last = page.get("LastEvaluatedKey")
         return AccountsBehind(tuple(_accounts(page["Items"])), _cursor(last) if last else None)
 

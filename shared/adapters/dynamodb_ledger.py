@@ -32,7 +32,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from shared.adapters.driver import REAL_PACE, Pace, drive, insist
+from shared.adapters.driver import REAL_PACE, Pace, drive, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
 from shared.adapters.items import HoldItem, PolicyItem, StateItem, TallyItem, ledger_table
 from shared.adapters.keys import (
@@ -59,19 +59,19 @@ from shared.ledger.parents import positions
 from shared.ledger.protocol import (
     Busy,
     Command,
+    CommandOutcome,
     Commit,
     Committed,
+    Conflict,
     Damaged,
     FindDue,
     Found,
     FoundDue,
     FoundEntry,
     Lookup,
-    Outcome,
     Pause,
     Read,
     Recorded,
-    TurnedDown,
     Unknown,
     do_what_is_due,
     record,
@@ -131,16 +131,18 @@ class DynamoLedger:
         return drive(do_what_is_due(account, correlation_id, now_ms), self.execute, self._pace, self._deadline_ms)
 
     def open_holds(self, account: Account) -> tuple[Hold, ...]:
-        return insist(lambda: self._open_holds(account), self._pace, self._deadline_ms)
+        return retry_until_deadline(lambda: self._open_holds(account), self._pace, self._deadline_ms)
 
     def hold(self, account: Account, hold_id: str) -> Hold | None:
-        return insist(lambda: self._find_hold(account, hold_id), self._pace, self._deadline_ms).hold
+        return retry_until_deadline(lambda: self._find_hold(account, hold_id), self._pace, self._deadline_ms).hold
 
     def state(self, account: Account) -> AccountState | None:
-        return insist(lambda: self._answered(lambda: self._read_whole(account)), self._pace, self._deadline_ms).state
+        return retry_until_deadline(
+            lambda: self._answered(lambda: self._read_whole(account)), self._pace, self._deadline_ms
+        ).state
 
     def entry(self, account: Account, key: str) -> Entry | None:
-        return insist(lambda: self._look_up(account, key), self._pace, self._deadline_ms).entry
+        return retry_until_deadline(lambda: self._look_up(account, key), self._pace, self._deadline_ms).entry
 
     def entries(self, account: Account, wanted: EntryFilter) -> Page[Entry]:
         """Full pages but the last, unless the deadline passes in the middle of a long search."""
@@ -157,7 +159,7 @@ class DynamoLedger:
             if before_seq is None or self._pace.monotonic_ms() >= ends_at_ms:
                 return Page(tuple(found), before_seq)
 
-    def execute(self, command: Command) -> Outcome:
+    def execute(self, command: Command) -> CommandOutcome:
         """Executes one command of the protocol."""
         match command:
             case Read(account, terms):
@@ -253,7 +255,7 @@ class DynamoLedger:
             return translated(failure)
         return FoundEntry(None if item is None else item.entry)
 
-    def _commit(self, change: Change) -> Committed | TurnedDown | Damaged | Busy | Unknown:
+    def _commit(self, change: Change) -> Committed | Conflict | Damaged | Busy | Unknown:
         try:
             self._write(change)
         except TransactWriteError as failure:
@@ -295,7 +297,7 @@ class DynamoLedger:
         if policy is not None and policy is not change.seen.policy:
             yield table.policies.of(account, policy), change.seen.policy.seq if change.seen.policy else 0
 
-    def _canceled(self, failure: TransactWriteError, account: Account) -> TurnedDown | Damaged | Busy | Unknown:
+    def _canceled(self, failure: TransactWriteError, account: Account) -> Conflict | Damaged | Busy | Unknown:
         reasons = [reason for reason in failure.cancellation_reasons if reason is not None]
         items = [item for reason in reasons if (item := reason.raw_item)]
         codes = {reason.code for reason in reasons}
@@ -312,14 +314,14 @@ class DynamoLedger:
             return Busy(throttled=not codes.isdisjoint(_THROTTLED))
         raise failure
 
-    def _in_the_way(self, found: Iterable[_Raw], account: Account) -> TurnedDown:
+    def _in_the_way(self, found: Iterable[_Raw], account: Account) -> Conflict:
         # By what they are: PynamoDB sorts what it sends, so a reason's place says nothing about our calls. Those of a
         # parent account are left out: what moved there is read again.
         table, own = self._table, account_pk(account)
         items = {item["sk"]["S"]: item for item in found if item["pk"]["S"] == own}
         holds = [table.holds.from_raw_data(item).hold for sk, item in items.items() if is_hold_sk(sk)]
         tallies = [table.tallies.from_raw_data(item).tally for sk, item in items.items() if is_tally_sk(sk)]
-        return TurnedDown(
+        return Conflict(
             entries=tuple(table.entries.from_raw_data(item).entry for sk, item in items.items() if is_entry_sk(sk)),
             state=self._moved_state(items, account) if STATE_SK in items else None,
             holds=tuple(holds),
@@ -333,7 +335,7 @@ class DynamoLedger:
         return replace(state, policy=self._table.policies.from_raw_data(policy).value) if policy else state
 
     def _slice(self, account: Account, wanted: EntryFilter, before_seq: int | None, remaining_ms: int) -> _Slice:
-        return insist(lambda: self._query(account, wanted, before_seq), self._pace, remaining_ms)
+        return retry_until_deadline(lambda: self._query(account, wanted, before_seq), self._pace, remaining_ms)
 
     def _query(self, account: Account, wanted: EntryFilter, before_seq: int | None) -> _Slice | Busy | Unknown:
         table = self._table.entries

@@ -18,7 +18,7 @@ from pynamodb.models import Model
 
 from shared.adapters.attributes import IntegerAttribute
 from shared.adapters.connection import bound_to, guarded
-from shared.adapters.driver import REAL_PACE, Pace, insist
+from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.keys import rates_pk
 from shared.ledger.protocol import Busy, Unknown
@@ -110,7 +110,7 @@ class DynamoRateCards:
             return None
 
     def _insist(self, ask: Callable[[], _Answer]) -> _Answer:
-        return insist(lambda: _answered(ask), self._pace, self._deadline_ms)
+        return retry_until_deadline(lambda: _answered(ask), self._pace, self._deadline_ms)
 
 
 def _answered(ask: Callable[[], _Answer]) -> _Answer | Busy | Unknown:

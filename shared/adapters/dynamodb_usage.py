@@ -18,7 +18,7 @@ from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
-from shared.adapters.driver import REAL_PACE, Pace, insist
+from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
 from shared.adapters.items import EntryItem, UsageItem, ledger_table, usage_table
 from shared.adapters.keys import account_pk, entry_sk
@@ -26,7 +26,7 @@ from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.protocol import Busy, Unknown
 from shared.ledger.usage import Grouping, Slot, Sums, Tally
-from shared.ports.usage import Period, UsagePage
+from shared.ports.usage import DayRange, UsagePage
 
 DEADLINE_MS: Final = 5000
 COUNTED_SK: Final = "COUNTED"
@@ -66,10 +66,10 @@ class DynamoEntriesForward:
 
     def following(self, account: Account, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Ends before a row that is no entry: nothing after it can be counted."""
-        return insist(lambda: self._following(account, after_seq, limit), self._pace, self._deadline_ms)
+        return retry_until_deadline(lambda: self._following(account, after_seq, limit), self._pace, self._deadline_ms)
 
     def entry(self, account: Account, key: str) -> Entry | None:
-        return insist(lambda: self._found(account, key), self._pace, self._deadline_ms)[0]
+        return retry_until_deadline(lambda: self._found(account, key), self._pace, self._deadline_ms)[0]
 
     def _following(self, account: Account, after_seq: int, limit: int) -> tuple[Entry, ...] | Busy | Unknown:
         rows = self._items.by_seq.query(
@@ -115,14 +115,14 @@ class DynamoUsageBook:
         return self._items._get_connection().connection  # noqa: SLF001 - as in tables.py
 
     def counted_through(self, account: Account) -> int:
-        return insist(lambda: self._counted(account), self._pace, self._deadline_ms)
+        return retry_until_deadline(lambda: self._counted(account), self._pace, self._deadline_ms)
 
     def add(self, account: Account, tally: Tally) -> bool:
         # An addition that was made and not answered is turned down the second time: the caller then reads how far
         # was counted.
-        return insist(lambda: self._add(account, tally), self._pace, self._deadline_ms)
+        return retry_until_deadline(lambda: self._add(account, tally), self._pace, self._deadline_ms)
 
-    def usage(self, account: Account, grouping: Grouping, period: Period, after: str | None, limit: int) -> UsagePage:
+    def usage(self, account: Account, grouping: Grouping, period: DayRange, after: str | None, limit: int) -> UsagePage:
         walk = _Walk(grouping, period, after, limit)
         for _ in range(_QUERIES_MAX):
             rows = self._rows(account, walk.position, f"{grouping}$")
@@ -135,7 +135,7 @@ class DynamoUsageBook:
 
     def _rows(self, account: Account, lower: str, upper: str) -> _Rows:
         """The first rows with an sk from `lower` to `upper`, both included. A strong read."""
-        return insist(lambda: self._query(account, lower, upper), self._pace, self._deadline_ms)
+        return retry_until_deadline(lambda: self._query(account, lower, upper), self._pace, self._deadline_ms)
 
     def _counted(self, account: Account) -> int | Busy | Unknown:
         try:
@@ -189,7 +189,7 @@ class DynamoUsageBook:
 class _Walk:
     """From name to name over the days of a period; what lies between is stepped over, not read."""
 
-    def __init__(self, grouping: Grouping, period: Period, after: str | None, limit: int) -> None:
+    def __init__(self, grouping: Grouping, period: DayRange, after: str | None, limit: int) -> None:
         self._grouping = grouping
         self._period = period
         self._limit = limit

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.ports.ingest import Letter, Poison
+from shared.ports.ingest import Message, Rejection
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -23,7 +23,7 @@ class SqsPoisonQueue:
         self._client = client
         self._logger = logger
 
-    def set_aside(self, letter: Letter, poison: Poison) -> bool:
+    def set_aside(self, letter: Message, poison: Rejection) -> bool:
         try:
             self._client.send_message(
                 QueueUrl=self._queue_url,
@@ -39,7 +39,7 @@ class SqsPoisonQueue:
         return True
 
 
-def _attributes(letter: Letter, poison: Poison) -> "Mapping[str, MessageAttributeValueTypeDef]":
+def _attributes(letter: Message, poison: Rejection) -> "Mapping[str, MessageAttributeValueTypeDef]":
     values = {
         "ERROR_CODE": poison.code,
         "ERROR_MESSAGE": poison.why[:LONGEST_WHY],

@@ -35,7 +35,7 @@ class KeyedCost(CostRequest, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class RequestContext:
     """Who asks, in which request, and where in that request the charge is."""
 
     by: str
@@ -43,7 +43,7 @@ class Circumstances:
     root: str = "$"
 
 
-def charge(request: CostRequest, account: Account, key: str, asked: Circumstances) -> Operation:
+def charge(request: CostRequest, account: Account, key: str, asked: RequestContext) -> Operation:
     """A charge of a cost, or of usage that is still to be priced. Raises ValidationFailed."""
     one_of({"cost": request.cost, "usage": request.usage}, asked.root)
     usage = read_usage(request.usage, f"{asked.root}.usage")
@@ -60,7 +60,7 @@ def charge(request: CostRequest, account: Account, key: str, asked: Circumstance
     )
 
 
-def keyed_charge(document: object, account_of: AccountOf, asked: Circumstances) -> Operation:
+def keyed_charge(document: object, account_of: AccountOf, asked: RequestContext) -> Operation:
     """The charge in a document that was read exactly. Raises ValidationFailed and what `account_of` does."""
     if not isinstance(document, Mapping):
         raise ValidationFailed([FieldError(asked.root, "must be a JSON object")])

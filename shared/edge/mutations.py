@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from shared.edge import http
-from shared.edge.identity import Scope, TenantRule
+from shared.edge.identity import Caller, Scope, TenantRule
 from shared.edge.validation import Identifier, Metadata
 from shared.ledger.operations import Operation, Terms
 from shared.ledger.protocol import Recorded
@@ -56,7 +56,45 @@ class MeteredRequest(ActorRequest, frozen=True, forbid_unknown_fields=True, kw_o
 _Request = TypeVar("_Request", bound=ActorRequest)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, under which idempotency key, in which request."""
+
+    caller: Caller
+    key: str
+    correlation_id: str
+
+    def operation(self, actor: str, terms: Terms, **about: Any) -> Operation:
+        """The operation on an actor's account. Raises ActorNotAllowed. `about` is what goes beside the terms."""
+        return Operation(
+            account=self.caller.account_of(actor),
+            key=self.key,
+            terms=terms,
+            by=self.caller.subject,
+            correlation_id=self.correlation_id,
+            **about,
+        )
+
+
 def mutate(
+    event: APIGatewayProxyEventV2,
+    runtime: MutationRuntime,
+    scope: Scope,
+    read: Callable[[Asked], Operation],
+    record: Callable[[Operation, Ledger, int], Recorded] = record_operation,
+) -> Response[str]:
+    """The one way of a mutation: who calls, under which key, what is asked, record it, observe it, answer it.
+
+    `read` makes the operation of the body. Raises what the request's identity, key and content call for.
+    """
+    caller = http.caller(event, scope, runtime.tenants)
+    asked = Asked(caller, http.idempotency_key(event), http.request_id(event))
+    recorded = record(read(asked), runtime.ledger, runtime.now_ms())
+    runtime.observability.recorded(recorded)
+    return http.recorded(recorded)
+
+
+def mutate_by(
     event: APIGatewayProxyEventV2,
     runtime: MutationRuntime,
     scope: Scope,
@@ -64,18 +102,10 @@ def mutate(
     terms: Callable[[_Request], Terms],
     record: Callable[[Operation, Ledger, int], Recorded] = record_operation,
 ) -> Response[str]:
-    """Records the operation that the body asks for. Raises what the request's identity, key and content call for."""
-    caller = http.caller(event, scope, runtime.tenants)
-    key = http.idempotency_key(event)
-    request = http.body(event, request_type)
-    operation = Operation(
-        account=caller.account_of(request.actor),
-        key=key,
-        terms=terms(request),
-        by=caller.subject,
-        correlation_id=http.request_id(event),
-        **request.about,
-    )
-    recorded = record(operation, runtime.ledger, runtime.now_ms())
-    runtime.observability.recorded(recorded)
-    return http.recorded(recorded)
+    """`mutate` for a body of one form."""
+
+    def read(asked: Asked) -> Operation:
+        request = http.body(event, request_type)
+        return asked.operation(request.actor, terms(request), **request.about)
+
+    return mutate(event, runtime, scope, read, record)

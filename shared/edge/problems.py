@@ -11,7 +11,7 @@ from shared.ledger import errors
 from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation, LedgerError
 from shared.ledger.operations import Reason
-from shared.ledger.views import circumstances_of
+from shared.ledger.views import explanation_of
 from shared.pricing import errors as prices
 from shared.pricing.errors import RateVersionConflict, Unpriced
 from shared.verification import errors as proofs
@@ -97,7 +97,7 @@ def refusal_of(entry: Entry) -> dict[str, Any]:
     if entry.reason is None:
         raise ValueError(f"entry {entry.seq} was not refused")
     detail = _DETAILS[entry.reason].format(kind=entry.kind)
-    return _problem(entry.reason, REFUSALS[entry.reason], detail) | circumstances_of(entry)
+    return _problem(entry.reason, REFUSALS[entry.reason], detail) | explanation_of(entry)
 
 
 def internal_problem() -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Metadata(dict[str, Any]):
     """A JSON object of the caller's own."""
 
 
-class Limit(int):
+class PageLimit(int):
     """How many items a page holds."""
 
 
@@ -121,8 +121,8 @@ def _read_positive_amount(value: object) -> PositiveMicrocents:
     return amount
 
 
-def _read_limit(value: object) -> Limit:
-    return Limit(_small_number(value, MAX_PAGE))
+def _read_limit(value: object) -> PageLimit:
+    return PageLimit(_small_number(value, MAX_PAGE))
 
 
 def _read_line_limit(value: object) -> LineLimit:
@@ -173,7 +173,7 @@ def _plain_number(value: int | Decimal) -> int | float:
 _READERS: Final[Mapping[type, Callable[[object], object]]] = {
     Microcents: _read_amount,
     PositiveMicrocents: _read_positive_amount,
-    Limit: _read_limit,
+    PageLimit: _read_limit,
     LineLimit: _read_line_limit,
     Metadata: _read_metadata,
 }

@@ -13,7 +13,7 @@ from shared.ledger.grants import (
     Grants,
     Merger,
 )
-from shared.ledger.headroom import Room
+from shared.ledger.headroom import Headroom
 from shared.ledger.holds import NOWHERE, Hold, Origin, RefundTally
 from shared.ledger.operations import (
     Outcome,
@@ -27,7 +27,7 @@ class References:
     """What the terms of an operation name, as it stands: the hold, or the charge and what was refunded of it so far.
 
     `due` is what was found of holds that are over; None where nobody has looked. `parent` is the parent account that
-    pays too, and what the operation's counterpart there names. In a replay there is `backing` in its place: what the
+    pays too, and what the operation's counterpart there names. In a replay there is `approval` in its place: what the
     entry says of the parent.
     """
 
@@ -35,7 +35,7 @@ class References:
     charge: Entry | None = None
     tally: RefundTally | None = None
     parent: "Position | None" = None
-    backing: "Backing | None" = None
+    approval: "ParentApproval | None" = None
     due: DueHolds | None = None
 
 
@@ -48,30 +48,30 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Backing:
+class ParentApproval:
     """What the parent account said to a member's operation: how much it could pay, and whether it refused.
 
-    Its room names who decided it: the parent or one further up. `hold` is the id of the hold that was placed there;
+    Its headroom names who decided it: the parent or one further up. `hold` is the id of the hold that was placed there;
     `declined` why it has no part in what gives back, which goes on without it.
     """
 
     actor: str
-    room: Room
+    headroom: Headroom
     refusal: Reason | None = None
     hold: str | None = None
     declined: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class EffectContext:
     """What decides an operation beside the state and its terms.
 
-    `room` is the most that it may spend; `periods` the calendar of the account around now; `member` whose operation it
-    goes with, where it is one of a parent account.
+    `headroom` is the most that it may spend; `periods` the calendar of the account around now; `member` whose operation
+    it goes with, where it is one of a parent account.
     """
 
     now_ms: int
-    room: Room
+    headroom: Headroom
     periods: Periods
     references: References = References()
     app: str | None = None

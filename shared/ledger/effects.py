@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from shared.ledger.accounts import AccountState
 from shared.ledger.calendar import zone_of
-from shared.ledger.context import Backing, Case, Effect
+from shared.ledger.context import Effect, EffectContext, ParentApproval
 from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation, TooManyGrants, TooManyHolds
 from shared.ledger.grants import (
@@ -45,17 +45,17 @@ from shared.ledger.policies import Allowance, Limit, Policy, Spending, Threshold
 from shared.ledger.remainders import settled
 
 
-def charge(state: AccountState, terms: Charge, case: Case) -> Effect:
+def charge(state: AccountState, terms: Charge, context: EffectContext) -> Effect:
     if _is_frozen(state) and terms.if_insufficient != "overdraw":
         return _refused("account_frozen")
     cost, carry = settled(terms.cost, terms.remainder, state.carry)
     takes = cost
     outcome: Outcome = "applied"
-    if cost > max(case.room.amount, 0):
+    if cost > max(context.headroom.amount, 0):
         if terms.if_insufficient == "refuse":
-            return _insufficient(case, cost)
+            return _insufficient(context, cost)
         if terms.if_insufficient == "partial":
-            takes, outcome = max(case.room.amount, 0), "partial"
+            takes, outcome = max(context.headroom.amount, 0), "partial"
     grants, drawn = draw_down(state.grants, takes)
     return Effect(
         amount=-takes,
@@ -69,18 +69,18 @@ def charge(state: AccountState, terms: Charge, case: Case) -> Effect:
     )
 
 
-def refund(state: AccountState, terms: Refund, case: Case) -> Effect:
-    charge_entry = case.references.charge
-    if charge_entry is None or not _is_refundable(charge_entry, case):
+def refund(state: AccountState, terms: Refund, context: EffectContext) -> Effect:
+    charge_entry = context.references.charge
+    if charge_entry is None or not _is_refundable(charge_entry, context):
         return _refused("charge_not_found")
-    tally = case.references.tally
+    tally = context.references.tally
     refunded = tally.refunded if tally else 0
     left = -charge_entry.amount - refunded
     amount = left if terms.amount is None else terms.amount
     if not left or amount > left:
         return _refused("exceeds_charge")
     given_back, undrawn = _last_paid(charge_entry, refunded, amount)
-    restored = _restore(state, given_back, undrawn, case.now_ms)
+    restored = _restore(state, given_back, undrawn, context.now_ms)
     return Effect(
         amount=amount,
         available=amount - restored.lapsed,
@@ -93,7 +93,7 @@ def refund(state: AccountState, terms: Refund, case: Case) -> Effect:
     )
 
 
-def funding_update(state: AccountState, terms: FundingUpdate, _case: Case) -> Effect:
+def funding_update(state: AccountState, terms: FundingUpdate, _context: EffectContext) -> Effect:
     if state.funded != terms.old_amount:
         return _refused("funding_conflict")
     difference = terms.new_amount - terms.old_amount
@@ -105,8 +105,8 @@ def funding_update(state: AccountState, terms: FundingUpdate, _case: Case) -> Ef
     return Effect(amount=difference, available=difference, funded=difference, grants=grants, drawn=drawn)
 
 
-def grant(state: AccountState, terms: GrantCredits, case: Case) -> Effect:
-    if terms.expires_at_ms is not None and terms.expires_at_ms <= case.now_ms:
+def grant(state: AccountState, terms: GrantCredits, context: EffectContext) -> Effect:
+    if terms.expires_at_ms is not None and terms.expires_at_ms <= context.now_ms:
         raise InvalidOperation("expires_at", "in the future")
     return _funded(
         state,
@@ -114,7 +114,7 @@ def grant(state: AccountState, terms: GrantCredits, case: Case) -> Effect:
     )
 
 
-def allowance(state: AccountState, terms: RefillAllowance, _case: Case) -> Effect:
+def allowance(state: AccountState, terms: RefillAllowance, _context: EffectContext) -> Effect:
     replaced = next((each for each in state.grants if each.id == terms.replaces), None)
     taken = replaced.remaining if replaced else 0
     others = tuple(each for each in state.grants if each is not replaced)
@@ -143,7 +143,7 @@ def _next_refill(state: AccountState, terms: RefillAllowance) -> Policy | None:
     return replace(policy, allowance=given, given_seq=state.seq + 1)
 
 
-def void(state: AccountState, terms: VoidGrant, _case: Case) -> Effect:
+def void(state: AccountState, terms: VoidGrant, _context: EffectContext) -> Effect:
     voided = next((each for each in state.grants if each.id == terms.grant), None)
     if voided is None:
         return _refused("grant_not_found")
@@ -153,13 +153,13 @@ def void(state: AccountState, terms: VoidGrant, _case: Case) -> Effect:
     return Effect(amount=-taken, available=-taken, funded=-taken, grants=others, drawn=drawn)
 
 
-def hold(state: AccountState, terms: PlaceHold, case: Case) -> Effect:
+def hold(state: AccountState, terms: PlaceHold, context: EffectContext) -> Effect:
     if _is_frozen(state):
         return _refused("account_frozen")
-    spendable = max(case.room.amount, 0)
+    spendable = max(context.headroom.amount, 0)
     least = terms.amount if terms.minimum_amount is None else terms.minimum_amount
     if spendable < least:
-        return _insufficient(case, least)
+        return _insufficient(context, least)
     takes = min(terms.amount, spendable)
     grants, drawn = draw_down(state.grants, takes)
     if state.open_holds >= MAX_OPEN_HOLDS:
@@ -176,14 +176,14 @@ def hold(state: AccountState, terms: PlaceHold, case: Case) -> Effect:
             amount=takes,
             captured=0,
             status="open",
-            expires_at_ms=case.now_ms + terms.ttl_ms,
+            expires_at_ms=context.now_ms + terms.ttl_ms,
             drawn=drawn,
             seq=seq,
-            app=case.app,
-            meter=case.meter,
-            parent=_at_parent(case),
-            member=case.member,
-            price=_held_price(terms, case.now_ms),
+            app=context.app,
+            meter=context.meter,
+            parent=_at_parent(context),
+            member=context.member,
+            price=_held_price(terms, context.now_ms),
         ),
         outcome="applied" if takes == terms.amount else "partial",
         shortfall=terms.amount - takes,
@@ -196,30 +196,30 @@ def _held_price(terms: PlaceHold, now_ms: int) -> HeldPrice | None:
     return HeldPrice(terms.rate_card, terms.usage.get("model"), now_ms)
 
 
-def extend(state: AccountState, terms: ExtendHold, case: Case) -> Effect:
+def extend(state: AccountState, terms: ExtendHold, context: EffectContext) -> Effect:
     if _is_frozen(state):
         return _refused("account_frozen")
-    held = _open_hold(case)
+    held = _open_hold(context)
     if isinstance(held, Effect):
         return held
-    later_ms = max(held.expires_at_ms, case.now_ms + terms.ttl_ms)
+    later_ms = max(held.expires_at_ms, context.now_ms + terms.ttl_ms)
     return Effect(hold=replace(held, expires_at_ms=later_ms, seq=state.seq + 1))
 
 
-def capture(state: AccountState, terms: CaptureHold, case: Case) -> Effect:
-    if terms.if_expired is not None and _has_expired(case):
-        return _capture_of_nothing(state, terms, case)
-    held = _open_hold(case)
+def capture(state: AccountState, terms: CaptureHold, context: EffectContext) -> Effect:
+    if terms.if_expired is not None and _has_expired(context):
+        return _capture_of_nothing(state, terms, context)
+    held = _open_hold(context)
     if isinstance(held, Effect):
         return held
     asked = held.amount if terms.amount is None else terms.amount
     wanted, carry = settled(asked, terms.remainder, state.carry)
-    amount = wanted if wanted <= held.amount else _capture_beyond(state, terms, case, held, wanted)
+    amount = wanted if wanted <= held.amount else _capture_beyond(state, terms, context, held, wanted)
     if isinstance(amount, Effect):
         return amount
     excess = max(amount - held.amount, 0)
     paid, rest = split(held.drawn, amount)
-    restored = _restore(state, rest, _undrawn_rest(held, amount), case.now_ms)
+    restored = _restore(state, rest, _undrawn_rest(held, amount), context.now_ms)
     grants, paid_beyond = draw_down(restored.grants, excess)
     returned = max(held.amount - amount, 0)
     return Effect(
@@ -238,7 +238,9 @@ def capture(state: AccountState, terms: CaptureHold, case: Case) -> Effect:
     )
 
 
-def _capture_beyond(state: AccountState, terms: CaptureHold, case: Case, held: Hold, wanted: int) -> int | Effect:
+def _capture_beyond(
+    state: AccountState, terms: CaptureHold, context: EffectContext, held: Hold, wanted: int
+) -> int | Effect:
     """How much of what is more than the hold is captured. What was held was granted, whatever the limits say now."""
     if terms.overrun == "overdraw":
         return wanted
@@ -246,15 +248,15 @@ def _capture_beyond(state: AccountState, terms: CaptureHold, case: Case, held: H
         return _refused("exceeds_hold")
     if _is_frozen(state):
         return _refused("account_frozen")
-    most = max(case.room.amount, held.amount)
+    most = max(context.headroom.amount, held.amount)
     if wanted > most and terms.overrun == "charge":
-        return _insufficient(case, wanted, most)
+        return _insufficient(context, wanted, most)
     return min(wanted, most)
 
 
-def _capture_of_nothing(state: AccountState, terms: CaptureHold, case: Case) -> Effect:
+def _capture_of_nothing(state: AccountState, terms: CaptureHold, context: EffectContext) -> Effect:
     """A charge for work that outlived its hold, which is captured by it: it cannot be settled twice."""
-    held = case.references.hold
+    held = context.references.hold
     if held is None:
         return _refused("hold_not_found")
     asked = held.amount if terms.amount is None else terms.amount
@@ -262,8 +264,8 @@ def _capture_of_nothing(state: AccountState, terms: CaptureHold, case: Case) -> 
     if terms.if_expired != "overdraw":
         if _is_frozen(state):
             return _refused("account_frozen")
-        if amount > max(case.room.amount, 0):
-            return _insufficient(case, amount)
+        if amount > max(context.headroom.amount, 0):
+            return _insufficient(context, amount)
     grants, drawn = draw_down(state.grants, amount)
     return Effect(
         amount=-amount,
@@ -277,18 +279,18 @@ def _capture_of_nothing(state: AccountState, terms: CaptureHold, case: Case) -> 
     )
 
 
-def release(state: AccountState, _terms: ReleaseHold, case: Case) -> Effect:
-    held = _open_hold(case)
+def release(state: AccountState, _terms: ReleaseHold, context: EffectContext) -> Effect:
+    held = _open_hold(context)
     if isinstance(held, Effect):
         return held
-    return _returned(state, replace(held, status="released", seq=state.seq + 1), case.now_ms)
+    return _returned(state, replace(held, status="released", seq=state.seq + 1), context.now_ms)
 
 
-def expire(state: AccountState, terms: Expire, case: Case) -> Effect:
+def expire(state: AccountState, terms: Expire, context: EffectContext) -> Effect:
     if terms.hold is not None:
-        return _expire_hold(state, case.references.hold, case.now_ms)
-    due_at_ms = case.now_ms if terms.due_at_ms is None else terms.due_at_ms
-    if due_at_ms > case.now_ms:
+        return _expire_hold(state, context.references.hold, context.now_ms)
+    due_at_ms = context.now_ms if terms.due_at_ms is None else terms.due_at_ms
+    if due_at_ms > context.now_ms:
         raise InvalidOperation("due_at_ms", "an instant that has come")
     grants, drawn = expire_due(state.grants, due_at_ms)
     gone = sum(draw.amount for draw in drawn)
@@ -302,15 +304,15 @@ def _expire_hold(state: AccountState, held: Hold | None, now_ms: int) -> Effect:
     return _returned(state, replace(held, status="expired", seq=state.seq + 1), held.expires_at_ms)
 
 
-def configure(state: AccountState, terms: Configure, case: Case) -> Effect:
-    present, periods, seq = state.policy or Policy(), case.periods, state.seq + 1
+def configure(state: AccountState, terms: Configure, context: EffectContext) -> Effect:
+    present, periods, seq = state.policy or Policy(), context.periods, state.seq + 1
     if terms.time_zone is not None and not periods.is_replayed:
         # What was a zone then may be none in the data of today.
         _insist_on_zone(terms.time_zone)
     if terms.time_zone is not None and terms.time_zone != present.time_zone:
         present = in_zone(present, terms.time_zone, periods, seq)
         periods = periods.moved_to(terms.time_zone)
-    changes = _policy_changes(state, present, terms, case.now_ms)
+    changes = _policy_changes(state, present, terms, context.now_ms)
     policy = replace(present, **changes) if changes else state.policy
     if policy is not None and terms.limits is not None:
         policy = with_limits(policy, [Limit(**each) for each in terms.limits], periods, seq)
@@ -429,27 +431,27 @@ def _undrawn_rest(held: Hold, amount: int) -> int:
     return max(min(overdrawn, held.amount - amount), 0)
 
 
-def _open_hold(case: Case) -> Hold | Effect:
-    held = case.references.hold
+def _open_hold(context: EffectContext) -> Hold | Effect:
+    held = context.references.hold
     # A hold that goes with a member's is none to those who do not speak for that: it has to end together with it.
-    if held is None or held.member != case.member:
+    if held is None or held.member != context.member:
         return _refused("hold_not_found")
-    if held.status == "open" and not held.is_due(case.now_ms):
+    if held.status == "open" and not held.is_due(context.now_ms):
         return held
     return _refused(_RESOLVED.get(held.status, "hold_expired"))
 
 
-def _has_expired(case: Case) -> bool:
-    held = case.references.hold
-    return held is not None and held.member == case.member and held.status == "expired"
+def _has_expired(context: EffectContext) -> bool:
+    held = context.references.hold
+    return held is not None and held.member == context.member and held.status == "expired"
 
 
 _RESOLVED: Final[Mapping[str, Reason]] = {"captured": "hold_captured", "released": "hold_released"}
 
 
-def refused_by_parent(backing: Backing) -> Effect:
+def refused_by_parent(approval: ParentApproval) -> Effect:
     """The refusal of an operation that the parent account does not go along with."""
-    return Effect(outcome="refused", reason=backing.refusal, limit={"account": backing.room.account})
+    return Effect(outcome="refused", reason=approval.refusal, limit={"account": approval.headroom.account})
 
 
 def given_back(held: Hold) -> Spending:
@@ -457,8 +459,8 @@ def given_back(held: Hold) -> Spending:
     return Spending(-held.amount, held.placed_seq, held.app, held.meter)
 
 
-def _is_refundable(entry: Entry, case: Case) -> bool:
-    return not entry.is_refused and entry.member == case.member
+def _is_refundable(entry: Entry, context: EffectContext) -> bool:
+    return not entry.is_refused and entry.member == context.member
 
 
 def _origin_of(charge_entry: Entry) -> Origin:
@@ -469,9 +471,9 @@ def _origin_of(charge_entry: Entry) -> Origin:
     return Origin(named.get("app"), named.get("meter"), charge_entry.seq)
 
 
-def _at_parent(case: Case) -> tuple[str, str] | None:
-    backing = case.references.backing
-    return None if backing is None or backing.hold is None else (backing.actor, backing.hold)
+def _at_parent(context: EffectContext) -> tuple[str, str] | None:
+    approval = context.references.approval
+    return None if approval is None or approval.hold is None else (approval.actor, approval.hold)
 
 
 def _owed(state: AccountState) -> int:
@@ -482,14 +484,14 @@ def _is_frozen(state: AccountState) -> bool:
     return state.policy is not None and state.policy.status == "frozen"
 
 
-def _insufficient(case: Case, required: int, most: int | None = None) -> Effect:
-    """`most` is what would have been taken, where that is not the room."""
-    room = case.room
+def _insufficient(context: EffectContext, required: int, most: int | None = None) -> Effect:
+    """`most` is what would have been taken, where that is not the headroom."""
+    headroom = context.headroom
     return Effect(
         outcome="refused",
-        reason="insufficient_credits" if room.limit is None else "limit_exceeded",
-        shortfall=required - (room.amount if most is None else most),
-        limit=room.decided_by,
+        reason="insufficient_credits" if headroom.limit is None else "limit_exceeded",
+        shortfall=required - (headroom.amount if most is None else most),
+        limit=headroom.decided_by,
     )
 
 

@@ -22,7 +22,7 @@ from typing import Any, Final, Literal
 
 from shared.ledger import counterparts, effects
 from shared.ledger.accounts import AccountState
-from shared.ledger.context import Case, Effect
+from shared.ledger.context import Effect, EffectContext
 from shared.ledger.counterparts import Counterpart
 from shared.ledger.operations import (
     CaptureHold,
@@ -66,7 +66,7 @@ class Meaning:
     """
 
     terms: type[Terms]
-    effect: Callable[[AccountState, Any, Case], Effect]
+    effect: Callable[[AccountState, Any, EffectContext], Effect]
     event: str
     status: int = 201
     counterpart: Counterpart | None = None

@@ -1,8 +1,8 @@
 """Parents: what a member of a team or organisation spends, its parent account pays as well, in the same transaction.
 
 Each of the two keeps a record of its own that can be replayed alone. The member's entry says what the parent said
-(`Backing`); the parent's entry, its counterpart, is an operation like any other, exact where the member's was not. A
-parent may be a member itself: then its counterpart has a counterpart.
+(`ParentApproval`); the parent's entry, its counterpart, is an operation like any other, exact where the member's was
+not. A parent may be a member itself: then its counterpart has a counterpart.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from shared.ledger.accounts import Account, AccountState
-from shared.ledger.context import Backing, Effect, Position, References
+from shared.ledger.context import Effect, ParentApproval, Position, References
 from shared.ledger.counterparts import Counterpart, counterpart_key, held_at_parent
 from shared.ledger.entries import Entry
-from shared.ledger.headroom import Room
+from shared.ledger.headroom import Headroom
 from shared.ledger.kinds import KINDS
 from shared.ledger.operations import Kind, Operation, Terms
 
@@ -90,41 +90,41 @@ def frozen_above(position: Position) -> str | None:
     return None
 
 
-def frozen_backing(backing: Backing, frozen: str) -> Backing:
+def frozen_approval(approval: ParentApproval, frozen: str) -> ParentApproval:
     """What the parent says where it or one further up is frozen."""
-    return replace(backing, refusal="account_frozen", room=replace(backing.room, account=frozen))
+    return replace(approval, refusal="account_frozen", headroom=replace(approval.headroom, account=frozen))
 
 
-def answered(backing: Backing, counterpart: Entry) -> Backing:
-    """The backing with what became of the counterpart. What gives back is never refused for the parent's sake."""
+def answered(approval: ParentApproval, counterpart: Entry) -> ParentApproval:
+    """The approval with what became of the counterpart. What gives back is never refused for the parent's sake."""
     if not counterpart.is_refused:
         held = counterpart.hold if counterpart.kind == "hold" else None
-        return backing if held is None else replace(backing, hold=held["id"])
+        return approval if held is None else replace(approval, hold=held["id"])
     if _counterpart(counterpart.kind).gives_back:
-        return replace(backing, declined=counterpart.reason)
-    decided_by = (counterpart.limit or {}).get("account", backing.actor)
-    return replace(backing, refusal=counterpart.reason, room=replace(backing.room, account=decided_by))
+        return replace(approval, declined=counterpart.reason)
+    decided_by = (counterpart.limit or {}).get("account", approval.actor)
+    return replace(approval, refusal=counterpart.reason, headroom=replace(approval.headroom, account=decided_by))
 
 
-def recorded_backing(backing: Backing | None) -> dict[str, Any] | None:
-    """What the member's entry says of the parent, as plain values. `backing_from` is the way back."""
-    if backing is None:
+def recorded_approval(approval: ParentApproval | None) -> dict[str, Any] | None:
+    """What the member's entry says of the parent, as plain values. `approval_from` is the way back."""
+    if approval is None:
         return None
-    room = backing.room
+    headroom = approval.headroom
     optional = {
-        "account": None if room.account == backing.actor else room.account,
-        "limit": room.limit,
-        "refusal": backing.refusal,
-        "hold": backing.hold,
-        "declined": backing.declined,
+        "account": None if headroom.account == approval.actor else headroom.account,
+        "limit": headroom.limit,
+        "refusal": approval.refusal,
+        "hold": approval.hold,
+        "declined": approval.declined,
     }
     present = {name: value for name, value in optional.items() if value is not None}
-    return {"actor": backing.actor, "room": room.amount, **present}
+    return {"actor": approval.actor, "room": headroom.amount, **present}
 
 
-def backing_from(recorded: Mapping[str, Any] | None) -> Backing | None:
+def approval_from(recorded: Mapping[str, Any] | None) -> ParentApproval | None:
     if recorded is None:
         return None
     actor = recorded["actor"]
-    room = Room(recorded["room"], recorded.get("limit"), recorded.get("account", actor))
-    return Backing(actor, room, recorded.get("refusal"), recorded.get("hold"), recorded.get("declined"))
+    headroom = Headroom(recorded["room"], recorded.get("limit"), recorded.get("account", actor))
+    return ParentApproval(actor, headroom, recorded.get("refusal"), recorded.get("hold"), recorded.get("declined"))

@@ -49,7 +49,7 @@ class Limit:
     moved_ms: int = 0
 
     @property
-    def room(self) -> int:
+    def headroom(self) -> int:
         return self.amount - self.used
 
     @property

@@ -6,7 +6,7 @@ and only translates its answers; a simulator executes them against a table of it
     Read(account, terms) ->  Found(state, references)            a strong read of the state, then of what the terms name
                            | Busy | Unknown
     Commit(change)       ->  Committed                           entries and state are written, all or nothing
-                           | TurnedDown(entries, state, …)       a condition did not hold; nothing was written
+                           | Conflict(entries, state, …)       a condition did not hold; nothing was written
                            | Damaged(account)                    it has begun and its state is gone; nothing was written
                            | Busy                                turned away; nothing was written
                            | Unknown                             no answer, or none that can be trusted
@@ -129,7 +129,7 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedDown:
+class Conflict:
     """What stood in the way: entries that have a key of the change, and what replaced the state, holds or tally seen.
 
     All of the operation's own account. The state has the policy that came back, none where none did.
@@ -166,13 +166,13 @@ class Resumed:
 
 
 Command: TypeAlias = Read | Lookup | FindDue | Commit | Pause
-Outcome: TypeAlias = Found | FoundEntry | FoundDue | Committed | TurnedDown | Damaged | Busy | Unknown | Resumed
+CommandOutcome: TypeAlias = Found | FoundEntry | FoundDue | Committed | Conflict | Damaged | Busy | Unknown | Resumed
 
 
 class Reply(NamedTuple):
     """What the driver sends back: the outcome, and how much of the request's time is left."""
 
-    outcome: Outcome
+    outcome: CommandOutcome
     remaining_ms: int
 
 
@@ -195,27 +195,27 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
     (nothing was written) or LedgerUnavailable (the same operation again finds out), of which RecordDamaged is one
     (nothing was written).
     """
-    return _record(operation, now_ms, _Patience())
+    return _record(operation, now_ms, _RetryBudget())
 
 
-def _record(operation: Operation, now_ms: int, patience: "_Patience") -> Steps[Recorded]:
-    state, references = yield from _read(operation, patience)
+def _record(operation: Operation, now_ms: int, budget: "_RetryBudget") -> Steps[Recorded]:
+    state, references = yield from _read(operation, budget)
     while True:
-        state, references = yield from _caught_up(state, operation, now_ms, references, DUE_WITH_ONE, patience)
+        state, references = yield from _caught_up(state, operation, now_ms, references, DUE_WITH_ONE, budget)
         try:
             change = apply(state, operation, now_ms, references)
         except (InvalidOperation, TooManyGrants, TooManyHolds) as refused:
-            return (yield from _recorded_earlier(operation, refused, patience))
-        turned_down = yield from _commit(change, patience)
+            return (yield from _recorded_earlier(operation, refused, budget))
+        conflict = yield from _commit(change, budget)
         written = change.entry_under(operation.key)
-        if turned_down is None:
+        if conflict is None:
             return Recorded(written, replayed=False)
-        if (entry := _entry_under(operation.key, turned_down)) is not None:
+        if (entry := _entry_under(operation.key, conflict)) is not None:
             return _answer_again(operation, entry, written)
-        yield from patience.pause()
-        moved = None if _has_unguarded_references(change, operation) else _moved_state(state, turned_down)
-        references = _moved_references(references, turned_down)
-        state, references = yield from _unless_joined(moved, operation, references, patience)
+        yield from budget.pause()
+        moved = None if _has_unguarded_references(change, operation) else _moved_state(state, conflict)
+        references = _moved_references(references, conflict)
+        state, references = yield from _unless_joined(moved, operation, references, budget)
 
 
 def do_what_is_due(account: Account, correlation_id: str, now_ms: int) -> Steps[int]:
@@ -223,23 +223,23 @@ def do_what_is_due(account: Account, correlation_id: str, now_ms: int) -> Steps[
 
     Raises LedgerThrottled or LedgerUnavailable; what was done by then is done.
     """
-    patience, written = _Patience(), 0
+    budget, written = _RetryBudget(), 0
     while True:
-        state = yield from _read_state(account, patience)
-        references = yield from _with_due(state, NOTHING_NAMED, now_ms, patience)
-        done = yield from _catch_up(Position(state, references), correlation_id, now_ms, patience)
+        state = yield from _read_state(account, budget)
+        references = yield from _with_due(state, NOTHING_NAMED, now_ms, budget)
+        done = yield from _catch_up(Position(state, references), correlation_id, now_ms, budget)
         written += done
         if not done:
             return written
 
 
-def _read_state(account: Account, patience: "_Patience") -> Steps[AccountState]:
+def _read_state(account: Account, budget: "_RetryBudget") -> Steps[AccountState]:
     while True:
-        match (yield from patience.send(Read(account, Expire()))):
+        match (yield from budget.send(Read(account, Expire()))):
             case Found(state) if state is None or state.has_its_policy:
                 return state or AccountState(account)
             case _:
-                yield from patience.pause()
+                yield from budget.pause()
 
 
 def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str, Recorded | LedgerError]]:
@@ -251,52 +251,50 @@ def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str
     """
     pending = {operation.key: operation for operation in operations}
     answers: dict[str, Recorded | LedgerError] = {}
-    patience = _Patience()
+    budget = _RetryBudget()
     try:
-        state, references = yield from _read(operations[0], patience)
+        state, references = yield from _read(operations[0], budget)
         while pending:
             if references.parent is not None:
-                return answers | (yield from _record_each(pending.values(), now_ms, patience))
-            state, references = yield from _caught_up(
-                state, operations[0], now_ms, references, DUE_WITH_BATCH, patience
-            )
+                return answers | (yield from _record_each(pending.values(), now_ms, budget))
+            state, references = yield from _caught_up(state, operations[0], now_ms, references, DUE_WITH_BATCH, budget)
             if references.parent is not None:
                 continue
             change = apply_batch(state, pending.values(), now_ms, references)
-            turned_down = yield from _commit(change, patience)
-            settled = _settled(pending, change, turned_down)
+            conflict = yield from _commit(change, budget)
+            settled = _settled(pending, change, conflict)
             answers |= settled
             pending = {key: operation for key, operation in pending.items() if key not in settled}
-            if turned_down is not None and pending:
-                yield from patience.pause()
-                moved, references = _moved_state(state, turned_down), _moved_references(references, turned_down)
-                state, references = yield from _unless_joined(moved, operations[0], references, patience)
+            if conflict is not None and pending:
+                yield from budget.pause()
+                moved, references = _moved_state(state, conflict), _moved_references(references, conflict)
+                state, references = yield from _unless_joined(moved, operations[0], references, budget)
     except (LedgerThrottled, LedgerUnavailable) as error:
         return answers | dict.fromkeys(pending, error)
     return answers
 
 
 def _record_each(
-    operations: Iterable[Operation], now_ms: int, patience: "_Patience"
+    operations: Iterable[Operation], now_ms: int, budget: "_RetryBudget"
 ) -> Steps[dict[str, Recorded | LedgerError]]:
     answers: dict[str, Recorded | LedgerError] = {}
     for operation in operations:
-        patience = patience.afresh()
+        budget = budget.afresh()
         try:
-            patience.raise_when_out_of_time()
-            answers[operation.key] = yield from _record(operation, now_ms, patience)
+            budget.raise_when_out_of_time()
+            answers[operation.key] = yield from _record(operation, now_ms, budget)
         except LedgerError as error:
             answers[operation.key] = error
     return answers
 
 
 def _settled(
-    pending: Mapping[str, Operation], change: Change, turned_down: TurnedDown | None
+    pending: Mapping[str, Operation], change: Change, conflict: Conflict | None
 ) -> dict[str, Recorded | LedgerError]:
     written = {entry.key: entry for entry in change.entries if entry.key in pending}
-    if turned_down is None:
+    if conflict is None:
         return {key: Recorded(entry, replayed=False) for key, entry in written.items()}
-    there = [entry for entry in turned_down.entries if entry.key in pending]
+    there = [entry for entry in conflict.entries if entry.key in pending]
     return {entry.key: _answer_or_reuse(pending[entry.key], entry, written[entry.key]) for entry in there}
 
 
@@ -307,13 +305,13 @@ def _answer_or_reuse(operation: Operation, entry: Entry, written: Entry) -> Reco
         return reused
 
 
-def _read(operation: Operation, patience: "_Patience") -> Steps[tuple[AccountState, References]]:
+def _read(operation: Operation, budget: "_RetryBudget") -> Steps[tuple[AccountState, References]]:
     while True:
-        match (yield from patience.send(Read(operation.account, operation.terms))):
+        match (yield from budget.send(Read(operation.account, operation.terms))):
             case Found(state, references) if _is_whole(state, references):
                 return state or AccountState(operation.account), references
             case _:
-                yield from patience.pause()
+                yield from budget.pause()
 
 
 def _is_whole(state: AccountState | None, references: References) -> bool:
@@ -330,11 +328,11 @@ def _has_joined(state: AccountState, operation: Operation, references: Reference
 
 
 def _unless_joined(
-    state: AccountState | None, operation: Operation, references: References, patience: "_Patience"
+    state: AccountState | None, operation: Operation, references: References, budget: "_RetryBudget"
 ) -> Steps[tuple[AccountState, References]]:
     """What to go on from: the state, or a new reading where there is none or a parent account has come to pay too."""
     if state is None or _has_joined(state, operation, references):
-        return (yield from _read(operation, patience))
+        return (yield from _read(operation, budget))
     return state, references
 
 
@@ -349,64 +347,64 @@ def _has_unguarded_references(change: Change, operation: Operation) -> bool:
     return not names_nothing(operation.terms) and not is_hold_guarded and change.tally is None
 
 
-def _moved_state(seen: AccountState, turned_down: TurnedDown) -> AccountState | None:
+def _moved_state(seen: AccountState, conflict: Conflict) -> AccountState | None:
     """The state that came back, with the policy that belongs to it; None where that has to be read."""
-    moved = turned_down.state or seen
+    moved = conflict.state or seen
     if moved.has_its_policy:
         return moved
     policy = seen.policy
     return replace(moved, policy=policy) if policy is not None and policy.seq == moved.policy_seq else None
 
 
-def _moved_references(references: References, turned_down: TurnedDown) -> References:
+def _moved_references(references: References, conflict: Conflict) -> References:
     """What did not come back is as it was seen: it was under a condition of its own.
 
     A hold that came back to one who places a new one is another's, which took the id; the next attempt makes one of
     another id. What is due has to be looked for again.
     """
     seen = references.hold
-    hold = seen and next((each for each in turned_down.holds if each.id == seen.id), seen)
-    return References(hold, references.charge, turned_down.tally or references.tally)
+    hold = seen and next((each for each in conflict.holds if each.id == seen.id), seen)
+    return References(hold, references.charge, conflict.tally or references.tally)
 
 
 def _caught_up(
-    state: AccountState, cause: Operation, now_ms: int, references: References, at_most: int, patience: "_Patience"
+    state: AccountState, cause: Operation, now_ms: int, references: References, at_most: int, budget: "_RetryBudget"
 ) -> Steps[tuple[AccountState, References]]:
     """What to apply the operation to: what is due is looked up, of every account that pays.
 
     No more than `at_most` entries of it are left to be written with the operation; what is more is done here.
     """
     while True:
-        references = yield from _with_due(state, references, now_ms, patience)
+        references = yield from _with_due(state, references, now_ms, budget)
         ahead = _too_far_behind(Position(state, references), cause, now_ms, at_most)
         if ahead is None:
             return state, references
-        yield from _catch_up(ahead, cause.correlation_id, now_ms, patience)
-        state, references = yield from _read(cause, patience)
+        yield from _catch_up(ahead, cause.correlation_id, now_ms, budget)
+        state, references = yield from _read(cause, budget)
 
 
-def _with_due(state: AccountState, references: References, now_ms: int, patience: "_Patience") -> Steps[References]:
+def _with_due(state: AccountState, references: References, now_ms: int, budget: "_RetryBudget") -> Steps[References]:
     if references.due is None and may_hold_what_is_due(state, now_ms):
-        due = yield from _find_due(state.account, now_ms, patience)
-        known = patience.known_holds(state.account)
+        due = yield from _find_due(state.account, now_ms, budget)
+        known = budget.known_holds(state.account)
         if references.hold is not None:
             known = (*known, references.hold)
         references = replace(references, due=_corrected(due, known, now_ms))
     above = references.parent
     if above is not None:
-        found = yield from _with_due(above.state, above.references, now_ms, patience)
+        found = yield from _with_due(above.state, above.references, now_ms, budget)
         if found is not above.references:
             references = replace(references, parent=replace(above, references=found))
     return references
 
 
-def _find_due(account: Account, now_ms: int, patience: "_Patience") -> Steps[DueHolds]:
+def _find_due(account: Account, now_ms: int, budget: "_RetryBudget") -> Steps[DueHolds]:
     while True:
-        match (yield from patience.send(FindDue(account, now_ms))):
+        match (yield from budget.send(FindDue(account, now_ms))):
             case FoundDue(due):
                 return due
             case _:
-                yield from patience.pause()
+                yield from budget.pause()
 
 
 def _corrected(due: DueHolds, known: Iterable[Hold], now_ms: int) -> DueHolds:
@@ -431,7 +429,7 @@ def _too_far_behind(payer: Position, cause: Operation, now_ms: int, at_most: int
     return None
 
 
-def _catch_up(position: Position, cause: str, now_ms: int, patience: "_Patience") -> Steps[int]:
+def _catch_up(position: Position, cause: str, now_ms: int, budget: "_RetryBudget") -> Steps[int]:
     """Does what is due of one account, many to a transaction, until it is done or somebody else moves the account.
 
     Gives the number of entries. They stay written, whatever becomes of the request that caused them.
@@ -441,60 +439,60 @@ def _catch_up(position: Position, cause: str, now_ms: int, patience: "_Patience"
         change = catch_up(state, due, cause, now_ms, DUE_ALONE)
         if not change.entries:
             return written
-        patience.raise_when_out_of_time()
-        before_ms = patience.remaining_ms
-        turned_down = yield from _commit(change, patience)
-        if turned_down is not None:
-            yield from patience.pause()
-            return written + (len(change.entries) if _was_written(change, turned_down) else 0)
-        patience.give_back(before_ms - patience.remaining_ms)
+        budget.raise_when_out_of_time()
+        before_ms = budget.remaining_ms
+        conflict = yield from _commit(change, budget)
+        if conflict is not None:
+            yield from budget.pause()
+            return written + (len(change.entries) if _was_written(change, conflict) else 0)
+        budget.give_back(before_ms - budget.remaining_ms)
         written += len(change.entries)
         state, due = change.state, _left_of(due, len(change.holds))
 
 
-def _was_written(change: Change, turned_down: TurnedDown) -> bool:
+def _was_written(change: Change, conflict: Conflict) -> bool:
     """Whether what stands in the way is the change itself, of which the answer was lost."""
     last = change.entries[-1]
-    return any(entry.hash == last.hash for entry in turned_down.entries)
+    return any(entry.hash == last.hash for entry in conflict.entries)
 
 
 def _left_of(due: DueHolds, returned: int) -> DueHolds:
     return replace(due, holds=due.holds[returned:], listed=due.listed - returned) if returned else due
 
 
-def _commit(change: Change, patience: "_Patience") -> Steps[TurnedDown | None]:
+def _commit(change: Change, budget: "_RetryBudget") -> Steps[Conflict | None]:
     # Sending the same change again is safe whatever became of the first: if that was written, its entry is there and
     # answers; if it is still under way, only one of the two can meet the condition on seq.
     while True:
-        match (yield from patience.send(Commit(change))):
+        match (yield from budget.send(Commit(change))):
             case Committed():
                 return None
-            case TurnedDown() as turned_down:
-                patience.learn(change.seen.account, turned_down.holds)
-                return turned_down
+            case Conflict() as conflict:
+                budget.learn(change.seen.account, conflict.holds)
+                return conflict
             case Damaged(account):
                 raise RecordDamaged(account.tenant, account.actor)
             case _:
-                yield from patience.pause()
+                yield from budget.pause()
 
 
 def _recorded_earlier(
-    operation: Operation, refused: InvalidOperation | TooManyGrants | TooManyHolds, patience: "_Patience"
+    operation: Operation, refused: InvalidOperation | TooManyGrants | TooManyHolds, budget: "_RetryBudget"
 ) -> Steps[Recorded]:
     # Content that is invalid by now may have been valid when it was first sent (an expiry that was still to come), and
     # a replay gets its first answer however late it comes.
     while True:
-        match (yield from patience.send(Lookup(operation.account, operation.key))):
+        match (yield from budget.send(Lookup(operation.account, operation.key))):
             case FoundEntry(None):
                 raise refused
             case FoundEntry(Entry() as entry):
                 return _answer_again(operation, entry, None)
             case _:
-                yield from patience.pause()
+                yield from budget.pause()
 
 
-def _entry_under(key: str, turned_down: TurnedDown) -> Entry | None:
-    return next((entry for entry in turned_down.entries if entry.key == key), None)
+def _entry_under(key: str, conflict: Conflict) -> Entry | None:
+    return next((entry for entry in conflict.entries if entry.key == key), None)
 
 
 def _answer_again(operation: Operation, entry: Entry, written: Entry | None) -> Recorded:
@@ -506,7 +504,7 @@ def _answer_again(operation: Operation, entry: Entry, written: Entry | None) -> 
     return Recorded(entry, replayed=not is_ours)
 
 
-class _Patience:
+class _RetryBudget:
     """What the protocol knows of the time and the trouble a request has had so far."""
 
     def __init__(self) -> None:
@@ -517,9 +515,9 @@ class _Patience:
         self._throttled = False
         self._holds: dict[Account, dict[str, Hold]] = {}
 
-    def afresh(self) -> "_Patience":
+    def afresh(self) -> "_RetryBudget":
         """For another operation of the same request."""
-        fresh = _Patience()
+        fresh = _RetryBudget()
         fresh._left_ms, fresh._given_back_ms = self._left_ms, self._given_back_ms
         return fresh
 
@@ -538,7 +536,7 @@ class _Patience:
     def known_holds(self, account: Account) -> tuple[Hold, ...]:
         return tuple(self._holds.get(account, {}).values())
 
-    def send(self, command: Command) -> Steps[Outcome]:
+    def send(self, command: Command) -> Steps[CommandOutcome]:
         outcome, self._left_ms = yield command
         if isinstance(command, Commit):
             # A commit that was turned down proves that no earlier one of this request was or will be written.

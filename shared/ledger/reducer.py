@@ -12,11 +12,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 from shared.ledger import effects
 from shared.ledger.accounts import Account, AccountState, Balances
 from shared.ledger.calendar import Periods
-from shared.ledger.context import Backing, Case, Effect, Position, References
+from shared.ledger.context import Effect, EffectContext, ParentApproval, Position, References
 from shared.ledger.due import NONE_DUE, Due, DueHolds, first_due
 from shared.ledger.effects import given_back
 from shared.ledger.entries import Entry, operation_of
-from shared.ledger.headroom import Room, room_of, tightest
+from shared.ledger.headroom import Headroom, headroom_of, tightest
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.kinds import KINDS
 from shared.ledger.operations import (
@@ -29,11 +29,11 @@ from shared.ledger.operations import (
 )
 from shared.ledger.parents import (
     answered,
-    backing_from,
+    approval_from,
     counterpart_of,
     frozen_above,
-    frozen_backing,
-    recorded_backing,
+    frozen_approval,
+    recorded_approval,
 )
 from shared.ledger.policies import DEFAULT_TIME_ZONE, Policy, Spending
 from shared.ledger.records import sealed
@@ -162,7 +162,7 @@ def step(
     balances = _balances_after(state, effect)
     policy, alerts = _policy_after(state, operation, effect, balances, references.hold, periods)
     result = _Result(effect, balances, policy, alerts, references.hold, periods.ends)
-    entry = _entry(state, operation, result, references.backing, now_ms)
+    entry = _entry(state, operation, result, references.approval, now_ms)
     return _state_after(state, result, entry), entry, effect
 
 
@@ -205,7 +205,7 @@ class Replay:
             hold=self.holds.get(hold_id) if hold_id else None,
             charge=self._entries.get(charge_key) if charge_key else None,
             tally=self._tallies.get(charge_key) if charge_key else None,
-            backing=backing_from(entry.parent),
+            approval=approval_from(entry.parent),
         )
 
 
@@ -269,31 +269,33 @@ def _with_parent(
 ) -> tuple[References, Change | None]:
     """What the parent says to the operation, and what it writes: nothing where member or parent refuse."""
     parent = position.state.account
-    backing = Backing(parent.actor, _room_above(position, operation, now_ms, _spent_through(operation, references)))
-    references = replace(references, backing=backing)
+    approval = ParentApproval(
+        parent.actor, _headroom_above(position, operation, now_ms, _spent_through(operation, references))
+    )
+    references = replace(references, approval=approval)
     periods = _periods(state, operation, now_ms, references.hold, None)
     effect = _effect_of(state, operation, now_ms, references, periods)
     if effect.reason in FOR_WANT_OF_CREDITS and (frozen := frozen_above(position)) is not None:
         # Who is frozen is said before who is short: no amount would be affordable.
-        return replace(references, backing=frozen_backing(backing, frozen)), None
+        return replace(references, approval=frozen_approval(approval, frozen)), None
     if effect.outcome == "refused":
         return references, None
     counterpart = counterpart_of(operation, effect, parent, references)
     change = apply(position.state, counterpart, now_ms, position.references)
     entry = change.entry_under(counterpart.key)
-    return replace(references, backing=answered(backing, entry)), None if entry.is_refused else change
+    return replace(references, approval=answered(approval, entry)), None if entry.is_refused else change
 
 
-def _room_above(
+def _headroom_above(
     position: Position, operation: Operation, now_ms: int, spent_through: tuple[str | None, str | None]
-) -> Room:
-    """What a parent, and whoever is above it, can pay. The room says which of them decides."""
+) -> Headroom:
+    """What a parent, and whoever is above it, can pay. The headroom says which of them decides."""
     parent, _, returned = _brought_up(position.state, operation.correlation_id, now_ms, position.references.due)
     periods = Periods(now_ms, _zone_of(parent))
     held = _captured(operation, _with_returned(position.references, returned))
-    room = replace(room_of(parent, *spent_through, periods, held), account=parent.account.actor)
+    headroom = replace(headroom_of(parent, *spent_through, periods, held), account=parent.account.actor)
     above = position.references.parent
-    return room if above is None else tightest(room, _room_above(above, operation, now_ms, spent_through))
+    return headroom if above is None else tightest(headroom, _headroom_above(above, operation, now_ms, spent_through))
 
 
 def _by_the_ledger(state: AccountState, due: Due, cause: str) -> Operation:
@@ -317,20 +319,22 @@ def _zone_of(state: AccountState) -> str:
 def _effect_of(
     state: AccountState, operation: Operation, now_ms: int, references: References, periods: Periods
 ) -> Effect:
-    if (backing := references.backing) is not None and backing.refusal is not None:
-        return effects.refused_by_parent(backing)
-    return KINDS[operation.kind].effect(state, operation.terms, _case(state, operation, now_ms, references, periods))
+    if (approval := references.approval) is not None and approval.refusal is not None:
+        return effects.refused_by_parent(approval)
+    return KINDS[operation.kind].effect(state, operation.terms, _context(state, operation, now_ms, references, periods))
 
 
-def _case(state: AccountState, operation: Operation, now_ms: int, references: References, periods: Periods) -> Case:
+def _context(
+    state: AccountState, operation: Operation, now_ms: int, references: References, periods: Periods
+) -> EffectContext:
     references = _with_refundable(references)
     app, meter = _spent_through(operation, references)
-    # What spends nothing asks for no room, and so for no calendar.
+    # What spends nothing asks for no headroom, and so for no calendar.
     held = _captured(operation, references)
-    room = room_of(state, app, meter, periods, held) if KINDS[operation.kind].spends else Room(0)
-    if references.backing is not None:
-        room = tightest(room, references.backing.room)
-    return Case(now_ms, room, periods, references, app, meter, operation.member)
+    headroom = headroom_of(state, app, meter, periods, held) if KINDS[operation.kind].spends else Headroom(0)
+    if references.approval is not None:
+        headroom = tightest(headroom, references.approval.headroom)
+    return EffectContext(now_ms, headroom, periods, references, app, meter, operation.member)
 
 
 def _with_refundable(references: References) -> References:
@@ -396,7 +400,9 @@ def _counted_by_limits(operation: Operation, effect: Effect, held: Hold | None, 
             return
 
 
-def _entry(state: AccountState, operation: Operation, result: _Result, backing: Backing | None, now_ms: int) -> Entry:
+def _entry(
+    state: AccountState, operation: Operation, result: _Result, approval: ParentApproval | None, now_ms: int
+) -> Entry:
     effect, parameters = result.effect, parameters_of(operation.terms)
     unsealed = Entry(
         account=state.account,
@@ -425,7 +431,7 @@ def _entry(state: AccountState, operation: Operation, result: _Result, backing: 
         limit=effect.limit,
         member=operation.member,
         origin=effect.origin.named,
-        parent=recorded_backing(backing),
+        parent=recorded_approval(approval),
         window_ends=result.window_ends or None,
         merged=None if effect.merged is None else effect.merged.summary,
         carry=_carry(state, parameters, effect),

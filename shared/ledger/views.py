@@ -234,7 +234,7 @@ def _public_grant(grant: Grant) -> dict[str, Any]:
     }
 
 
-def circumstances_of(entry: Entry) -> dict[str, Any]:
+def explanation_of(entry: Entry) -> dict[str, Any]:
     """What the account was like, in millicents, as far as it explains the refusal that the entry is."""
     before = entry.before
     if entry.reason == "funding_conflict":

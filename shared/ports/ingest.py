@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Message:
     """A message as it came. `sender` is who AWS says has sent it, `tenant` the one that it names."""
 
     id: str
@@ -16,7 +16,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Poison:
+class Rejection:
     """Why a message can never be recorded. `code` is the API's."""
 
     code: str
@@ -26,6 +26,6 @@ class Poison:
 class PoisonQueue(Protocol):
     """Where messages go that can never be recorded."""
 
-    def set_aside(self, letter: Letter, poison: Poison) -> bool:
+    def set_aside(self, letter: Message, poison: Rejection) -> bool:
         """Whether the message is in safe keeping now."""
         ...

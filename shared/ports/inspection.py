@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.usage import Slot, Sums
-from shared.verification.companions import Beside
+from shared.verification.companions import CompanionItem
 from shared.verification.digest import Chunk, Head, HeadTree
 
 
@@ -32,7 +32,7 @@ class Item:
     """
 
     name: str
-    kept: Beside | None
+    kept: CompanionItem | None
     is_as_written: bool
 
 
@@ -73,7 +73,7 @@ class StoredUsage:
     strangers: tuple[str, ...] = ()
 
 
-class Books(Protocol):
+class LedgerInspection(Protocol):
     """The tables as they lie, read strongly and without trusting any of it."""
 
     def accounts(self, after: str | None) -> AccountPlaces:

@@ -9,7 +9,7 @@ from shared.ledger.usage import Grouping, Sums, Tally
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class DayRange:
     """UTC days, `first` and `last` included, as "2026-01-31"."""
 
     first: str
@@ -45,6 +45,6 @@ class UsageBook(Protocol):
         """Adds a tally, whole, if the last entry counted is the one that it follows. False where it is another."""
         ...
 
-    def usage(self, account: Account, grouping: Grouping, period: Period, after: str | None, limit: int) -> UsagePage:
+    def usage(self, account: Account, grouping: Grouping, period: DayRange, after: str | None, limit: int) -> UsagePage:
         """A strong read, of at most `limit` names; of fewer where many have nothing in the period."""
         ...

@@ -16,7 +16,7 @@ from shared.ledger.events import check_event
 from shared.ledger.operations import Charge, Operation
 from shared.ledger.parents import positions
 from shared.ledger.reducer import NOTHING_NAMED, apply
-from shared.ledger.views import circumstances_of
+from shared.ledger.views import explanation_of
 from shared.ports.ledger import EventBus, Ledger
 from shared.pricing.cards import RateBook
 from shared.usecases.present_state import present_state
@@ -119,5 +119,5 @@ def _body(check_id: str, charge: Operation, payers: _Payers) -> dict[str, Any]:
         "reason": None,
         "check_id": check_id,
         **({} if rate_card is None else {"rate_card": rate_card}),
-        **(circumstances_of(told) if told.is_refused else {}),
+        **(explanation_of(told) if told.is_refused else {}),
     }

@@ -13,7 +13,7 @@ from shared.ledger.accounts import Account
 from shared.ledger.usage import Tally, tallies
 from shared.ports.usage import EntriesForward, UsageBook
 
-Fate: TypeAlias = Literal["counted", "waiting", "malformed"]
+CountResult: TypeAlias = Literal["counted", "waiting", "malformed"]
 
 ENTRIES_AT_ONCE: Final = 500
 PAUSES_MS: Final = (50, 100, 200, 400, 800)
@@ -21,7 +21,7 @@ PAUSES_MS: Final = (50, 100, 200, 400, 800)
 
 
 @dataclass(frozen=True, slots=True)
-class Wake:
+class UsageSignal:
     """A message: an entry of this seq is there to be counted. `account` is None where the message is no such event."""
 
     message_id: str
@@ -34,7 +34,7 @@ class Counting:
     """What became of a message. One that has to wait comes again."""
 
     message_id: str
-    fate: Fate
+    fate: CountResult
 
     @property
     def is_failed(self) -> bool:
@@ -88,14 +88,14 @@ class Counter:
         return through
 
 
-def count_usage(wakes: Iterable[Wake], counter: Counter) -> list[Counting]:
+def count_usage(wakes: Iterable[UsageSignal], counter: Counter) -> list[Counting]:
     """Counts every account that the messages name, each once. What the ledger or the book raises escapes."""
     wakes = list(wakes)
     counted = {account: counter.through(account, seq) for account, seq in _newest(wakes).items()}
     return [Counting(wake.message_id, _fate(wake, counted)) for wake in wakes]
 
 
-def _newest(wakes: Iterable[Wake]) -> dict[Account, int]:
+def _newest(wakes: Iterable[UsageSignal]) -> dict[Account, int]:
     newest: dict[Account, int] = {}
     for wake in wakes:
         if wake.account is not None:
@@ -103,7 +103,7 @@ def _newest(wakes: Iterable[Wake]) -> dict[Account, int]:
     return newest
 
 
-def _fate(wake: Wake, counted: Mapping[Account, int]) -> Fate:
+def _fate(wake: UsageSignal, counted: Mapping[Account, int]) -> CountResult:
     if wake.account is None:
         return "malformed"
     return "counted" if counted[wake.account] >= wake.seq else "waiting"

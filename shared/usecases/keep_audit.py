@@ -26,7 +26,7 @@ from shared.ports.ledger import AuditTrail, Kept
 _OF_NO_ROW: Final = frozenset({LOW_BALANCE_DETAIL_TYPE, DIGEST_DETAIL_TYPE})
 """The entry that fell below a threshold says so itself, in an event of its own; a digest is kept where it was made."""
 
-Fate: TypeAlias = Kept | Literal["malformed"]
+AuditResult: TypeAlias = Kept | Literal["malformed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Audited:
     """What became of a message."""
 
     message_id: str
-    fate: Fate
+    fate: AuditResult
 
     @property
     def is_failed(self) -> bool:
@@ -55,7 +55,7 @@ def keep_audit(messages: Iterable[Message], trail: AuditTrail) -> list[Audited]:
     return [Audited(message.message_id, keep_message(message.body, trail)) for message in messages]
 
 
-def keep_message(body: str, trail: AuditTrail) -> Fate:
+def keep_message(body: str, trail: AuditTrail) -> AuditResult:
     try:
         envelope = json.loads(body, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError):
@@ -63,7 +63,7 @@ def keep_message(body: str, trail: AuditTrail) -> Fate:
     return keep_event(envelope, trail)
 
 
-def keep_event(envelope: object, trail: AuditTrail) -> Fate:
+def keep_event(envelope: object, trail: AuditTrail) -> AuditResult:
     """Keeps one event. `envelope` has at least source, detail-type and detail, amounts in it int or Decimal."""
     if not isinstance(envelope, Mapping) or envelope.get("source") != SOURCE:
         return "malformed"

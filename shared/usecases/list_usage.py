@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shared.ledger.accounts import Account
 from shared.ledger.usage import Grouping
 from shared.ports.ledger import Ledger
-from shared.ports.usage import Period, UsageBook, UsagePage
+from shared.ports.usage import DayRange, UsageBook, UsagePage
 from shared.usecases.read_account import known_state
 
 
@@ -14,7 +14,7 @@ class UsageAsked:
     """`after` is the name that the page before ended with."""
 
     grouping: Grouping
-    period: Period
+    period: DayRange
     after: str | None
     limit: int
 

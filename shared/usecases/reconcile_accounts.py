@@ -23,7 +23,7 @@ from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
 from shared.ledger.kinds import KINDS
 from shared.ledger.usage import miscounted
-from shared.ports.inspection import Books, DigestStore, Item, Row, StoredState, StoredUsage
+from shared.ports.inspection import DigestStore, Item, LedgerInspection, Row, StoredState, StoredUsage
 from shared.ports.ledger import AuditTrail
 from shared.usecases.digest_heads import DigestHeads
 from shared.verification.accounts import (
@@ -36,7 +36,7 @@ from shared.verification.accounts import (
     other_halves,
     verify_account,
 )
-from shared.verification.companions import Beside, compare_beside, of_any_entry, of_entries, with_policy
+from shared.verification.companions import CompanionItem, compare_companions, of_any_entry, of_entries, with_policy
 from shared.verification.digest import Head, digest_from_text
 from shared.verification.errors import HeadsNotFound
 
@@ -53,7 +53,7 @@ _Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class ReconcileTerms:
     """An entry younger than `grace_ms` that is not audited yet is late, not missing. `repair` writes what is missing.
 
     `is_time_up` is asked between accounts, and between some rows of one.
@@ -125,7 +125,7 @@ class _Look:
             return self.entries
         return [entry for entry in self.entries if entry.seq <= _seq(self.before)]
 
-    def expected_beside(self, account: Account) -> dict[str, Beside]:
+    def expected_beside(self, account: Account) -> dict[str, CompanionItem]:
         """Without a replay for most accounts, of which nothing is kept beside the entries."""
         begun = of_any_entry(self.settled)
         is_item_kept = any(not isinstance(item.kept, Begun) for item in self.items)
@@ -180,12 +180,12 @@ class LastDigest:
 class Sources:
     """What is compared with what."""
 
-    books: Books
+    books: LedgerInspection
     trail: AuditTrail
     digest: LastDigest
 
 
-def reconcile_accounts(after: str | None, sources: Sources, policy: Policy) -> Run:
+def reconcile_accounts(after: str | None, sources: Sources, policy: ReconcileTerms) -> Run:
     """All accounts from `after` on (None: from the first), as far as time allows."""
     run = Run(after)
     if after is None or not after.startswith(_IN_DIGEST):
@@ -196,7 +196,7 @@ def reconcile_accounts(after: str | None, sources: Sources, policy: Policy) -> R
     return run
 
 
-def reconcile_one(account: Account, sources: Sources, policy: Policy) -> Run:
+def reconcile_one(account: Account, sources: Sources, policy: ReconcileTerms) -> Run:
     """One account alone."""
     run = Run(None)
     _is_added(run, account, sources, policy)
@@ -204,7 +204,7 @@ def reconcile_one(account: Account, sources: Sources, policy: Policy) -> Run:
     return run
 
 
-def reconcile_account(account: Account, sources: Sources, policy: Policy) -> AccountReport:
+def reconcile_account(account: Account, sources: Sources, policy: ReconcileTerms) -> AccountReport:
     """Raises OutOfTime."""
     report = _examine(account, sources, policy)
     if report.findings:
@@ -212,7 +212,7 @@ def reconcile_account(account: Account, sources: Sources, policy: Policy) -> Acc
     return _repaired(report, sources.trail) if policy.repair else report
 
 
-def _add_listed(run: Run, sources: Sources, policy: Policy) -> None:
+def _add_listed(run: Run, sources: Sources, policy: ReconcileTerms) -> None:
     """Accounts that there is a row of. `run.next` is then in the digest, or where time was up."""
     while True:
         places = sources.books.accounts(run.next)
@@ -226,7 +226,7 @@ def _add_listed(run: Run, sources: Sources, policy: Policy) -> None:
             return
 
 
-def _add_vanished(run: Run, sources: Sources, policy: Policy) -> None:
+def _add_vanished(run: Run, sources: Sources, policy: ReconcileTerms) -> None:
     """Accounts that the digest has and no table has a row of: those of one chunk after the other."""
     number, _, chunk = str(run.next).removeprefix(_IN_DIGEST).partition("/")
     index = int(chunk) if int(number) == sources.digest.number else 0
@@ -242,7 +242,7 @@ def _add_vanished(run: Run, sources: Sources, policy: Policy) -> None:
     run.next = None
 
 
-def _is_added(run: Run, account: Account, sources: Sources, policy: Policy) -> bool:
+def _is_added(run: Run, account: Account, sources: Sources, policy: ReconcileTerms) -> bool:
     """False where the run ends before this account, and the next one begins with it."""
     is_first = not run.accounts and not run.unverified
     if not is_first and (policy.is_time_up() or run.is_full):
@@ -256,7 +256,7 @@ def _is_added(run: Run, account: Account, sources: Sources, policy: Policy) -> b
     return True
 
 
-def _examine(account: Account, sources: Sources, policy: Policy) -> AccountReport:
+def _examine(account: Account, sources: Sources, policy: ReconcileTerms) -> AccountReport:
     books = sources.books
     look = _look(account, books, policy)
     comparison = compare_audit(account, look.entries, _entries_of(look.audited))
@@ -288,7 +288,7 @@ def _examine(account: Account, sources: Sources, policy: Policy) -> AccountRepor
     )
 
 
-def _look(account: Account, books: Books, policy: Policy) -> _Look:
+def _look(account: Account, books: LedgerInspection, policy: ReconcileTerms) -> _Look:
     usage = books.usage(account)
     audited = list(_in_time(books.audited(account), policy))
     before = books.state(account)
@@ -325,7 +325,7 @@ def _event_id(entry: Entry) -> str:
     return event_id
 
 
-def _in_time(rows: Iterable[_Read], policy: Policy) -> Iterator[_Read]:
+def _in_time(rows: Iterable[_Read], policy: ReconcileTerms) -> Iterator[_Read]:
     for number, row in enumerate(rows, start=1):
         if number % _ROWS_BETWEEN_LOOKS == 0 and policy.is_time_up():
             raise OutOfTime
@@ -352,7 +352,7 @@ def _row_findings(account: Account, where: Place, rows: Iterable[Row]) -> Iterat
             yield Finding(account, where, row.entry.seq, f"{row.name} is not laid down as the ledger does")
 
 
-def _beside_findings(account: Account, look: _Look, expected: Mapping[str, Beside]) -> Iterator[Finding]:
+def _beside_findings(account: Account, look: _Look, expected: Mapping[str, CompanionItem]) -> Iterator[Finding]:
     for item in look.items:
         if item.kept is None:
             yield Finding(account, "state", None, f"{item.name} is nothing that the ledger writes")
@@ -360,7 +360,7 @@ def _beside_findings(account: Account, look: _Look, expected: Mapping[str, Besid
             yield Finding(account, "state", item.kept.seq, f"{item.name} is not laid down as the ledger does")
     stored = [item.kept for item in look.items if item.kept is not None]
     settled_seq = max((entry.seq for entry in look.settled), default=0)
-    yield from compare_beside(account, expected, stored, settled_seq, max(settled_seq, _seq(look.after)))
+    yield from compare_companions(account, expected, stored, settled_seq, max(settled_seq, _seq(look.after)))
 
 
 def _readable(account: Account, findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -393,7 +393,7 @@ def _usage_findings(account: Account, look: _Look) -> Iterator[Finding]:
         yield Finding(account, "usage", None, f"of {of_what} is not what the entries add up to")
 
 
-def _half_findings(look: _Look, books: Books, policy: Policy) -> Iterator[Finding]:
+def _half_findings(look: _Look, books: LedgerInspection, policy: ReconcileTerms) -> Iterator[Finding]:
     """An entry of a member and that of its parent were written together: each must have the other."""
     halves = ((entry, half) for entry in look.settled for half in other_halves(entry))
     for entry, half in _in_time(halves, policy):

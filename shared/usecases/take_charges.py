@@ -7,13 +7,13 @@ from typing import Final, Literal, TypeAlias
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable, RecordDamaged
 from shared.ledger.operations import Operation
 from shared.ledger.protocol import Recorded
-from shared.ports.ingest import Letter, Poison, PoisonQueue
+from shared.ports.ingest import Message, PoisonQueue, Rejection
 from shared.ports.ledger import Ledger
 from shared.pricing.cards import RateBook
 from shared.usecases.record_batch import Answer
 from shared.usecases.record_priced import record_priced_batch
 
-Fate: TypeAlias = Literal["recorded", "refused", "replayed", "set_aside", "failed"]
+MessageResult: TypeAlias = Literal["recorded", "refused", "replayed", "set_aside", "failed"]
 """What became of a message. One that `failed` comes again; a refusal is on the record, and so an answer like any."""
 
 _PASSING: Final = (LedgerThrottled, LedgerUnavailable)
@@ -23,8 +23,8 @@ _PASSING: Final = (LedgerThrottled, LedgerUnavailable)
 class Request:
     """A message, and what it asks for."""
 
-    letter: Letter
-    asked: Operation | Poison
+    letter: Message
+    asked: Operation | Rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Taken:
     `damage` is why one has failed that will fail again.
     """
 
-    letter: Letter
-    fate: Fate
-    poison: Poison | None = None
+    letter: Message
+    fate: MessageResult
+    poison: Rejection | None = None
     damage: RecordDamaged | None = None
 
 
@@ -57,7 +57,7 @@ def take_charges(
     waiting: set[str] = set()
     taken = []
     for each in requests:
-        outcome = each.asked if isinstance(each.asked, Poison) else next(answers)
+        outcome = each.asked if isinstance(each.asked, Rejection) else next(answers)
         settled = _failed(each.letter) if each.letter.group in waiting else _settle(each.letter, outcome, poison_queue)
         if settled.fate == "failed":
             waiting.add(each.letter.group)
@@ -65,27 +65,27 @@ def take_charges(
     return taken
 
 
-def _settle(letter: Letter, outcome: Answer | Poison, poison_queue: PoisonQueue) -> Taken:
+def _settle(letter: Message, outcome: Answer | Rejection, poison_queue: PoisonQueue) -> Taken:
     match outcome:
         case Recorded():
             return Taken(letter, _fate_of(outcome))
-        case Poison():
+        case Rejection():
             return _set_aside(letter, outcome, poison_queue)
         case _ if isinstance(outcome, _PASSING):
             return Taken(letter, "failed", damage=outcome if isinstance(outcome, RecordDamaged) else None)
         case _:
-            return _set_aside(letter, Poison(outcome.code, str(outcome)), poison_queue)
+            return _set_aside(letter, Rejection(outcome.code, str(outcome)), poison_queue)
 
 
-def _failed(letter: Letter) -> Taken:
+def _failed(letter: Message) -> Taken:
     return Taken(letter, "failed")
 
 
-def _fate_of(recorded: Recorded) -> Fate:
+def _fate_of(recorded: Recorded) -> MessageResult:
     if recorded.replayed:
         return "replayed"
     return "refused" if recorded.entry.is_refused else "recorded"
 
 
-def _set_aside(letter: Letter, poison: Poison, poison_queue: PoisonQueue) -> Taken:
+def _set_aside(letter: Message, poison: Rejection, poison_queue: PoisonQueue) -> Taken:
     return Taken(letter, "set_aside" if poison_queue.set_aside(letter, poison) else "failed", poison)

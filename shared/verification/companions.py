@@ -17,14 +17,14 @@ from shared.ledger.policies import Policy
 from shared.ledger.reducer import Replay
 from shared.verification.accounts import NOT_AN_OPERATION, Finding
 
-Beside: TypeAlias = Begun | Hold | RefundTally | Policy
+CompanionItem: TypeAlias = Begun | Hold | RefundTally | Policy
 """What an item beside an account's entries keeps. All have the `seq` of the entry that last changed them."""
 
 _BEGUN: Final = "mark that it has begun"
 _POLICY: Final = "policy"
 
 
-def name_of(kept: Beside) -> str:
+def name_of(kept: CompanionItem) -> str:
     match kept:
         case Begun():
             return _BEGUN
@@ -36,12 +36,12 @@ def name_of(kept: Beside) -> str:
             return _POLICY
 
 
-def of_any_entry(entries: Sequence[Entry]) -> dict[str, Beside]:
+def of_any_entry(entries: Sequence[Entry]) -> dict[str, CompanionItem]:
     """What lies beside the entries of every account that has any."""
     return {_BEGUN: Begun()} if entries else {}
 
 
-def of_entries(account: Account, entries: Iterable[Entry]) -> dict[str, Beside]:
+def of_entries(account: Account, entries: Iterable[Entry]) -> dict[str, CompanionItem]:
     """All that should lie beside these entries, which are in order of seq, by name, but for `of_any_entry`."""
     history = Replay(account)
     tallies: dict[str, RefundTally] = {}
@@ -54,14 +54,18 @@ def of_entries(account: Account, entries: Iterable[Entry]) -> dict[str, Beside]:
     return {name_of(each): each for each in kept}
 
 
-def with_policy(state: AccountState, kept: Mapping[str, Beside]) -> AccountState:
+def with_policy(state: AccountState, kept: Mapping[str, CompanionItem]) -> AccountState:
     """The state with the policy that belongs to it, where it was read without."""
     policy = kept.get(_POLICY)
     return replace(state, policy=policy) if isinstance(policy, Policy) else state
 
 
-def compare_beside(
-    account: Account, expected: Mapping[str, Beside], stored: Iterable[Beside], settled_seq: int, newest_seq: int
+def compare_companions(
+    account: Account,
+    expected: Mapping[str, CompanionItem],
+    stored: Iterable[CompanionItem],
+    settled_seq: int,
+    newest_seq: int,
 ) -> Iterator[Finding]:
     """All that is wrong with what is stored. `expected` follows from the entries up to `settled_seq`.
 
@@ -76,7 +80,7 @@ def compare_beside(
             yield Finding(account, "state", kept.seq, f"{name} {problem}")
 
 
-def _problem(kept: Beside, expected: Beside | None, settled_seq: int, newest_seq: int) -> str | None:
+def _problem(kept: CompanionItem, expected: CompanionItem | None, settled_seq: int, newest_seq: int) -> str | None:
     if kept.seq > newest_seq:
         return "is beyond the state"
     if kept.seq > settled_seq or kept == expected:

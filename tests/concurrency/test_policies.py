@@ -14,7 +14,7 @@ from shared.ledger.protocol import Recorded
 from shared.ports.ledger import EntryFilter
 from shared.verification.accounts import compare_halves, other_halves, verify_account
 from tests.builders import ALICE, NOW_MS, operation
-from tests.till import TTL_MS
+from tests.ledger_driver import TTL_MS
 
 THREADS = 16
 BOB = Account("main", "user:bob")

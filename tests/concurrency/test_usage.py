@@ -9,14 +9,14 @@ from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.dynamodb_usage import DynamoEntriesForward, DynamoUsageBook
 from shared.ledger.operations import Charge, GrantCredits, Operation, Refund
 from shared.ledger.usage import Sums
-from shared.ports.usage import Period
-from shared.usecases.count_usage import Counter, Wake, count_usage
+from shared.ports.usage import DayRange
+from shared.usecases.count_usage import Counter, UsageSignal, count_usage
 from tests.builders import ALICE, NOW_MS
 from tests.database import PATIENT_MS, ledger_on_new_table
 
 COUNTERS = 6
 CHARGES = 60
-TODAY = Period("2025-11-23", "2025-11-23")
+TODAY = DayRange("2025-11-23", "2025-11-23")
 
 
 def book_on_new_table(host: str, name: str) -> DynamoUsageBook:
@@ -40,7 +40,7 @@ def count(host: str, ledger_name: str, name: str, start: Barrier) -> None:
     counter = Counter(entries, DynamoUsageBook(name, PATIENT_MS, host=host), lambda: True, lambda _: None)
     start.wait()
     for seq in range(1, 20):
-        count_usage([Wake(str(seq), ALICE, seq)], counter)
+        count_usage([UsageSignal(str(seq), ALICE, seq)], counter)
 
 
 def test_who_counts_at_once_counts_every_entry_once(database: Database, aws_credentials: None) -> None:
@@ -58,7 +58,7 @@ def test_who_counts_at_once_counts_every_entry_once(database: Database, aws_cred
     state = ledger.state(ALICE)
     assert state is not None
     entries = DynamoEntriesForward(ledger_name, PATIENT_MS, host=database.url)
-    count_usage([Wake("last", ALICE, state.seq)], Counter(entries, book, lambda: True, lambda _: None))
+    count_usage([UsageSignal("last", ALICE, state.seq)], Counter(entries, book, lambda: True, lambda _: None))
     found = dict(book.usage(ALICE, "meter", TODAY, None, 10).items)
     assert book.counted_through(ALICE) == state.seq == 1 + CHARGES + CHARGES // 5
     assert found == {f"m-{n}": Sums(charged=200, refunded=16, count=20) for n in range(3)}

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.adapters.driver import REAL_PACE, Pace, drive, insist
+from shared.adapters.driver import REAL_PACE, Pace, drive, retry_until_deadline
 from shared.ledger.accounts import AccountState
 from shared.ledger.errors import LedgerUnavailable
 from shared.ledger.operations import Charge
-from shared.ledger.protocol import Busy, Command, Found, Outcome, Pause, Read, Reply, Resumed, Steps, Unknown
+from shared.ledger.protocol import Busy, Command, CommandOutcome, Found, Pause, Read, Reply, Resumed, Steps, Unknown
 from tests.builders import ALICE
 
 FOUND = Found(AccountState(ALICE))
@@ -25,8 +25,8 @@ class Clock:
         self.pauses_ms.append(duration_ms)
         self.now_ms += duration_ms
 
-    def taking(self, duration_ms: int, outcome: Outcome) -> Callable[[Command], Outcome]:
-        def execute(_command: Command) -> Outcome:
+    def taking(self, duration_ms: int, outcome: CommandOutcome) -> Callable[[Command], CommandOutcome]:
+        def execute(_command: Command) -> CommandOutcome:
             self.now_ms += duration_ms
             return outcome
 
@@ -71,7 +71,7 @@ def test_a_pause_can_be_nothing_and_can_be_the_whole_ceiling() -> None:
 
 
 def test_what_the_store_raises_reaches_the_caller() -> None:
-    def execute(_command: Command) -> Outcome:
+    def execute(_command: Command) -> CommandOutcome:
         raise StopIteration
 
     with pytest.raises(StopIteration):
@@ -81,13 +81,13 @@ def test_what_the_store_raises_reaches_the_caller() -> None:
 def test_insisting_pauses_twice_as_long_each_time_up_to_a_limit_and_never_past_the_deadline() -> None:
     clock = Clock()
     with pytest.raises(LedgerUnavailable):
-        insist(Busy, clock.pace(lambda ceiling: ceiling - 1), deadline_ms=1300)
+        retry_until_deadline(Busy, clock.pace(lambda ceiling: ceiling - 1), deadline_ms=1300)
     assert clock.pauses_ms == [10, 20, 40, 80, 160, 320, 320, 320, 30]
 
 
 def test_insisting_returns_the_first_answer_even_a_false_one() -> None:
     answers = iter([Unknown(), Busy(), False])
-    assert insist(lambda: next(answers), Clock().pace(), deadline_ms=1000) is False
+    assert retry_until_deadline(lambda: next(answers), Clock().pace(), deadline_ms=1000) is False
 
 
 def test_real_chance_stays_below_its_ceiling_and_reaches_both_ends() -> None:

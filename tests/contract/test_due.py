@@ -18,7 +18,7 @@ from shared.usecases.do_what_is_due import Plan, do_what_is_due
 from tests.builders import ALICE, NOW_MS, SECOND_MS, operation
 from tests.fakes.memory_due import MemoryDueAccounts
 from tests.fakes.memory_ledger import MemoryLedger
-from tests.till import Till
+from tests.ledger_driver import LedgerDriver
 
 TTL_MS = 60 * SECOND_MS
 BOB = Account("main", "user:bob")
@@ -73,7 +73,7 @@ def found(ledger: AnyLedger, now_ms: int) -> DueHolds:
 
 def balances(ledger: Ledger, account: Account = ALICE) -> tuple[int, int, int]:
     """Available, held, spent; checked against all there is on record."""
-    till = Till(ledger)
+    till = LedgerDriver(ledger)
     till._accounts.add(account)
     return till.balances(account)
 
@@ -154,7 +154,7 @@ def test_the_listing_goes_on_after_any_account_also_once_that_is_done(stored: An
 
 
 def test_a_member_and_its_parent_that_nobody_calls_are_both_done(stored: AnyLedger, accounts: DueAccounts) -> None:
-    till = Till(stored)
+    till = LedgerDriver(stored)
     till.send(FundingUpdate(0, 100), TEAM)
     till.send(FundingUpdate(0, 100))
     till.send(Configure(parent=TEAM.actor))

@@ -27,15 +27,15 @@ from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
 from shared.ledger.operations import Charge, GrantCredits
 from shared.ledger.protocol import (
     Busy,
+    CommandOutcome,
     Commit,
     Committed,
+    Conflict,
     Damaged,
     Found,
     FoundEntry,
     Lookup,
-    Outcome,
     Read,
-    TurnedDown,
     Unknown,
 )
 from shared.ledger.reducer import Change, apply
@@ -200,7 +200,7 @@ THE_DEPLOYERS = [
 COMMANDS = [Read(ALICE, Charge(1)), Commit(A_CHANGE), Lookup(ALICE, "k")]
 
 
-def outcome_of(asked: tuple[DynamoLedger, Wire], command: Read | Commit | Lookup) -> Outcome:
+def outcome_of(asked: tuple[DynamoLedger, Wire], command: Read | Commit | Lookup) -> CommandOutcome:
     return asked[0].execute(command)
 
 
@@ -328,7 +328,7 @@ def test_every_commit_has_a_token_of_its_own_although_the_operation_is_the_same(
 def test_what_stood_in_the_way_is_known_by_what_it_is_and_not_by_its_place(
     answering: Asked, reasons: Sequence[dict[str, Any]], entries: tuple[Entry, ...], state: AccountState | None
 ) -> None:
-    assert outcome_of(answering(canceled(*reasons)), Commit(A_CHANGE)) == TurnedDown(entries, state)
+    assert outcome_of(answering(canceled(*reasons)), Commit(A_CHANGE)) == Conflict(entries, state)
 
 
 @pytest.mark.parametrize(
@@ -449,13 +449,13 @@ def test_the_first_change_of_an_account_puts_what_says_that_it_has_begun_and_no_
     [
         ([FINE, BEGUN, FINE], Damaged(ALICE)),
         ([FINE, BEGUN, reason("ConditionalCheckFailed")], Damaged(ALICE)),
-        ([FINE, BEGUN, state_in_the_way(MOVED)], TurnedDown((), MOVED)),
-        ([entry_in_the_way(CHARGE), BEGUN, FINE], TurnedDown((CHARGE,), None)),
+        ([FINE, BEGUN, state_in_the_way(MOVED)], Conflict((), MOVED)),
+        ([entry_in_the_way(CHARGE), BEGUN, FINE], Conflict((CHARGE,), None)),
         ([FINE, BEGUN, reason("TransactionConflict")], Busy()),
     ],
     ids=["no state", "no state, as told", "another was first", "the key answers", "its state is in another's hands"],
 )
 def test_an_account_that_has_begun_and_has_no_state_is_damaged(
-    answering: Asked, reasons: Sequence[dict[str, Any]], outcome: Outcome
+    answering: Asked, reasons: Sequence[dict[str, Any]], outcome: CommandOutcome
 ) -> None:
     assert outcome_of(answering(canceled(*reasons)), Commit(THE_FIRST_CHANGE)) == outcome

@@ -20,13 +20,13 @@ from shared.ledger.operations import (
     Refund,
     ReleaseHold,
 )
-from shared.ledger.protocol import Commit, Committed, Found, Read, Recorded, TurnedDown
+from shared.ledger.protocol import Commit, Committed, Conflict, Found, Read, Recorded
 from shared.ledger.reducer import Change, apply
 from shared.ports.ledger import Ledger
 from shared.verification.accounts import compare_halves, other_halves
 from tests.builders import ALICE, NOW_MS, SECOND_MS, operation
 from tests.contract.conftest import _empty, _ledger_at
-from tests.till import TTL_MS, Till, ending
+from tests.ledger_driver import TTL_MS, LedgerDriver, ending
 
 TEAM = Account("main", "team:red")
 ORG = Account("main", "org")
@@ -45,12 +45,12 @@ EVERYTHING = Configure(
 
 
 @pytest.fixture
-def till(ledger: Ledger) -> Till:
-    return Till(ledger)
+def till(ledger: Ledger) -> LedgerDriver:
+    return LedgerDriver(ledger)
 
 
 @pytest.fixture
-def hierarchy(till: Till) -> Till:
+def hierarchy(till: LedgerDriver) -> LedgerDriver:
     """Alice is a member of the team, the team of the organisation."""
     for account in (ALICE, TEAM, ORG):
         till.send(GrantCredits(100), account)
@@ -59,7 +59,7 @@ def hierarchy(till: Till) -> Till:
     return till
 
 
-def test_settings_come_back_as_they_were_set(till: Till) -> None:
+def test_settings_come_back_as_they_were_set(till: LedgerDriver) -> None:
     till.send(EVERYTHING)
     state = till.state()
     policy = till.policy()
@@ -68,7 +68,7 @@ def test_settings_come_back_as_they_were_set(till: Till) -> None:
     till.check()
 
 
-def test_a_limit_is_counted_and_refuses_with_what_it_says(till: Till) -> None:
+def test_a_limit_is_counted_and_refuses_with_what_it_says(till: LedgerDriver) -> None:
     till.send(GrantCredits(100))
     till.send(Configure(limits=[CHAT_A_DAY]))
     till.send(Charge(30), app="chat")
@@ -84,7 +84,7 @@ def test_a_limit_is_counted_and_refuses_with_what_it_says(till: Till) -> None:
     assert till.balances() == (20, 0, 80)
 
 
-def test_a_frozen_account_is_frozen_for_the_next_operation(till: Till) -> None:
+def test_a_frozen_account_is_frozen_for_the_next_operation(till: LedgerDriver) -> None:
     till.send(GrantCredits(100))
     till.send(Configure(status="frozen"))
     assert ending(till.send(Charge(1))) == ("refused", "account_frozen")
@@ -93,7 +93,7 @@ def test_a_frozen_account_is_frozen_for_the_next_operation(till: Till) -> None:
     till.check()
 
 
-def test_an_allowance_refills_in_the_transaction_of_the_next_operation(till: Till) -> None:
+def test_an_allowance_refills_in_the_transaction_of_the_next_operation(till: LedgerDriver) -> None:
     till.send(Configure(allowance=ALLOWANCE))
     till.send(Charge(95))
     till.now_ms += 2 * DAY_MS
@@ -102,7 +102,7 @@ def test_an_allowance_refills_in_the_transaction_of_the_next_operation(till: Til
     assert till.balances() == (119, 0, 96)
 
 
-def test_alerts_are_on_the_entry_that_fell_below(till: Till) -> None:
+def test_alerts_are_on_the_entry_that_fell_below(till: LedgerDriver) -> None:
     till.send(GrantCredits(95))
     till.send(Configure(low_balance_thresholds=[90, 70, 50]))
     entry = till.send(Charge(55))
@@ -110,7 +110,7 @@ def test_alerts_are_on_the_entry_that_fell_below(till: Till) -> None:
     assert entry.alerts == (90, 70, 50)
 
 
-def test_member_and_parents_pay_in_one_transaction_and_each_record_stands_by_itself(hierarchy: Till) -> None:
+def test_member_and_parents_pay_in_one_transaction_and_each_record_stands_by_itself(hierarchy: LedgerDriver) -> None:
     charged = hierarchy.send(Charge(30), app="chat", meter="llm")
     captured = hierarchy.send(CaptureHold(hierarchy.hold(20, app="chat"), 15))
     hierarchy.send(ReleaseHold(hierarchy.hold(10)))
@@ -123,7 +123,7 @@ def test_member_and_parents_pay_in_one_transaction_and_each_record_stands_by_its
                 assert compare_halves(entry, half, hierarchy.ledger.entry(half.account, half.key)) == []
 
 
-def test_a_member_is_refused_for_a_parent_that_cannot_pay(hierarchy: Till) -> None:
+def test_a_member_is_refused_for_a_parent_that_cannot_pay(hierarchy: LedgerDriver) -> None:
     hierarchy.send(Charge(95), ORG)
     refused = hierarchy.send(Charge(6))
     assert (ending(refused), refused.limit) == (("refused", "insufficient_credits"), {"account": "org"})
@@ -131,21 +131,21 @@ def test_a_member_is_refused_for_a_parent_that_cannot_pay(hierarchy: Till) -> No
     assert hierarchy.balances(TEAM) == (95, 0, 5)
 
 
-def test_a_members_charge_sent_again_is_answered_again_and_paid_once_by_each(hierarchy: Till) -> None:
+def test_a_members_charge_sent_again_is_answered_again_and_paid_once_by_each(hierarchy: LedgerDriver) -> None:
     first = hierarchy.ledger.record(operation("once", Charge(30)), NOW_MS)
     again = hierarchy.ledger.record(operation("once", Charge(30)), NOW_MS + DAY_MS)
     assert again == Recorded(first.entry, replayed=True)
     assert [hierarchy.balances(account)[2] for account in (ALICE, TEAM, ORG)] == [30, 30, 30]
 
 
-def test_expired_holds_of_member_and_parents_make_room(hierarchy: Till) -> None:
+def test_expired_holds_of_member_and_parents_make_room(hierarchy: LedgerDriver) -> None:
     hierarchy.hold(100)
     hierarchy.now_ms += TTL_MS
     assert ending(hierarchy.send(Charge(100))) == ("applied", None)
     assert [hierarchy.balances(account) for account in (ALICE, TEAM, ORG)] == [(0, 0, 100)] * 3
 
 
-def test_a_batch_on_an_account_with_a_limit_counts_every_charge_of_it(till: Till) -> None:
+def test_a_batch_on_an_account_with_a_limit_counts_every_charge_of_it(till: LedgerDriver) -> None:
     till.send(GrantCredits(100))
     till.send(Configure(limits=[CHAT_A_DAY]))
     batch = [Operation(ALICE, f"b-{n}", Charge(20), "service", "one request", app="chat") for n in range(4)]
@@ -206,7 +206,7 @@ def test_a_policy_that_moved_meanwhile_comes_back_with_the_state(dynamo: DynamoL
     first = apply(set_up.state, replace(operation("a", Charge(1)), app="chat"), NOW_MS)
     second = apply(set_up.state, replace(operation("b", Charge(2)), app="chat"), NOW_MS)
     assert dynamo.execute(Commit(first)) == Committed()
-    assert dynamo.execute(Commit(second)) == TurnedDown((), first.state)
+    assert dynamo.execute(Commit(second)) == Conflict((), first.state)
 
 
 def test_a_policy_that_the_change_leaves_alone_does_not_come_back(dynamo: DynamoLedger) -> None:
@@ -214,7 +214,7 @@ def test_a_policy_that_the_change_leaves_alone_does_not_come_back(dynamo: Dynamo
     first = apply(set_up.state, operation("a", GrantCredits(1)), NOW_MS)
     second = apply(set_up.state, operation("b", GrantCredits(2)), NOW_MS)
     assert dynamo.execute(Commit(first)) == Committed()
-    assert dynamo.execute(Commit(second)) == TurnedDown((), replace(first.state, policy=None))
+    assert dynamo.execute(Commit(second)) == Conflict((), replace(first.state, policy=None))
 
 
 def test_an_account_whose_policy_vanished_is_not_charged_as_if_it_had_none(dynamo: DynamoLedger) -> None:
@@ -247,7 +247,7 @@ def pending(ledger: DynamoLedger, asked: Operation) -> Change:
 def test_a_parents_state_that_moved_turns_down_and_is_never_taken_for_the_members(member: DynamoLedger) -> None:
     change = pending(member, operation("charge", Charge(30)))
     execute(member, on_team("meanwhile", Charge(90)))
-    assert member.execute(Commit(change)) == TurnedDown((), None)
+    assert member.execute(Commit(change)) == Conflict((), None)
     assert member.entry(ALICE, "charge") is None
     assert member.entry(TEAM, "~user:alice~charge") is None
 
@@ -256,7 +256,7 @@ def test_of_a_state_that_moved_at_both_the_members_comes_back(member: DynamoLedg
     change = pending(member, operation("charge", Charge(30)))
     execute(member, on_team("meanwhile", Charge(90)))
     moved = execute(member, operation("also", GrantCredits(1)))
-    assert member.execute(Commit(change)) == TurnedDown((), replace(moved.state, policy=None))
+    assert member.execute(Commit(change)) == Conflict((), replace(moved.state, policy=None))
 
 
 def test_a_parents_hold_tally_and_entry_are_never_taken_for_the_members(member: DynamoLedger) -> None:
@@ -265,11 +265,11 @@ def test_a_parents_hold_tally_and_entry_are_never_taken_for_the_members(member: 
     assert change.parent is not None
     twin = replace(change.parent, parent=None)
     assert member.execute(Commit(twin)) == Committed()
-    assert member.execute(Commit(change)) == TurnedDown((), None)
+    assert member.execute(Commit(change)) == Conflict((), None)
 
 
 def test_a_hold_says_whom_it_goes_with_at_both_ends(member: DynamoLedger) -> None:
-    till = Till(member)
+    till = LedgerDriver(member)
     hold = till.hold(40)
     own, theirs = till.ledger.open_holds(ALICE)[0], till.ledger.open_holds(TEAM)[0]
     assert (own.id, own.parent, own.member) == (hold, (TEAM.actor, theirs.id), None)

@@ -13,12 +13,12 @@ from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge, GrantCredits, Operation, Terms
 from shared.ledger.usage import Grouping, Slot, Sums, Tally
 from shared.ports.ledger import Ledger
-from shared.ports.usage import EntriesForward, Period, UsageBook
+from shared.ports.usage import DayRange, EntriesForward, UsageBook
 from tests.builders import ALICE, NOW_MS
 from tests.fakes.memory_usage import EntriesOfLedger
 
 BOB = Account("main", "user:bob")
-MARCH = Period("2026-03-01", "2026-03-31")
+MARCH = DayRange("2026-03-01", "2026-03-31")
 ONE = Sums(charged=10, refunded=1, count=1)
 
 
@@ -26,7 +26,7 @@ def tally(after: int, through: int, *slots: tuple[Grouping, str, str]) -> Tally:
     return Tally(after, through, {Slot(*slot): ONE for slot in slots})
 
 
-def items(book: UsageBook, grouping: Grouping = "meter", period: Period = MARCH) -> dict[str, Sums]:
+def items(book: UsageBook, grouping: Grouping = "meter", period: DayRange = MARCH) -> dict[str, Sums]:
     return dict(book.usage(ALICE, grouping, period, None, 100).items)
 
 
@@ -109,7 +109,7 @@ def test_pages_follow_each_other_and_leave_nothing_out(book: UsageBook, grouping
 
 
 def test_a_year_of_many_names_is_read_in_pages(book: UsageBook) -> None:
-    year = Period("2026-01-01", "2026-12-31")
+    year = DayRange("2026-01-01", "2026-12-31")
     days = [f"2026-{month:02d}-{day:02d}" for month in range(1, 13) for day in range(1, 29)]
     slots: list[tuple[Grouping, str, str]] = [("meter", f"m-{n}", day) for n in range(4) for day in days]
     for place in range(0, len(slots), 99):

@@ -15,19 +15,19 @@ from shared.ledger.operations import Operation, Terms, named_charge, named_hold
 from shared.ledger.parents import positions
 from shared.ledger.protocol import (
     Command,
+    CommandOutcome,
     Commit,
     Committed,
+    Conflict,
     Damaged,
     FindDue,
     Found,
     FoundDue,
     FoundEntry,
     Lookup,
-    Outcome,
     Pause,
     Read,
     Recorded,
-    TurnedDown,
     do_what_is_due,
     record,
     record_batch,
@@ -76,7 +76,7 @@ class MemoryLedger:
         matching = [entry for entry in self._newest_first(account) if _matches(entry, wanted)]
         return page_of(matching, wanted.limit)
 
-    def execute(self, command: Command) -> Outcome:
+    def execute(self, command: Command) -> CommandOutcome:
         match command:
             case Read(account, terms):
                 state, references = positions(account, terms, self.state, self._references)
@@ -91,19 +91,19 @@ class MemoryLedger:
             case Pause():
                 raise TypeError("a pause is the driver's")
 
-    def _commit(self, change: Change) -> Committed | TurnedDown | Damaged:
+    def _commit(self, change: Change) -> Committed | Conflict | Damaged:
         parts = list(change.parts)
         for part in parts:
-            turned_down = self._in_the_way(part)
-            if turned_down is None and part.seen.seq == 0 and part.seen.account in self._begun:
+            conflict = self._in_the_way(part)
+            if conflict is None and part.seen.seq == 0 and part.seen.account in self._begun:
                 return Damaged(part.seen.account)
-            if turned_down is not None:
-                return turned_down if part is change else TurnedDown((), None)
+            if conflict is not None:
+                return conflict if part is change else Conflict((), None)
         for part in parts:
             self._write(part)
         return Committed()
 
-    def _in_the_way(self, change: Change) -> TurnedDown | None:
+    def _in_the_way(self, change: Change) -> Conflict | None:
         account = change.seen.account
         recorded = self._entries.get(account, {})
         in_the_way = tuple(recorded[entry.key] for entry in change.entries if entry.key in recorded)
@@ -112,7 +112,7 @@ class MemoryLedger:
         if not in_the_way and moved is None:
             return None
         # The policy is an item of its own, which does not come back.
-        return TurnedDown(in_the_way, moved and replace(moved, policy=None), *self._moved_beside(change))
+        return Conflict(in_the_way, moved and replace(moved, policy=None), *self._moved_beside(change))
 
     def _write(self, change: Change) -> None:
         account = change.seen.account

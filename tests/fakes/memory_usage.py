@@ -6,7 +6,7 @@ from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.usage import Grouping, Slot, Sums, Tally
 from shared.ports.ledger import EntryFilter, Ledger
-from shared.ports.usage import Period, UsagePage
+from shared.ports.usage import DayRange, UsagePage
 
 ALL = EntryFilter(1_000_000)
 
@@ -52,7 +52,7 @@ class MemoryUsageBook:
             self._counted[account] = tally.through
         return True
 
-    def usage(self, account: Account, grouping: Grouping, period: Period, after: str | None, limit: int) -> UsagePage:
+    def usage(self, account: Account, grouping: Grouping, period: DayRange, after: str | None, limit: int) -> UsagePage:
         found: dict[str, Sums] = {}
         for slot, sums in sorted(self._sums.get(account, {}).items(), key=lambda each: (each[0].name, each[0].day)):
             name = slot.day if grouping == "day" else slot.name

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.dynamodb_books import DynamoBooks
+from shared.adapters.dynamodb_inspection import DynamoLedgerInspection
 from shared.adapters.dynamodb_usage import COUNTED_SK
 from shared.adapters.keys import account_pk
 from shared.ledger.accounts import Account
@@ -106,13 +106,15 @@ def test_sums_that_are_added_to_while_they_are_read_are_left_for_another_time(
     counted: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[StoredUsage | None] = []
-    usage, counted_through = DynamoBooks.usage, DynamoBooks._counted_through
+    usage, counted_through = DynamoLedgerInspection.usage, DynamoLedgerInspection._counted_through
     numbers = iter(range(100))
-    monkeypatch.setattr(DynamoBooks, "_counted_through", lambda self, of: counted_through(self, of) + next(numbers))
+    monkeypatch.setattr(
+        DynamoLedgerInspection, "_counted_through", lambda self, of: counted_through(self, of) + next(numbers)
+    )
 
-    def spy(self: DynamoBooks, account: Account) -> StoredUsage | None:
+    def spy(self: DynamoLedgerInspection, account: Account) -> StoredUsage | None:
         seen.append(usage(self, account))
         return seen[-1]
 
-    monkeypatch.setattr(DynamoBooks, "usage", spy)
+    monkeypatch.setattr(DynamoLedgerInspection, "usage", spy)
     assert (found(counted), seen) == ([], [None])

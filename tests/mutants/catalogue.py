@@ -48,13 +48,13 @@ class Mutant:
 
 
 _COMMIT: Final = (
-    "        turned_down = yield from _commit(change, patience)\n"
+    "        conflict = yield from _commit(change, budget)\n"
     "        written = change.entry_under(operation.key)\n"
-    "        if turned_down is None:\n"
+    "        if conflict is None:\n"
 )
 
 
-_TURNED_DOWN: Final = (
+_CONFLICT: Final = (
     "        if in_the_way or moved is not None or beside != _NOTHING_MOVED or policy is not None or is_parent_moved:"
 )
 
@@ -251,8 +251,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         (
             "go on from a stale listing",
-            "    return References(hold, references.charge, turned_down.tally or references.tally)",
-            "    return References(hold, references.charge, turned_down.tally or references.tally, due=references.due)",
+            "    return References(hold, references.charge, conflict.tally or references.tally)",
+            "    return References(hold, references.charge, conflict.tally or references.tally, due=references.due)",
         ),
         ("more than a transaction can hold", "        if left < 0:\n", "        if False:\n"),
         killers=(_REFERENCES, SIMULATOR),
@@ -299,7 +299,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("present a first answer as a replay", "replayed=not is_ours", "replayed=True"),
         (
             "refuse a late replay as invalid",
-            "            return (yield from _recorded_earlier(operation, refused, patience))",
+            "            return (yield from _recorded_earlier(operation, refused, budget))",
             "            raise refused",
         ),
     ),
@@ -307,10 +307,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.protocol",
         (
             "ignore ALL_OLD of the entry",
-            "return next((entry for entry in turned_down.entries if entry.key == key), None)",
+            "return next((entry for entry in conflict.entries if entry.key == key), None)",
             "return None",
         ),
-        ("ignore ALL_OLD of the state", "    moved = turned_down.state or seen\n", "    moved = seen\n"),
+        ("ignore ALL_OLD of the state", "    moved = conflict.state or seen\n", "    moved = seen\n"),
         ("say that nothing was written while in doubt", "if self._throttled and not self._in_doubt:", "if True:"),
         (
             "judge a hold by how it was",
@@ -336,27 +336,35 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.effects",
         (
             "one microcent too much",
-            "if cost > max(case.room.amount, 0)",
-            "if cost > max(case.room.amount, 0) + 1",
+            "if cost > max(context.headroom.amount, 0)",
+            "if cost > max(context.headroom.amount, 0) + 1",
         ),
         (
             "the last microcent cannot be spent",
-            "if cost > max(case.room.amount, 0)",
-            "if cost >= max(case.room.amount, 0)",
+            "if cost > max(context.headroom.amount, 0)",
+            "if cost >= max(context.headroom.amount, 0)",
         ),
         ("charge what was refused", 'if terms.if_insufficient == "refuse":', 'if terms.if_insufficient == "never":'),
-        ("a partial charge takes all", 'takes, outcome = max(case.room.amount, 0), "partial"', 'outcome = "partial"'),
+        (
+            "a partial charge takes all",
+            'takes, outcome = max(context.headroom.amount, 0), "partial"',
+            'outcome = "partial"',
+        ),
         ("set the funding whatever it was", "if state.funded != terms.old_amount:", "if False:"),
         ("withdraw what is spent", "if state.spendable + difference < 0 and not terms.force:", "if False:"),
         ("forgive an overdraft", "return max(-state.available, 0)", "return 0"),
     ),
     *_of(
         "shared.ledger.effects",
-        ("use a hold that is over", 'held.status == "open" and not held.is_due(case.now_ms)', 'held.status == "open"'),
+        (
+            "use a hold that is over",
+            'held.status == "open" and not held.is_due(context.now_ms)',
+            'held.status == "open"',
+        ),
         (
             "capture a hold twice",
-            'held.status == "open" and not held.is_due(case.now_ms)',
-            "not held.is_due(case.now_ms)",
+            'held.status == "open" and not held.is_due(context.now_ms)',
+            "not held.is_due(context.now_ms)",
         ),
         ("capture more than is held", '    if terms.overrun == "refuse":', "    if False:"),
         ("keep the rest of a hold", "returned = max(held.amount - amount, 0)", "returned = 0"),
@@ -532,12 +540,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("a table without the condition on the key", "        if in_the_way or moved is", "        if moved is"),
         (
             "a table without the condition on the state",
-            _TURNED_DOWN,
+            _CONFLICT,
             "        if in_the_way:",
         ),
         (
             "ADD for SET",
-            _TURNED_DOWN,
+            _CONFLICT,
             (
                 "        if state is not None and moved is not None and not in_the_way:\n"
                 "            by = change.state.available - change.seen.available\n"
@@ -600,13 +608,13 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.effects",
         (
             "let the excess of a capture pass a limit",
-            "most = max(case.room.amount, held.amount)",
+            "most = max(context.headroom.amount, held.amount)",
             "most = max(state.spendable, 0) + held.amount",
         ),
         (
             "settle work twice",
-            "_has_expired(case):\n        return",
-            'case.references.hold and case.references.hold.status != "open":\n        return',
+            "_has_expired(context):\n        return",
+            'context.references.hold and context.references.hold.status != "open":\n        return',
         ),
         ("take what is not there in part", "    return min(wanted, most)\n", "    return wanted\n"),
         (
@@ -640,13 +648,13 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.effects",
         ("spend from a frozen account", 'state.policy.status == "frozen"', 'state.policy.status == "closed"'),
         ("an allowance that is always due", "next_at_ms=terms.expires_at_ms, moved_ms=0)", "next_at_ms=0, moved_ms=0)"),
-        ("let a parent end a member's hold", "if held is None or held.member != case.member:", "if held is None:"),
+        ("let a parent end a member's hold", "if held is None or held.member != context.member:", "if held is None:"),
         killers=(SIMULATOR, _LIMITS, _PARENTS),
     ),
     *_of(
         "shared.ledger.reducer",
         ("leave the parent out of the transaction", "effect.tally, counterpart)", "effect.tally)"),
-        ("take the parent's word for nothing", "if references.backing is not None:", "if False:"),
+        ("take the parent's word for nothing", "if references.approval is not None:", "if False:"),
         ("begin an allowance some day", "    if KINDS[operation.kind].begins_allowance:", "    if False:"),
         killers=(SIMULATOR, _PARENTS),
     ),
@@ -711,10 +719,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         (
             "ask for the amount without what is carried",
-            "            return _insufficient(case, cost)\n",
-            "            return _insufficient(case, terms.cost)\n",
+            "            return _insufficient(context, cost)\n",
+            "            return _insufficient(context, terms.cost)\n",
         ),
-        ("forget the price of a hold", "            price=_held_price(terms, case.now_ms),\n", ""),
+        ("forget the price of a hold", "            price=_held_price(terms, context.now_ms),\n", ""),
         killers=(_REMAINDERS, _RECORD_PRICED),
     ),
     *_of(
@@ -801,7 +809,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         (
             "wait for a state that has vanished",
             "                raise RecordDamaged(account.tenant, account.actor)\n",
-            "                yield from patience.pause()\n",
+            "                yield from budget.pause()\n",
         ),
         killers=(_PROTOCOL,),
     ),
@@ -820,7 +828,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(_ANSWERS,),
     ),
     *_of(
-        "shared.adapters.dynamodb_books",
+        "shared.adapters.dynamodb_inspection",
         ("list an account on every page", "if pk != listed_pk]", "]"),
         ("list an account by every table", "_LISTED[: _LISTED.index(table)]", "()"),
         killers=(_RECONCILE,),

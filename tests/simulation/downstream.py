@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
 
-from shared.adapters.driver import Pace, insist
+from shared.adapters.driver import Pace, retry_until_deadline
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
@@ -413,7 +413,7 @@ _audit_row_of: Final[Callable[[tuple[str, str, str]], AuditRow]] = partial(tuple
 
 
 class Trail:
-    """The audit table as ports.AuditTrail for entries, with the put, compare and patience of the real one.
+    """The audit table as ports.AuditTrail for entries, with the put, compare and budget of the real one.
 
     `kept` counts since it was last set.
     """
@@ -430,10 +430,10 @@ class Trail:
     def keep_entry(self, entry: Entry, event_id: str) -> Kept:
         row = _audit_row_of((record_of(entry), entry.hash, event_id))
         rows = self.rows.setdefault(entry.account, {})
-        if insist(lambda: self._put(rows, entry.seq, row), self._pace, 5000):
+        if retry_until_deadline(lambda: self._put(rows, entry.seq, row), self._pace, 5000):
             self.kept += 1
             return "kept"
-        stored = insist(lambda: self._get(rows, entry.seq), self._pace, 5000)
+        stored = retry_until_deadline(lambda: self._get(rows, entry.seq), self._pace, 5000)
         if stored == row:
             return "already_kept"
         self.differing += 1

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from shared.ledger.operations import Expire, Operation
-from shared.ledger.protocol import Commit, FindDue, Lookup, Outcome, Read, Recorded, do_what_is_due, record
+from shared.ledger.protocol import CommandOutcome, Commit, FindDue, Lookup, Read, Recorded, do_what_is_due, record
 from shared.ledger.reducer import Change
 from tests.simulation.calls import Answer, Steps
 from tests.simulation.chance import Chance, Spot
@@ -32,7 +32,7 @@ class LedgerService:
 
     def __init__(self, chance: Chance, table: LedgerTable) -> None:
         self.begin: Callable[[Any], Any] = table.begin
-        self.execute: Callable[[Any], Outcome] = table.execute
+        self.execute: Callable[[Any], CommandOutcome] = table.execute
         self._reads: Mapping[type, Spot] = {
             Read: chance.spot(READ),
             ReadOfMore: chance.spot(READ_PARTS),

@@ -23,17 +23,17 @@ from shared.ledger.operations import (
 from shared.ledger.parents import positions
 from shared.ledger.policies import Policy
 from shared.ledger.protocol import (
+    CommandOutcome,
     Commit,
     Committed,
+    Conflict,
     Damaged,
     FindDue,
     Found,
     FoundDue,
     FoundEntry,
     Lookup,
-    Outcome,
     Read,
-    TurnedDown,
 )
 from shared.ledger.records import entry_from_record, record_of
 from shared.ledger.reducer import NOTHING_NAMED, Change
@@ -139,7 +139,7 @@ class LedgerTable:
         self._parts_read = 0
         self._on_row = on_row
         self._open_holds = OpenHolds(now_ms)
-        self._execute: dict[type, Callable[[Any], Outcome]] = {
+        self._execute: dict[type, Callable[[Any], CommandOutcome]] = {
             Read: self._read,
             ReadOfMore: self._read_more,
             FindDue: self._find_due,
@@ -160,14 +160,14 @@ class LedgerTable:
             return ReadOfMore(command, reader.found[: self._parts_read])
         return ReadOfMore(command, [state]) if type(command.terms) in _NAMING else command
 
-    def execute(self, command: Any) -> Outcome:
+    def execute(self, command: Any) -> CommandOutcome:
         return self._execute[type(command)](command)
 
-    def _read(self, command: Read) -> Outcome:
+    def _read(self, command: Read) -> CommandOutcome:
         state = self.states.get(command.account)
         return self._read_more(ReadOfMore(command, [])) if state is not None and state.policy_seq else Found(state)
 
-    def _read_more(self, command: ReadOfMore) -> Outcome:
+    def _read_more(self, command: ReadOfMore) -> CommandOutcome:
         reader = _Reader(self, command.found)
         return Found(*positions(command.read.account, command.read.terms, reader.state, reader.named))
 
@@ -178,14 +178,14 @@ class LedgerTable:
         row = self.rows.get(account, {}).get(charge_key)
         return References(charge=row.entry if row else None, tally=self.tallies.get((account, charge_key)))
 
-    def _find_due(self, command: FindDue) -> Outcome:
+    def _find_due(self, command: FindDue) -> CommandOutcome:
         return FoundDue(self._open_holds.due(command.account, command.now_ms))
 
-    def _look_up(self, command: Lookup) -> Outcome:
+    def _look_up(self, command: Lookup) -> CommandOutcome:
         row = self.rows.get(command.account, {}).get(command.key)
         return FoundEntry(row.entry if row else None)
 
-    def _commit(self, command: Commit) -> Outcome:
+    def _commit(self, command: Commit) -> CommandOutcome:
         change = command.change
         account = change.seen.account
         rows = self.rows.setdefault(account, {})
@@ -198,7 +198,7 @@ class LedgerTable:
         is_parent_moved = change.parent is not None and self._is_in_the_way(change.parent)
         if in_the_way or moved is not None or beside != _NOTHING_MOVED or policy is not None or is_parent_moved:
             moved = moved and _with_policy(moved, policy)
-            return TurnedDown(in_the_way, moved, *beside)
+            return Conflict(in_the_way, moved, *beside)
         for part in change.parts:
             if part.seen.seq == 0 and part.seen.account in self.begun:
                 return Damaged(part.seen.account)

@@ -269,8 +269,8 @@ def test_a_grant_whose_expiry_passed_before_it_came_through_may_come_to_nothing(
 def test_a_key_used_for_something_else_may_be_turned_down() -> None:
     found = evidence()
     other = charged_more(found.asked["key-3"][0], 1)
-    turned_down = Answer(other, 1, 100, 105, 422, is_replayed=False, body={"code": "idempotency_key_reused"})
-    reused = with_answer(found, turned_down, other)
+    conflict = Answer(other, 1, 100, 105, 422, is_replayed=False, body={"code": "idempotency_key_reused"})
+    reused = with_answer(found, conflict, other)
     assert judge(reused).is_clean
     assert scenes(reused)[KEY_REUSED] == 1
 

@@ -7,36 +7,36 @@ import pytest
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.operations import Charge, Configure, GrantCredits, Terms
-from shared.ledger.views import circumstances_of
+from shared.ledger.views import explanation_of
 from shared.usecases.check_credits import CreditQuestion, check_credits
 from tests.builders import ALICE
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.no_bus import NoBus
-from tests.till import TTL_MS, Till
+from tests.ledger_driver import TTL_MS, LedgerDriver
 
 TEAM = Account("main", "team:red")
 ORG = Account("main", "org")
 
 
-def asked(till: Till, minimum: int, app: str | None = None, meter: str | None = None) -> dict[str, Any]:
+def asked(till: LedgerDriver, minimum: int, app: str | None = None, meter: str | None = None) -> dict[str, Any]:
     question = CreditQuestion(ALICE, minimum, "check-1", "request-1", app, meter)
     answer = check_credits(question, till.ledger, NoBus(), till.now_ms, "none")
     assert answer.is_allowed == answer.body["allowed"]
     return answer.body
 
 
-def assert_that_a_charge_is_told_the_same(till: Till, minimum: int) -> None:
+def assert_that_a_charge_is_told_the_same(till: LedgerDriver, minimum: int) -> None:
     told = asked(till, minimum)
     entry = till.send(Charge(minimum))
     assert told["allowed"] != entry.is_refused
     if entry.is_refused:
-        assert told == told | circumstances_of(entry)
+        assert told == told | explanation_of(entry)
 
 
 @pytest.fixture
-def till() -> Till:
+def till() -> LedgerDriver:
     """Alice is a member of the team, the team of the organisation; each has a hundred millicents."""
-    till = Till()
+    till = LedgerDriver()
     for account in (ALICE, TEAM, ORG):
         till.send(GrantCredits(100_000), account)
     till.send(Configure(parent=TEAM.actor))
@@ -45,7 +45,7 @@ def till() -> Till:
 
 
 @pytest.mark.parametrize("account", [ALICE, TEAM, ORG])
-def test_the_poorest_of_all_who_pay_decides_and_is_named(till: Till, account: Account) -> None:
+def test_the_poorest_of_all_who_pay_decides_and_is_named(till: LedgerDriver, account: Account) -> None:
     till.send(Charge(60_000), account)
     assert asked(till, 40_000)["allowed"]
     refused = asked(till, 40_001)
@@ -55,7 +55,7 @@ def test_the_poorest_of_all_who_pay_decides_and_is_named(till: Till, account: Ac
 
 
 @pytest.mark.parametrize("account", [ALICE, TEAM, ORG])
-def test_a_limit_of_any_who_pay_is_told_with_its_reset(till: Till, account: Account) -> None:
+def test_a_limit_of_any_who_pay_is_told_with_its_reset(till: LedgerDriver, account: Account) -> None:
     limit = {"amount": 50_000, "window": "day", "app": "chat", "meter": None}
     till.send(Configure(limits=[limit]), account)
     assert asked(till, 50_001)["allowed"]
@@ -68,7 +68,7 @@ def test_a_limit_of_any_who_pay_is_told_with_its_reset(till: Till, account: Acco
 
 
 @pytest.mark.parametrize("account", [ALICE, TEAM, ORG])
-def test_one_frozen_account_refuses_for_all_below_it(till: Till, account: Account) -> None:
+def test_one_frozen_account_refuses_for_all_below_it(till: LedgerDriver, account: Account) -> None:
     till.send(Configure(status="frozen"), account)
     refused = asked(till, 1)
     assert (refused["reason"], refused["spendable"]) == ("account_frozen", 0)
@@ -78,7 +78,7 @@ def test_one_frozen_account_refuses_for_all_below_it(till: Till, account: Accoun
 @pytest.mark.parametrize("short", [ALICE, TEAM, ORG])
 @pytest.mark.parametrize("frozen", [ALICE, TEAM, ORG])
 def test_who_is_frozen_is_told_before_who_is_short_and_a_charge_is_told_the_same(
-    till: Till, short: Account, frozen: Account
+    till: LedgerDriver, short: Account, frozen: Account
 ) -> None:
     till.send(Charge(60_000), short)
     till.send(Configure(status="frozen"), frozen)
@@ -89,14 +89,14 @@ def test_who_is_frozen_is_told_before_who_is_short_and_a_charge_is_told_the_same
 
 
 @pytest.mark.parametrize("account", [ALICE, TEAM, ORG])
-def test_a_limit_of_a_meter_is_told_to_who_asks_for_that_meter(till: Till, account: Account) -> None:
+def test_a_limit_of_a_meter_is_told_to_who_asks_for_that_meter(till: LedgerDriver, account: Account) -> None:
     till.send(Configure(limits=[{"amount": 50_000, "window": None, "app": None, "meter": "llm"}]), account)
     assert asked(till, 50_001)["allowed"]
     assert asked(till, 50_001, meter="llm")["reason"] == "limit_exceeded"
     assert (asked(till, 1)["spendable"], asked(till, 1, meter="llm")["spendable"]) == (100, 50)
 
 
-def test_an_overdraft_can_be_spent_and_is_not_available(till: Till) -> None:
+def test_an_overdraft_can_be_spent_and_is_not_available(till: LedgerDriver) -> None:
     for account in (ALICE, TEAM, ORG):
         till.send(Configure(overdraft_limit=30_000), account)
     told = asked(till, 130_000)
@@ -115,7 +115,7 @@ def test_a_check_of_an_account_without_a_parent_reads_its_state_once() -> None:
             self.reads += 1
             return super().state(account)
 
-    till = Till(ledger := Counting())
+    till = LedgerDriver(ledger := Counting())
     till.send(GrantCredits(100_000))
     ledger.reads = 0
     assert asked(till, 1)["allowed"]
@@ -123,7 +123,7 @@ def test_a_check_of_an_account_without_a_parent_reads_its_state_once() -> None:
 
 
 @pytest.mark.parametrize("terms", [Configure(parent=""), Configure(parent=ALICE.actor)])
-def test_who_does_not_pay_is_not_asked(till: Till, terms: Terms) -> None:
+def test_who_does_not_pay_is_not_asked(till: LedgerDriver, terms: Terms) -> None:
     till.send(Charge(100_000), ORG)
     assert not asked(till, 1)["allowed"]
     till.send(terms, TEAM)
@@ -131,14 +131,14 @@ def test_who_does_not_pay_is_not_asked(till: Till, terms: Terms) -> None:
 
 
 def test_a_parent_that_nothing_was_recorded_for_pays_nothing() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(100_000))
     till.send(Configure(parent=TEAM.actor))
     refused = asked(till, 1)
     assert (refused["reason"], refused["limit"]) == ("insufficient_credits", {"account": TEAM.actor})
 
 
-def test_what_an_expired_hold_keeps_back_at_a_parent_is_there_again(till: Till) -> None:
+def test_what_an_expired_hold_keeps_back_at_a_parent_is_there_again(till: LedgerDriver) -> None:
     till.hold(100_000)
     assert not asked(till, 1)["allowed"]
     till.now_ms += TTL_MS

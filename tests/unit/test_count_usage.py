@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge, GrantCredits, Operation
 from shared.ledger.usage import Sums, Tally
-from shared.ports.usage import Period
+from shared.ports.usage import DayRange
 from shared.usecases import count_usage as counting
-from shared.usecases.count_usage import Counter, Wake, count_usage
+from shared.usecases.count_usage import Counter, UsageSignal, count_usage
 from tests.builders import ALICE, NOW_MS
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_usage import EntriesOfLedger, MemoryUsageBook
 
-EVER = Period("0001-01-01", "9999-12-31")
+EVER = DayRange("0001-01-01", "9999-12-31")
 BOB = Account("main", "user:bob")
 
 
@@ -45,7 +45,7 @@ class Office:
         return state.seq if state else 0
 
     def wake(self, *seqs: int, account: Account = ALICE, has_time: Callable[[], bool] = lambda: True) -> list[str]:
-        wakes = [Wake(str(place), account, seq) for place, seq in enumerate(seqs)]
+        wakes = [UsageSignal(str(place), account, seq) for place, seq in enumerate(seqs)]
         return [each.fate for each in count_usage(wakes, self.counter(has_time))]
 
     def counter(self, has_time: Callable[[], bool] = lambda: True) -> Counter:
@@ -99,7 +99,7 @@ def test_an_event_that_is_lost_is_made_up_for_by_the_next(office: Office) -> Non
 def test_accounts_are_counted_apart_and_each_once_a_batch(office: Office) -> None:
     office.charge(1, 2)
     office.charge(10, account=BOB)
-    wakes = [Wake("a", ALICE, 2), Wake("b", BOB, 2), Wake("c", ALICE, 3)]
+    wakes = [UsageSignal("a", ALICE, 2), UsageSignal("b", BOB, 2), UsageSignal("c", ALICE, 3)]
     assert [each.fate for each in count_usage(wakes, office.counter())] == ["counted"] * 3
     assert [office.sums(), office.sums(BOB)] == [Sums(charged=3, count=2), Sums(charged=10, count=1)]
 
@@ -140,7 +140,7 @@ def test_without_time_to_count_the_event_comes_again_and_goes_on_from_there(
 
 
 def test_what_is_no_event_of_ours_is_told_apart(office: Office) -> None:
-    (fate,) = count_usage([Wake("x")], office.counter())
+    (fate,) = count_usage([UsageSignal("x")], office.counter())
     assert (fate.fate, fate.is_failed) == ("malformed", True)
 
 

@@ -14,7 +14,7 @@ from shared.usecases.present_state import present_state
 from tests.builders import ALICE, NOW_MS, SECOND_MS
 from tests.fakes.memory_due import MemoryDueAccounts
 from tests.fakes.memory_ledger import MemoryLedger
-from tests.till import Till
+from tests.ledger_driver import LedgerDriver
 from tests.unit.ledger.test_allowances import START_MS, allowance, at
 
 TTL_MS = 10 * SECOND_MS
@@ -52,7 +52,7 @@ class Round:
     """How often there is time yet."""
 
     def __post_init__(self) -> None:
-        self.till = Till(self.ledger)
+        self.till = LedgerDriver(self.ledger)
         self.accounts = MemoryDueAccounts(self.ledger, self.page_size)
 
     def leak(self, accounts: Sequence[Account], holds: int = 1) -> None:

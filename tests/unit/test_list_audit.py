@@ -17,7 +17,7 @@ from shared.usecases.list_audit import AuditPage, Grace, list_audit
 from tests.builders import ALICE, SECOND_MS
 from tests.fakes.memory_audit import MemoryAuditTrail
 from tests.fakes.memory_ledger import MemoryLedger
-from tests.till import Till
+from tests.ledger_driver import LedgerDriver
 
 GRACE_MS: Final = 900 * SECOND_MS
 BOB: Final = Account("main", "user:bob")
@@ -41,7 +41,7 @@ class Books:
     """Alice's account, and its copies as far as they have come."""
 
     def __init__(self, ledger: MemoryLedger | None = None) -> None:
-        self.till = Till(ledger or MemoryLedger())
+        self.till = LedgerDriver(ledger or MemoryLedger())
         self.trail = Trail()
 
     def write(self, charges: int = ENTRIES - 1) -> None:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from shared.adapters.driver import Pace
 from shared.edge.http import encoded
 from shared.ledger.accounts import Account
-from shared.ledger.protocol import Command, Commit, Outcome
+from shared.ledger.protocol import Command, CommandOutcome, Commit
 from shared.ports.ledger import EntryFilter
 from shared.verification.accounts import verify_account
 from tests.builders import NOW_MS
@@ -163,8 +163,10 @@ class Story:
                 del ledger.execute
                 vars(ledger)["_pace"] = pace
 
-    def _let_in(self, others: deque[str], execute: Callable[[Command], Outcome]) -> Callable[[Command], Outcome]:
-        def run(command: Command) -> Outcome:
+    def _let_in(
+        self, others: deque[str], execute: Callable[[Command], CommandOutcome]
+    ) -> Callable[[Command], CommandOutcome]:
+        def run(command: Command) -> CommandOutcome:
             if isinstance(command, Commit) and others:
                 self.do(others.popleft())
             return execute(command)

@@ -8,14 +8,14 @@ from shared.ledger.accounts import Account
 from shared.ledger.errors import IdempotencyKeyReused, LedgerError, LedgerThrottled, LedgerUnavailable
 from shared.ledger.operations import Charge, GrantCredits, Operation
 from shared.ledger.protocol import Recorded
-from shared.ports.ingest import Letter, Poison
+from shared.ports.ingest import Message, Rejection
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.rates import Rate
-from shared.usecases.take_charges import Fate, Request, Taken, take_charges
+from shared.usecases.take_charges import MessageResult, Request, Taken, take_charges
 from tests.fakes.memory_ledger import MemoryLedger
 
 NOW_MS = 1_763_900_000_000
-NO_JSON = Poison("invalid_json", "no")
+NO_JSON = Rejection("invalid_json", "no")
 
 
 @dataclass
@@ -23,9 +23,9 @@ class Kept:
     """A failure queue. `is_down`: takes nothing."""
 
     is_down: bool = False
-    messages: list[tuple[str, Poison]] = field(default_factory=list)
+    messages: list[tuple[str, Rejection]] = field(default_factory=list)
 
-    def set_aside(self, letter: Letter, poison: Poison) -> bool:
+    def set_aside(self, letter: Message, poison: Rejection) -> bool:
         if not self.is_down:
             self.messages.append((letter.id, poison))
         return not self.is_down
@@ -62,8 +62,8 @@ def charge(actor: str, key: str, cost: int = 10) -> Operation:
     return Operation(Account("main", actor), key, Charge(cost), by="sender", correlation_id=f"message-{key}")
 
 
-def request(actor: str, key: str, asked: Operation | Poison | None = None) -> Request:
-    return Request(Letter(key, actor, "sender", "body"), asked or charge(actor, key))
+def request(actor: str, key: str, asked: Operation | Rejection | None = None) -> Request:
+    return Request(Message(key, actor, "sender", "body"), asked or charge(actor, key))
 
 
 def funded(ledger: Ledger, *actors: str) -> Ledger:
@@ -73,7 +73,7 @@ def funded(ledger: Ledger, *actors: str) -> Ledger:
     return ledger
 
 
-def fates(taken: Iterable[Taken]) -> dict[str, Fate]:
+def fates(taken: Iterable[Taken]) -> dict[str, MessageResult]:
     return {each.letter.id: each.fate for each in taken}
 
 
@@ -110,9 +110,9 @@ def test_poison_is_set_aside_alone_and_its_group_goes_on() -> None:
 def test_a_key_that_was_used_for_another_charge_is_poison() -> None:
     ledger, kept = funded(Ledger(), "a"), Kept()
     take([request("a", "1")], ledger)
-    other = Request(Letter("again", "a", "sender", "body"), charge("a", "1", cost=11))
+    other = Request(Message("again", "a", "sender", "body"), charge("a", "1", cost=11))
     assert fates(take([other], ledger, kept)) == {"again": "set_aside"}
-    assert kept.messages == [("again", Poison("idempotency_key_reused", "1 was used for another operation"))]
+    assert kept.messages == [("again", Rejection("idempotency_key_reused", "1 was used for another operation"))]
 
 
 def test_a_charge_that_may_succeed_later_keeps_its_group_waiting_and_no_other() -> None:
@@ -187,4 +187,4 @@ def test_poison_that_the_failure_queue_does_not_take_is_not_lost() -> None:
 def test_an_error_of_the_ledger_that_no_retry_mends_is_poison() -> None:
     ledger, kept = Ledger({"1": IdempotencyKeyReused("never")}), Kept()
     take([request("a", "1")], ledger, kept)
-    assert kept.messages == [("1", Poison("idempotency_key_reused", "never"))]
+    assert kept.messages == [("1", Rejection("idempotency_key_reused", "never"))]

@@ -14,7 +14,7 @@ from shared.ledger.operations import Charge, Configure, FundingUpdate, GrantCred
 from shared.ledger.policies import Interval
 from shared.ledger.reducer import as_of
 from tests.builders import SECOND_MS, drawn
-from tests.till import Till, ending
+from tests.ledger_driver import LedgerDriver, ending
 
 DAY_MS = 24 * 3600 * SECOND_MS
 
@@ -38,19 +38,19 @@ def allowance(
     }
 
 
-def allowed(terms: dict[str, Any], zone: str = "UTC", now_ms: int = START_MS) -> Till:
-    till = Till(now_ms=now_ms)
+def allowed(terms: dict[str, Any], zone: str = "UTC", now_ms: int = START_MS) -> LedgerDriver:
+    till = LedgerDriver(now_ms=now_ms)
     till.send(Configure(allowance=terms, time_zone=zone))
     return till
 
 
-def available(till: Till, now_ms: int | None = None) -> int:
+def available(till: LedgerDriver, now_ms: int | None = None) -> int:
     """What a reader sees now; once the record is checked."""
     till.check()
     return as_of(till.state(), till.now_ms if now_ms is None else now_ms).available
 
 
-def next_at(till: Till) -> int:
+def next_at(till: LedgerDriver) -> int:
     allowance = till.policy().allowance
     assert allowance is not None
     return allowance.next_at_ms
@@ -270,7 +270,7 @@ def test_an_allowance_ended_long_ago_begins_at_once_when_it_is_set_again() -> No
 
 
 def test_ending_an_allowance_that_there_is_none_of_changes_nothing() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(Configure(allowance={}))
     assert till.policy().allowance is None
     assert available(till) == 0
@@ -355,7 +355,7 @@ def test_an_allowance_that_was_voided_comes_again_with_the_next_refill() -> None
 
 
 def test_an_allowance_is_given_also_where_a_grant_more_would_be_refused() -> None:
-    till = Till(now_ms=START_MS)
+    till = LedgerDriver(now_ms=START_MS)
     for number in range(MAX_OPEN_GRANTS):
         till.send(GrantCredits(1, priority=number + 10))
     till.send(Configure(allowance=allowance(100)))

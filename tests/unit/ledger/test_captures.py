@@ -17,15 +17,15 @@ from shared.ledger.operations import (
 )
 from shared.ledger.reducer import apply
 from tests.builders import ALICE, SECOND_MS, operation
-from tests.till import TTL_MS, Till, ending
+from tests.ledger_driver import TTL_MS, LedgerDriver, ending
 from tests.unit.ledger.test_limits import DAY_MS, limit
 
 TEAM = Account("main", "team:a")
 ORG = Account("main", "org:a")
 
 
-def funded(amount: int = 1000) -> Till:
-    till = Till()
+def funded(amount: int = 1000) -> LedgerDriver:
+    till = LedgerDriver()
     till.send(GrantCredits(amount))
     return till
 
@@ -37,7 +37,7 @@ def affordable(refused: Entry) -> int:
     return asked - refused.shortfall
 
 
-def used(till: Till, account: Account = ALICE) -> int:
+def used(till: LedgerDriver, account: Account = ALICE) -> int:
     return till.policy(account).limits[0].used
 
 
@@ -86,7 +86,7 @@ def test_what_was_held_is_captured_whatever_a_limit_says_by_then() -> None:
     assert till.send(CaptureHold(hold, 80, "charge")).outcome == "applied"
 
 
-def family(team: int = 1000) -> Till:
+def family(team: int = 1000) -> LedgerDriver:
     till = funded()
     till.send(GrantCredits(team), TEAM)
     till.send(Configure(parent=TEAM.actor))
@@ -150,7 +150,7 @@ def test_the_excess_of_a_capture_on_a_frozen_account_is_taken_only_as_overdraw(
     till.check()
 
 
-def expired(till: Till, amount: int = 80) -> str:
+def expired(till: LedgerDriver, amount: int = 80) -> str:
     hold = till.hold(amount)
     till.now_ms += TTL_MS
     return hold

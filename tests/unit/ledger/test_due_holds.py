@@ -23,22 +23,22 @@ from shared.usecases.present_state import present_state
 from shared.verification.accounts import verify_account
 from tests.builders import ALICE, NOW_MS, SECOND_MS, drawn, operation
 from tests.fakes.memory_ledger import MemoryLedger
-from tests.till import Till, ending
+from tests.ledger_driver import LedgerDriver, ending
 from tests.unit.ledger.test_allowances import START_MS, allowance, at
 
 BOB = Account("main", "user:bob")
 TTL_MS = 1000
 
 
-def till_with_a_hold_that_is_over(funds: int, held: int) -> Till:
-    till = Till()
+def till_with_a_hold_that_is_over(funds: int, held: int) -> LedgerDriver:
+    till = LedgerDriver()
     till.send(FundingUpdate(0, funds))
     till.hold(held, ttl_ms=TTL_MS)
     till.now_ms += TTL_MS
     return till
 
 
-def seen(till: Till) -> int:
+def seen(till: LedgerDriver) -> int:
     """What a reader sees as available."""
     state = present_state(ALICE, till.ledger, till.now_ms)
     assert state is not None
@@ -63,7 +63,7 @@ def test_a_grant_that_is_held_whole_can_be_voided_once_the_hold_is_over() -> Non
 
 
 def test_no_warning_goes_off_at_a_balance_that_no_reader_sees() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(FundingUpdate(0, 100))
     till.send(Configure(low_balance_thresholds=[20]))
     till.hold(70, ttl_ms=TTL_MS)
@@ -93,7 +93,7 @@ def test_a_charge_that_is_covered_returns_holds_that_are_over_too() -> None:
 
 
 def rolled_over(*meanwhile: Terms) -> int:
-    till = Till(now_ms=START_MS)
+    till = LedgerDriver(now_ms=START_MS)
     till.send(Configure(allowance=allowance(100, "monthly", maximum=100)))
     till.hold(100, ttl_ms=TTL_MS)
     till.now_ms = at("2026-01-20")
@@ -112,7 +112,7 @@ def test_what_rolls_over_does_not_depend_on_who_asked_meanwhile() -> None:
 
 
 def owed(*meanwhile: Terms) -> tuple[int, int]:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(100, "promotional", expires_at_ms=NOW_MS + 100_000))
     till.hold(100, ttl_ms=10_000)
     till.send(Charge(50, "overdraw"))
@@ -129,7 +129,7 @@ def test_a_grant_that_expires_after_a_hold_was_over_pays_what_is_owed_before() -
 
 
 def test_a_hold_that_is_over_gives_nothing_back_to_a_grant_that_expired_before_it() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(100, expires_at_ms=NOW_MS + 500))
     till.hold(60, ttl_ms=TTL_MS)
     till.now_ms += 2 * TTL_MS
@@ -140,7 +140,7 @@ def test_a_hold_that_is_over_gives_nothing_back_to_a_grant_that_expired_before_i
 
 @pytest.mark.parametrize("category", ["allowance", "promotional"])
 def test_a_grant_given_by_hand_is_not_taken_for_the_allowance_of_the_period(category: str) -> None:
-    till = Till(now_ms=START_MS)
+    till = LedgerDriver(now_ms=START_MS)
     till.send(Configure(allowance=allowance(100, "monthly")))
     till.send(GrantCredits(300, category, priority=1, expires_at_ms=at("2026-02-01")))  # type: ignore[arg-type]
     till.now_ms = at("2026-02-01")
@@ -149,7 +149,7 @@ def test_a_grant_given_by_hand_is_not_taken_for_the_allowance_of_the_period(cate
 
 
 def test_the_allowance_of_a_period_is_known_after_its_priority_was_changed() -> None:
-    till = Till(now_ms=START_MS)
+    till = LedgerDriver(now_ms=START_MS)
     till.send(Configure(allowance=allowance(100, "monthly", maximum=100)))
     till.send(Configure(allowance=allowance(100, "monthly", maximum=100, priority=9)))
     till.now_ms = at("2026-02-01")
@@ -172,7 +172,7 @@ HOUR_MS = 60 * MINUTE_MS
 
 
 def test_a_charge_after_a_hold_was_over_is_paid_by_the_promotion_that_the_hold_had_taken() -> None:
-    till = Till(now_ms=NOON_MS - 2 * HOUR_MS)
+    till = LedgerDriver(now_ms=NOON_MS - 2 * HOUR_MS)
     till.send(GrantCredits(100, "promotional", priority=1, expires_at_ms=NOON_MS))
     till.send(FundingUpdate(100, 200))
     till.hold(100, ttl_ms=MINUTE_MS)
@@ -183,7 +183,7 @@ def test_a_charge_after_a_hold_was_over_is_paid_by_the_promotion_that_the_hold_h
 
 
 def test_a_charge_after_a_hold_was_over_is_paid_by_the_allowance_that_the_hold_had_taken() -> None:
-    till = Till(now_ms=START_MS)
+    till = LedgerDriver(now_ms=START_MS)
     till.send(Configure(allowance=allowance(100, "monthly")))
     till.send(FundingUpdate(100, 200))
     till.hold(100, ttl_ms=MINUTE_MS)
@@ -194,7 +194,7 @@ def test_a_charge_after_a_hold_was_over_is_paid_by_the_allowance_that_the_hold_h
 
 def refilled_late(*meanwhile: Terms) -> tuple[int, int]:
     """Available and funded, as a reader sees them on the second midnight after a hold that lasts a day."""
-    till = Till(now_ms=NOON_MS)
+    till = LedgerDriver(now_ms=NOON_MS)
     till.send(Configure(overdraft_limit=10, allowance=allowance(20, "daily")))
     till.hold(30, ttl_ms=24 * HOUR_MS)
     for instant in ("2026-03-11T00:00", "2026-03-11T12:00", "2026-03-12T00:00"):
@@ -222,7 +222,7 @@ def test_the_balance_of_an_answer_is_the_one_that_a_reader_sees() -> None:
 
 @pytest.mark.parametrize("leaked", [0, 1, DUE_WITH_ONE, DUE_WITH_ONE + 1, 200])
 def test_any_number_of_leaked_holds_is_returned_before_one_charge_is_answered(leaked: int) -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(FundingUpdate(0, leaked + 50))
     for _ in range(leaked):
         till.hold(1, ttl_ms=TTL_MS)
@@ -234,7 +234,7 @@ def test_any_number_of_leaked_holds_is_returned_before_one_charge_is_answered(le
 
 
 def test_holds_that_are_over_together_return_in_the_order_in_which_they_were_placed() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(FundingUpdate(0, 200))
     held = [till.hold(10, ttl_ms=TTL_MS) for _ in range(12)]
     till.now_ms += TTL_MS
@@ -257,7 +257,7 @@ def test_nothing_is_written_for_an_account_that_does_not_exist() -> None:
 
 
 def test_an_account_has_at_most_so_many_open_holds_and_the_same_key_goes_through_later() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(FundingUpdate(0, 100))
     first = till.hold(10)
     full = replace(till.state(), open_holds=MAX_OPEN_HOLDS)
@@ -271,7 +271,7 @@ def test_an_account_has_at_most_so_many_open_holds_and_the_same_key_goes_through
 
 
 def test_a_grant_has_the_name_under_which_it_can_be_voided() -> None:
-    till = Till(now_ms=NOON_MS)
+    till = LedgerDriver(now_ms=NOON_MS)
     till.send(FundingUpdate(0, 10))
     till.send(Configure(allowance=allowance(20, "daily")))
     till.hold(5, ttl_ms=6 * HOUR_MS)
@@ -283,7 +283,7 @@ def test_a_grant_has_the_name_under_which_it_can_be_voided() -> None:
 
 
 def test_the_state_looks_for_holds_again_when_the_next_one_is_over() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(FundingUpdate(0, 100))
     till.hold(10, ttl_ms=TTL_MS)
     till.hold(20, ttl_ms=5 * TTL_MS)
@@ -293,7 +293,7 @@ def test_the_state_looks_for_holds_again_when_the_next_one_is_over() -> None:
 
 
 def test_a_state_that_would_look_too_late_is_a_finding() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(FundingUpdate(0, 100))
     till.hold(10, ttl_ms=TTL_MS)
     late = replace(till.state(), next_hold_expiry_ms=NOW_MS + TTL_MS + 1)
@@ -302,7 +302,7 @@ def test_a_state_that_would_look_too_late_is_a_finding() -> None:
 
 
 def left_after_an_overdrawn_hold(ttl_ms: int, *meanwhile: Terms) -> list[tuple[str, int]]:
-    till = Till(now_ms=NOON_MS)
+    till = LedgerDriver(now_ms=NOON_MS)
     till.send(Configure(overdraft_limit=100, allowance=allowance(20, "daily")))
     till.hold(70, ttl_ms=ttl_ms)
     for instant in ("2026-03-11T00:00", "2026-03-11T12:00", "2026-03-12T00:00"):
@@ -327,7 +327,7 @@ def test_what_a_hold_returns_pays_a_debt_before_the_refill_that_comes_after_it(
 
 
 def test_a_grant_lapses_after_the_holds_that_were_over_before_it_and_not_with_those_that_lapsed_earlier() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(10, "promotional", priority=2, expires_at_ms=NOW_MS + TTL_MS))
     till.send(GrantCredits(20, "promotional", priority=1, expires_at_ms=NOW_MS + 3 * TTL_MS))
     till.hold(5, ttl_ms=2 * TTL_MS)
@@ -343,7 +343,7 @@ def test_a_grant_lapses_after_the_holds_that_were_over_before_it_and_not_with_th
 
 
 def test_a_grant_given_by_hand_for_longer_than_the_period_is_not_taken_for_its_allowance() -> None:
-    till = Till(now_ms=START_MS)
+    till = LedgerDriver(now_ms=START_MS)
     till.send(Configure(allowance=allowance(100, "monthly")))
     till.send(GrantCredits(300, "allowance", priority=1, expires_at_ms=at("2026-03-01")))
     till.now_ms = at("2026-02-01")

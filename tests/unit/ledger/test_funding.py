@@ -8,7 +8,7 @@ from shared.ledger.grants import MAX_OPEN_GRANTS
 from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, ReleaseHold
 from shared.ledger.reducer import apply, as_of
 from tests.builders import ALICE, NOW_MS, SECOND_MS, after, drawn, history, operation, outcomes, remaining
-from tests.till import Till
+from tests.ledger_driver import LedgerDriver
 
 SOON_MS = NOW_MS + SECOND_MS
 LATER_MS = NOW_MS + 2 * SECOND_MS
@@ -131,7 +131,7 @@ def test_a_new_grant_takes_part_when_grants_become_one() -> None:
 
 
 def test_what_comes_back_to_a_grant_that_became_part_of_another_comes_back_as_it_was_drawn() -> None:
-    till = Till()
+    till = LedgerDriver()
     for hour in HOURS:
         till.send(GrantCredits(10, "promotional", expires_at_ms=NOW_MS + hour * 3_600_000))
     held = till.hold(4)

@@ -6,13 +6,13 @@ from shared.ledger.operations import CaptureHold, Charge, Configure, GrantCredit
 from shared.ledger.records import entry_from_record, record_of
 from shared.ledger.views import public_entry
 from tests.builders import NOW_MS
-from tests.till import Till
+from tests.ledger_driver import LedgerDriver
 
 TTL_MS = 600_000
 
 
 def test_a_grant_that_is_given_back_to_in_parts_is_worth_no_more_than_it_says() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(100))
     charge = till.send(Charge(100))
     shown = []
@@ -22,9 +22,9 @@ def test_a_grant_that_is_given_back_to_in_parts_is_worth_no_more_than_it_says() 
     assert shown == [(30, 30), (60, 60), (100, 100)]
 
 
-def spent_again_and_again(times: int) -> Till:
+def spent_again_and_again(times: int) -> LedgerDriver:
     """As many grants as there may be, spent and granted anew; then all is given back."""
-    till = Till()
+    till = LedgerDriver()
     charges = []
     for round_ in range(times):
         for number in range(MAX_OPEN_GRANTS):
@@ -49,7 +49,7 @@ def test_what_has_no_lot_of_its_own_joins_the_one_that_lasts_longest() -> None:
 
 
 def test_an_entry_says_what_it_did_not_restore() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(50_000, expires_at_ms=NOW_MS + 1000))
     till.send(GrantCredits(5_000))
     charge, held = till.send(Charge(20_000)), till.hold(32_000, ttl_ms=TTL_MS)
@@ -60,7 +60,7 @@ def test_an_entry_says_what_it_did_not_restore() -> None:
 
 
 def test_an_entry_that_captures_part_of_a_hold_says_what_of_the_rest_had_expired() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(50_000, expires_at_ms=NOW_MS + 1000))
     held = till.hold(50_000, ttl_ms=TTL_MS)
     till.now_ms += 2000
@@ -68,7 +68,7 @@ def test_an_entry_that_captures_part_of_a_hold_says_what_of_the_rest_had_expired
 
 
 def test_what_expires_by_itself_was_not_to_be_restored() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(50_000, expires_at_ms=NOW_MS + 1000))
     till.now_ms += 2000
     till.send(Charge(0))
@@ -76,7 +76,7 @@ def test_what_expires_by_itself_was_not_to_be_restored() -> None:
 
 
 def test_a_refusal_for_a_limit_is_the_same_text_when_it_is_read_back() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(50_000))
     till.send(Configure(limits=[{"amount": 10_000, "window": "day", "app": None, "meter": "llm"}]))
     refused = till.send(Charge(20_000), meter="llm")

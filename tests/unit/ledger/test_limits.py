@@ -20,7 +20,7 @@ from shared.ledger.operations import (
 from shared.ledger.policies import limit_values
 from shared.usecases.present_state import present_state
 from tests.builders import ALICE, NOW_MS, SECOND_MS
-from tests.till import TTL_MS, Till, ending
+from tests.ledger_driver import TTL_MS, LedgerDriver, ending
 
 HOUR_MS = 3600 * SECOND_MS
 DAY_MS = 24 * HOUR_MS
@@ -40,14 +40,16 @@ def limit(
     return {"amount": amount, "window": window, "app": app, "meter": meter}
 
 
-def limited(*limits: dict[str, Any], zone: str = "UTC", now_ms: int = NOON_MS, credits_there: int = 1000) -> Till:
-    till = Till(now_ms=now_ms)
+def limited(
+    *limits: dict[str, Any], zone: str = "UTC", now_ms: int = NOON_MS, credits_there: int = 1000
+) -> LedgerDriver:
+    till = LedgerDriver(now_ms=now_ms)
     till.send(GrantCredits(credits_there))
     till.send(Configure(limits=list(limits), time_zone=zone))
     return till
 
 
-def used(till: Till) -> list[int]:
+def used(till: LedgerDriver) -> list[int]:
     till.check()
     return [each.used for each in till.policy().limits_at(Periods(till.now_ms, till.policy().time_zone))]
 
@@ -200,7 +202,7 @@ def test_what_was_spent_by_a_clock_that_is_behind_is_given_back_to_the_window_th
 
 
 def test_what_was_spent_before_a_limit_was_set_is_not_given_back_to_it() -> None:
-    till = Till(now_ms=NOON_MS)
+    till = LedgerDriver(now_ms=NOON_MS)
     till.send(GrantCredits(1000))
     charged, hold = till.send(Charge(40)), till.hold(30)
     till.send(Configure(limits=[limit(50)]))
@@ -410,7 +412,7 @@ def test_a_refusal_says_when_the_window_ends_that_it_speaks_of() -> None:
     assert refused.limit["resets_at_ms"] == at("2026-01-16")
 
 
-def eventful(till: Till) -> None:
+def eventful(till: LedgerDriver) -> None:
     """An account in which every kind of entry asks the calendar."""
     till.send(Configure(time_zone="Europe/Amsterdam", limits=[limit(50), limit(60, "hour"), limit(200, "month")]))
     till.send(Configure(allowance=ALLOWED))

@@ -21,11 +21,11 @@ from shared.ledger.operations import (
     Terms,
     VoidGrant,
 )
-from shared.ledger.parents import MAX_PARENTS, backing_from, recorded_backing
+from shared.ledger.parents import MAX_PARENTS, approval_from, recorded_approval
 from shared.ledger.protocol import Recorded
 from shared.verification.accounts import OtherHalf, compare_halves, other_halves
 from tests.builders import ALICE, SECOND_MS
-from tests.till import TTL_MS, Till, ending
+from tests.ledger_driver import TTL_MS, LedgerDriver, ending
 
 BOB = Account("main", "user:bob")
 TEAM = Account("main", "team:red")
@@ -38,13 +38,13 @@ def limit(amount: int, app: str | None = None) -> dict[str, Any]:
     return {"amount": amount, "window": "day", "app": app, "meter": None}
 
 
-def join(till: Till, member: Account, parent: Account) -> None:
+def join(till: LedgerDriver, member: Account, parent: Account) -> None:
     till.send(Configure(parent=parent.actor), member)
 
 
-def family(alice: int = 100, team: int = 100) -> Till:
+def family(alice: int = 100, team: int = 100) -> LedgerDriver:
     """Alice is a member of the team."""
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(alice))
     if team:
         till.send(GrantCredits(team), TEAM)
@@ -52,7 +52,7 @@ def family(alice: int = 100, team: int = 100) -> Till:
     return till
 
 
-def assert_that_halves_agree(till: Till, *accounts: Account) -> int:
+def assert_that_halves_agree(till: LedgerDriver, *accounts: Account) -> int:
     """Every entry with another half has it; gives the number of them."""
     halves = [(entry, half) for account in accounts for entry in till.entries(account) for half in other_halves(entry)]
     for entry, half in halves:
@@ -102,7 +102,7 @@ def test_a_member_that_cannot_pay_is_refused_whatever_the_parent_has() -> None:
 
 @pytest.mark.parametrize(("alice", "team", "takes"), [(100, 20, 20), (20, 100, 20), (100, 0, 0), (0, 100, 0)])
 def test_a_partial_charge_takes_what_the_poorer_of_the_two_has(alice: int, team: int, takes: int) -> None:
-    till = Till()
+    till = LedgerDriver()
     for account, amount in ((ALICE, alice), (TEAM, team)):
         till.send(GrantCredits(1), account)
         till.send(GrantCredits(amount + 1, priority=1), account)
@@ -327,7 +327,7 @@ def test_a_capture_is_refunded_to_both() -> None:
 
 
 def test_an_account_that_joined_after_a_hold_and_a_charge_settles_them_alone() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(100))
     hold, other, charged = till.hold(10), till.hold(10), till.send(Charge(10))
     join(till, ALICE, TEAM)
@@ -433,9 +433,9 @@ def test_charges_of_a_member_sent_as_a_batch_are_paid_by_both_each_by_itself() -
     assert till.balances(TEAM) == (5, 0, 20)
 
 
-def hierarchy(*credits_there: int) -> Till:
+def hierarchy(*credits_there: int) -> LedgerDriver:
     """Alice is a member of the team, the team of the organisation."""
-    till = Till()
+    till = LedgerDriver()
     for account, amount in zip((ALICE, TEAM, ORG), credits_there, strict=True):
         till.send(GrantCredits(amount), account)
     join(till, ALICE, TEAM)
@@ -490,7 +490,7 @@ def test_accounts_that_are_each_others_parents_pay_once_each() -> None:
 
 
 def test_accounts_too_far_up_do_not_pay() -> None:
-    till = Till()
+    till = LedgerDriver()
     line = [Account("main", f"level-{number}") for number in range(MAX_PARENTS + 2)]
     for account in line:
         till.send(GrantCredits(10), account)
@@ -515,10 +515,10 @@ def test_what_an_entry_says_of_the_parent_comes_back_as_it_was() -> None:
     till.send(Charge(31))
     till.hold(10)
     for entry in till.entries():
-        assert recorded_backing(backing_from(entry.parent)) == entry.parent
+        assert recorded_approval(approval_from(entry.parent)) == entry.parent
 
 
-def half_of(till: Till, entry: Entry) -> tuple[OtherHalf, Entry]:
+def half_of(till: LedgerDriver, entry: Entry) -> tuple[OtherHalf, Entry]:
     (half,) = other_halves(entry)
     found = till.ledger.entry(half.account, half.key)
     assert found is not None
@@ -548,7 +548,7 @@ def test_a_missing_or_altered_other_half_is_found_from_either_side(account: Acco
 
 
 def test_halves_of_a_hold_agree_also_where_one_account_gets_less_of_it_back() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(50, "promotional", expires_at_ms=till.now_ms + 10))
     till.send(GrantCredits(50), TEAM)
     join(till, ALICE, TEAM)

@@ -21,20 +21,20 @@ from shared.ledger.operations import (
     VoidGrant,
 )
 from shared.ledger.policies import Policy, policy_from, policy_values
-from tests.till import TTL_MS, Till, ending
+from tests.ledger_driver import TTL_MS, LedgerDriver, ending
 
 ALLOWANCE = {"amount": 10, "interval": "daily", "priority": 5, "rollover_minimum": 0, "rollover_maximum": 0}
 LIMIT = {"amount": 5, "window": "day", "app": "chat", "meter": None}
 
 
 def test_an_account_without_settings_has_no_policy() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(5))
     assert (till.state().policy, till.state().policy_seq) == (None, 0)
 
 
 def test_what_a_configure_does_not_name_stays_as_it_is() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(Configure(status="frozen", time_zone="Asia/Tokyo"))
     till.send(Configure(low_balance_thresholds=[7]))
     policy = till.policy()
@@ -47,7 +47,7 @@ def test_what_a_configure_does_not_name_stays_as_it_is() -> None:
 
 
 def test_an_overdraft_limit_alone_makes_no_policy() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(Configure(overdraft_limit=10))
     assert till.state().policy is None
     assert ending(till.send(Charge(10))) == ("applied", None)
@@ -56,7 +56,7 @@ def test_an_overdraft_limit_alone_makes_no_policy() -> None:
 
 
 def test_an_overdraft_limit_below_what_is_owed_lets_nothing_more_through() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(Configure(overdraft_limit=10))
     till.send(Charge(10))
     till.send(Configure(overdraft_limit=0))
@@ -66,7 +66,7 @@ def test_an_overdraft_limit_below_what_is_owed_lets_nothing_more_through() -> No
 
 
 def test_a_policy_belongs_to_the_entry_that_last_changed_it() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(50))
     till.send(Configure(limits=[LIMIT]))
     assert till.state().policy_seq == till.policy().seq == 2
@@ -78,7 +78,7 @@ def test_a_policy_belongs_to_the_entry_that_last_changed_it() -> None:
 
 
 def test_a_policy_as_json_values_comes_back_as_it_was() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(
         Configure(
             low_balance_thresholds=[5], limits=[LIMIT], allowance=ALLOWANCE, parent="team", time_zone="Africa/Cairo"
@@ -94,7 +94,7 @@ def test_a_policy_as_json_values_comes_back_as_it_was() -> None:
     [(Configure(time_zone="Mars/Olympus"), "time_zone"), (Configure(parent="user:alice"), "parent")],
 )
 def test_what_no_account_can_have_is_no_operation(terms: Terms, field: str) -> None:
-    till = Till()
+    till = LedgerDriver()
     with pytest.raises(InvalidOperation) as invalid:
         till.send(terms)
     assert invalid.value.field == field
@@ -102,16 +102,16 @@ def test_what_no_account_can_have_is_no_operation(terms: Terms, field: str) -> N
 
 
 def test_a_configure_is_an_entry_with_an_event_of_its_own() -> None:
-    till = Till()
+    till = LedgerDriver()
     entry = till.send(Configure(status="frozen"))
     assert (entry.kind, entry.amount, ending(entry)) == ("configure", 0, ("applied", None))
     assert entry_event(entry).detail_type == "credit.configure"
 
 
 @pytest.fixture
-def frozen() -> Till:
+def frozen() -> LedgerDriver:
     """120 credits, of which a hold of 20 ("h3") and a charge of 10 ("k4")."""
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(100))
     till.send(GrantCredits(20, "promotional", priority=1))
     assert till.hold(20) == "h3"
@@ -133,7 +133,7 @@ def frozen() -> Till:
     ],
     ids=str,
 )
-def test_a_frozen_account_spends_nothing_new(frozen: Till, terms: Terms) -> None:
+def test_a_frozen_account_spends_nothing_new(frozen: LedgerDriver, terms: Terms) -> None:
     before = frozen.balances()
     assert ending(frozen.send(terms)) == ("refused", "account_frozen")
     assert frozen.balances() == before
@@ -155,15 +155,15 @@ def test_a_frozen_account_spends_nothing_new(frozen: Till, terms: Terms) -> None
     ],
     ids=str,
 )
-def test_a_frozen_account_settles_what_was_begun_and_takes_funding(frozen: Till, terms: Terms) -> None:
+def test_a_frozen_account_settles_what_was_begun_and_takes_funding(frozen: LedgerDriver, terms: Terms) -> None:
     assert frozen.send(terms).outcome == "applied"
     frozen.check()
 
 
-def test_a_frozen_account_spends_again_when_it_is_opened(frozen: Till) -> None:
+def test_a_frozen_account_spends_again_when_it_is_opened(frozen: LedgerDriver) -> None:
     frozen.send(Configure(status="open"))
     assert ending(frozen.send(Charge(1))) == ("applied", None)
 
 
-def test_a_capture_above_the_hold_that_was_not_asked_for_is_told_as_such_also_when_frozen(frozen: Till) -> None:
+def test_a_capture_above_the_hold_that_was_not_asked_for_is_told_as_such_also_when_frozen(frozen: LedgerDriver) -> None:
     assert ending(frozen.send(CaptureHold("h3", 21))) == ("refused", "exceeds_hold")

@@ -26,14 +26,14 @@ from shared.ledger.operations import (
     ReleaseHold,
     VoidGrant,
 )
-from shared.ledger.views import circumstances_of
+from shared.ledger.views import explanation_of
 from shared.usecases.check_credits import CreditQuestion, check_credits
 from shared.usecases.present_state import present_state
 from shared.verification.accounts import compare_halves, other_halves
 from shared.verification.chain import breaks
 from tests.builders import NOW_MS
 from tests.fakes.no_bus import NoBus
-from tests.till import Till
+from tests.ledger_driver import LedgerDriver
 from tests.unit.ledger.plain import NEVER
 from tests.unit.ledger.plain_family import ZONE_NAME, PlainCharge, PlainFamily, PlainHold
 
@@ -54,7 +54,7 @@ def account_of(actor: str) -> Account:
 class FamilyMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.till = Till()
+        self.till = LedgerDriver()
         self.plain = PlainFamily(ACTORS, NOW_MS)
         self.placed: list[PlainHold] = []
         self.charges: list[tuple[str, str, PlainCharge]] = []
@@ -101,7 +101,7 @@ class FamilyMachine(RuleBasedStateMachine):
         """Word for word where it is a matter of credits; who is frozen is told what is there in time."""
         assert told["allowed"] != entry.is_refused
         if entry.reason in FOR_WANT_OF_CREDITS:
-            assert told == told | circumstances_of(entry)
+            assert told == told | explanation_of(entry)
             assert told["spendable"] == told["largest_affordable"]
         elif entry.is_refused:
             assert (told["reason"], told.get("limit")) == (entry.reason, entry.limit)

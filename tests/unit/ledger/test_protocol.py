@@ -19,19 +19,19 @@ from shared.ledger.protocol import (
     LONGEST_PAUSE_MS,
     Busy,
     Command,
+    CommandOutcome,
     Commit,
     Committed,
+    Conflict,
     Damaged,
     Found,
     FoundEntry,
     Lookup,
-    Outcome,
     Pause,
     Read,
     Recorded,
     Reply,
     Resumed,
-    TurnedDown,
     Unknown,
     record,
 )
@@ -46,7 +46,9 @@ BY_ANOTHER_REQUEST = apply(FUNDED, replace(CHARGE, correlation_id="another reque
 OTHER_CONTENT = apply(FUNDED, operation("k", Charge(31)), NOW_MS).entries[-1]
 
 
-def run(*outcomes: Outcome, operation: Operation = CHARGE, remaining_ms: int = 5000) -> tuple[Recorded, list[Command]]:
+def run(
+    *outcomes: CommandOutcome, operation: Operation = CHARGE, remaining_ms: int = 5000
+) -> tuple[Recorded, list[Command]]:
     """Feeds the outcomes in order (pauses resume by themselves) and returns the result and all commands."""
     steps = record(operation, NOW_MS)
     commands = [next(steps)]
@@ -83,23 +85,23 @@ def test_an_account_that_has_begun_and_has_no_state_is_not_tried_again() -> None
 
 
 def test_a_key_with_an_entry_of_the_same_content_is_answered_with_it() -> None:
-    result, _ = run(Found(FUNDED), TurnedDown((BY_ANOTHER_REQUEST,), None))
+    result, _ = run(Found(FUNDED), Conflict((BY_ANOTHER_REQUEST,), None))
     assert result == Recorded(BY_ANOTHER_REQUEST, replayed=True)
 
 
 def test_a_key_with_an_entry_of_other_content_is_a_reused_key() -> None:
     with pytest.raises(IdempotencyKeyReused):
-        run(Found(FUNDED), TurnedDown((OTHER_CONTENT,), None))
+        run(Found(FUNDED), Conflict((OTHER_CONTENT,), None))
 
 
 def test_the_entry_wins_over_a_state_that_moved_on() -> None:
-    result, _ = run(Found(FUNDED), TurnedDown((BY_ANOTHER_REQUEST,), after(FundingUpdate(0, 100), Charge(30))))
+    result, _ = run(Found(FUNDED), Conflict((BY_ANOTHER_REQUEST,), after(FundingUpdate(0, 100), Charge(30))))
     assert result.replayed
 
 
 def test_a_state_that_moved_on_is_applied_to_again_without_a_second_read() -> None:
     moved = after(FundingUpdate(0, 100), Charge(90))
-    result, commands = run(Found(FUNDED), TurnedDown((), moved), Committed())
+    result, commands = run(Found(FUNDED), Conflict((), moved), Committed())
     assert (result.entry.outcome, result.entry.seq) == ("refused", 3)
     assert [type(command) for command in commands] == [Read, Commit, Pause, Commit]
     assert committed_states(commands) == [FUNDED, moved]
@@ -112,7 +114,7 @@ def test_an_entry_of_the_ledgers_own_does_not_answer_for_the_operation() -> None
     steps = record(late, NOW_MS + 5)
     next(steps)
     steps.send(Reply(Found(state), 5000))
-    steps.send(Reply(TurnedDown((first.entries[0],), first.state), 5000))
+    steps.send(Reply(Conflict((first.entries[0],), first.state), 5000))
     commit = steps.send(Reply(Resumed(), 5000))
     assert isinstance(commit, Commit)
     assert commit.change.seen == first.state
@@ -126,7 +128,7 @@ def test_a_lost_answer_is_asked_for_again_with_the_very_same_change() -> None:
 
 
 def test_an_entry_that_this_request_wrote_before_its_answer_was_lost_is_a_first_answer() -> None:
-    result, _ = run(Found(FUNDED), Unknown(), TurnedDown((WRITTEN,), after(FundingUpdate(0, 100), Charge(30))))
+    result, _ = run(Found(FUNDED), Unknown(), Conflict((WRITTEN,), after(FundingUpdate(0, 100), Charge(30))))
     assert result == Recorded(WRITTEN, replayed=False)
 
 
@@ -169,14 +171,14 @@ def test_out_of_time_with_an_attempt_in_doubt_the_outcome_is_unknown() -> None:
 
 def test_out_of_time_on_a_contended_account_is_unavailable() -> None:
     with pytest.raises(LedgerUnavailable):
-        run(Found(FUNDED), TurnedDown((), after(FundingUpdate(0, 100), Charge(1))), remaining_ms=0)
+        run(Found(FUNDED), Conflict((), after(FundingUpdate(0, 100), Charge(1))), remaining_ms=0)
 
 
 def test_a_doubt_is_over_once_a_commit_was_turned_down() -> None:
     steps = record(CHARGE, NOW_MS)
     next(steps)
     moved = after(FundingUpdate(0, 100), Charge(1))
-    for outcome in (Found(FUNDED), Unknown(), Resumed(), TurnedDown((), moved), Resumed()):
+    for outcome in (Found(FUNDED), Unknown(), Resumed(), Conflict((), moved), Resumed()):
         steps.send(Reply(outcome, 5000))
     with pytest.raises(LedgerThrottled):
         steps.send(Reply(Busy(throttled=True), 0))

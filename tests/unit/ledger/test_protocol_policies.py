@@ -15,19 +15,19 @@ from shared.ledger.operations import Charge, Configure, GrantCredits, Operation,
 from shared.ledger.protocol import (
     Busy,
     Command,
+    CommandOutcome,
     Commit,
     Committed,
+    Conflict,
     FindDue,
     Found,
     FoundDue,
-    Outcome,
     Pause,
     Read,
     Recorded,
     Reply,
     Resumed,
     Steps,
-    TurnedDown,
     Unknown,
     record,
     record_batch,
@@ -59,7 +59,7 @@ def without_policy(state: AccountState) -> AccountState:
 
 
 def played(
-    steps: Steps[object], script: list[Outcome], remaining_ms: Callable[[int], int]
+    steps: Steps[object], script: list[CommandOutcome], remaining_ms: Callable[[int], int]
 ) -> tuple[object, list[Command]]:
     commands = [next(steps)]
     outcomes = iter(script)
@@ -72,14 +72,14 @@ def played(
             return end.value, commands
 
 
-def run(*script: Outcome, asked: Operation = CHARGE, now_ms: int = NOW_MS) -> tuple[Recorded, list[Command]]:
+def run(*script: CommandOutcome, asked: Operation = CHARGE, now_ms: int = NOW_MS) -> tuple[Recorded, list[Command]]:
     result, commands = played(record(asked, now_ms), list(script), lambda _: 5000)
     assert isinstance(result, Recorded)
     return result, commands
 
 
 def run_batch(
-    *script: Outcome, now_ms: int = NOW_MS, remaining_ms: Callable[[int], int] = lambda _: 5000
+    *script: CommandOutcome, now_ms: int = NOW_MS, remaining_ms: Callable[[int], int] = lambda _: 5000
 ) -> tuple[dict[str, Recorded | LedgerError], list[type]]:
     batch = [operation("a", Charge(10)), operation("b", Charge(20))]
     result, commands = played(record_batch(batch, now_ms), list(script), remaining_ms)
@@ -127,7 +127,7 @@ def test_a_policy_that_never_comes_is_waited_for_only_as_long_as_there_is_time()
 
 def test_a_state_that_moved_but_for_its_policy_needs_no_second_read() -> None:
     funded = moved(LIMITED, GrantCredits(1))
-    result, commands = run(Found(LIMITED), TurnedDown((), without_policy(funded)), Committed())
+    result, commands = run(Found(LIMITED), Conflict((), without_policy(funded)), Committed())
     assert kinds(commands) == [Read, Commit, Pause, Commit]
     assert last_commit(commands).change.seen == funded
     assert result.entry.before.available == 101
@@ -135,14 +135,14 @@ def test_a_state_that_moved_but_for_its_policy_needs_no_second_read() -> None:
 
 def test_a_policy_that_moved_is_read_again() -> None:
     charged = moved(LIMITED, Charge(30))
-    result, commands = run(Found(LIMITED), TurnedDown((), without_policy(charged)), Found(charged), Committed())
+    result, commands = run(Found(LIMITED), Conflict((), without_policy(charged)), Found(charged), Committed())
     assert kinds(commands) == [Read, Commit, Pause, Read, Commit]
     assert result.entry.reason == "limit_exceeded"
 
 
 def test_a_policy_that_came_back_with_the_state_is_not_read_again() -> None:
     charged = moved(LIMITED, Charge(30))
-    result, commands = run(Found(LIMITED), TurnedDown((), charged), Committed())
+    result, commands = run(Found(LIMITED), Conflict((), charged), Committed())
     assert kinds(commands) == [Read, Commit, Pause, Commit]
     assert result.entry.reason == "limit_exceeded"
 
@@ -152,7 +152,7 @@ def test_an_account_that_joins_a_parent_while_it_charges_has_the_parent_pay(is_w
     alone = after(GrantCredits(100))
     joined = moved(alone, Configure(parent=TEAM.actor))
     came_back = joined if is_with_policy else without_policy(joined)
-    result, commands = run(Found(alone), TurnedDown((), came_back), Found(joined, BACKED), Committed())
+    result, commands = run(Found(alone), Conflict((), came_back), Found(joined, BACKED), Committed())
     assert kinds(commands) == [Read, Commit, Pause, Read, Commit]
     assert result.entry.parent == {"actor": TEAM.actor, "room": 40}
     assert last_commit(commands).change.parent is not None
@@ -160,7 +160,7 @@ def test_an_account_that_joins_a_parent_while_it_charges_has_the_parent_pay(is_w
 
 def test_an_account_that_leaves_its_parent_while_it_charges_pays_alone() -> None:
     left = moved(MEMBER, Configure(parent=""))
-    result, commands = run(Found(MEMBER, BACKED), TurnedDown((), left), Found(left), Committed())
+    result, commands = run(Found(MEMBER, BACKED), Conflict((), left), Found(left), Committed())
     assert kinds(commands) == [Read, Commit, Pause, Read, Commit]
     assert result.entry.parent is None
     assert last_commit(commands).change.parent is None
@@ -170,7 +170,7 @@ def test_what_moved_in_the_parent_alone_is_read_again() -> None:
     poorer = moved(TEAM_STATE, Charge(20))
     result, commands = run(
         Found(MEMBER, BACKED),
-        TurnedDown((), None),
+        Conflict((), None),
         Found(MEMBER, References(parent=Position(poorer))),
         Committed(),
     )
@@ -179,10 +179,10 @@ def test_what_moved_in_the_parent_alone_is_read_again() -> None:
 
 
 @pytest.mark.parametrize("lost", [Unknown(), Busy()])
-def test_a_charge_of_two_accounts_whose_answer_was_lost_is_sent_again_as_it_was(lost: Outcome) -> None:
+def test_a_charge_of_two_accounts_whose_answer_was_lost_is_sent_again_as_it_was(lost: CommandOutcome) -> None:
     change = apply(MEMBER, CHARGE, NOW_MS, BACKED)
     written = change.entry_under("k")
-    result, commands = run(Found(MEMBER, BACKED), lost, TurnedDown((written,), change.state))
+    result, commands = run(Found(MEMBER, BACKED), lost, Conflict((written,), change.state))
     assert result == Recorded(written, replayed=False)
     assert [command.change for command in commands if isinstance(command, Commit)] == [change, change]
 
@@ -221,7 +221,7 @@ def test_an_account_that_joins_while_its_due_holds_are_returned_has_the_parent_p
     result, commands = run(
         Found(held),
         found_due(hold),
-        TurnedDown((), without_policy(joined)),
+        Conflict((), without_policy(joined)),
         Found(joined, BACKED),
         found_due(hold),
         Committed(),
@@ -236,7 +236,7 @@ def test_a_batch_whose_account_joins_meanwhile_is_paid_by_both_each_by_itself() 
     joined = moved(alone, Configure(parent=TEAM.actor))
     answers, commands = run_batch(
         Found(alone),
-        TurnedDown((), without_policy(joined)),
+        Conflict((), without_policy(joined)),
         Found(joined, BACKED),
         *(Found(joined, BACKED), Committed()) * 2,
     )
@@ -250,7 +250,7 @@ def test_a_batch_whose_account_joins_while_due_holds_are_returned_is_paid_by_bot
     answers, commands = run_batch(
         Found(held),
         found_due(hold),
-        TurnedDown((), joined),
+        Conflict((), joined),
         Found(joined, BACKED),
         *(Found(joined, BACKED), found_due(hold), Committed()) * 2,
         now_ms=LATER_MS,
@@ -275,7 +275,7 @@ def test_a_charge_of_a_members_batch_that_cannot_be_recorded_holds_up_no_other()
     there: Entry = other_content.entry_under("a")
     answers, _ = run_batch(
         Found(MEMBER, BACKED),
-        *(Found(MEMBER, BACKED), TurnedDown((there,), other_content.state)),
+        *(Found(MEMBER, BACKED), Conflict((there,), other_content.state)),
         *(Found(MEMBER, BACKED), Committed()),
     )
     assert isinstance(answers["a"], LedgerError)

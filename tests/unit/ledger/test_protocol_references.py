@@ -10,17 +10,17 @@ from shared.ledger.holds import Hold
 from shared.ledger.operations import CaptureHold, Charge, ExtendHold, FundingUpdate, Operation, PlaceHold, ReleaseHold
 from shared.ledger.protocol import (
     DUE_WITH_ONE,
+    CommandOutcome,
     Commit,
     Committed,
+    Conflict,
     FindDue,
     Found,
     FoundDue,
-    Outcome,
     Pause,
     Read,
     Reply,
     Resumed,
-    TurnedDown,
     record,
 )
 from shared.ledger.reducer import apply, catch_up
@@ -39,7 +39,7 @@ OVER = FoundDue(DueHolds((AS_PLACED,), listed=1))
 NOT_OVER = FoundDue(DueHolds((), AS_EXTENDED.expires_at_ms, 1))
 
 
-def run(asked: Operation, *outcomes: Outcome) -> tuple[Entry, list[type]]:
+def run(asked: Operation, *outcomes: CommandOutcome) -> tuple[Entry, list[type]]:
     """Feeds the outcomes in order; pauses resume by themselves."""
     steps = record(asked, LATER_MS)
     commands: list[object] = [next(steps)]
@@ -56,7 +56,7 @@ def test_a_refusal_for_a_hold_that_was_not_there_is_looked_at_again_when_the_sta
     entry, commands = run(
         operation("release", ReleaseHold("h2")),
         Found(FUNDED),
-        TurnedDown((), EXTENDED.state),
+        Conflict((), EXTENDED.state),
         Found(EXTENDED.state, References(hold=AS_EXTENDED)),
         NOT_OVER,
         Committed(),
@@ -70,7 +70,7 @@ def test_a_hold_that_was_over_and_comes_back_extended_is_not_over() -> None:
         operation("release", ReleaseHold("h2")),
         Found(PLACED.state, References(hold=AS_PLACED)),
         OVER,
-        TurnedDown((), EXTENDED.state, (AS_EXTENDED,)),
+        Conflict((), EXTENDED.state, (AS_EXTENDED,)),
         NOT_OVER,
         Committed(),
     )
@@ -94,7 +94,7 @@ def test_a_listing_that_trails_what_came_back_of_a_hold_is_not_believed() -> Non
         operation("charge", Charge(10)),
         Found(EXTENDED.state),
         OVER,
-        TurnedDown((), None, (AS_EXTENDED,)),
+        Conflict((), None, (AS_EXTENDED,)),
         OVER,
         Committed(),
     )
@@ -108,7 +108,7 @@ def test_a_hold_under_a_condition_of_its_own_needs_no_second_read() -> None:
         operation("release", ReleaseHold("h2")),
         Found(EXTENDED.state, References(hold=AS_EXTENDED)),
         NOT_OVER,
-        TurnedDown((), moved),
+        Conflict((), moved),
         NOT_OVER,
         Committed(),
     )

@@ -15,17 +15,17 @@ from shared.ledger.operations import (
     VoidGrant,
 )
 from tests.builders import SECOND_MS
-from tests.till import TTL_MS, Till
+from tests.ledger_driver import TTL_MS, LedgerDriver
 
 
-def watched(*amounts: int, credits_there: int = 95, overdraft: int = 0) -> Till:
-    till = Till()
+def watched(*amounts: int, credits_there: int = 95, overdraft: int = 0) -> LedgerDriver:
+    till = LedgerDriver()
     till.send(GrantCredits(credits_there))
     till.send(Configure(low_balance_thresholds=list(amounts), overdraft_limit=overdraft))
     return till
 
 
-def all_alerts(till: Till) -> list[int]:
+def all_alerts(till: LedgerDriver) -> list[int]:
     till.check()
     return [amount for entry in till.entries() for amount in entry.alerts]
 
@@ -146,7 +146,7 @@ def test_a_voided_grant_takes_credits_below_a_threshold() -> None:
 
 
 def test_credits_that_expire_fall_below_a_threshold_in_the_entry_of_their_expiry() -> None:
-    till = Till()
+    till = LedgerDriver()
     till.send(GrantCredits(50))
     till.send(GrantCredits(45, "promotional", expires_at_ms=till.now_ms + SECOND_MS))
     till.send(Configure(low_balance_thresholds=[90, 40]))

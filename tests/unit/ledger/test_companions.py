@@ -8,7 +8,7 @@ from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import CaptureHold, Charge, GrantCredits, PlaceHold, Refund, ReleaseHold, Terms
 from shared.ledger.protocol import Commit, Found, Read
 from shared.ledger.reducer import apply
-from shared.verification.companions import Beside, compare_beside, of_entries
+from shared.verification.companions import CompanionItem, compare_companions, of_entries
 from tests.builders import ALICE, NOW_MS, operation
 from tests.simulation.table import LedgerTable
 
@@ -36,7 +36,7 @@ def recorded(story: tuple[Terms, ...]) -> tuple[LedgerTable, list[Entry]]:
     return table, [row.entry for row in table.journal[ALICE]]
 
 
-def stored_in(table: LedgerTable) -> list[Beside]:
+def stored_in(table: LedgerTable) -> list[CompanionItem]:
     return [*table.holds.values(), *table.tallies.values()]
 
 
@@ -44,8 +44,8 @@ TABLE, ENTRIES = recorded(STORY)
 EXPECTED = of_entries(ALICE, ENTRIES)
 
 
-def problems(stored: list[Beside], settled_seq: int = 10, newest_seq: int = 10) -> dict[int | None, str]:
-    found = compare_beside(ALICE, EXPECTED, stored, settled_seq, newest_seq)
+def problems(stored: list[CompanionItem], settled_seq: int = 10, newest_seq: int = 10) -> dict[int | None, str]:
+    found = compare_companions(ALICE, EXPECTED, stored, settled_seq, newest_seq)
     return {finding.seq: finding.problem for finding in found}
 
 

@@ -12,7 +12,7 @@ from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.models import Model
 from pynamodb.pagination import ResultIterator
 
-from shared.adapters.driver import REAL_PACE, Pace, insist
+from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.dynamodb_usage import COUNTED_SK
 from shared.adapters.items import (
@@ -46,7 +46,7 @@ from shared.ledger.events import entry_event
 from shared.ledger.protocol import Busy, Unknown
 from shared.ledger.usage import Slot, Sums
 from shared.ports.inspection import AccountPlace, AccountPlaces, Item, Row, StoredState, StoredUsage
-from shared.verification.companions import Beside
+from shared.verification.companions import CompanionItem
 from shared.verification.digest import Head, head_of
 
 DEADLINE_MS: Final = 20_000
@@ -111,7 +111,7 @@ class _Reader:
         return bool(self.page(ask)["Items"])
 
     def page(self, ask: Callable[[], ResultIterator[Any]]) -> _Raw:
-        return insist(lambda: _answered(ask), self.pace, self.deadline_ms)
+        return retry_until_deadline(lambda: _answered(ask), self.pace, self.deadline_ms)
 
 
 class _Kind(NamedTuple):
@@ -119,7 +119,7 @@ class _Kind(NamedTuple):
 
     sk: str
     model: Any
-    read: Callable[[Any], Beside]
+    read: Callable[[Any], CompanionItem]
 
 
 _BESIDE: Final = (
@@ -155,8 +155,8 @@ class DynamoHeads:
                 return
 
 
-class DynamoBooks:
-    """Implements ports.Books. Every call may be repeated; past the deadline it raises as the ledger does."""
+class DynamoLedgerInspection:
+    """Implements ports.LedgerInspection. Every call may be repeated; past the deadline it raises as the ledger does."""
 
     def __init__(  # noqa: PLR0913 - a name for each table
         self,
@@ -317,7 +317,7 @@ def _audit_item(entry: Entry) -> AuditItem:
 
 
 def _item(account: Account, raw: _Raw, kind: _Kind) -> Item:
-    kept: Beside | None = _made(lambda: kind.read(kind.model.from_raw_data(raw)))
+    kept: CompanionItem | None = _made(lambda: kind.read(kind.model.from_raw_data(raw)))
     expected = _made(lambda: kind.model.of(account, kept).serialize()) if kept else None
     return Item(raw["sk"]["S"], kept if expected is not None else None, is_as_written=expected == raw)
 

@@ -15,7 +15,7 @@ from tests.fakes.memory_ledger import MemoryLedger
 TTL_MS = 600 * SECOND_MS
 
 
-class Till:
+class LedgerDriver:
     """`now_ms` is the time of what is sent next; it can be set."""
 
     def __init__(self, ledger: Ledger | None = None, now_ms: int = NOW_MS) -> None:
