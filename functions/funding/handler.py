@@ -22,7 +22,7 @@ def record_funding() -> Response[str]:
 
 def asked_funding(asked: Asked) -> Operation:
     request = funding_request(http.document(app.current_event))
-    return asked.operation(request.actor, request.terms)
+    return asked.operation(asked.caller.account_of(request.actor), request.terms)
 
 
 @app.post("/v1/grants/<grant_id>/void")

@@ -46,9 +46,8 @@ def configure(actor: str, terms: Callable[[Caller], Configure]) -> Response[str]
     """Records what the request changes. Raises what its identity, key and content call for."""
 
     def read(asked: Asked) -> Operation:
-        whose = identifier(unquote(actor), "path.actor")
-        asked.caller.account_of(whose)
-        return asked.operation(whose, terms(asked.caller))
+        account = asked.caller.account_of(identifier(unquote(actor), "path.actor"))
+        return asked.operation(account, terms(asked.caller))
 
     return mutate(app.current_event, runtime, SCOPE, read)
 

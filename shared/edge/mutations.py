@@ -1,6 +1,6 @@
 """What every call that changes one account does, from the request to the answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from shared.edge import http
 from shared.edge.identity import Caller, Scope, TenantRule
 from shared.edge.validation import Identifier, Metadata
+from shared.ledger.accounts import Account
 from shared.ledger.operations import Operation, Terms
 from shared.ledger.protocol import Recorded
 from shared.ports.ledger import Ledger
@@ -64,15 +65,15 @@ class Asked:
     key: str
     correlation_id: str
 
-    def operation(self, actor: str, terms: Terms, **about: Any) -> Operation:
-        """The operation on an actor's account. Raises ActorNotAllowed. `about` is what goes beside the terms."""
+    def operation(self, account: Account, terms: Terms, about: Mapping[str, Any] | None = None) -> Operation:
+        """`about` is what goes on the record beside the terms: app, meter, metadata."""
         return Operation(
-            account=self.caller.account_of(actor),
+            account=account,
             key=self.key,
             terms=terms,
             by=self.caller.subject,
             correlation_id=self.correlation_id,
-            **about,
+            **(about or {}),
         )
 
 
@@ -106,6 +107,7 @@ def mutate_by(
 
     def read(asked: Asked) -> Operation:
         request = http.body(event, request_type)
-        return asked.operation(request.actor, terms(request), **request.about)
+        account = asked.caller.account_of(request.actor)
+        return asked.operation(account, terms(request), request.about)
 
     return mutate(event, runtime, scope, read, record)
