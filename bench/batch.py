@@ -19,10 +19,12 @@ from typing import Final
 
 from local.aws import forget_callers_aws
 from local.endpoint import FILE_NAME
-from local.reconciliation import Reconciliation, Tables, reconcile_when_caught_up
+from local.reconciliation import reconcile_when_caught_up
 from local.run import Site, say, site_for
 from local.signals import stop_on_signals
+from local.tables import Tables
 from millicent import BatchCharge, Millicent
+from millicent.operations import Reconciliation
 from millicent.tokens import EndpointFile
 
 ACTOR: Final = "bench:batch"
@@ -56,12 +58,14 @@ def measure(site: Site, endpoint_file: Path, charges: int, singles: int) -> Resu
         single_s = _seconds(lambda: _charge_one_by_one(client, singles))
         say(f"{charges} charges, {ROWS_PER_CALL} in a call")
         batch_s = _seconds(lambda: _charge_in_batches(client, charges))
-    say("replaying the ledger and comparing it with the account and the audit table")
-    return _result(charges, singles, (charges / batch_s, singles / single_s), tables)
+    say("reconciling the ledger with the account and the audit table")
+    books = reconcile_when_caught_up(site.aws, site.stack)
+    return _result(charges, singles, (charges / batch_s, singles / single_s), tables, books)
 
 
-def _result(charges: int, singles: int, per_second: tuple[float, float], tables: Tables) -> Result:
-    books: Reconciliation = reconcile_when_caught_up(tables)
+def _result(
+    charges: int, singles: int, per_second: tuple[float, float], tables: Tables, books: Reconciliation
+) -> Result:
     batch, single = per_second
     return Result(
         charges=charges,

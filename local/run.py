@@ -29,11 +29,13 @@ from local.options import port_number, row_count, thread_count
 from local.ownership import owner
 from local.paths import STATE
 from local.processes import ProcessFailedError
-from local.reconciliation import Reconciliation, Tables, reconcile_when_caught_up
+from local.reconciliation import reconcile_when_caught_up
 from local.signals import stop_on_signals
+from local.tables import Tables
 from millicent import Millicent
 from millicent.amounts import millicents, readable
 from millicent.errors import MillicentError
+from millicent.operations import Reconciliation
 from millicent.replay import Progress, Summary
 from millicent.retry import RetryPolicy
 from millicent.tokens import EndpointFile
@@ -70,9 +72,13 @@ class Result:
         return self.summary.is_complete and self.record_adds_up
 
     @property
+    def are_books_whole(self) -> bool:
+        return self.books.holds and self.books.entries == self.books.audited
+
+    @property
     def record_adds_up(self) -> bool:
         """Of the rows that the run got to, however few."""
-        return self.summary.failed == 0 and self.fates.unrecorded == 0 and self.books.holds
+        return self.summary.failed == 0 and self.fates.unrecorded == 0 and self.are_books_whole
 
     @property
     def exit_status(self) -> int:
@@ -89,8 +95,8 @@ class Result:
                 "replayed": self.fates.replayed,
                 "holds": self.fates.holds,
                 "captures": self.fates.captures,
-                "ledger_rows": self.books.ledger_rows,
-                "audit_rows": self.books.audit_rows,
+                "ledger_rows": self.books.entries,
+                "audit_rows": self.books.audited,
                 "drift_microcents": self.books.drift_microcents,
                 "seconds": self.summary.seconds,
             }
@@ -108,9 +114,9 @@ def run(site: Site, plan: Demo, concurrency: int) -> Result:
         say(f"holding the most that each of {len(plan.rows)} requests may cost, then capturing what it did cost")
         with _progress_bar(len(plan.rows)) as advance:
             summary = charge(client, plan, concurrency, advance)
-    say("replaying the ledger and comparing it with the accounts and the audit table")
+    say("reconciling: replaying the ledger, comparing it with the accounts, the audit table and the sums of usage")
     sent = [outcome.priced.usage for outcome in summary.outcomes]
-    return Result(summary, fates(sent, before, tables.outcomes()), reconcile_when_caught_up(tables))
+    return Result(summary, fates(sent, before, tables.outcomes()), reconcile_when_caught_up(site.aws, site.stack))
 
 
 @contextmanager
@@ -144,7 +150,7 @@ def show(result: Result) -> None:
     for failure in result.summary.failures:
         print(f"failed: {failure.priced.usage.key} of {failure.priced.usage.actor}: {failure.error}")
     for finding in result.books.findings[:FINDINGS_SHOWN]:
-        print(f"does not add up: {finding.account.actor} {finding.place} {finding.seq or ''} {finding.problem}")
+        print(f"does not add up: {finding.actor} {finding.place} {finding.seq or ''} {finding.problem}")
 
 
 def interruption(result: Result) -> str:
@@ -184,8 +190,8 @@ def _facts(result: Result) -> dict[str, object]:
         "charged before (millicents)": readable(millicents(summary.replayed_microcents)),
         "requests per second": f"{summary.requests_per_second:.0f}",
         "accounts": books.accounts,
-        "ledger rows": books.ledger_rows,
-        "audit rows": books.audit_rows,
+        "ledger rows": books.entries,
+        "audit rows": books.audited,
         "drift (microcents)": books.drift_microcents,
     }
 

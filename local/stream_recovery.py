@@ -15,7 +15,7 @@ from local.aws import Aws
 from local.deploy import Stack
 from local.files import write_private
 from local.processes import ProcessFailedError
-from local.reconciliation import Item, Tables
+from local.tables import Item, Tables
 from shared.adapters.keys import is_entry_sk
 
 POSITIONS: Final = "dynamodb_stream_positions"

@@ -17,8 +17,9 @@ from local.endpoint import FILE_NAME, read_endpoint
 from local.ownership import owner
 from local.paths import ROOT
 from local.processes import free_port
-from local.reconciliation import Reconciliation, Tables, reconcile
+from local.reconciliation import reconcile
 from millicent import Millicent
+from millicent.operations import Reconciliation
 from millicent.tokens import EndpointFile
 
 PATIENCE_S = 120
@@ -104,7 +105,7 @@ class Laptop:
         return (self.state_dir / "emulator.log").read_text(errors="replace")
 
     def books(self) -> Reconciliation:
-        return reconcile(Tables(self.aws, self.stack))
+        return reconcile(self.aws)
 
     def books_when_audited(self) -> Reconciliation:
         """Once the audit table has every row."""

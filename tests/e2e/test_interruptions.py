@@ -10,7 +10,7 @@ import pytest
 
 from local.ownership import owned
 from local.processes import ProcessFailedError
-from local.reconciliation import Tables
+from local.tables import Tables
 from millicent import Millicent
 from tests.e2e.laptop import Laptop, eventually
 
@@ -37,7 +37,7 @@ def test_killing_the_outbox_and_the_audit_function_at_work_loses_no_audit_row(
         pytest.fail("no function was killed at work")
 
     books = laptop.books_when_audited()
-    assert books.audit_rows == books.ledger_rows
+    assert books.audited == books.entries
     trail = client.audit(actor)
     assert trail.verified
     assert len(trail.items) == client.account(actor).seq
@@ -59,7 +59,7 @@ def test_a_restart_keeps_the_accounts_and_loses_no_audit_row(laptop: Laptop) -> 
         assert after.grant(actor, 1000, key="restart-1").replayed
         after.charge(actor, 1, key="restart-2")
     books = laptop.books_when_audited()
-    assert (books.audit_rows, books.drift_microcents) == (books.ledger_rows, 0)
+    assert (books.audited, books.drift_microcents) == (books.entries, 0)
 
 
 def test_a_killed_supervisor_leaves_no_process_and_no_account_behind(laptop: Laptop) -> None:

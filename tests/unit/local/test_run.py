@@ -3,8 +3,8 @@
 import pytest
 
 from local.fates import Fates
-from local.reconciliation import Reconciliation
 from local.run import Result, interruption, show
+from millicent.operations import Reconciliation
 from millicent.replay import Summary
 
 
@@ -46,5 +46,5 @@ def result(*, rows: int, requests: int, interrupted: bool = False, unrecorded: i
         seconds=1.0,
         interrupted=interrupted,
     )
-    books = Reconciliation(accounts=1, ledger_rows=5, audit_rows=5, drift_microcents=drift, findings=())
+    books = Reconciliation(accounts=1, entries=5, audited=5, drift_microcents=drift)
     return Result(summary, Fates(requests, 0, 0, unrecorded, requests, requests), books)

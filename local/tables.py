@@ -1,0 +1,46 @@
+"""The two tables of the laptop cloud, as the deployer may read them: whole."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from local.aws import Aws
+from local.deploy import Stack
+from shared.adapters.keys import account_of, entry_sk, is_audit_entry_sk, is_entry_sk
+
+SK_OF_ENTRY = entry_sk("")
+
+Item = Mapping[str, Any]
+
+
+class Tables:
+    def __init__(self, aws: Aws, stack: Stack) -> None:
+        self._dynamodb: DynamoDBClient = aws.session.client("dynamodb", endpoint_url=aws.url)
+        self._ledger = stack.outputs["LedgerTableName"]
+        self._audit = stack.outputs["AuditTableName"]
+
+    def outcomes(self) -> dict[tuple[str, str], str]:
+        """What is recorded: the outcome by actor and key."""
+        return {
+            (_actor(item), item["sk"]["S"].removeprefix(SK_OF_ENTRY)): item["outcome"]["S"]
+            for item in self.ledger_items()
+            if is_entry_sk(item["sk"]["S"])
+        }
+
+    def ledger_items(self) -> Iterator[Item]:
+        return self._scan(self._ledger)
+
+    def audit_items(self) -> Iterator[Item]:
+        return (item for item in self._scan(self._audit) if is_audit_entry_sk(item["sk"]["S"]))
+
+    def _scan(self, table: str) -> Iterator[Item]:
+        for page in self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+            yield from page["Items"]
+
+
+def _actor(item: Item) -> str:
+    account = account_of(item["pk"]["S"])
+    if account is None:
+        raise ValueError(f"no account has the partition key {item['pk']['S']!r}")
+    return account.actor
