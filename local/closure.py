@@ -11,10 +11,10 @@ that one runs on. What is only named in a string, or imported for type checkers 
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -64,8 +64,9 @@ def closure(module: str, root: Path = ROOT) -> list[Path]:
         raise ImportError(f"there is no module {module}")
     used: dict[str, set[str]] = {}
     waiting = [Use(module, None)]
+    read = cache(Source)  # many name the same module, and parsing it is what takes the time
     while waiting:
-        waiting.extend(_followed(waiting.pop(), used, root))
+        waiting.extend(_followed(waiting.pop(), used, read, root))
     modules = [file for name in used if (file := _file(name, root))]
     return sorted(file.relative_to(root) for file in (*modules, *_data(module, root)))
 
@@ -75,12 +76,12 @@ def _data(module: str, root: Path) -> Iterable[Path]:
     return root.joinpath(*module.split(".")).parent.glob("*.json")
 
 
-def _followed(use: Use, used: dict[str, set[str]], root: Path) -> list[Use]:
+def _followed(use: Use, used: dict[str, set[str]], read: Callable[[Path], Source], root: Path) -> list[Use]:
     """What one use leads to. `used` has, for each module, the functions that were followed already."""
     file = _file(use.module, root)
     if file is None:
         return []
-    source = Source(file)
+    source = read(file)
     wanted = source.functions.keys() if use.functions is None else use.functions & source.functions.keys()
     if use.module in used and wanted <= used[use.module]:
         return []
@@ -110,12 +111,14 @@ def _run_by_import(node: ast.stmt) -> Iterable[ast.AST]:
 
 def _walk(code: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """All nodes but those that type checkers alone see."""
-    for node in code:
+    waiting = list(code)
+    while waiting:
+        node = waiting.pop()
         yield node
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            yield from _walk(node.orelse)
+            waiting.extend(node.orelse)
         else:
-            yield from _walk(ast.iter_child_nodes(node))
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def _names(code: Iterable[ast.AST]) -> set[str]:
