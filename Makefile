@@ -50,7 +50,7 @@ up: setup ## Start the laptop cloud in the background; deploys what changed (POR
 down: ## Stop the laptop cloud; its state stays in .millicent
 	@if [ -x $(VENV)/python ]; then exec $(VENV)/python -m local.cloud down; else echo "no laptop cloud was running"; fi
 
-LOCK = $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+LOCK = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
        --no-header --annotation-style line $(if $(UPGRADE),--upgrade)
 
 .PHONY: lock
@@ -61,6 +61,7 @@ lock: dev ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 mov
 	$(LOCK) requirements/cloud.in -o requirements/cloud.txt
 	$(LOCK) requirements/java.in -o requirements/java.txt
 	$(LOCK) requirements/node.in -o requirements/node.txt
+	$(LOCK) requirements/uv.in -o requirements/uv.txt
 
 .PHONY: openapi
 openapi: dev ## Write the OpenAPI document anew, after a call was added or changed
@@ -80,6 +81,10 @@ check: dev sam ## Format, lint, layers, types and the template
 	$(VENV)/cfn-lint template.yaml
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate --lint
+
+.PHONY: unit
+unit: dev ## Only the tests that start nothing (tests/unit, tests/template): no emulator, no database, no moto
+	$(VENV)/pytest -n auto --maxprocesses 4 tests/unit tests/template $(ARGS)
 
 .PHONY: test
 test: setup ## Run all tests but the long ones, the laptop cloud included

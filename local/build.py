@@ -55,6 +55,7 @@ def _build(target: Path) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     sam(
         "build",
+        "--language-extensions",
         *("--template-file", str(ROOT / "template.yaml")),
         *("--build-dir", str(scratch)),
         *("--base-dir", str(ROOT)),

@@ -33,6 +33,7 @@ PARAMETERS: Final = {
     "AuditConcurrency": "2",
     "UsageConcurrency": "2",
 }
+TAGS: Final = {"service": "millicent", "stage": PARAMETERS["Stage"]}
 DIGEST_RETENTION_DAYS: Final = 365
 ACCESS_FILE: Final = "aws.json"
 COMPLETE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
@@ -128,10 +129,12 @@ def _deploy(aws: Aws, build: Path) -> None:
     overrides = [f"{name}={value}" for name, value in PARAMETERS.items()]
     sam(
         "deploy",
+        "--language-extensions",
         *("--template-file", str(build / "template.yaml")),
         *("--stack-name", STACK),
         *("--s3-bucket", ARTIFACTS),
-        *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"),
+        *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"),
+        *("--tags", *(f"{name}={value}" for name, value in TAGS.items())),
         *("--parameter-overrides", *overrides),
         "--no-confirm-changeset",
         "--no-fail-on-empty-changeset",

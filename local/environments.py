@@ -1,14 +1,16 @@
 """Makes a virtual environment match its lock; does nothing when it already does.
 
-Standard library only: this is what runs before anything is installed.
+Standard library only: this is what runs before anything is installed. pip then installs uv, and uv the rest.
 
     python3 local/environments.py .venv requirements/dev.txt --editable sdk
 """
 
 import argparse
+import ast
 import fcntl
 import hashlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +20,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STAMP = "installed-from"
-TOOLS = Path(__file__).resolve().parents[1] / ".tools"
+ROOT = Path(__file__).resolve().parents[1]
+TOOLS = ROOT / ".tools"
+
+PIP_TO_UV = {
+    "index-url": ("UV_DEFAULT_INDEX", " "),
+    "extra-index-url": ("UV_INDEX", " "),
+    "find-links": ("UV_FIND_LINKS", ","),
+    "trusted-host": ("UV_INSECURE_HOST", " "),
+    "cert": ("SSL_CERT_FILE", " "),
+    "client-cert": ("SSL_CLIENT_CERT", " "),
+    "proxy": ("ALL_PROXY", " "),
+    "default-timeout": ("UV_HTTP_TIMEOUT", " "),
+    "timeout": ("UV_HTTP_TIMEOUT", " "),
+}
+"""An option of pip, as `pip config` calls it; the variable of uv that says the same; what separates its values."""
+
+PIP_TRUE = {"1", "on", "true", "y", "yes"}
+
+UV_AS_PIP = {
+    # As pip does: any index may serve any package. The hash says which package it is, so none can be foisted on us.
+    "UV_INDEX_STRATEGY": "unsafe-best-match",
+    # As pip does since 24.2: the certificates that this system trusts.
+    "UV_SYSTEM_CERTS": "true",
+}
 
 
 @dataclass(frozen=True)
@@ -59,8 +84,11 @@ class Environment:
         return [file for file in (self.lock, metadata) if file and file.is_file()]
 
 
+UV = Environment(TOOLS / "uv", ROOT / "requirements" / "uv.txt")
+
+
 def ensure(environment: Environment) -> None:
-    """Raises subprocess.CalledProcessError when pip fails; the next call then tries again."""
+    """Raises subprocess.CalledProcessError when pip or uv fails; the next call then tries again."""
     with _alone(environment):
         if environment.is_current():
             return
@@ -90,15 +118,41 @@ def _create(environment: Environment) -> None:
 
 
 def _install(environment: Environment) -> None:
-    # A lock is complete: nothing is left to resolve, and without resolving an old pip cannot trip over extras.
-    _pip(environment, "--no-deps", "--require-hashes", "-r", str(environment.lock))
+    if environment == UV:
+        _pip(environment, "install", "-qq", "--no-deps", "--require-hashes", "-r", str(environment.lock))
+        return
+    ensure(UV)
+    # Leaves what the lock names, and pip, with which `sam build` packs the layer.
+    _uv(environment, "sync", "--require-hashes", str(environment.lock))
     if environment.editable and (environment.editable / "pyproject.toml").is_file():
-        _pip(environment, "--no-deps", "--no-build-isolation", "--editable", str(environment.editable))
+        _uv(environment, "install", "--no-deps", "--no-build-isolation", "--editable", str(environment.editable))
 
 
-def _pip(environment: Environment, *arguments: str) -> None:
+def _pip(environment: Environment, *arguments: str) -> str:
     pip = [str(environment.python), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    subprocess.run([*pip, "install", "-qq", *arguments], check=True)
+    return subprocess.run([*pip, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _uv(environment: Environment, command: str, *arguments: str) -> None:
+    options = pip_options(_pip(UV, "config", "list"))
+    uv = [str(UV.directory / "bin" / "uv"), "--quiet", "pip", command, "--python", str(environment.python)]
+    alone = ["--no-index"] if options.get("no-index", "").lower() in PIP_TRUE else []
+    subprocess.run([*uv, *alone, *arguments], check=True, env=uv_variables(options) | os.environ)
+
+
+def pip_options(listed: str) -> dict[str, str]:
+    """The options in what `pip config list` prints: of pip's files and of its environment."""
+    options: dict[str, str] = {}
+    for section in ("global.", "install.", ":env:."):  # a later one wins, as with pip
+        lines = [line.removeprefix(section) for line in listed.splitlines() if line.startswith(section)]
+        options |= {name: str(ast.literal_eval(value)) for name, _, value in (line.partition("=") for line in lines)}
+    return options
+
+
+def uv_variables(options: dict[str, str]) -> dict[str, str]:
+    """What uv's environment must say for it to fetch from where pip would: uv reads no setting of pip's."""
+    given = [(*PIP_TO_UV[name], value) for name, value in options.items() if name in PIP_TO_UV]
+    return UV_AS_PIP | {variable: separator.join(value.split()) for variable, separator, value in given}
 
 
 def _parsed(arguments: list[str]) -> Environment:

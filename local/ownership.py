@@ -1,17 +1,17 @@
 """One supervisor for one state directory: by a lock that the kernel frees however its holder ends, so never stale."""
 
-import fcntl
-import time
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from os import getpid
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
+
+from filelock import FileLock, Timeout
 
 from local.processes import ProcessFailedError
 
 FILE_NAME: Final = "supervisor"
-TRIES_AFTER_S: Final = (0, 0.1, 0.3)
+PATIENCE_S: Final = 0.4
 """Who only asks for the owner holds the lock for an instant, too."""
 
 
@@ -19,33 +19,36 @@ TRIES_AFTER_S: Final = (0, 0.1, 0.3)
 def owned(state_dir: Path) -> Iterator[None]:
     """Raises ProcessFailedError when another supervisor runs on this state directory."""
     state_dir.mkdir(parents=True, exist_ok=True)
-    with (state_dir / FILE_NAME).open("a+") as handle:
-        if not any(_acquired(handle, wait_s) for wait_s in TRIES_AFTER_S):
-            raise ProcessFailedError(f"a laptop cloud already runs on {state_dir}: stop it with `make down`")
-        handle.truncate(0)
-        handle.write(str(getpid()))
-        handle.flush()
+    lock = _lock(state_dir, _sign)
+    try:
+        lock.acquire(timeout=PATIENCE_S)
+    except Timeout:
+        raise ProcessFailedError(f"a laptop cloud already runs on {state_dir}: stop it with `make down`") from None
+    try:
         yield
-        handle.truncate(0)
+        (state_dir / FILE_NAME).write_bytes(b"")
+    finally:
+        lock.release()
 
 
 def owner(state_dir: Path) -> int | None:
     """The process id of the running supervisor; None when there is none, whatever the file says."""
-    try:
-        handle = (state_dir / FILE_NAME).open("r+")
-    except FileNotFoundError:
+    file = state_dir / FILE_NAME
+    if not file.exists():
         return None
-    with handle:
-        if _acquired(handle, 0):
+    try:
+        with _lock(state_dir).acquire(blocking=False):
             return None
-        written = handle.read()
+    except Timeout:
+        written = file.read_text()
     return int(written) if written else None
 
 
-def _acquired(handle: IO[str], after_s: float) -> bool:
-    time.sleep(after_s)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _lock(state_dir: Path, on_acquired: Callable[[int], None] | None = None) -> FileLock:
+    # The file is kept, and with it the kernel's lock: never a marker in its place, which would outlive its holder.
+    return FileLock(state_dir / FILE_NAME, preserve_lock_file=True, on_acquired=on_acquired)
+
+
+def _sign(descriptor: int) -> None:
+    os.truncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)

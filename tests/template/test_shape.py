@@ -1,26 +1,10 @@
 import tomllib
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from tests.template.loading import ROOT, of_type, properties, template
 
-TAGGED_BY: Final = {
-    "AWS::ApiGatewayV2::Api": "Tags",
-    "AWS::ApiGatewayV2::Stage": "Tags",
-    "AWS::CloudWatch::Alarm": "Tags",
-    "AWS::Cognito::UserPool": "UserPoolTags",
-    "AWS::DynamoDB::Table": "Tags",
-    "AWS::Events::EventBus": "Tags",
-    "AWS::IAM::Role": "Tags",
-    "AWS::Lambda::EventSourceMapping": "Tags",
-    "AWS::Logs::LogGroup": "Tags",
-    "AWS::KMS::Key": "Tags",
-    "AWS::S3::Bucket": "Tags",
-    "AWS::SNS::Topic": "Tags",
-    "AWS::SQS::Queue": "Tags",
-}
-TAGS: Final = {"service": "millicent", "stage": {"Ref": "Stage"}}
 OUTPUTS: Final = {
     "ApiUrl",
     "LedgerTableName",
@@ -33,10 +17,6 @@ OUTPUTS: Final = {
     "FundClientId",
     "AdminClientId",
 }
-
-
-def _tags(given: Any) -> dict[str, Any]:
-    return {each["Key"]: each["Value"] for each in given} if isinstance(given, list) else dict(given)
 
 
 @pytest.mark.parametrize("section", ["Parameters", "Outputs"])
@@ -59,23 +39,34 @@ def test_a_log_group_forgets_after_as_many_days_as_the_parameter_says(group: str
     assert properties(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-@pytest.mark.parametrize(
-    ("name", "by"),
-    [(name, by) for resource_type, by in TAGGED_BY.items() for name in of_type(resource_type)],
-)
-def test_a_resource_that_can_be_tagged_says_what_it_belongs_to(name: str, by: str) -> None:
-    assert _tags(properties(name)[by]) == TAGS
+def test_what_is_tagged_is_tagged_by_the_stack_and_by_nothing_else() -> None:
+    functions = {"Globals": template()["Globals"]["Function"]}
+    resources = {name: each.get("Properties", {}) for name, each in template()["Resources"].items()}
+    assert [name for name, each in {**functions, **resources}.items() if {"Tags", "UserPoolTags"} & set(each)] == []
 
 
-def test_functions_are_tagged_all_at_once() -> None:
-    assert template()["Globals"]["Function"]["Tags"] == TAGS
+@pytest.mark.parametrize("environment", ["default", "prod"])
+def test_the_stack_is_tagged_with_the_stage_that_it_is_deployed_as(environment: str) -> None:
+    parameters = tomllib.loads((ROOT / "samconfig.toml").read_text())[environment]["deploy"]["parameters"]
+    overrides = dict(each.split("=") for each in parameters["parameter_overrides"])
+    assert dict(each.split("=") for each in parameters["tags"]) == {"service": "millicent", "stage": overrides["Stage"]}
+
+
+@pytest.mark.parametrize("environment", ["default", "prod"])
+def test_whoever_deploys_agrees_to_roles_and_to_loops(environment: str) -> None:
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())[environment]
+    assert settings["deploy"]["parameters"]["capabilities"] == ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    assert settings["global"]["parameters"]["language_extensions"] is True
+
+
+def test_loops_are_written_out_before_sam_looks_at_what_they_come_to() -> None:
+    assert template()["Transform"] == ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"]
 
 
 @pytest.mark.parametrize("environment", ["default", "prod"])
 def test_a_build_never_ships_an_older_copy_of_what_the_functions_share(environment: str) -> None:
     settings = tomllib.loads((ROOT / "samconfig.toml").read_text())[environment]
     assert settings["build"]["parameters"]["cached"] is False
-    assert {"service=millicent"} < set(settings["deploy"]["parameters"]["tags"])
 
 
 @pytest.mark.parametrize("parameter", template()["Parameters"])

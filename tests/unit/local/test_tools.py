@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import pytest
 
-from local import cloud, dynamodb_local, emulator
+from local import cloud, dynamodb_local, emulator, environments
 from local.aws import Aws
-from local.environments import Environment
+from local.environments import UV_AS_PIP, Environment, ensure, pip_options, uv_variables
 from local.files import write_private
 from local.function_logs import FunctionErrors, is_error
 from local.ownership import owned, owner
@@ -40,6 +40,54 @@ def test_an_environment_is_not_current_once_the_package_in_it_says_otherwise(tmp
     environment.mark_current()
     (package / "pyproject.toml").write_text("[project]\nname = 'other'\n")
     assert not environment.is_current()
+
+
+def test_uv_is_told_where_pip_would_fetch_from() -> None:
+    listed = """\
+:env:.cert='/own/roots.pem'
+:env:.disable-pip-version-check='1'
+global.cert='/roots.pem'
+global.extra-index-url='\\nhttps://one.test/simple\\nhttps://two.test/simple'
+global.find-links='/wheels /more-wheels'
+global.index-url='https://all.test/simple'
+install.index-url='https://install.test/simple'
+"""
+    assert uv_variables(pip_options(listed)) == UV_AS_PIP | {
+        "SSL_CERT_FILE": "/own/roots.pem",
+        "UV_INDEX": "https://one.test/simple https://two.test/simple",
+        "UV_FIND_LINKS": "/wheels,/more-wheels",
+        "UV_DEFAULT_INDEX": "https://install.test/simple",
+    }
+
+
+def test_what_pip_is_set_to_reaches_uv_unless_uv_is_set_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "https://pip.test/simple")
+    monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", "/of/uv")
+    ensure(_with_uv(tmp_path, monkeypatch, 'echo "$UV_DEFAULT_INDEX $UV_FIND_LINKS $*" > "$0.told"'))
+    told = (tmp_path / "uv" / "bin" / "uv.told").read_text()
+    assert told.startswith("https://pip.test/simple /of/uv --quiet pip sync ")
+    assert {"--no-index", "--require-hashes"} <= set(told.split())
+
+
+def test_an_environment_that_could_not_be_installed_is_tried_again_and_once_it_is_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uv = tmp_path / "uv" / "bin" / "uv"
+    environment = _with_uv(tmp_path, monkeypatch, "exit 1")
+    with pytest.raises(subprocess.CalledProcessError, match="returned non-zero exit status 1"):
+        ensure(environment)
+    assert not environment.is_current()
+
+    uv.write_text("#!/bin/sh\n")
+    ensure(environment)
+    assert environment.is_current()
+
+    uv.unlink()
+    ensure(environment)
 
 
 def test_too_old_a_python_is_told_of() -> None:
@@ -71,6 +119,21 @@ def test_a_state_directory_has_one_owner(tmp_path: Path) -> None:
 def test_what_a_dead_owner_left_behind_does_not_count(tmp_path: Path) -> None:
     (tmp_path / "supervisor").write_text(str(os.getpid()))
     assert owner(tmp_path) is None
+
+
+def test_a_killed_owner_owns_nothing(tmp_path: Path) -> None:
+    own = (
+        "import pathlib, sys, time; from local.ownership import owned\n"
+        "with owned(pathlib.Path(sys.argv[1])): print('owned', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", own, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert owner(tmp_path) == process.pid
+        process.kill()
+    assert owner(tmp_path) is None
+    with owned(tmp_path):
+        assert owner(tmp_path) == os.getpid()
 
 
 def test_a_taken_port_is_told_of_before_anything_starts(tmp_path: Path) -> None:
@@ -261,3 +324,22 @@ def _environment(tmp_path: Path, editable: Path | None = None) -> Environment:
     directory = tmp_path / "environment"
     directory.mkdir()
     return Environment(directory, lock, editable)
+
+
+def _with_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Environment:
+    """An environment that is there and empty, and a uv of this script beside it."""
+    uv = Environment(tmp_path / "uv", tmp_path / "uv.txt")
+    uv.lock.touch()
+    environment = _environment(tmp_path)
+    for made in (uv, environment):
+        binaries = made.directory / "bin"
+        binaries.mkdir(parents=True)
+        for name in ("python", f"python3.{sys.version_info.minor}"):
+            (binaries / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+            (binaries / name).chmod(0o755)
+    (uv.directory / "bin" / "uv").write_text(f"#!/bin/sh\n{script}\n")
+    (uv.directory / "bin" / "uv").chmod(0o755)
+    uv.mark_current()
+    monkeypatch.setattr(environments, "TOOLS", tmp_path)
+    monkeypatch.setattr(environments, "UV", uv)
+    return environment
