@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
-from shared.ledger import effects
+from shared.ledger import effects, invariants
 from shared.ledger.accounts import Account, AccountState, Balances
 from shared.ledger.calendar import Periods
 from shared.ledger.context import Effect, EffectContext, ParentApproval, Position, References
@@ -156,14 +156,19 @@ def step(
     references: References = NOTHING_NAMED,
     recorded_ends: Mapping[str, int] | None = None,
 ) -> tuple[AccountState, Entry, Effect]:
-    """One operation, one entry, the next seq. `recorded_ends` are the window ends of the entry that is replayed."""
+    """One operation, one entry, the next seq. `recorded_ends` are the window ends of the entry that is replayed.
+
+    Raises InvariantBroken for a state that cannot be.
+    """
     periods = _periods(state, operation, now_ms, references.hold, recorded_ends)
     effect = _effect_of(state, operation, now_ms, references, periods)
     balances = _balances_after(state, effect)
     policy, alerts = _policy_after(state, operation, effect, balances, references.hold, periods)
     result = _Result(effect, balances, policy, alerts, references.hold, periods.ends)
     entry = _entry(state, operation, result, references.approval, now_ms)
-    return _state_after(state, result, entry), entry, effect
+    after = _state_after(state, result, entry)
+    invariants.check(state, after)
+    return after, entry, effect
 
 
 def as_of(state: AccountState, now_ms: int, due: DueHolds = NONE_DUE) -> AccountState:

@@ -12,11 +12,20 @@ from shared.ledger.counterparts import counterpart_key
 from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation
 from shared.ledger.holds import Hold
+from shared.ledger.invariants import InvariantBroken
 from shared.ledger.kinds import KINDS
 from shared.ledger.reducer import Replay
 from shared.verification.chain import breaks
 
-NOT_AN_OPERATION: Final = (InvalidOperation, KeyError, TypeError, ValueError, AttributeError, OverflowError)
+NOT_AN_OPERATION: Final = (
+    InvalidOperation,
+    InvariantBroken,
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+)
 """What comes of reading parameters that somebody has altered."""
 
 Place: TypeAlias = Literal["ledger", "state", "audit", "usage", "digest"]

@@ -1,5 +1,7 @@
 """What a charge does, and how it is refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.ledger.accounts import AccountState
@@ -40,7 +42,8 @@ def test_a_charge_of_nothing_is_recorded() -> None:
 
 
 def test_an_overdraft_limit_lets_charges_go_below_zero_down_to_the_limit() -> None:
-    state = AccountState(ALICE, available=90, funded=90, overdraft_limit=10)
+    funded, _ = history(GrantCredits(90))
+    state = replace(funded, overdraft_limit=10)
     assert apply(state, operation("a", Charge(100)), NOW_MS).state.available == -10
     refused = apply(state, operation("b", Charge(101)), NOW_MS).entries[-1]
     assert (refused.outcome, refused.shortfall) == ("refused", 1)

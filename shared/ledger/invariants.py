@@ -1,0 +1,37 @@
+"""What is true of an account after every entry, asserted whenever one is made, in production too.
+
+    available + held + spent + expired = funded     every credit is in one place
+    sum of the grants = max(available, 0)           what can be spent is in a grant; an overdraft is in none
+    held >= 0                                       a hold is returned once
+    seq = seq before + 1                            no entry is missing, none is there twice
+
+With 100 funded, 30 spent and 20 held: 50 + 20 + 30 + 0 = 100, and the grants have 50 left. Overdrawn by 5 after that:
+-5 + 20 + 85 + 0 = 100, and the grants have nothing left.
+
+`assert` would not do: the packages are compiled without it.
+"""
+
+from shared.ledger.accounts import AccountState
+
+
+class InvariantBroken(RuntimeError):
+    """The reducer, or the state that it was given, is wrong. Nothing is written; no amount is in the message."""
+
+    def __init__(self, invariant: str, seq: int) -> None:
+        super().__init__(f"entry {seq} would break: {invariant}")
+        self.invariant = invariant
+
+
+def check(before: AccountState, after: AccountState) -> None:
+    """Raises InvariantBroken."""
+    if after.seq != before.seq + 1:
+        raise InvariantBroken("seq follows seq", after.seq)
+    if after.held < 0:
+        raise InvariantBroken("held is not below zero", after.seq)
+    if after.available + after.held + after.spent + after.expired != after.funded:
+        raise InvariantBroken("what was funded is available, held, spent or expired", after.seq)
+    left = 0
+    for grant in after.grants:
+        left += grant.remaining
+    if left != (max(0, after.available)):
+        raise InvariantBroken("the grants add up to what is available", after.seq)
