@@ -83,8 +83,8 @@ check: dev sam ## Format, lint, layers, types and the template
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate --lint
 
 .PHONY: unit
-unit: dev ## Only the tests that start nothing (tests/unit, tests/template): no emulator, no database, no moto
-	$(VENV)/pytest -n auto --maxprocesses 4 tests/unit tests/template $(ARGS)
+unit: dev ## The tests for in between: tests/unit and tests/template without what hypothesis searches; starts nothing
+	$(VENV)/pytest -n auto --maxprocesses 4 -m "not hypothesis" tests/unit tests/template $(ARGS)
 
 .PHONY: test
 test: setup ## Run all tests but the long ones, the laptop cloud included
