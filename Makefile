@@ -23,7 +23,9 @@ python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
 
-.PHONY: dev sam cloud
+.PHONY: uv dev sam cloud
+uv: python
+	@$(ENVIRONMENT) .tools/uv requirements/uv.txt
 dev: python
 	@$(ENVIRONMENT) .venv requirements/dev.txt --editable sdk
 sam: python
@@ -54,7 +56,7 @@ LOCK = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --
        --no-header --annotation-style line $(if $(UPGRADE),--upgrade)
 
 .PHONY: lock
-lock: dev ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 moves the pins)
+lock: uv ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 moves the pins)
 	$(LOCK) requirements/runtime.in -o requirements.txt
 	$(LOCK) requirements/dev.in sdk/pyproject.toml -o requirements/dev.txt
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
@@ -83,8 +85,8 @@ check: dev sam ## Format, lint, layers, types and the template
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate --lint
 
 .PHONY: unit
-unit: dev ## Only the tests that start nothing (tests/unit, tests/template): no emulator, no database, no moto
-	$(VENV)/pytest -n auto --maxprocesses 4 tests/unit tests/template $(ARGS)
+unit: dev ## The tests for in between: tests/unit and tests/template without what hypothesis searches; starts nothing
+	$(VENV)/pytest -n auto --maxprocesses 4 -m "not hypothesis" tests/unit tests/template $(ARGS)
 
 .PHONY: test
 test: setup ## Run all tests but the long ones, the laptop cloud included

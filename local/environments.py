@@ -118,7 +118,7 @@ def _create(environment: Environment) -> None:
 
 
 def _install(environment: Environment) -> None:
-    if environment == UV:
+    if environment.directory.resolve() == UV.directory.resolve():
         _pip(environment, "install", "-qq", "--no-deps", "--require-hashes", "-r", str(environment.lock))
         return
     ensure(UV)
