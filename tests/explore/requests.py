@@ -80,6 +80,7 @@ class Requests:
         self._by_replies = by_replies
         self._numbers: dict[Name, int] = {}
         self._fed: dict[tuple[int, Name], int] = {}
+        self._too_late: dict[tuple[int, Name], int | None] = {}
 
     def begin(self, caller: int) -> int:
         return self._start(caller, 0, ())
@@ -89,10 +90,21 @@ class Requests:
         step = number, self._names.of(outcome)
         known = self._fed.get(step)
         if known is None:
-            place = self.places[number]
-            origin = place if place.origin is None else self.places[place.origin]
-            known = self._fed[step] = self._feed(origin, outcome)
+            known = self._fed[step] = self._feed(self._origin_of(number), outcome, self._calls_max)
         return known
+
+    def too_late(self, number: int, outcome: Outcome) -> int | None:
+        """Where a request is that gives up because its time is over by the time of this outcome; None where it goes on.
+
+        It looks at the time only before it waits or begins anew. Until then it makes no difference when it was over.
+        """
+        step = number, self._names.of(outcome)
+        if step not in self._too_late:
+            place = self._origin_of(number)
+            known = self._feed(place, outcome, place.calls + 1)
+            has_ended = self.places[known].is_over or self.places[known].attempt != place.attempt
+            self._too_late[step] = known if has_ended and known != self.answered(number, outcome) else None
+        return self._too_late[step]
 
     def read_on(self, number: int, reading: Reading) -> int:
         """Where a request is after one item of several was read."""
@@ -114,14 +126,18 @@ class Requests:
         asked = (each for caller in self.callers for attempt in caller.attempts for each in attempt.operations)
         return any(each.correlation_id == correlation_id for each in asked)
 
+    def _origin_of(self, number: int) -> Place:
+        place = self.places[number]
+        return place if place.origin is None else self.places[place.origin]
+
     def _start(self, caller: int, attempt: int, unwritten: tuple[Operation, ...]) -> int:
         steps = self.callers[caller].attempts[attempt].steps()
         place = Place(caller, attempt, attempt * _AN_ATTEMPT, unwritten=unwritten)
         return self._settle(place, steps, lambda: next(steps))
 
-    def _feed(self, before: Place, outcome: Outcome) -> int:
+    def _feed(self, before: Place, outcome: Outcome, calls_max: int) -> int:
         calls = before.calls + 1
-        remaining_ms = _AMPLE_MS if calls < self._calls_max else (self._calls_max - calls) * _LATER_MS
+        remaining_ms = _AMPLE_MS if calls < calls_max else (calls_max - calls) * _LATER_MS
         reply = Reply(outcome, remaining_ms)
         steps = self._steps_of(before)
         place = replace(

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
-from shared.ledger.protocol import Busy, Commit, FindDue, Found, FoundDue, Read, Unknown
+from shared.ledger.protocol import Busy, Commit, FindDue, Found, FoundDue, Outcome, Read, Unknown
 from tests.explore.judge import Judge
 from tests.explore.names import Names
 from tests.explore.requests import Requests
@@ -42,6 +42,7 @@ LOST: Final = "no answer, and the write is under way"
 KILLED: Final = "the process is killed before the call"
 KILLED_AFTER: Final = "the process is killed, and the write is under way"
 LANDS: Final = "the write lands"
+TOO_LATE: Final = ", and its time is over"
 _FAULTLESS: Final = frozenset({ANSWERED, READS_ON, LANDS})
 _NONE: Final = -1
 
@@ -74,6 +75,14 @@ class Explored:
     steps: int = 0
     tables: int = 0
     problems: list[str] = field(default_factory=list)
+
+
+class Broken(NamedTuple):
+    """What is broken, and the steps to it, each with the state that it goes from."""
+
+    problem: str
+    way: list[tuple[State, Step]]
+    cost: int
 
 
 class Search:
@@ -121,8 +130,8 @@ class Search:
         found.tables = len(self.shelf.tables)
         return found
 
-    def shortest_broken(self) -> tuple[str, list[tuple[State, Step]]] | None:
-        """The problem and the steps to it, where a step costs one and a fault one more. None where nothing breaks."""
+    def shortest_broken(self) -> Broken | None:
+        """The shortest history to what is broken, where a step costs one and a fault one more. None where nothing breaks."""
         came_from: dict[State, tuple[State, Step]] = {}
         waiting: dict[int, dict[State, tuple[State, Step] | None]] = {0: {self.begin: None}}
         cost = 0
@@ -134,7 +143,7 @@ class Search:
                     came_from[state] = before
                 problem = self._judge.problem_of(state)
                 if problem is not None:
-                    return problem, _way_to(state, came_from)
+                    return Broken(problem, _way_to(state, came_from), cost)
                 for step in self.steps_from(state):
                     costs = cost + (1 if step.what in _FAULTLESS else 2)
                     waiting.setdefault(costs, {}).setdefault(step.state, (state, step))
@@ -180,27 +189,35 @@ class Search:
     def _answers(self, number: int, table: int) -> Iterator[Move]:
         command = self.requests.places[number].command
         if isinstance(command, Read | Reading):
-            yield self._read(number, Reading(command) if isinstance(command, Read) else command, table)
+            yield from self._read(number, Reading(command) if isinstance(command, Read) else command, table)
         elif isinstance(command, FindDue):
             for what, due in zip((ANSWERED, LATE_INDEX), self.shelf.tables[table].listings(command), strict=False):
-                yield Move(what, self.requests.answered(number, FoundDue(due)))
+                yield from self._outcome(what, number, FoundDue(due))
         elif isinstance(command, Commit):
             yield from self._commit(number, self.shelf.commit_number_of(command), table)
         else:
             outcome = self.shelf.tables[table].execute(command)
-            yield Move(ANSWERED, self.requests.answered(number, outcome))
+            yield from self._outcome(ANSWERED, number, outcome)
 
-    def _read(self, number: int, reading: Reading, table: int) -> Move:
+    def _outcome(self, what: str, number: int, outcome: Outcome, *, table: int = _NONE, under_way: int = _NONE) -> Iterator[Move]:
+        """The outcome in time and, where the request then gives up, too late."""
+        yield Move(what, self.requests.answered(number, outcome), table, under_way)
+        given_up = self.requests.too_late(number, outcome)
+        if given_up is not None:
+            yield Move(f"{what}{TOO_LATE}", given_up, table, under_way)
+
+    def _read(self, number: int, reading: Reading, table: int) -> Iterator[Move]:
         read = reading.next_item(self.shelf.tables[table])
         if isinstance(read, Found):
-            return Move(ANSWERED, self.requests.answered(number, read))
-        return Move(READS_ON, self.requests.read_on(number, read))
+            yield from self._outcome(ANSWERED, number, read)
+        else:
+            yield Move(READS_ON, self.requests.read_on(number, read))
 
     def _commit(self, number: int, commit: int, table: int) -> Iterator[Move]:
         outcome, after = self.shelf.commit(table, commit)
-        yield Move(ANSWERED, self.requests.answered(number, outcome), after)
+        yield from self._outcome(ANSWERED, number, outcome, table=after)
         if self.shelf.would_apply(table, commit):
-            yield Move(LOST, self.requests.answered(number, Unknown()), under_way=commit)
+            yield from self._outcome(LOST, number, Unknown(), under_way=commit)
             yield Move(KILLED_AFTER, self.requests.killed(number), under_way=commit)
 
     def _faults_of(self, number: int) -> list[Move]:
@@ -213,9 +230,9 @@ class Search:
         if isinstance(self.requests.places[number].command, Reading):
             # Lost or killed in the middle of a read is as if before it: what was read is thrown away.
             return
-        yield Move(CONFLICT, self.requests.answered(number, Busy()))
-        yield Move(THROTTLED, self.requests.answered(number, Busy(throttled=True)))
-        yield Move(LOST_BEFORE, self.requests.answered(number, Unknown()))
+        yield from self._outcome(CONFLICT, number, Busy())
+        yield from self._outcome(THROTTLED, number, Busy(throttled=True))
+        yield from self._outcome(LOST_BEFORE, number, Unknown())
         yield Move(KILLED, self.requests.killed(number))
 
     def _rank(self, state: State) -> int:
