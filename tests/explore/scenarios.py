@@ -13,18 +13,21 @@ from shared.ledger.operations import (
     Configure,
     ExtendHold,
     FundingUpdate,
+    GrantCredits,
     Operation,
     PlaceHold,
     Refund,
     ReleaseHold,
     Terms,
+    VoidGrant,
 )
-from shared.ledger.protocol import Steps, do_what_is_due, record, record_batch
+from shared.ledger.protocol import DUE_WITH_ONE, Steps, do_what_is_due, record, record_batch
 from tests.builders import ALICE, NOW_MS
 from tests.explore.requests import Attempt, Caller
 from tests.explore.tables import Table
 
 TEAM: Final = Account("main", "team:one")
+COMPANY: Final = Account("main", "company:one")
 BOB: Final = Account("main", "user:bob")
 _TTL_MS: Final = 60_000
 _OVER_MS: Final = NOW_MS + _TTL_MS
@@ -91,6 +94,18 @@ def _funded(amount: int, account: Account = ALICE) -> tuple[Account, Terms]:
 _HELD: Final = (_funded(100), (ALICE, PlaceHold(60, _TTL_MS)))
 """A hold h2 of 60 of 100."""
 _TWICE: Final = (NOW_MS, NOW_MS)
+_MANY_HELD: Final = (_funded(100), *((ALICE, PlaceHold(1, _TTL_MS)) for _ in range(DUE_WITH_ONE + 1)))
+"""One hold more than is returned in the transaction of a charge."""
+_LAPSING: Final = (_funded(40), (ALICE, GrantCredits(60, "promotional", 1, _OVER_MS)))
+"""Credits of which the first to be spent lapse."""
+_LINE: Final = (
+    _funded(100, TEAM),
+    (TEAM, Configure(parent=COMPANY.actor)),
+    _funded(100, COMPANY),
+    _funded(100),
+    (ALICE, Configure(parent=TEAM.actor)),
+)
+"""A member, its parent, and its parent's parent."""
 _FAMILY: Final = (
     _funded(100, TEAM),
     _funded(100),
@@ -226,6 +241,56 @@ SCENARIOS: Final = (
     Scenario(
         "a charge and the funding set", 5, (_funded(100),),
         (_asks("charges", Charge(60), at_ms=_TWICE), _asks("sets", FundingUpdate(100, 50), at_ms=_TWICE)),
+    ),
+    Scenario(
+        "two charges of a member, and the parent's parent has credits for one", 3, _LINE,
+        (_asks("a", Charge(60), alike=1), _asks("b", Charge(60), alike=1)),
+    ),
+    Scenario(
+        "a member's hold as it is over, and what its parent's parent pays for it", 2,
+        (*_LINE, (ALICE, PlaceHold(60, _TTL_MS))),
+        (
+            _asks("captures", CaptureHold("h3", 50, if_expired="charge"), at_ms=(_OVER_MS - 1, _OVER_MS)),
+            _asks("company", Charge(30), account=COMPANY, at_ms=(_OVER_MS,)),
+        ),
+    ),
+    Scenario(
+        "a member's charge refunded twice", 4, (*_FAMILY, (ALICE, Charge(80))),
+        (_asks("a", Refund("first-6", 50), alike=1), _asks("b", Refund("first-6", 50), alike=1)),
+    ),
+    Scenario(
+        "two charges as a grant lapses", 5, _LAPSING,
+        (_asks("before", Charge(30), at_ms=(_OVER_MS - 1, _OVER_MS)), _asks("after", Charge(30), at_ms=(_OVER_MS,))),
+    ),
+    Scenario(
+        "a charge and the grant taken back", 5, _LAPSING,
+        (_asks("charges", Charge(50), at_ms=_TWICE), _asks("voids", VoidGrant("g2"), at_ms=_TWICE)),
+    ),
+    Scenario(
+        "a grant that may be too late when it is asked for again", 4, (_funded(10),),
+        (
+            _asks("grants", GrantCredits(60, "promotional", 1, _OVER_MS), at_ms=(_OVER_MS - 1, _OVER_MS)),
+            _asks("charges", Charge(40), at_ms=_TWICE),
+        ),
+    ),
+    Scenario(
+        "more holds over than a transaction returns, and two charges", 4, _MANY_HELD,
+        (_asks("a", Charge(60), at_ms=(_OVER_MS,), alike=1), _asks("b", Charge(60), at_ms=(_OVER_MS,), alike=1)),
+    ),
+    Scenario(
+        "more holds over than a transaction returns, a capture and the background", 4, _MANY_HELD,
+        (
+            _asks("captures", CaptureHold("h5", if_expired="charge"), at_ms=(_OVER_MS - 1, _OVER_MS)),
+            _background("background", _OVER_MS),
+        ),
+    ),
+    Scenario(
+        "a batch of a member that joins a parent", 4, (_funded(50, TEAM), _funded(100)),
+        (_asks_batch("batch", {"k1": 40, "k2": 20}), _asks("joins", Configure(parent=TEAM.actor))),
+    ),
+    Scenario(
+        "three requests for one key, asked again where there was no answer", 2, (_funded(100),),
+        tuple(_asks(name, Charge(60), key="k", at_ms=_TWICE, alike=1) for name in "abc"),
     ),
 )  # fmt: skip
 
