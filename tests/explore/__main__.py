@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     started_s = time.monotonic()
     reports = []
-    say(f"{'scenario':<{_WIDTH}} {'calls':>5} {'histories':>12} {'states':>10} {'steps':>11} {'broken':>6} {'s':>6}")
+    say(f"{'scenario':<{_WIDTH}} {'calls':>5} {'histories':>12} {'states':>10} {'steps':>11} {'broken':>9} {'s':>6}")
     # Each process imports what it explores by itself, so that a mistake can be planted before that.
     afresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), afresh, begin, (options.plant,)) as pool:
@@ -55,17 +55,15 @@ def _names(there: Sequence[str], wanted: str | None) -> list[str]:
 def _line(report: Report) -> str:
     return (
         f"{report.scenario:<{_WIDTH}} {report.calls:>5} {report.histories:>12.4g} {report.states:>10,} "
-        f"{report.steps:>11,} {min(report.broken, 999_999):>6} {report.seconds:>6.1f}"
+        f"{report.steps:>11,} {report.broken:>9.3g} {report.seconds:>6.1f}"
     )
 
 
 def _conclude(reports: Sequence[Report], seconds: float) -> int:
     histories, violations = sum(each.histories for each in reports), sum(each.broken for each in reports)
     broken = [each for each in reports if each.broken]
-    say(
-        f"{len(reports)} scenarios; {sum(each.states for each in reports):,} states, {sum(each.steps for each in reports):,} "
-        f"steps between them, {sum(each.tables for each in reports):,} tables, each judged"
-    )
+    states, steps, tables = (sum(getattr(each, name) for each in reports) for name in ("states", "steps", "tables"))
+    say(f"{len(reports)} scenarios: {states:,} states, {steps:,} steps between them, {tables:,} tables, all judged")
     if broken:
         shortest = min(broken, key=lambda each: each.cost)
         say(f"BROKEN in {len(broken)} scenarios. The shortest history that shows it: {shortest.scenario}")

@@ -9,11 +9,17 @@ from itertools import chain
 from types import SimpleNamespace
 from typing import Any, Final
 
-from shared.ledger.accounts import Account
+from shared.ledger.accounts import Account, Begun
 from shared.ledger.beside import compare_beside, of_any_entry, of_entries, with_policy
-from shared.ledger.accounts import Begun
 from shared.ledger.entries import Entry, records
-from shared.ledger.errors import IdempotencyKeyReused, LedgerError, RecordDamaged
+from shared.ledger.errors import (
+    IdempotencyKeyReused,
+    InvalidOperation,
+    LedgerError,
+    RecordDamaged,
+    TooManyGrants,
+    TooManyHolds,
+)
 from shared.ledger.operations import SYSTEM_CALLER, Operation
 from shared.ledger.protocol import Recorded
 from shared.ledger.reducer import replay
@@ -25,6 +31,8 @@ from tests.simulation.verdict import Verdict
 
 _NOBODY: Final[Any] = SimpleNamespace(tickets=[], turned_away={}, history=[])
 """No clients: what they are told is judged here."""
+_NO_ENTRY: Final = (InvalidOperation, TooManyGrants, TooManyHolds)
+"""Answers of which nothing is recorded."""
 
 
 class Judge:
@@ -83,31 +91,42 @@ class Judge:
         for operation in operations:
             told = place.answer.get(operation.key) if isinstance(place.answer, Mapping) else place.answer
             problem = _problem_of_answer(table, operation, told)
+            problem = problem or (_problem_of_error(table, operation, told) if place.attempt == 0 else None)
             if problem is not None:
                 yield f"{operation.correlation_id} {problem}"
 
 
 def _problem_of_answer(table: Table, operation: Operation, told: object) -> str | None:
     entry = _entry(table, operation)
-    match told:
-        case Recorded(answered, is_replayed):
-            if entry is None:
-                return f"was told {answered.outcome}, and {operation.key} is not on the record"
-            if entry != answered or entry.hash != answered.hash:
-                return f"was told {_said(answered)}, and on the record under {operation.key} is {_said(entry)}"
-            if not records(entry, operation):
-                return f"was given the answer to another operation under {operation.key}"
-            if is_replayed == (entry.correlation_id == operation.correlation_id):
-                return f"was told that it is {'' if is_replayed else 'not '}replayed; {entry.correlation_id} wrote it"
-        case IdempotencyKeyReused():
-            if entry is None or records(entry, operation):
-                return f"was told that {operation.key} was used for something else"
-        case RecordDamaged():
-            return "was told that the record is damaged"
-        case LedgerError() | int():
-            pass
-        case _:
-            return f"was told {told!r}"
+    if isinstance(told, Recorded):
+        return _problem_of_entry(operation, told, entry)
+    if isinstance(told, IdempotencyKeyReused) and (entry is None or records(entry, operation)):
+        return f"was told that {operation.key} was used for something else"
+    if isinstance(told, RecordDamaged):
+        return "was told that the record is damaged"
+    return None if isinstance(told, LedgerError) else f"was told {told!r}"
+
+
+def _problem_of_entry(operation: Operation, told: Recorded, entry: Entry | None) -> str | None:
+    if entry is None:
+        return f"was told {told.entry.outcome}, and {operation.key} is not on the record"
+    if entry != told.entry or entry.hash != told.entry.hash:
+        return f"was told {_said(told.entry)}, and on the record under {operation.key} is {_said(entry)}"
+    if not records(entry, operation):
+        return f"was given the answer to another operation under {operation.key}"
+    if told.replayed == (entry.correlation_id == operation.correlation_id):
+        return f"was told that it is {'' if told.replayed else 'not '}replayed; {entry.correlation_id} wrote it"
+    return None
+
+
+def _problem_of_error(table: Table, operation: Operation, told: object) -> str | None:
+    """Of one who asked once. Where a request before had no answer, its write may land yet: only an entry is final.
+
+    Such is a grant that is asked for again when it is too late for it, while the first write is still under way.
+    """
+    entry = _entry(table, operation)
+    if isinstance(told, _NO_ENTRY) and entry is not None and records(entry, operation):
+        return f"was told {told.code}, and on the record under {operation.key} is {_said(entry)}"
     return None
 
 
@@ -122,9 +141,7 @@ def _said(entry: Entry) -> str:
 
 def _problems_of_record(table: Table) -> Iterator[str]:
     verdict = Verdict()
-    audited: dict[Any, Any] = {
-        account: dict(enumerate(journal, start=1)) for account, journal in table.journal.items()
-    }
+    audited: dict[Any, Any] = {account: dict(enumerate(journal, start=1)) for account, journal in table.journal.items()}
     Oracle(verdict).judge(table, _NOBODY, audited)
     for wrong in verdict.examples:
         yield f"{wrong.account.actor}: {wrong.figure}: {wrong.key or 'the record'}: {wrong.what}"

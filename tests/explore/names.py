@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from dataclasses import fields, is_dataclass
+from types import GeneratorType
 from typing import Any, Final, TypeAlias
 
 Name: TypeAlias = Any
@@ -39,8 +40,8 @@ class Names:
         """Where a generator is: of it and of each that it waits for, the place in the code and every variable."""
         frames = []
         under_way: Any = steps
-        while isinstance(under_way, Generator):
-            frame = under_way.gi_frame
+        while isinstance(under_way, GeneratorType):
+            frame: Any = under_way.gi_frame
             frames.append((id(under_way.gi_code), frame.f_lasti, self.of(frame.f_locals)))
             under_way = under_way.gi_yieldfrom
         return (self.number(("steps", *frames)),)

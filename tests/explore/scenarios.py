@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, Final
 
 from shared.adapters.driver import Pace, drive
@@ -125,7 +124,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "one key, asked again where there was no answer", 4, (_funded(100),),
-        (_asks("a", Charge(60), key="k", at_ms=_TWICE, alike=1), _asks("b", Charge(60), key="k", at_ms=_TWICE, alike=1)),
+        tuple(_asks(name, Charge(60), key="k", at_ms=_TWICE, alike=1) for name in "ab"),
     ),
     Scenario(
         "one key, the first entry of an account", 5, (),
@@ -169,7 +168,11 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "a hold placed and captured at once", 4, (_funded(100),),
-        (_asks("holds", PlaceHold(60, _TTL_MS)), _asks("captures", CaptureHold("h2", 50)), _asks("charges", Charge(60))),
+        (
+            _asks("holds", PlaceHold(60, _TTL_MS)),
+            _asks("captures", CaptureHold("h2", 50)),
+            _asks("charges", Charge(60)),
+        ),
     ),
     Scenario(
         "a capture as the hold is over", 4, _HELD,
@@ -224,7 +227,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "a member, one key, two requests", 4, _FAMILY,
-        (_asks("a", Charge(60), key="k", at_ms=_TWICE, alike=1), _asks("b", Charge(60), key="k", at_ms=_TWICE, alike=1)),
+        tuple(_asks(name, Charge(60), key="k", at_ms=_TWICE, alike=1) for name in "ab"),
     ),
     Scenario(
         "a member's hold captured and released", 4, (*_FAMILY, (ALICE, PlaceHold(60, _TTL_MS))),

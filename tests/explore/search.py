@@ -10,11 +10,14 @@ leaves out no behaviour:
     alike          Callers that differ in nothing but names, none of which has begun: the first of them begins, on
                    behalf of all, and the histories are counted as many times.
     in vain        A write under way whose key is taken or whose state has moved on can never be applied, as neither is
-                   ever undone: it is forgotten. A commit that the table would turn down is not among those of which
-                   the answer is lost after the write.
+                   ever undone: it is forgotten. That the answer of a commit is lost after the write is tried where
+                   the table would apply it; where not, it is as if it had been lost before.
     twice          The same write under way twice counts as under way once: the second cannot be applied any more once
                    the first is.
-    of a read      A read whose answer is lost or spoilt changes nothing: when it was lost makes no difference.
+    of a read      A read changes nothing: whether it was lost before or after, or in the middle of its items, makes no
+                   difference to anybody.
+    in time        A request looks at its time before it waits or begins anew, and nowhere else. So that time is over
+                   is tried at every outcome that makes a request give up then, and not at others.
 """
 
 import heapq
@@ -57,17 +60,17 @@ class Move(NamedTuple):
 
 
 class Step(NamedTuple):
-    """From one state to the next. `caller` is -1 where a write lands; `count` the number of steps that it stands for."""
+    """From one state to the next; `caller` is -1 where a write lands. It stands for as many steps as `callers`."""
 
     what: str
     caller: int
     state: State
-    count: int = 1
+    callers: int = 1
 
 
 @dataclass(slots=True)
 class Explored:
-    """`histories` end in a good state, `broken` in one that is not; `states` and `steps` are those that differ."""
+    """`histories` came to their end, `broken` to a state that must not be. `states` and `steps`: those that differ."""
 
     histories: int = 0
     broken: int = 0
@@ -124,7 +127,7 @@ class Search:
                         waiting[rank] = {}
                         heapq.heappush(ranks, rank)
                     states = waiting[rank]
-                    states[step.state] = states.get(step.state, 0) + count * step.count
+                    states[step.state] = states.get(step.state, 0) + count * step.callers
                 if is_end:
                     found.histories += count
         found.tables = len(self.shelf.tables)
@@ -199,7 +202,9 @@ class Search:
             outcome = self.shelf.tables[table].execute(command)
             yield from self._outcome(ANSWERED, number, outcome)
 
-    def _outcome(self, what: str, number: int, outcome: Outcome, *, table: int = _NONE, under_way: int = _NONE) -> Iterator[Move]:
+    def _outcome(
+        self, what: str, number: int, outcome: Outcome, *, table: int = _NONE, under_way: int = _NONE
+    ) -> Iterator[Move]:
         """The outcome in time and, where the request then gives up, too late."""
         yield Move(what, self.requests.answered(number, outcome), table, under_way)
         given_up = self.requests.too_late(number, outcome)

@@ -47,10 +47,14 @@ class Table(LedgerTable):
         return found
 
     def name(self, names: Names) -> Name:
-        journal = tuple(sorted((account.actor, *(row.digest for row in rows)) for account, rows in self.journal.items()))
-        stored = (self.states, self.policies, self.holds, self.tallies, self.listed_before if self.is_index_late else 0)
+        journal = tuple(
+            sorted((account.actor, *(row.digest for row in rows)) for account, rows in self.journal.items())
+        )
+        stored: list[dict[Any, Any]] = [self.states, self.policies, self.holds, self.tallies]
+        if self.is_index_late:
+            stored.append(self.listed_before)
         # In one order, since the same may have been written in another.
-        return names.number((journal, *(frozenset(map(names.of, each.items())) if each else 0 for each in stored)))
+        return names.number((journal, *(frozenset(map(names.of, each.items())) for each in stored)))
 
     def _write(self, account: Account, change: Change) -> None:
         if change.holds:

@@ -71,7 +71,7 @@ def _asked(command: object) -> str:
         case Lookup(account, key):
             return f"looks {key} of {account.actor} up"
         case Commit(change):
-            return "writes " + "; ".join(f"{_entry(entry)}" for part in change.parts for entry in part.entries)
+            return "writes " + "; ".join(_entry(entry) for part in change.parts for entry in part.entries)
         case _:
             return "nothing"
 
@@ -89,11 +89,9 @@ def _outcome(outcome: object) -> str:
         case TurnedDown(entries, state):
             there = [f"there is {_entry(entry)}" for entry in entries]
             return ", ".join(["turned down", *there, *([f"the state is at seq {state.seq}"] if state else [])])
-        case FoundEntry(entry):
-            return _entry(entry) if entry else "no entry"
         case FoundDue(due):
             return f"{len(due.holds)} over, of {due.listed}"
-        case Damaged(account):
-            return f"{account.actor} is damaged"
+        case FoundEntry(Entry() as entry):
+            return _entry(entry)
         case _:
-            return type(outcome).__name__
+            return {FoundEntry: "no entry", Damaged: "damaged"}.get(type(outcome), "")

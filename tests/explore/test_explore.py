@@ -16,7 +16,12 @@ from tests.explore.search import Search, State
 from tests.mutants.catalogue import Mutant
 
 SEQ, KEY, LOST, PARENT = PLANTS
-SMALL = ("one key, two requests", "two charges, credits for one", "a hold captured and released", "a batch and a charge")
+SMALL = (
+    "one key, two requests",
+    "two charges, credits for one",
+    "a hold captured and released",
+    "a batch and a charge",
+)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
@@ -37,7 +42,7 @@ def test_the_count_is_that_of_a_walk_through_every_history(name: str) -> None:
 def walked(search: Search, state: State) -> int:
     """One history after the other, without knowing again what was seen before."""
     steps = list(search.steps_from(state))
-    return sum(step.count * walked(search, step.state) for step in steps) if steps else 1
+    return sum(step.callers * walked(search, step.state) for step in steps) if steps else 1
 
 
 @pytest.mark.parametrize("name", [*SMALL, "a capture as the hold is over"])

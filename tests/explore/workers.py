@@ -51,5 +51,14 @@ def explored(name: str, calls_max: int | None) -> Report:
         lines, cost = (*tale(search, broken.way), f"     {broken.problem}"), broken.cost
     seconds = time.monotonic() - started_s
     return Report(
-        scenario.name, calls, found.histories, found.broken, found.states, found.steps, found.tables, seconds, lines, cost
+        scenario.name,
+        calls,
+        found.histories,
+        found.broken,
+        found.states,
+        found.steps,
+        found.tables,
+        seconds,
+        lines,
+        cost,
     )
