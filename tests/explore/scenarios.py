@@ -115,51 +115,51 @@ _FAMILY: Final = (
 
 SCENARIOS: Final = (
     Scenario(
-        "one key, two requests", 6, (_funded(100),),
+        "one key, two requests", 7, (_funded(100),),
         (_asks("a", Charge(60), key="k", alike=1), _asks("b", Charge(60), key="k", alike=1)),
     ),
     Scenario(
-        "one key, three requests", 4, (_funded(100),),
+        "one key, three requests", 5, (_funded(100),),
         tuple(_asks(name, Charge(60), key="k", alike=1) for name in "abc"),
     ),
     Scenario(
-        "one key, asked again where there was no answer", 4, (_funded(100),),
+        "one key, asked again where there was no answer", 5, (_funded(100),),
         tuple(_asks(name, Charge(60), key="k", at_ms=_TWICE, alike=1) for name in "ab"),
     ),
     Scenario(
-        "one key, the first entry of an account", 5, (),
+        "one key, the first entry of an account", 6, (),
         (_asks("a", FundingUpdate(0, 50), key="k", alike=1), _asks("b", FundingUpdate(0, 50), key="k", alike=1)),
     ),
     Scenario(
-        "one key, other content", 5, (_funded(100),),
+        "one key, other content", 6, (_funded(100),),
         (_asks("a", Charge(60), key="k", at_ms=_TWICE), _asks("b", Charge(30), key="k", at_ms=_TWICE)),
     ),
     Scenario(
-        "two charges, credits for one", 6, (_funded(100),),
+        "two charges, credits for one", 7, (_funded(100),),
         (_asks("a", Charge(60), alike=1), _asks("b", Charge(60), alike=1)),
     ),
     Scenario(
-        "two charges, credits for one, asked again", 4, (_funded(100),),
+        "two charges, credits for one, asked again", 5, (_funded(100),),
         (_asks("a", Charge(60), at_ms=_TWICE, alike=1), _asks("b", Charge(60), at_ms=_TWICE, alike=1)),
     ),
     Scenario(
-        "three charges, credits for one", 4, (_funded(100),),
+        "three charges, credits for one", 5, (_funded(100),),
         tuple(_asks(name, Charge(60), alike=1) for name in "abc"),
     ),
     Scenario(
-        "a hold captured and released", 6, _HELD,
+        "a hold captured and released", 7, _HELD,
         (_asks("captures", CaptureHold("h2", 50)), _asks("releases", ReleaseHold("h2"))),
     ),
     Scenario(
-        "a hold captured twice", 6, _HELD,
+        "a hold captured twice", 7, _HELD,
         (_asks("a", CaptureHold("h2", 50), alike=1), _asks("b", CaptureHold("h2", 50), alike=1)),
     ),
     Scenario(
-        "a hold placed, and the credits charged", 5, (_funded(100),),
+        "a hold placed, and the credits charged", 6, (_funded(100),),
         (_asks("holds", PlaceHold(60, _TTL_MS), at_ms=_TWICE), _asks("charges", Charge(60))),
     ),
     Scenario(
-        "a hold captured, released and extended", 3, _HELD,
+        "a hold captured, released and extended", 4, _HELD,
         (
             _asks("captures", CaptureHold("h2", 50)),
             _asks("releases", ReleaseHold("h2")),
@@ -167,7 +167,7 @@ SCENARIOS: Final = (
         ),
     ),
     Scenario(
-        "a hold placed and captured at once", 4, (_funded(100),),
+        "a hold placed and captured at once", 5, (_funded(100),),
         (
             _asks("holds", PlaceHold(60, _TTL_MS)),
             _asks("captures", CaptureHold("h2", 50)),
@@ -175,14 +175,14 @@ SCENARIOS: Final = (
         ),
     ),
     Scenario(
-        "a capture as the hold is over", 4, _HELD,
+        "a capture as the hold is over", 5, _HELD,
         (
             _asks("captures", CaptureHold("h2", 50), at_ms=(_OVER_MS - 1, _OVER_MS)),
             _asks("charges", Charge(70), at_ms=(_OVER_MS,)),
         ),
     ),
     Scenario(
-        "a capture, a charge and the background as the hold is over", 3, _HELD,
+        "a capture, a charge and the background as the hold is over", 4, _HELD,
         (
             _asks("captures", CaptureHold("h2", 50, if_expired="charge"), at_ms=(_OVER_MS,)),
             _asks("charges", Charge(70), at_ms=(_OVER_MS,)),
@@ -190,7 +190,7 @@ SCENARIOS: Final = (
         ),
     ),
     Scenario(
-        "an extension as the hold is over, with an index that trails", 4, _HELD,
+        "an extension as the hold is over, with an index that trails", 5, _HELD,
         (
             _asks("extends", ExtendHold("h2", _TTL_MS), at_ms=(_OVER_MS - 1,)),
             _asks("charges", Charge(70), at_ms=(_OVER_MS, _OVER_MS)),
@@ -198,59 +198,59 @@ SCENARIOS: Final = (
         is_index_late=True,
     ),
     Scenario(
-        "a charge refunded twice", 6, (_funded(100), (ALICE, Charge(80))),
+        "a charge refunded twice", 7, (_funded(100), (ALICE, Charge(80))),
         (_asks("a", Refund("first-2", 50), alike=1), _asks("b", Refund("first-2", 50), alike=1)),
     ),
     Scenario(
-        "a charge and its refund at once", 5, (_funded(100),),
+        "a charge and its refund at once", 6, (_funded(100),),
         (_asks("charges", Charge(60), at_ms=_TWICE), _asks("refunds", Refund("key-of-charges"), at_ms=_TWICE)),
     ),
     Scenario(
-        "a batch and a charge", 5, (_funded(100),),
+        "a batch and a charge", 6, (_funded(100),),
         (_asks_batch("batch", {"k1": 40, "k2": 50}), _asks("charges", Charge(40))),
     ),
     Scenario(
-        "a batch and one of its keys", 4, (_funded(100),),
+        "a batch and one of its keys", 5, (_funded(100),),
         (_asks_batch("batch", {"k1": 40, "k2": 50}, attempts=2), _asks("charges", Charge(40), key="k1", at_ms=_TWICE)),
     ),
     Scenario(
-        "a member and its parent", 5, _FAMILY,
+        "a member and its parent", 6, _FAMILY,
         (_asks("member", Charge(60)), _asks("parent", Charge(60), account=TEAM)),
     ),
     Scenario(
-        "two members, their parent has credits for one", 5, _FAMILY,
+        "two members, their parent has credits for one", 6, _FAMILY,
         (_asks("alice", Charge(60)), _asks("bob", Charge(60), account=BOB)),
     ),
     Scenario(
-        "two members and their parent", 3, _FAMILY,
+        "two members and their parent", 4, _FAMILY,
         (_asks("alice", Charge(60)), _asks("bob", Charge(60), account=BOB), _asks("parent", Charge(60), account=TEAM)),
     ),
     Scenario(
-        "a member, one key, two requests", 4, _FAMILY,
+        "a member, one key, two requests", 5, _FAMILY,
         tuple(_asks(name, Charge(60), key="k", at_ms=_TWICE, alike=1) for name in "ab"),
     ),
     Scenario(
-        "a member's hold captured and released", 4, (*_FAMILY, (ALICE, PlaceHold(60, _TTL_MS))),
+        "a member's hold captured and released", 5, (*_FAMILY, (ALICE, PlaceHold(60, _TTL_MS))),
         (_asks("captures", CaptureHold("h3", 50)), _asks("releases", ReleaseHold("h3"))),
     ),
     Scenario(
-        "a charge as its account joins a parent", 5, (_funded(50, TEAM), _funded(100)),
+        "a charge as its account joins a parent", 6, (_funded(50, TEAM), _funded(100)),
         (_asks("charges", Charge(60), at_ms=_TWICE), _asks("joins", Configure(parent=TEAM.actor))),
     ),
     Scenario(
-        "a charge as its account is frozen", 5, (_funded(100), (ALICE, Configure(overdraft_limit=20))),
+        "a charge as its account is frozen", 6, (_funded(100), (ALICE, Configure(overdraft_limit=20))),
         (_asks("charges", Charge(60), at_ms=_TWICE), _asks("freezes", Configure(status="frozen"))),
     ),
     Scenario(
-        "a charge and the funding set", 5, (_funded(100),),
+        "a charge and the funding set", 6, (_funded(100),),
         (_asks("charges", Charge(60), at_ms=_TWICE), _asks("sets", FundingUpdate(100, 50), at_ms=_TWICE)),
     ),
     Scenario(
-        "two charges of a member, and the parent's parent has credits for one", 3, _LINE,
+        "two charges of a member, and the parent's parent has credits for one", 4, _LINE,
         (_asks("a", Charge(60), alike=1), _asks("b", Charge(60), alike=1)),
     ),
     Scenario(
-        "a member's hold as it is over, and what its parent's parent pays for it", 2,
+        "a member's hold as it is over, and what its parent's parent pays for it", 3,
         (*_LINE, (ALICE, PlaceHold(60, _TTL_MS))),
         (
             _asks("captures", CaptureHold("h3", 50, if_expired="charge"), at_ms=(_OVER_MS - 1, _OVER_MS)),
@@ -258,41 +258,41 @@ SCENARIOS: Final = (
         ),
     ),
     Scenario(
-        "a member's charge refunded twice", 4, (*_FAMILY, (ALICE, Charge(80))),
+        "a member's charge refunded twice", 5, (*_FAMILY, (ALICE, Charge(80))),
         (_asks("a", Refund("first-6", 50), alike=1), _asks("b", Refund("first-6", 50), alike=1)),
     ),
     Scenario(
-        "two charges as a grant lapses", 5, _LAPSING,
+        "two charges as a grant lapses", 6, _LAPSING,
         (_asks("before", Charge(30), at_ms=(_OVER_MS - 1, _OVER_MS)), _asks("after", Charge(30), at_ms=(_OVER_MS,))),
     ),
     Scenario(
-        "a charge and the grant taken back", 5, _LAPSING,
+        "a charge and the grant taken back", 6, _LAPSING,
         (_asks("charges", Charge(50), at_ms=_TWICE), _asks("voids", VoidGrant("g2"), at_ms=_TWICE)),
     ),
     Scenario(
-        "a grant that may be too late when it is asked for again", 4, (_funded(10),),
+        "a grant that may be too late when it is asked for again", 5, (_funded(10),),
         (
             _asks("grants", GrantCredits(60, "promotional", 1, _OVER_MS), at_ms=(_OVER_MS - 1, _OVER_MS)),
             _asks("charges", Charge(40), at_ms=_TWICE),
         ),
     ),
     Scenario(
-        "more holds over than a transaction returns, and two charges", 4, _MANY_HELD,
+        "more holds over than a transaction returns, and two charges", 5, _MANY_HELD,
         (_asks("a", Charge(60), at_ms=(_OVER_MS,), alike=1), _asks("b", Charge(60), at_ms=(_OVER_MS,), alike=1)),
     ),
     Scenario(
-        "more holds over than a transaction returns, a capture and the background", 4, _MANY_HELD,
+        "more holds over than a transaction returns, a capture and the background", 5, _MANY_HELD,
         (
             _asks("captures", CaptureHold("h5", if_expired="charge"), at_ms=(_OVER_MS - 1, _OVER_MS)),
             _background("background", _OVER_MS),
         ),
     ),
     Scenario(
-        "a batch of a member that joins a parent", 4, (_funded(50, TEAM), _funded(100)),
+        "a batch of a member that joins a parent", 5, (_funded(50, TEAM), _funded(100)),
         (_asks_batch("batch", {"k1": 40, "k2": 20}), _asks("joins", Configure(parent=TEAM.actor))),
     ),
     Scenario(
-        "three requests for one key, asked again where there was no answer", 2, (_funded(100),),
+        "three requests for one key, asked again where there was no answer", 3, (_funded(100),),
         tuple(_asks(name, Charge(60), key="k", at_ms=_TWICE, alike=1) for name in "abc"),
     ),
 )  # fmt: skip

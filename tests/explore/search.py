@@ -134,7 +134,7 @@ class Search:
         return found
 
     def shortest_broken(self) -> Broken | None:
-        """The shortest history to what is broken, where a step costs one and a fault one more. None where nothing breaks."""
+        """The shortest history to what is broken, where a step costs one and a fault one more."""
         came_from: dict[State, tuple[State, Step]] = {}
         waiting: dict[int, dict[State, tuple[State, Step] | None]] = {0: {self.begin: None}}
         cost = 0
