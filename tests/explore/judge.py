@@ -54,10 +54,22 @@ class Judge:
                 return problem
         return None
 
+    def problem_when_told(self, table: int, number: int) -> str | None:
+        """What is wrong with the answer that a request is given just now, and need not be so later."""
+        place = self._requests.places[number]
+        if place.answer is None:
+            return None
+        told = ((each, _told(place, each)) for each in self._operations_of(place))
+        problems = (_problem_of_error(self._shelf.tables[table], *each) for each in told)
+        return next((problem for problem in problems if problem is not None), None)
+
+    def _operations_of(self, place: Place) -> tuple[Operation, ...]:
+        return self._requests.callers[place.caller].attempts[place.attempt].operations
+
     def _problem_of_place(self, table: int, number: int) -> str | None:
         place = self._requests.places[number]
-        if place.answer is None and not place.unwritten:
-            return None
+        if place.problem is not None or (place.answer is None and not place.unwritten):
+            return place.problem
         if (table, number) not in self._of_place:
             self._of_place[table, number] = next(self._problems_of_told(self._shelf.tables[table], place), None)
         return self._of_place[table, number]
@@ -87,13 +99,17 @@ class Judge:
                 yield f"{operation.correlation_id} was told that nothing was recorded of {operation.key}"
         if place.answer is None:
             return
-        operations = self._requests.callers[place.caller].attempts[place.attempt].operations
-        for operation in operations:
-            told = place.answer.get(operation.key) if isinstance(place.answer, Mapping) else place.answer
+        for operation in self._operations_of(place):
+            told = _told(place, operation)
             problem = _problem_of_answer(table, operation, told)
+            # Where a request before had no answer, its write may land yet: only an entry is final.
             problem = problem or (_problem_of_error(table, operation, told) if place.attempt == 0 else None)
             if problem is not None:
                 yield f"{operation.correlation_id} {problem}"
+
+
+def _told(place: Place, operation: Operation) -> object:
+    return place.answer.get(operation.key) if isinstance(place.answer, Mapping) else place.answer
 
 
 def _problem_of_answer(table: Table, operation: Operation, told: object) -> str | None:
@@ -120,10 +136,7 @@ def _problem_of_entry(operation: Operation, told: Recorded, entry: Entry | None)
 
 
 def _problem_of_error(table: Table, operation: Operation, told: object) -> str | None:
-    """Of one who asked once. Where a request before had no answer, its write may land yet: only an entry is final.
-
-    Such is a grant that is asked for again when it is too late for it, while the first write is still under way.
-    """
+    """Of an answer of which nothing is recorded: that it is recorded."""
     entry = _entry(table, operation)
     if isinstance(told, _NO_ENTRY) and entry is not None and records(entry, operation):
         return f"was told {told.code}, and on the record under {operation.key} is {_said(entry)}"

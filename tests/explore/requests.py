@@ -51,6 +51,7 @@ class Place:
 
     `unwritten` are the operations of which a request was told that it recorded nothing, with its correlation id.
     `progress` grows with every step. `origin` is the place at which a read began that is under way.
+    `problem` is what was wrong with its answer when it was given.
     """
 
     caller: int
@@ -62,6 +63,7 @@ class Place:
     answer: Answer | None = None
     unwritten: tuple[Operation, ...] = ()
     origin: int | None = None
+    problem: str | None = None
     steps: Steps[Any] | None = None
 
     @property
@@ -116,6 +118,10 @@ class Requests:
     def killed(self, number: int) -> int:
         place = self.places[number]
         return self._again_or_over(place, None, place.unwritten)
+
+    def wrongly_told(self, number: int, problem: str) -> int:
+        """The same place, with what was wrong about the answer there."""
+        return self._number_of(("wrongly told", number, problem), replace(self.places[number], problem=problem))
 
     def operation_of(self, key: str, request: str) -> Operation | None:
         """What this request asked for under this key; None where it was no request of a caller."""

@@ -186,8 +186,13 @@ class Search:
     def _moves_of(self, place: int, table: int) -> list[Move]:
         known = self._moves.get((place, table))
         if known is None:
-            known = self._moves[place, table] = [*self._answers(place, table), *self._faults_of(place)]
+            moves = [*self._answers(place, table), *self._faults_of(place)]
+            known = self._moves[place, table] = [self._as_told(move, table) for move in moves]
         return known
+
+    def _as_told(self, move: Move, table: int) -> Move:
+        problem = self._judge.problem_when_told(table if move.table == _NONE else move.table, move.place)
+        return move if problem is None else move._replace(place=self.requests.wrongly_told(move.place, problem))
 
     def _answers(self, number: int, table: int) -> Iterator[Move]:
         command = self.requests.places[number].command

@@ -128,6 +128,14 @@ def test_a_planted_mistake_is_found_with_the_shortest_history(
     assert json.loads(story[-1])["violations"] > 0
 
 
+def test_an_answer_that_contradicts_the_record_when_it_is_given_is_found() -> None:
+    mutant, scenario = "refuse a late replay as invalid", "a grant that may be too late"
+    command = [sys.executable, "-m", "tests.explore", "--calls", "2", "--plant", mutant, "--scenario", scenario]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    assert "was told invalid_operation, and on the record under key-of-grants is applied 60" in ended.stdout
+
+
 def test_the_last_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["--calls", "2", "--scenario", "two charges, credits for one"])
 
