@@ -5,6 +5,11 @@ simulate: dev ## The ledger under faults, seeded and judged by an oracle (OPS=20
 	@exec $(VENV)/python -m tests.simulation $(if $(OPS),--operations "$(OPS)") $(if $(SEED),--seed "$(SEED)") \
 	  $(if $(FAULTS),--faults "$(FAULTS)") $(if $(WORLD),--world "$(WORLD)") $(if $(KEY),--key "$(KEY)")
 
+.PHONY: explore
+explore: dev ## Every interleaving and every outcome of every call of two and three requests (CALLS= SCENARIO= PLANT=)
+	@exec $(VENV)/python -m tests.explore $(if $(CALLS),--calls "$(CALLS)") $(if $(SCENARIO),--scenario "$(SCENARIO)") \
+	  $(if $(PLANT),--plant "$(PLANT)")
+
 .PHONY: eager
 eager: dev ## The whole stack against a model in which what is due happens at once (SEQUENCES=5000 OPERATIONS=40 SEED=1)
 	@exec $(VENV)/python -m tests.eager $(if $(SEQUENCES),--sequences "$(SEQUENCES)") \
