@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from shared.ledger.accounts import Account, Begun
-from shared.ledger.beside import compare_beside, of_any_entry, of_entries, with_policy
 from shared.ledger.entries import Entry, records
 from shared.ledger.errors import (
     IdempotencyKeyReused,
@@ -23,7 +22,8 @@ from shared.ledger.errors import (
 from shared.ledger.operations import SYSTEM_CALLER, Operation
 from shared.ledger.protocol import Recorded
 from shared.ledger.reducer import replay
-from shared.ledger.verification import compare_halves, other_halves, verify_account
+from shared.verification.accounts import compare_halves, other_halves, verify_account
+from shared.verification.companions import compare_companions, of_any_entry, of_entries, with_policy
 from tests.explore.requests import Place, Requests
 from tests.explore.tables import Shelf, Table
 from tests.simulation.oracle import Oracle
@@ -171,7 +171,7 @@ def _problems_of_account(table: Table, account: Account, entries: list[Entry]) -
     whole = with_policy(state, beside)
     findings = [
         *verify_account(account, entries, whole),
-        *compare_beside(
+        *compare_companions(
             account, {**beside, **of_any_entry(entries)}, [*kept, *tallies, *policies, Begun()], state.seq, state.seq
         ),
     ]

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable, RecordDamaged
 from shared.ledger.operations import Operation
-from shared.ledger.protocol import Command, Outcome, Pause, Recorded, Reply, Resumed, Steps
+from shared.ledger.protocol import Command, CommandOutcome, Pause, Recorded, Reply, Resumed, Steps
 from tests.explore.names import Name, Names
 from tests.explore.tables import Reading
 
@@ -87,7 +87,7 @@ class Requests:
     def begin(self, caller: int) -> int:
         return self._start(caller, 0, ())
 
-    def answered(self, number: int, outcome: Outcome) -> int:
+    def answered(self, number: int, outcome: CommandOutcome) -> int:
         """Where a request is after its call had this outcome."""
         step = number, self._names.of(outcome)
         known = self._fed.get(step)
@@ -95,7 +95,7 @@ class Requests:
             known = self._fed[step] = self._feed(self._origin_of(number), outcome, self._calls_max)
         return known
 
-    def too_late(self, number: int, outcome: Outcome) -> int | None:
+    def too_late(self, number: int, outcome: CommandOutcome) -> int | None:
         """Where a request is that gives up because its time is over by the time of this outcome; None where it goes on.
 
         It looks at the time only before it waits or begins anew. Until then it makes no difference when it was over.
@@ -141,7 +141,7 @@ class Requests:
         place = Place(caller, attempt, attempt * _AN_ATTEMPT, unwritten=unwritten)
         return self._settle(place, steps, lambda: next(steps))
 
-    def _feed(self, before: Place, outcome: Outcome, calls_max: int) -> int:
+    def _feed(self, before: Place, outcome: CommandOutcome, calls_max: int) -> int:
         calls = before.calls + 1
         remaining_ms = _AMPLE_MS if calls < calls_max else (calls_max - calls) * _LATER_MS
         reply = Reply(outcome, remaining_ms)

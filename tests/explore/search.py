@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
-from shared.ledger.protocol import Busy, Commit, FindDue, Found, FoundDue, Outcome, Read, Unknown
+from shared.ledger.protocol import Busy, CommandOutcome, Commit, FindDue, Found, FoundDue, Read, Unknown
 from tests.explore.judge import Judge
 from tests.explore.names import Names
 from tests.explore.requests import Requests
@@ -208,7 +208,7 @@ class Search:
             yield from self._outcome(ANSWERED, number, outcome)
 
     def _outcome(
-        self, what: str, number: int, outcome: Outcome, *, table: int = _NONE, under_way: int = _NONE
+        self, what: str, number: int, outcome: CommandOutcome, *, table: int = _NONE, under_way: int = _NONE
     ) -> Iterator[Move]:
         """The outcome in time and, where the request then gives up, too late."""
         yield Move(what, self.requests.answered(number, outcome), table, under_way)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.context import References
 from shared.ledger.due import DueHolds, in_due_order
-from shared.ledger.effects import References
 from shared.ledger.holds import Hold
 from shared.ledger.operations import Terms, names_nothing
 from shared.ledger.parents import positions
-from shared.ledger.protocol import Commit, Committed, FindDue, Found, Outcome, Read
+from shared.ledger.protocol import CommandOutcome, Commit, Committed, FindDue, Found, Read
 from shared.ledger.reducer import NOTHING_NAMED, Change
 from tests.explore.names import Name, Names
 from tests.simulation.table import LedgerTable
@@ -132,7 +132,7 @@ class Shelf:
         self._names = names
         self._table_numbers: dict[Name, int] = {}
         self._commit_numbers: dict[Name, int] = {}
-        self._committed: dict[tuple[int, int], tuple[Outcome, int]] = {}
+        self._committed: dict[tuple[int, int], tuple[CommandOutcome, int]] = {}
 
     def number_of(self, table: Table) -> int:
         number = self._table_numbers.setdefault(table.name(self._names), len(self.tables))
@@ -146,7 +146,7 @@ class Shelf:
             self.commits.append(commit)
         return number
 
-    def commit(self, table: int, commit: int) -> tuple[Outcome, int]:
+    def commit(self, table: int, commit: int) -> tuple[CommandOutcome, int]:
         """What the table says to a commit, and which table there is then."""
         known = self._committed.get((table, commit))
         if known is None:

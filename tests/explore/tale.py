@@ -8,6 +8,7 @@ from shared.ledger.errors import LedgerError
 from shared.ledger.protocol import (
     Commit,
     Committed,
+    Conflict,
     Damaged,
     FindDue,
     Found,
@@ -16,7 +17,6 @@ from shared.ledger.protocol import (
     Lookup,
     Read,
     Recorded,
-    TurnedDown,
 )
 from tests.explore.requests import Place
 from tests.explore.search import LANDS, Search, State, Step
@@ -86,7 +86,7 @@ def _outcome(outcome: object) -> str:
             return f"seq {state.seq}, {state.available} available" if state else "nothing there"
         case Committed():
             return "written"
-        case TurnedDown(entries, state):
+        case Conflict(entries, state):
             there = [f"there is {_entry(entry)}" for entry in entries]
             return ", ".join(["turned down", *there, *([f"the state is at seq {state.seq}"] if state else [])])
         case FoundDue(due):

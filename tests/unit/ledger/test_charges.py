@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared.ledger.accounts import AccountState
-from shared.ledger.operations import Charge, FundingUpdate
+from shared.ledger.operations import Charge, FundingUpdate, GrantCredits
 from shared.ledger.reducer import apply
 from tests.builders import ALICE, NOW_MS, after, history, operation, outcomes
 
