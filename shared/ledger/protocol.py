@@ -48,6 +48,7 @@ from shared.ledger.errors import (
     TooManyHolds,
 )
 from shared.ledger.holds import Hold, RefundTally
+from shared.ledger.invariants import check_held
 from shared.ledger.operations import Expire, Operation, Terms, named_hold, names_nothing
 from shared.ledger.parents import parent_of
 from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, catch_up
@@ -466,6 +467,8 @@ def _commit(change: Change, budget: "_RetryBudget") -> Steps[Conflict | None]:
     while True:
         match (yield from budget.send(Commit(change))):
             case Committed():
+                for part in change.parts:
+                    check_held(part.state)
                 return None
             case Conflict() as conflict:
                 budget.learn(change.seen.account, conflict.holds)
