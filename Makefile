@@ -69,6 +69,10 @@ lock: uv ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 move
 openapi: dev ## Write the OpenAPI document anew, after a call was added or changed
 	$(VENV)/python -m openapi
 
+.PHONY: diagrams
+diagrams: dev ## Draw the states of the protocol anew, after its code was changed
+	$(VENV)/python -m local.protocol_diagram > docs/protocol.md
+
 .PHONY: fmt
 fmt: dev ## Format and fix what can be fixed by itself
 	$(VENV)/ruff check --fix --quiet || true

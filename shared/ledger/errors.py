@@ -2,6 +2,17 @@
 
 A refusal (insufficient credits, a funding conflict …) is not an error: it is an entry on the record, see `Reason` in
 operations.py. The errors here mean that nothing was written, or that nobody can tell yet.
+
+    LedgerError
+    ├── InvalidAmount, InvalidOperation       the request can never be recorded
+    ├── IdempotencyKeyReused                  the key belongs to something else
+    ├── TooManyHolds, TooManyGrants           not now: the same key goes through once there is a place
+    ├── AccountNotFound, OperationNotFound    there is nothing to read
+    ├── LedgerThrottled                       nothing was written; the same key again is safe
+    ├── LedgerUnavailable                     nobody can tell; the same key again is safe and finds out
+    │   └── RecordDamaged                     nothing was written, nor will be until somebody has restored the account
+    ├── shared/pricing/errors.py: Unpriced, RateVersionConflict
+    └── shared/verification/errors.py: DigestNotFound, DigestExists, HeadsNotFound, NotInDigest
 """
 
 from typing import ClassVar

@@ -3,6 +3,21 @@
 Each of the two keeps a record of its own that can be replayed alone. The member's entry says what the parent said
 (`ParentApproval`); the parent's entry, its counterpart, is an operation like any other, exact where the member's was
 not. A parent may be a member itself: then its counterpart has a counterpart.
+
+Theory of operation. Going up, every account that pays is read, the member's state before its parent's. The headroom of
+all of them is known before anything is decided: a member may spend the least that any account above it leaves. The
+member's effect is computed with that headroom, then the counterpart on the parent with exactly the member's amount, and
+so on up. All of it is one transaction under the condition on every state, so either all of them pay or none does.
+
+Example: alice has 50 and a limit of 40 a day, her team has 30, the organisation above it 100.
+
+    headroom     alice min(50, 40) = 40, team 30, organisation 100: the team decides
+    charge 35    refused, shortfall 5, limit {"account": "team"}; one entry, alice's: a refusal is nobody else's
+    charge 30    three entries of -30, in one transaction: alice 20, team 0, organisation 70 left
+
+A member's refusal says which account decided. A frozen account above is named before one that is short: no smaller
+amount would go through. What gives back (a release, a refund) is never refused for the parent's sake: the parent's part
+is `declined` and the member's goes on.
 """
 
 from collections.abc import Callable, Mapping, Sequence

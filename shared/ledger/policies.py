@@ -3,6 +3,24 @@
 Whether it is open, its time zone, the thresholds that it is warned at, its spending limits, its recurring allowance and
 the parent that it spends together with. Most accounts have no policy. One that has is replaced together with the state,
 under the condition on the state, so the two always belong to each other. Amounts are microcents.
+
+Theory of operation. A spending limit is a counter and the window that it counts in. The counter is not reset by a clock:
+it is read as nothing once its window is over, and the next entry that counts begins the window that is running then.
+What is given back (by a release or a refund) is taken from the counter only while the window still runs in which it was
+counted, and only by a limit that was there to count it (`counted_from_seq`).
+
+Example, a limit of 100 a day:
+
+    Monday   charge 70      used 70, 30 left
+    Monday   hold 20        used 90: a hold counts when it is placed
+    Tuesday  charge 10      a new window: used 10
+    Tuesday  release        the hold was counted on Monday, whose window is over: still 10
+
+An allowance is the instant of its next refill and the terms of it. Each period is given once, whatever is changed in
+between: new terms begin with the next refill, an allowance that is ended and set again waits for the end of the period
+that was given, and one that moves to another time zone is not given the hours twice (`moved_ms`).
+
+A threshold warns once when what is there falls below it, and is armed again by funding that lifts it above.
 """
 
 from collections.abc import Iterable, Mapping

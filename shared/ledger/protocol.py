@@ -200,6 +200,28 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
 
 
 def _record(operation: Operation, now_ms: int, budget: "_RetryBudget") -> Steps[Recorded]:
+    """Theory of operation.
+
+    The change is computed from what was read and committed under the condition that none of it has moved: the state, by
+    its seq, and with that everything an operation replaces, since each operation writes the state. So no lock is held
+    and nothing that was computed from an outdated reading is ever written. Three things can then happen:
+
+        our key has an entry     somebody, maybe we ourselves, recorded it before: that entry is the answer
+        the state has moved      compute again from the state that came back with the conflict
+        no answer                the change may be written or not: send the same change again. If it was written, its
+                                 own entry stands in the way and is recognised by its hash
+
+    Example. 100 are there; A charges 80 and B charges 70, both having read seq 4:
+
+        A  Commit(entry 5: -80, seq 4 -> 5)        Committed
+        B  Commit(entry 5: -70, seq 4 -> 5)        Conflict(state with seq 5, 20 available)
+        B  Commit(entry 6: refused, seq 5 -> 6)    no answer
+        B  Commit(entry 6: refused, seq 5 -> 6)    Conflict(entry 6): its hash is ours, so B gets its first answer
+
+    The order of the checks matters. An entry under the key comes before everything else: a state that has moved says
+    nothing about whether this very change moved it. What is invalid by now is looked up as well before it is refused,
+    since the same request may have been valid when it was recorded.
+    """
     state, references = yield from _read(operation, budget)
     while True:
         state, references = yield from _caught_up(state, operation, now_ms, references, DUE_WITH_ONE, budget)
