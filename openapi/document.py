@@ -35,7 +35,7 @@ WITH_KEY: Final = ("idempotency_key_required", "idempotency_key_reused", "invali
 PROBLEMS: Final[Mapping[str, Meaning]] = {
     **{error.code: meaning for error, meaning in MEANINGS.items()},
     **{str(reason): meaning for reason, meaning in REFUSALS.items()},
-    "internal_error": Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed, and the same key is safe"),
+    "internal_error": Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error, safe to retry with the same key"),
 }
 PASSING: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 

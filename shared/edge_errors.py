@@ -65,4 +65,4 @@ class ValidationFailed(EdgeError):
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(islice(errors, MAX_FIELD_ERRORS))
-        super().__init__("every field in `errors` is wrong")
+        super().__init__("each field in `errors` is invalid")

@@ -38,7 +38,7 @@ class Resolver(APIGatewayHttpResolver):
     def __init__(self, observability: Observability) -> None:
         super().__init__()
         self._observability = observability
-        self._on(NotFoundError, lambda _: self._refused(RouteNotFound("no call has this method and path")))
+        self._on(NotFoundError, lambda _: self._refused(RouteNotFound("no route has this method and path")))
         self._on(EdgeError, self._refused)
         self._on(LedgerError, self._refused)
         self._on(Exception, self._failed)

@@ -90,7 +90,7 @@ class Unpriced(LedgerError):
     code = "unpriced"
 
     def __init__(self, meter: str, model: str | None) -> None:
-        super().__init__(f"no rate card has a price for {model or 'usage without a model'} of the meter {meter}")
+        super().__init__(f"no rate card has a price for {model or 'usage without a model'} on the meter {meter}")
         self.meter = meter
         self.model = model
         self.field = "usage.meter" if model is None else "usage.model"
@@ -122,8 +122,6 @@ class RecordDamaged(LedgerUnavailable):
     """The account has begun and its state is gone. Nothing was written, nor will be until somebody has restored it."""
 
     def __init__(self, tenant: str, actor: str) -> None:
-        super().__init__(
-            "the ledger cannot answer for this account; nothing was recorded, and the same key again is safe"
-        )
+        super().__init__("the ledger cannot answer for this account; nothing was recorded; retry with the same key")
         self.tenant = tenant
         self.actor = actor

@@ -40,7 +40,7 @@ def _refuse_parts_beyond_their_whole(units: Units, rate: Rate) -> None:
     for name, price in rate.prices.items():
         for whole in price.part_of:
             if _bound(whole, units, rate) < units.get(name, _ZERO):
-                raise InvalidOperation(f"usage.{whole}", "at least as many as its parts, which it counts too")
+                raise InvalidOperation(f"usage.{whole}", "at least as many as its parts, which it includes")
 
 
 def _families(units: Units, rate: Rate) -> dict[str, list[str]]:

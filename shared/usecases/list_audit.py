@@ -5,7 +5,7 @@ be, was altered. Whether what is not there is late or was removed, the ledger's 
 the grace of the reconciler is late.
 
 The account's state is read before the rows: what it counts was on the ledger by then. So nobody who writes meanwhile
-makes a row seem to be missing, and one that is beyond the state is looked at again.
+makes a row seem to be missing, and one that is ahead of the state is looked at again.
 """
 
 from collections.abc import Iterable, Sequence

@@ -52,7 +52,7 @@ def known_state(account: Account, ledger: Ledger) -> AccountState:
 
 
 def _unknown(account: Account) -> AccountNotFound:
-    return AccountNotFound(f"nothing was ever recorded for {account.actor}")
+    return AccountNotFound(f"account {account.actor} does not exist")
 
 
 def _public_allowance(allowance: Allowance) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def _parts(operations: list[Operation]) -> Iterator[list[Operation]]:
 
 
 def _out_of_time(operations: list[Operation]) -> Answers:
-    return {each.key: LedgerUnavailable("the batch took too long; the same key again is safe") for each in operations}
+    return {each.key: LedgerUnavailable("the batch took too long; retry with the same key") for each in operations}
 
 
 def _answer(operation: Operation, first: Operation, answers: Answers) -> Answer:
@@ -75,5 +75,5 @@ def _answer(operation: Operation, first: Operation, answers: Answers) -> Answer:
     if operation is first:
         return answer
     if operation.request_hash != first.request_hash:
-        return IdempotencyKeyReused(f"{operation.key} was used for another operation")
+        return IdempotencyKeyReused(f"the key {operation.key} was used for another operation; use a new key")
     return replace(answer, replayed=True) if isinstance(answer, Recorded) else answer

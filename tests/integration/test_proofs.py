@@ -66,7 +66,7 @@ def test_a_proof_convinces_a_verifier_who_knows_the_key(busy: World, actor: str)
 
 def test_a_proof_by_another_key_convinces_nobody(busy: World) -> None:
     make(busy)
-    with pytest.raises(verify_proof.NotProved, match="another key"):
+    with pytest.raises(verify_proof.NotProved, match="not signed with the trusted key"):
         verify_proof.verify(proof(busy), "0" * 64)
 
 
@@ -170,7 +170,7 @@ def test_a_digest_says_what_it_contradicts_of_the_one_before(busy: World) -> Non
             dynamodb.delete_item(TableName=LEDGER_TABLE, Key={"pk": row["pk"], "sk": row["sk"]})
     told = make(busy)
     body = client("s3").get_object(Bucket=DIGEST_BUCKET, Key="regressions/00000002.json")["Body"].read()
-    assert json.loads(body) == {"count": 1, "listed": [["main", ALICE, "had 3 entries and is gone"]]}
+    assert json.loads(body) == {"count": 1, "listed": [["main", ALICE, "had 3 entries and no longer exists"]]}
     assert told["regressions_hash"] == hashlib.sha256(body).hexdigest()
     said = verify_proof.verify(proof(busy, "user:bob"), fingerprint())
     assert said.regressions == 1
@@ -261,7 +261,7 @@ def test_kept_digests_that_are_not_the_services_any_more_are_named(busy: World) 
     with pytest.raises(verify_proof.NotProved, match="the service's newest is 2"):
         verified([third], newest="2")
     forged = resigned(second, {"root": "0" * 64})
-    with pytest.raises(verify_proof.NotProved, match="digest 2 is another one than was kept"):
+    with pytest.raises(verify_proof.NotProved, match="digest 2 differs from the kept digest"):
         verified([second], lambda number: forged if number == 2 else shown(number))
     with pytest.raises(verify_proof.NotProved, match="digest 3 does not follow"):
         verified([first], lambda number: forged if number == 2 else shown(number))
