@@ -1,4 +1,4 @@
-"""JSON, read exactly: numbers become int or Decimal, never float; nothing is guessed, repaired or overwritten."""
+"""Exact JSON: numbers become int or Decimal, never float. The parser never guesses, repairs or overwrites."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ from shared.edge_errors import BodyTooLarge, DuplicateJsonKey, InvalidJson
 MAX_BODY_BYTES: Final = 8 * 1024
 MAX_DEPTH: Final = 32
 MAX_INTEGER_CHARACTERS: Final = 400
-"""Python takes its time with longer ones, and refuses those of thousands of digits."""
+"""Python is slow with longer integers, and refuses those of thousands of digits."""
 
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -89,7 +89,7 @@ def _integer(text: str) -> int | Decimal:
 
 
 def _decimal(text: str) -> Decimal:
-    """A number that is beyond all bounds is infinite: whatever field it is given for refuses it by name."""
+    """A number beyond all bounds becomes infinite; the field that receives it rejects it by name."""
     try:
         return Decimal(text)
     except InvalidOperation:

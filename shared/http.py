@@ -1,4 +1,4 @@
-"""The HTTP edge: requests in, answers out. Nothing that happens behind it reaches a caller as an unhandled error."""
+"""The HTTP edge: requests in, answers out. Every failure becomes a problem document."""
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar

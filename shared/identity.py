@@ -1,4 +1,4 @@
-"""Who calls, for whom, and whether they may: read from the claims of the token that the gateway has verified."""
+"""The caller, its tenant and its permissions, from the claims of the token that the gateway has verified."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

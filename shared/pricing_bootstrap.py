@@ -59,7 +59,7 @@ def priced_runtime(function: str) -> PricedRuntime:
 
 
 def rate_book_of(settings: Settings) -> RateBook:
-    """For those who charge."""
+    """Used by cost, holds and ingest."""
     from shared.adapters.dynamodb_rates import DynamoRateCards
     from shared.adapters.genai_rates import GenaiCard
 

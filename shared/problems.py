@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): the one table that says what an error or a refusal is over HTTP."""
+"""Problem details (RFC 9457): the table that maps errors and refusals to HTTP."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,7 +91,7 @@ def problem_of(error: LedgerError | EdgeError) -> dict[str, Any]:
 
 
 def refusal_of(entry: Entry) -> dict[str, Any]:
-    """The problem document of a refused operation. Made of the entry alone: a replay says the same word for word."""
+    """The problem document of a refused operation. It depends on the entry alone, so a replay returns the same."""
     if entry.reason is None:
         raise ValueError(f"entry {entry.seq} was not refused")
     detail = _DETAILS[entry.reason].format(kind=entry.kind)
@@ -99,7 +99,7 @@ def refusal_of(entry: Entry) -> dict[str, Any]:
 
 
 def internal_problem() -> dict[str, Any]:
-    """What a caller learns of a failure of ours: nothing of the inside."""
+    """The answer to an internal failure. It reveals no internals."""
     meaning = Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error")
     return _problem(
         "internal_error", meaning, "the failure was logged under the request id; it is safe to retry with the same key"
@@ -132,7 +132,7 @@ def _particulars(error: LedgerError | EdgeError) -> dict[str, Any]:
 
 
 def circumstances_of(entry: Entry) -> dict[str, Any]:
-    """What the account was like, in millicents, as far as it explains the refusal that the entry is."""
+    """The balances and limits, in millicents, that explain the refusal."""
     before = entry.before
     if entry.reason == "funding_conflict":
         return {"reason": entry.reason, "funded": to_millicents(before.funded)}

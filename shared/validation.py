@@ -1,7 +1,7 @@
 """Requests, checked strictly.
 
-What the exact parser has read is converted into the request's struct by msgspec. Where that fails, every field that is
-wrong is named with what would be right.
+msgspec converts the exactly parsed JSON into the request's struct. If that fails, the error names every invalid field
+and says what is required there.
 """
 
 import json

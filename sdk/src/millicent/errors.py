@@ -75,7 +75,7 @@ class Circumstances:
 class ApiError(MillicentError):
     """The service said no. `code` is the stable name of why; `replayed`: this key was refused before.
 
-    As text it has the figures too: what was required and available, which limit it was and when it starts again.
+    As text it has the figures too: what was required and available, the limit and when it resets.
     """
 
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:

@@ -110,7 +110,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """A spending limit: at most `amount` through `app` and on `meter` (where it names them), a `window` or ever.
 
-    `used` counts holds too and starts again at `resets_at`. A change of limits shows what it set, and not what is used.
+    `used` includes holds and resets at `resets_at`. A change of limits shows what it set, and not what is used.
     """
 
     amount: Decimal

@@ -140,7 +140,7 @@ def _show_usage(shown: UsagePage) -> None:
     )
     rows = [(getattr(each, shown.group_by), each.charged, each.refunded, each.net, each.count) for each in shown.items]
     charged, refunded, net = (sum((row[place] for row in rows), Decimal()) for place in (1, 2, 3))
-    total = ("in all", charged, refunded, net, sum(each.count for each in shown.items))
+    total = ("total", charged, refunded, net, sum(each.count for each in shown.items))
     print_rows(title, {shown.group_by: "left", **_SUM_COLUMNS}, [*rows, total])
 
 
