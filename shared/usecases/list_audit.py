@@ -1,4 +1,4 @@
-"""The audit rows of an account, newest first, and whether they are a whole piece of its history.
+"""The audit rows of an account, newest first, and whether they are an intact part of its history.
 
 Copies come late and in any order, so a row that is not there may be on its way. What is there and is not as it must
 be, was altered. Whether what is not there is late or was removed, the ledger's own entry says: one that is younger than

@@ -1,4 +1,4 @@
-"""What became of an operation: the record under its key."""
+"""Looks up the outcome of an operation by its key."""
 
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry

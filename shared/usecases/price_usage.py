@@ -1,4 +1,4 @@
-"""Says what usage is worth, and by which rate card."""
+"""Prices usage, and names the rate card."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Proves that an account's head is in a digest. Whoever checks the proof needs neither the service nor its word."""
+"""Proves that an account's head is in a digest. A verifier of the proof does not need the service."""
 
 import base64
 from dataclasses import dataclass

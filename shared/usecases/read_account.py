@@ -1,4 +1,4 @@
-"""An account as it stands: strongly read, and without what has expired since."""
+"""Reads an account strongly, without expired grants and holds."""
 
 from typing import Any
 

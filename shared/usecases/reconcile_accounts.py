@@ -1,4 +1,4 @@
-"""The reconciler: does what is stored add up, and does the audit table tell the same story?
+"""The reconciler: checks that the stored items add up and match the audit table.
 
 Accounts are in use while they are read, so the order of reading matters. The sums of usage and the audit rows come
 first: what they tell of was on the ledger before. Then STATE, the entries, what lies beside them, and STATE again:

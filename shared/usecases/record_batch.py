@@ -1,4 +1,4 @@
-"""Records many charges of many accounts: all of an account together, different accounts side by side."""
+"""Records many charges: those of one account together, different accounts in parallel."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
