@@ -56,7 +56,9 @@ class Cloud:
         """Until the emulator ends by itself, which is a failure: raises ProcessFailedError then."""
         while self.emulator.is_alive:
             time.sleep(POLL_INTERVAL_S)
-        raise ProcessFailedError(f"the laptop cloud died; its last words:\n{self.emulator.last_words()}")
+        raise ProcessFailedError(
+            f"the laptop cloud ended unexpectedly; last lines of its log:\n{self.emulator.last_words()}"
+        )
 
 
 @contextmanager
@@ -178,7 +180,7 @@ def _wait_for_endpoint(state_dir: Path, starting: subprocess.Popen[bytes] | None
 def _other_port(wanted: int | None, port: int) -> str | None:
     if wanted in {None, port}:
         return None
-    return f"the laptop cloud is running on port {port} and stays there; to have it on {wanted}, `make down` first"
+    return f"the laptop cloud is running on port {port} ; to move it to port {wanted}, run `make down` first"
 
 
 def _redeploy(state_dir: Path) -> None:

@@ -138,7 +138,7 @@ def _npm() -> list[str]:
 def _verify(archive: Path) -> None:
     found = hashlib.sha512(archive.read_bytes()).hexdigest()
     if found != PACKAGE_SHA512:
-        raise ProcessFailedError(f"{PACKAGE} is not the one we know: its SHA-512 is {found}")
+        raise ProcessFailedError(f"{PACKAGE} has an unexpected SHA-512: {found}")
 
 
 def _unpack(archive: Path, target: Path) -> None:

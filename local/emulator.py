@@ -54,7 +54,7 @@ def running(state_dir: Path, port: int) -> Iterator[Emulator]:
     Raises ProcessFailedError when the port is taken or it does not come up.
     """
     if not is_port_free(port):
-        raise ProcessFailedError(f"port {port} is taken: choose another one with PORT=...")
+        raise ProcessFailedError(f"port {port} is in use: choose another with PORT=...")
     ensure(Environment(TOOLS / "cloud", REQUIREMENTS / "cloud.txt"))
     emulator = _started(state_dir, port)
     try:
@@ -118,7 +118,7 @@ def _wait_for(emulator: Emulator) -> None:
     try:
         wait_until(partial(_is_ready, emulator.port), emulator.process, "the laptop cloud", START_TIMEOUT_S)
     except ProcessFailedError as failure:
-        raise ProcessFailedError(f"{failure}; its last words:\n{emulator.last_words()}") from failure
+        raise ProcessFailedError(f"{failure}; last lines of its log:\n{emulator.last_words()}") from failure
 
 
 def _is_ready(port: int) -> bool:

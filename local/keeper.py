@@ -66,4 +66,4 @@ def _tick_until(done: threading.Event, keeper: Keeper) -> None:
             keeper.tick()
         except (BotoCoreError, ClientError, httpx.HTTPError) as failure:
             if not done.is_set():
-                print(f"{time.strftime('%H:%M:%S')} could not look after the cloud: {failure}", file=sys.stderr)
+                print(f"{time.strftime('%H:%M:%S')} background tasks failed: {failure}", file=sys.stderr)

@@ -49,7 +49,7 @@ def claimed_port(candidates: Iterable[int]) -> Iterator[int]:
                 yield port
                 return
         tried.append(str(port))
-    raise ProcessFailedError(f"port {', '.join(tried)} is taken: choose another one with PORT=...")
+    raise ProcessFailedError(f"port {', '.join(tried)} is in use: choose another with PORT=...")
 
 
 def _is_bound(claim: socket.socket, port: int) -> bool:

@@ -111,7 +111,7 @@ def run(site: Site, plan: Demo, concurrency: int) -> Result:
         say(f"funding {len(plan.budgets_microcents)} actors")
         fund(client, plan, concurrency)
         before = tables.outcomes()
-        say(f"holding the most that each of {len(plan.rows)} requests may cost, then capturing what it did cost")
+        say(f"holding the most that each of {len(plan.rows)} requests may cost, then capturing its cost")
         with _progress_bar(len(plan.rows)) as advance:
             summary = charge(client, plan, concurrency, advance)
     say("reconciling: replaying the ledger, comparing it with the accounts, the audit table and the sums of usage")
@@ -150,7 +150,7 @@ def show(result: Result) -> None:
     for failure in result.summary.failures:
         print(f"failed: {failure.priced.usage.key} of {failure.priced.usage.actor}: {failure.error}")
     for finding in result.books.findings[:FINDINGS_SHOWN]:
-        print(f"does not add up: {finding.actor} {finding.place} {finding.seq or ''} {finding.problem}")
+        print(f"problem: {finding.actor} {finding.place} {finding.seq or ''} {finding.problem}")
 
 
 def interruption(result: Result) -> str:
@@ -210,7 +210,7 @@ def _progress_bar(total: int) -> Iterator[Callable[[Progress], None]]:
 
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--usage", type=Path, help="CSV or JSON lines; made up when left out")
+    parser.add_argument("--usage", type=Path, help="CSV or JSON lines; default: generated usage")
     parser.add_argument("--limit", type=row_count, default=DEFAULT_LIMIT, help="rows to charge")
     parser.add_argument("--concurrency", type=thread_count, default=DEFAULT_CONCURRENCY, help="requests at once")
     parser.add_argument("--once", action="store_true", help="stop everything after the summary")

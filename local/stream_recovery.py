@@ -63,7 +63,7 @@ def _hand_over(aws: Aws, function: str, entries: Sequence[Item]) -> None:
     answer = functions.invoke(FunctionName=function, Payload=json.dumps(event).encode())
     told = json.loads(answer["Payload"].read())
     if answer.get("FunctionError") or told["batchItemFailures"]:
-        raise ProcessFailedError(f"entries that a restart cut off could not be published: {told}")
+        raise ProcessFailedError(f"cannot publish the entries that a restart cut off: {told}")
 
 
 def _stream_record(number: int, entry: Item) -> dict[str, Any]:

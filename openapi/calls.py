@@ -79,7 +79,7 @@ CALLS: Final = (
     Call(
         route="POST /v1/check",
         tag="Checks and charges",
-        summary="May this actor spend?",
+        summary="Check whether an actor may spend",
         scope="credits/read",
         body=(CheckRequest,),
         answer=models.CheckResult,
@@ -102,7 +102,7 @@ CALLS: Final = (
     Call(
         route="POST /v1/cost/batch",
         tag="Checks and charges",
-        summary="Charge up to 1000 costs, each with a key of its own",
+        summary="Charge up to 1000 costs, each with its own key",
         scope="credits/charge",
         body=(BatchRequest,),
         answer=models.BatchResults,
@@ -111,7 +111,7 @@ CALLS: Final = (
     Call(
         route="POST /v1/refunds",
         tag="Checks and charges",
-        summary="Give back a charge or a part of it",
+        summary="Refund a charge or a part of it",
         scope="credits/charge",
         keyed=True,
         body=(RefundRequest,),
@@ -123,7 +123,7 @@ CALLS: Final = (
     Call(
         route="POST /v1/holds",
         tag="Holds",
-        summary="Set credits aside",
+        summary="Hold credits",
         scope="credits/charge",
         keyed=True,
         body=(PlaceHoldRequest,),
@@ -136,7 +136,7 @@ CALLS: Final = (
     Call(
         route="POST /v1/holds/{id}/capture",
         tag="Holds",
-        summary="Charge what is held or a part of it, and return the rest",
+        summary="Capture a hold or a part of it, and return the rest",
         scope="credits/charge",
         keyed=True,
         body=(CaptureRequest,),
@@ -149,7 +149,7 @@ CALLS: Final = (
     Call(
         route="POST /v1/holds/{id}/release",
         tag="Holds",
-        summary="Return all that is held",
+        summary="Release a hold",
         scope="credits/charge",
         keyed=True,
         body=(ReleaseRequest,),
@@ -161,7 +161,7 @@ CALLS: Final = (
     Call(
         route="POST /v1/holds/{id}/extend",
         tag="Holds",
-        summary="Let a hold last longer",
+        summary="Extend a hold",
         scope="credits/charge",
         keyed=True,
         body=(ExtendRequest,),
@@ -186,7 +186,7 @@ CALLS: Final = (
     Call(
         route="POST /v1/grants/{id}/void",
         tag="Funding",
-        summary="Take back what is left of a grant",
+        summary="Void a grant: take back its unspent credits",
         scope="credits/fund",
         keyed=True,
         body=(VoidRequest,),
@@ -198,7 +198,7 @@ CALLS: Final = (
     Call(
         route="GET /v1/rates",
         tag="Rates",
-        summary="The rate cards, and the one in effect for a meter and model",
+        summary="List rate cards, and show the card in effect for a meter and model",
         scope="credits/read",
         query=RatesQuery,
         answer=models.RatePage,
@@ -206,7 +206,7 @@ CALLS: Final = (
     Call(
         route="PUT /v1/rates",
         tag="Rates",
-        summary="Make the next version of a rate card",
+        summary="Create the next version of a rate card",
         scope="credits/admin",
         body=(RateDocument,),
         answer=models.RateCard,
@@ -217,7 +217,7 @@ CALLS: Final = (
     Call(
         route="POST /v1/rates/quote",
         tag="Rates",
-        summary="What usage would cost now",
+        summary="Quote the current price of usage",
         scope="credits/read",
         body=(QuoteRequest,),
         answer=models.Quote,
@@ -227,7 +227,7 @@ CALLS: Final = (
     Call(
         route="GET /v1/accounts/{actor}",
         tag="Accounts",
-        summary="What an account has, and where it came from",
+        summary="Show the balance, grants, holds and settings of an account",
         scope="credits/read",
         answer=models.Account,
         errors=("account_not_found",),
@@ -255,7 +255,7 @@ CALLS: Final = (
     Call(
         route="PUT /v1/accounts/{actor}/allowance",
         tag="Accounts",
-        summary="Give an account credits that come again",
+        summary="Set the allowance of an account",
         scope="credits/fund",
         keyed=True,
         body=(AllowanceRequest,),
@@ -283,7 +283,7 @@ CALLS: Final = (
     Call(
         route="GET /v1/accounts/{actor}/usage",
         tag="Records",
-        summary="What an account has spent, by meter, app, member or day",
+        summary="Show the spending of an account by meter, app, member or day",
         scope="credits/read",
         query=UsageQuery,
         answer=models.UsagePage,
@@ -292,7 +292,7 @@ CALLS: Final = (
     Call(
         route="GET /v1/accounts/{actor}/audit",
         tag="Records",
-        summary="The rows of the audit table, newest first, and whether their chain holds",
+        summary="List the audit rows, newest first, and verify their chain",
         scope="credits/read",
         query=AuditQuery,
         answer=models.AuditPage,
@@ -301,7 +301,7 @@ CALLS: Final = (
     Call(
         route="GET /v1/accounts/{actor}/proof",
         tag="Records",
-        summary="The proof that an account is in a signed digest",
+        summary="Get the proof that an account is in a signed digest",
         scope="credits/read",
         query=ProofQuery,
         answer=Proof,
@@ -310,7 +310,7 @@ CALLS: Final = (
     Call(
         route="GET /v1/digests/{number}",
         tag="Records",
-        summary="A signed digest over all accounts, to be kept outside: a number, or latest",
+        summary="Get a signed digest over all accounts, by number or latest",
         scope="credits/read",
         answer=SignedDigest,
         errors=("digest_not_found",),
@@ -318,13 +318,13 @@ CALLS: Final = (
     Call(
         route="GET /v1/operations/{key}",
         tag="Records",
-        summary="What was recorded under a key",
+        summary="Look up the operation with a key",
         scope="credits/read",
         query=OperationQuery,
         answer=models.Operation,
         errors=("operation_not_found",),
     ),
-    Call(route="GET /v1/health", tag="Service", summary="Whether the service answers", answer=models.Health),
+    Call(route="GET /v1/health", tag="Service", summary="Check the health of the service", answer=models.Health),
     Call(route="GET /openapi.json", tag="Service", summary="This document", answer="application/json"),
-    Call(route="GET /docs", tag="Service", summary="This document, to be read", answer="text/html"),
+    Call(route="GET /docs", tag="Service", summary="This document as a web page", answer="text/html"),
 )

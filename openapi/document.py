@@ -35,7 +35,7 @@ WITH_KEY: Final = ("idempotency_key_required", "idempotency_key_reused", "invali
 PROBLEMS: Final[Mapping[str, Meaning]] = {
     **{error.code: meaning for error, meaning in MEANINGS.items()},
     **{str(reason): meaning for reason, meaning in REFUSALS.items()},
-    "internal_error": Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed, and the same key is safe"),
+    "internal_error": Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error, safe to retry with the same key"),
 }
 PASSING: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
@@ -45,7 +45,7 @@ _AMOUNT_TEXT: Final = {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]{1
 _AMOUNT: Final = "millicents (1/1000 cent), a number or a decimal string with at most three decimals, read exactly"
 _PATH: Final = {
     "actor": "Who pays, such as user:alice.",
-    "id": "The id that the call which made it answered with.",
+    "id": "The id from the answer that created it.",
     "key": "The idempotency key of the operation.",
     "number": "The number of a digest, or latest.",
 }
@@ -72,7 +72,7 @@ _AMOUNTS_AS: Final[Json] = {
     "name": PARAMETER,
     "in": "query",
     "required": False,
-    "description": "How amounts are answered. So does a parameter of Accept: application/json; amounts=string.",
+    "description": "The format of amounts in answers. Accept: application/json; amounts=string does the same.",
     "schema": {"type": "string", "enum": list(get_args(AmountsAs)), "default": "number"},
 }
 _INTRODUCTION: Final = """
@@ -81,12 +81,12 @@ Prepaid credits and metering: check before the work, charge after it, exactly on
 Amounts are millicents (1/1000 cent, $0.00001), numbers unless amounts=string asks for decimal strings. Times are RFC
 3339, answered in UTC. Unknown fields and duplicate JSON keys are refused. A body has at most 8 KiB, a batch 256 KiB.
 
-A call that changes something takes an Idempotency-Key, made by you before the first attempt. Sent again with the same
-key and content, it is applied once and answered as it was the first time, with the header Idempotency-Replayed. After
-429, 503 or no answer at all, send the very same request again. What the ledger refuses (402, 409, or 404 for a hold,
-charge or grant) is on the record and final for its key.
+A call that changes something needs an Idempotency-Key, which you create before the first attempt. A request sent again
+with the same key and content is applied once and gets the first answer, with the header Idempotency-Replayed. After
+429, 503 or no answer at all, send the same request again. A refusal by the ledger (402, 409, or 404 for a hold, charge
+or grant) is on the record and final for its key.
 
-Errors are problem details (RFC 9457) with a stable code. The scope credits/admin opens every call.
+Errors are problem details (RFC 9457) with a stable code. The scope credits/admin opens every route.
 """
 
 
@@ -103,7 +103,7 @@ def document() -> Json:
             "parameters": {"IdempotencyKey": _idempotency_key(), "Amounts": _AMOUNTS_AS},
             "headers": {
                 "IdempotencyReplayed": {
-                    "description": "true where an earlier request with this key did it",
+                    "description": "true if an earlier request with this key was recorded",
                     "schema": {"type": "string", "const": "true"},
                 },
                 "RetryAfter": {"description": "seconds to wait", "schema": {"type": "integer"}},
@@ -172,7 +172,7 @@ def _amounts_parameter(call: Call) -> Iterator[Json]:
 
 
 def _idempotency_key() -> Json:
-    described = "Made by you before the first attempt; keys belong to the actor."
+    described = "Created by you before the first attempt. Keys belong to the account."
     schema = _typed(Identifier)
     return {"name": "Idempotency-Key", "in": "header", "required": True, "description": described, "schema": schema}
 
@@ -199,7 +199,7 @@ def _answers(call: Call, of_type: Mapping[Any, Json]) -> Json:
     replayed = {"headers": {"Idempotency-Replayed": {"$ref": "#/components/headers/IdempotencyReplayed"}}}
     if not call.keyed:
         made = {"201": {"description": "made", "content": content}} if call.status == HTTPStatus.CREATED else {}
-        told = "it was there already" if made else "the answer"
+        told = "it existed already" if made else "the answer"
         return {**made, "200": {"description": told, "content": content}}
     if call.status == HTTPStatus.OK:
         return {"200": {"description": "recorded, now or by an earlier request", **replayed, "content": content}}

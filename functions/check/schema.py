@@ -23,6 +23,6 @@ class CheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The usage and the meter. Raises ValidationFailed, as a charge of this usage does."""
         # What was given is another object, also where it is as much.
         if self.usage is not msgspec.UNSET and self.minimum is not DEFAULT_MINIMUM:
-            raise ValidationFailed([FieldError("$.usage", "must be left out, or minimum must")])
+            raise ValidationFailed([FieldError("$.usage", "must not be given together with minimum")])
         usage = read_usage(self.usage)
         return usage, metered_by(self.meter, usage)

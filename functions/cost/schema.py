@@ -36,11 +36,8 @@ class Line:
 
 
 def batch(document: Mapping[str, Any], caller: Caller, correlation_id: str) -> list[Line]:
-    """The charges in order, each on its own feet. Raises ValidationFailed where the body is no list of them."""
-    faults = [
-        FieldError(f"$.{name}", "must be left out: it is no field of this request")
-        for name in document.keys() - {"charges"}
-    ]
+    """The charges in order, each independent. Raises ValidationFailed if the body is not a list of charges."""
+    faults = [FieldError(f"$.{name}", "unknown field") for name in document.keys() - {"charges"}]
     charges = document.get("charges")
     if not isinstance(charges, list) or not 1 <= len(charges) <= MAX_CHARGES:
         faults.append(FieldError("$.charges", f"must be a list of 1 to {MAX_CHARGES} charges"))

@@ -128,7 +128,7 @@ def _codes(description: str) -> str:
 
 def _schemas(document: Json) -> str:
     schemas = document["components"]["schemas"].items()
-    return "<h2>What bodies hold</h2>" + "".join(
+    return "<h2>Schemas</h2>" + "".join(
         f'<details><summary><code class="path">{escape(name)}</code>{_anchor(name)}</summary>'
         f'<div id="{escape(name)}">{_schema(schema)}</div></details>'
         for name, schema in schemas

@@ -34,9 +34,7 @@ from shared.usecases.list_usage import UsageAsked, UsageSoFar
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 366
 
-_A_DAY_OR_TIME: Final = (
-    'a day, such as "2026-01-31", or an RFC 3339 time with its offset, which stands for its day in UTC'
-)
+_A_DAY_OR_TIME: Final = 'a day, such as "2026-01-31", or an RFC 3339 time with an offset, which selects its day in UTC'
 DayOrTime: TypeAlias = Annotated[str, msgspec.Meta(description=_A_DAY_OR_TIME)]
 
 _KEY_OF_THE_LEDGER: Final = re.compile(r"~[A-Za-z0-9_.:@~-]{1,1000}")

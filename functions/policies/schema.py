@@ -86,10 +86,7 @@ def settings(document: Mapping[str, Any], caller: Caller) -> Configure:
 
 def limits(document: Mapping[str, Any]) -> Configure:
     """All the limits that the account is to have. Raises ValidationFailed, which names every field that is wrong."""
-    faults = [
-        FieldError(f"$.{name}", "must be left out: it is no field of this request")
-        for name in document.keys() - {"limits"}
-    ]
+    faults = [FieldError(f"$.{name}", "unknown field") for name in document.keys() - {"limits"}]
     given = document.get("limits")
     if not isinstance(given, list) or len(given) > MAX_LIMITS:
         raise ValidationFailed([*faults, FieldError("$.limits", f"must be a list of at most {MAX_LIMITS} limits")])
@@ -137,4 +134,4 @@ def _limit(document: object, path: str) -> LimitRequest | ValidationFailed:
 def _repeated(wanted: Sequence[LimitRequest]) -> Iterator[FieldError]:
     for place, each in enumerate(wanted):
         if each.scope in {other.scope for other in wanted[:place]}:
-            yield FieldError(f"$.limits[{place}]", "must differ from those before it in window, app or meter")
+            yield FieldError(f"$.limits[{place}]", "must differ from every other limit in window, app or meter")

@@ -33,9 +33,7 @@ _DECIMAL_TEXT: Final = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
 Number: TypeAlias = Annotated[
     Any, msgspec.Meta(description='a decimal string such as "0.25", from 0 to 10^15, with at most 12 decimals')
 ]
-Prices: TypeAlias = Annotated[
-    dict[str, Any], msgspec.Meta(description="a JSON object of prices, each under a quantity")
-]
+Prices: TypeAlias = Annotated[dict[str, Any], msgspec.Meta(description="a JSON object of prices by quantity")]
 Tiers: TypeAlias = Annotated[list[Any], msgspec.Meta(description="a list of {above, price}")]
 Names: TypeAlias = Annotated[list[str], msgspec.Meta(description="a list of quantities")]
 Per: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_PER, description=f"a whole number from 1 to {MAX_PER}")]
@@ -94,7 +92,7 @@ class RatesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def wanted(self) -> CardFilter:
         """Raises ValidationFailed for a model without its meter, and for a cursor that no such listing gave."""
         if self.model is not None and self.meter is None:
-            raise ValidationFailed([FieldError("query.meter", "must be given with a model")])
+            raise ValidationFailed([FieldError("query.meter", "is required where model is given")])
         return CardFilter(int(self.limit), self.meter, self.model, self._place)
 
     @property
@@ -131,7 +129,9 @@ class _Read:
     def fault(self) -> FieldError | None:
         if _is_number(self.value):
             return None
-        return FieldError(self.path, 'must be a decimal string such as "0.25", from 0 to 10^15, of 12 decimals at most')
+        return FieldError(
+            self.path, 'must be a decimal string such as "0.25", from 0 to 10^15, with at most 12 decimals'
+        )
 
 
 def card_document(card: RateCard) -> dict[str, Any]:
@@ -250,7 +250,7 @@ def _structure_at_fault(document: RateDocument, prices: Mapping[str, PriceDocume
     if len(prices) > MAX_PRICES:
         yield FieldError("$.prices", f"must have at most {MAX_PRICES} quantities")
     if not (prices or _is_above_0(document.request_price) or _is_above_0(document.minimum_charge)):
-        yield FieldError("$.prices", "must have a price, where there is neither a request_price nor a minimum_charge")
+        yield FieldError("$.prices", "must have a price, unless request_price or minimum_charge is above 0")
     for name, price in prices.items():
         yield from _price_at_fault(name, price, prices)
 
@@ -258,16 +258,18 @@ def _structure_at_fault(document: RateDocument, prices: Mapping[str, PriceDocume
 def _price_at_fault(name: str, price: PriceDocument, prices: Mapping[str, PriceDocument]) -> Iterator[FieldError]:
     path = f"$.prices.{name[:64]}"
     if not QUANTITY_NAME.fullmatch(name) or name.startswith(ESTIMATE_PREFIX) or name in {"meter", "model"}:
-        yield FieldError(path, f"must be named by a-z, 0-9 and _, neither meter nor model nor with {ESTIMATE_PREFIX}")
+        yield FieldError(
+            path, f"must be a name of a-z, 0-9 and _, not meter or model, and not start with {ESTIMATE_PREFIX}"
+        )
     if any(each not in prices for each in price.part_of) or name in _wholes(name, prices):
-        yield FieldError(f"{path}.part_of", "must be other quantities with a price here, without a circle")
+        yield FieldError(f"{path}.part_of", "must name other quantities priced on this card, without a cycle")
     if price.tier_mode == "volume" and not price.tiers:
-        yield FieldError(f"{path}.tier_mode", "must be left out where there are no tiers")
+        yield FieldError(f"{path}.tier_mode", "must be omitted where there are no tiers")
     if price.tiers_by is not None and (price.tier_mode != "volume" or price.tiers_by not in prices):
-        yield FieldError(f"{path}.tiers_by", "must be a quantity with a price here, with tier_mode volume")
+        yield FieldError(f"{path}.tiers_by", "must name a quantity priced on this card, and needs tier_mode volume")
     bounds = [Decimal(tier.above) for tier in _tiers(name, price) if _is_number(tier.above)]
     if len(bounds) > MAX_TIERS or bounds != sorted(set(bounds)) or (bounds and bounds[0] <= 0):
-        yield FieldError(f"{path}.tiers", f"must be at most {MAX_TIERS}, each above more than the one before it")
+        yield FieldError(f"{path}.tiers", f"must be at most {MAX_TIERS} tiers, each `above` higher than the one before")
 
 
 def _is_number(value: object) -> bool:

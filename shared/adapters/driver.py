@@ -82,5 +82,5 @@ def _paused(command: Pause, pace: Pace) -> Resumed:
 
 def _out_of_time(answer: Busy | Unknown) -> LedgerThrottled | LedgerUnavailable:
     if isinstance(answer, Busy) and answer.throttled:
-        return LedgerThrottled("the table is over its capacity")
+        return LedgerThrottled("the table is over capacity")
     return LedgerUnavailable("the table did not answer in time")

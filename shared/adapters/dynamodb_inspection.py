@@ -289,7 +289,7 @@ def _head(item: _Raw) -> Head | None:
 def _state(account: Account, raw: _Raw) -> AccountState:
     state = StateItem.from_raw_data(raw).state_of(account)
     if StateItem.of(state).serialize() != raw:
-        raise ValueError("not laid down as the ledger does")
+        raise ValueError("not stored as the ledger writes it")
     return state
 
 

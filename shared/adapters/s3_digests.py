@@ -77,7 +77,7 @@ class S3DigestStore:
             self._client.put_object(Bucket=self._bucket, Key=_name(number), Body=_document(digest), IfNoneMatch="*")
         except ClientError as error:
             if error.response["Error"]["Code"] in _PRECONDITION_FAILED:
-                raise DigestExists(f"digest {number} has been made meanwhile") from error
+                raise DigestExists(f"digest {number} already exists") from error
             raise
 
     def keep_heads(self, root: str, tree: HeadTree) -> None:

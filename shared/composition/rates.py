@@ -13,5 +13,6 @@ RATES_KEPT_MS: Final = 10_000
 
 
 def rate_book_of(settings: Settings) -> RateBook:
+    """Used by check, cost, holds and ingest."""
     cards = DynamoRateCards(settings.ledger_table, settings.ledger_deadline_ms)
     return RateBook(cards, GenaiCard(), monotonic_now_ms, RATES_KEPT_MS)

@@ -1,4 +1,4 @@
-"""What the edge answers before the ledger is asked: requests that cannot be read, and callers who may not."""
+"""Errors of the HTTP edge, raised before the ledger is called: invalid requests and unauthorized callers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ MAX_FIELD_ERRORS: Final = 32
 
 
 class EdgeError(Exception):
-    """Base of every error of the edge; `code` is the stable name that the API shows."""
+    """Base of all errors of the HTTP edge; `code` is the stable name in the API."""
 
     code: ClassVar[str]
 
@@ -52,17 +52,17 @@ class TenantMissing(EdgeError):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """`path` is where in the request; `detail` what would be right there."""
+    """`path` is the place in the request; `detail` says what is required there."""
 
     path: str
     detail: str
 
 
 class ValidationFailed(EdgeError):
-    """The content of the request is wrong; every field that is, is named."""
+    """The request is invalid; `errors` names every invalid field."""
 
     code = "validation_failed"
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(islice(errors, MAX_FIELD_ERRORS))
-        super().__init__("every field in `errors` is wrong")
+        super().__init__("each field in `errors` is invalid")

@@ -1,4 +1,4 @@
-"""JSON, read exactly: numbers become int or Decimal, never float; nothing is guessed, repaired or overwritten."""
+"""Exact JSON: numbers become int or Decimal, never float. The parser never guesses, repairs or overwrites."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ from shared.edge.errors import BodyTooLarge, DuplicateJsonKey, InvalidJson
 MAX_BODY_BYTES: Final = 8 * 1024
 MAX_DEPTH: Final = 32
 MAX_INTEGER_CHARACTERS: Final = 400
-"""Python takes its time with longer ones, and refuses those of thousands of digits."""
+"""Python is slow with longer integers, and refuses those of thousands of digits."""
 
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -29,7 +29,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     """Reads a JSON object, its numbers as int or Decimal. Raises InvalidJson or DuplicateJsonKey."""
     text = _decoded_utf8(body)
     if _depth(text) > MAX_DEPTH:
-        raise InvalidJson(f"the body must nest at most {MAX_DEPTH} deep")
+        raise InvalidJson(f"the body must have at most {MAX_DEPTH} levels of nesting")
     document = _parsed(text)
     if not isinstance(document, dict):
         raise InvalidJson("the body must be a JSON object")
@@ -48,7 +48,7 @@ def _decoded_base64(body: str) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError) as malformed:
-        raise InvalidJson("the body is marked as base64 and is not") from malformed
+        raise InvalidJson("the body is marked as base64 but is not valid base64") from malformed
 
 
 def _decoded_utf8(body: bytes) -> str:
@@ -80,7 +80,7 @@ def _depth(text: str) -> int:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise DuplicateJsonKey("every key of a JSON object must be there once")
+        raise DuplicateJsonKey("each key of a JSON object must be unique")
     return members
 
 
@@ -89,7 +89,7 @@ def _integer(text: str) -> int | Decimal:
 
 
 def _decimal(text: str) -> Decimal:
-    """A number that is beyond all bounds is infinite: whatever field it is given for refuses it by name."""
+    """A number beyond all bounds becomes infinite; the field that receives it rejects it by name."""
     try:
         return Decimal(text)
     except InvalidOperation:
@@ -97,7 +97,7 @@ def _decimal(text: str) -> Decimal:
 
 
 def _constant(name: str) -> NoReturn:
-    raise InvalidJson(f"{name} is no JSON")
+    raise InvalidJson(f"{name} is not a JSON value")
 
 
 _DECODER: Final = json.JSONDecoder(
@@ -109,4 +109,4 @@ def _refuse_lone_surrogates(document: dict[str, Any]) -> None:
     try:
         json.dumps(document, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError as lone:
-        raise InvalidJson("a text holds half of a surrogate pair") from lone
+        raise InvalidJson("a string contains half of a surrogate pair") from lone

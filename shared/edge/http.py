@@ -1,4 +1,4 @@
-"""The HTTP edge: requests in, answers out. Nothing that happens behind it reaches a caller as an unhandled error."""
+"""The HTTP edge: requests in, answers out. Every failure becomes a problem document."""
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -39,7 +39,7 @@ class Resolver(APIGatewayHttpResolver):
     def __init__(self, observability: Observability) -> None:
         super().__init__()
         self._observability = observability
-        self._on(NotFoundError, lambda _: self._refused(RouteNotFound("no call has this method and path")))
+        self._on(NotFoundError, lambda _: self._refused(RouteNotFound("no route has this method and path")))
         self._on(EdgeError, self._refused)
         self._on(LedgerError, self._refused)
         self._on(Exception, self._failed)

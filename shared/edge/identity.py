@@ -1,4 +1,4 @@
-"""Who calls, for whom, and whether they may: read from the claims of the token that the gateway has verified."""
+"""The caller, its tenant and its permissions, from the claims of the token that the gateway has verified."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Caller:
     def account_of(self, actor: str) -> Account:
         """The account of `actor` in the caller's tenant. Raises ActorNotAllowed."""
         if not self.is_service and actor != self.subject:
-            raise ActorNotAllowed("an end user acts for itself alone")
+            raise ActorNotAllowed("an end user may act only for its own actor")
         return Account(self.tenant, actor)
 
 
@@ -42,7 +42,7 @@ def caller_of(request_context: Mapping[str, Any], scope: Scope, tenants: TenantR
     claims = _claims(request_context)
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject:
-        raise Unauthenticated("the request carries no identity")
+        raise Unauthenticated("the request has no verified token")
     if not scopes_of(claims) & {scope, ADMIN_SCOPE}:
         raise InsufficientScope(f"the token must have the scope {scope}")
     return Caller(subject, _tenant(claims, tenants), is_service=_is_service(claims))
@@ -73,5 +73,5 @@ def _is_service(claims: Mapping[str, Any]) -> bool:
 def _tenant(claims: Mapping[str, Any], tenants: TenantRule) -> str:
     tenant = claims.get(tenants.claim, tenants.default)
     if not is_identifier(tenant):
-        raise TenantMissing("the token names no tenant that could be one")
+        raise TenantMissing("the token has no valid tenant")
     return str(tenant)

@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): the one table that says what an error or a refusal is over HTTP."""
+"""Problem details (RFC 9457): the table that maps errors and refusals to HTTP."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,64 +26,64 @@ class Meaning:
 
 
 MEANINGS: Final[Mapping[type[LedgerError | EdgeError], Meaning]] = {
-    edge_errors.BodyTooLarge: Meaning(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
-    edge_errors.InvalidJson: Meaning(HTTPStatus.BAD_REQUEST, "The body is not JSON as it must be"),
-    edge_errors.DuplicateJsonKey: Meaning(HTTPStatus.BAD_REQUEST, "A JSON key is there twice"),
-    edge_errors.IdempotencyKeyRequired: Meaning(HTTPStatus.BAD_REQUEST, "The idempotency key is missing"),
-    edge_errors.ValidationFailed: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The content of the request is wrong"),
-    edge_errors.RouteNotFound: Meaning(HTTPStatus.NOT_FOUND, "There is no such call"),
-    edge_errors.Unauthenticated: Meaning(HTTPStatus.UNAUTHORIZED, "The caller is unknown"),
-    edge_errors.InsufficientScope: Meaning(HTTPStatus.FORBIDDEN, "The token lacks the scope"),
-    edge_errors.ActorNotAllowed: Meaning(HTTPStatus.FORBIDDEN, "The caller may not act for this actor"),
-    edge_errors.TenantMissing: Meaning(HTTPStatus.FORBIDDEN, "The token belongs to no tenant"),
-    errors.InvalidAmount: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "An amount is wrong"),
-    errors.InvalidOperation: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The content of the request is wrong"),
-    errors.IdempotencyKeyReused: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used before"),
+    edge_errors.BodyTooLarge: Meaning(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request body too large"),
+    edge_errors.InvalidJson: Meaning(HTTPStatus.BAD_REQUEST, "Invalid JSON"),
+    edge_errors.DuplicateJsonKey: Meaning(HTTPStatus.BAD_REQUEST, "Duplicate JSON key"),
+    edge_errors.IdempotencyKeyRequired: Meaning(HTTPStatus.BAD_REQUEST, "Missing idempotency key"),
+    edge_errors.ValidationFailed: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request"),
+    edge_errors.RouteNotFound: Meaning(HTTPStatus.NOT_FOUND, "No such route"),
+    edge_errors.Unauthenticated: Meaning(HTTPStatus.UNAUTHORIZED, "Not authenticated"),
+    edge_errors.InsufficientScope: Meaning(HTTPStatus.FORBIDDEN, "Insufficient scope"),
+    edge_errors.ActorNotAllowed: Meaning(HTTPStatus.FORBIDDEN, "Actor not allowed"),
+    edge_errors.TenantMissing: Meaning(HTTPStatus.FORBIDDEN, "No tenant in the token"),
+    errors.InvalidAmount: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid amount"),
+    errors.InvalidOperation: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request"),
+    errors.IdempotencyKeyReused: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "Idempotency key reused"),
     errors.TooManyHolds: Meaning(HTTPStatus.CONFLICT, "Too many open holds"),
     errors.TooManyGrants: Meaning(HTTPStatus.CONFLICT, "Too many open grants"),
-    errors.AccountNotFound: Meaning(HTTPStatus.NOT_FOUND, "The account does not exist"),
-    errors.OperationNotFound: Meaning(HTTPStatus.NOT_FOUND, "The operation does not exist"),
-    proofs.DigestNotFound: Meaning(HTTPStatus.NOT_FOUND, "There is no such digest"),
-    proofs.DigestExists: Meaning(HTTPStatus.CONFLICT, "The digest has been made already"),
-    proofs.HeadsNotFound: Meaning(HTTPStatus.NOT_FOUND, "What the digest was made of is gone"),
-    proofs.NotInDigest: Meaning(HTTPStatus.NOT_FOUND, "The account is not in the digest"),
-    prices.Unpriced: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "The usage has no price"),
-    prices.RateVersionConflict: Meaning(HTTPStatus.CONFLICT, "The version is not the next one"),
-    errors.LedgerThrottled: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "The ledger is over its capacity"),
-    errors.LedgerUnavailable: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "The ledger did not answer in time"),
-    errors.RecordDamaged: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "The ledger did not answer in time"),
+    errors.AccountNotFound: Meaning(HTTPStatus.NOT_FOUND, "Account not found"),
+    errors.OperationNotFound: Meaning(HTTPStatus.NOT_FOUND, "Operation not found"),
+    proofs.DigestNotFound: Meaning(HTTPStatus.NOT_FOUND, "Digest not found"),
+    proofs.DigestExists: Meaning(HTTPStatus.CONFLICT, "Digest already exists"),
+    proofs.HeadsNotFound: Meaning(HTTPStatus.NOT_FOUND, "Digest data missing"),
+    proofs.NotInDigest: Meaning(HTTPStatus.NOT_FOUND, "Account not in the digest"),
+    prices.Unpriced: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "No price for this usage"),
+    prices.RateVersionConflict: Meaning(HTTPStatus.CONFLICT, "Rate card version conflict"),
+    errors.LedgerThrottled: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "Ledger over capacity"),
+    errors.LedgerUnavailable: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Ledger unavailable"),
+    errors.RecordDamaged: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Ledger unavailable"),
 }
 
 REFUSALS: Final[Mapping[Reason, Meaning]] = {
-    "insufficient_credits": Meaning(HTTPStatus.PAYMENT_REQUIRED, "The credits do not suffice"),
-    "limit_exceeded": Meaning(HTTPStatus.PAYMENT_REQUIRED, "A spending limit does not allow it"),
-    "account_frozen": Meaning(HTTPStatus.CONFLICT, "The account is frozen"),
-    "funding_conflict": Meaning(HTTPStatus.CONFLICT, "The funded total is another one"),
-    "would_overdraw": Meaning(HTTPStatus.CONFLICT, "The account would fall below its limit"),
-    "grant_not_found": Meaning(HTTPStatus.NOT_FOUND, "The account has no such open grant"),
-    "hold_not_found": Meaning(HTTPStatus.NOT_FOUND, "The account has no such hold"),
-    "hold_captured": Meaning(HTTPStatus.CONFLICT, "The hold was captured before"),
-    "hold_released": Meaning(HTTPStatus.CONFLICT, "The hold was released before"),
-    "hold_expired": Meaning(HTTPStatus.CONFLICT, "The hold has expired"),
-    "exceeds_hold": Meaning(HTTPStatus.CONFLICT, "The capture is more than the hold"),
-    "charge_not_found": Meaning(HTTPStatus.NOT_FOUND, "The account has no such charge"),
-    "exceeds_charge": Meaning(HTTPStatus.CONFLICT, "The refund is more than what is left of the charge"),
+    "insufficient_credits": Meaning(HTTPStatus.PAYMENT_REQUIRED, "Insufficient credits"),
+    "limit_exceeded": Meaning(HTTPStatus.PAYMENT_REQUIRED, "Spending limit exceeded"),
+    "account_frozen": Meaning(HTTPStatus.CONFLICT, "Account frozen"),
+    "funding_conflict": Meaning(HTTPStatus.CONFLICT, "The funded total has changed"),
+    "would_overdraw": Meaning(HTTPStatus.CONFLICT, "The account would be overdrawn"),
+    "grant_not_found": Meaning(HTTPStatus.NOT_FOUND, "Grant not found"),
+    "hold_not_found": Meaning(HTTPStatus.NOT_FOUND, "Hold not found"),
+    "hold_captured": Meaning(HTTPStatus.CONFLICT, "Hold already captured"),
+    "hold_released": Meaning(HTTPStatus.CONFLICT, "Hold already released"),
+    "hold_expired": Meaning(HTTPStatus.CONFLICT, "Hold expired"),
+    "exceeds_hold": Meaning(HTTPStatus.CONFLICT, "Capture exceeds the hold"),
+    "charge_not_found": Meaning(HTTPStatus.NOT_FOUND, "Charge not found"),
+    "exceeds_charge": Meaning(HTTPStatus.CONFLICT, "Refund exceeds the charge"),
 }
 
 _DETAILS: Final[Mapping[Reason, str]] = {
-    "insufficient_credits": "the {kind} was refused and nothing was taken",
-    "limit_exceeded": "the {kind} was refused and nothing was taken; limit says which one and when it starts again",
-    "account_frozen": "nothing new can be spent until its status is open again; what is held can still be captured",
-    "funding_conflict": "old_amount must be the funded total; read it and send the update under a new key",
-    "would_overdraw": "what was spent is more than the new total; force: true records it nevertheless",
-    "grant_not_found": "it was never made, is spent or expired, or has joined an older one that is alike",
-    "hold_not_found": "holds belong to the actor that they were placed for",
-    "hold_captured": "a hold ends once, and this one has paid",
-    "hold_released": "a hold ends once, and this one was returned whole",
-    "hold_expired": "what it held is available again; if_expired: charge settles the work in one call",
-    "exceeds_hold": "the hold stands as it was; overrun: charge, partial or overdraw takes more than it has",
-    "charge_not_found": "only a charge or capture that was taken from this actor can be refunded, by its key",
-    "exceeds_charge": "nothing was given back; refunds of a charge add up to what it took at most",
+    "insufficient_credits": "the {kind} was refused and no credits were taken",
+    "limit_exceeded": "the {kind} was refused and no credits were taken; limit names the limit and when it resets",
+    "account_frozen": "new spending is refused until the status is open; open holds can still be captured",
+    "funding_conflict": "old_amount must equal the funded total; read the account and send the update under a new key",
+    "would_overdraw": "the account has spent more than the new total; force: true sets the total anyway",
+    "grant_not_found": "the grant was never made, is spent or expired, or was merged into an older grant",
+    "hold_not_found": "the actor has no hold with this id; a hold belongs to the actor it was placed for",
+    "hold_captured": "a hold ends once; this hold was captured",
+    "hold_released": "a hold ends once; this hold was released",
+    "hold_expired": "the held credits are available again; if_expired: charge captures an expired hold as a charge",
+    "exceeds_hold": "the hold is unchanged; set overrun to charge, partial or overdraw to capture more than it holds",
+    "charge_not_found": "a refund names the key of a charge or capture that this actor paid",
+    "exceeds_charge": "no credits were refunded; the refunds of a charge cannot exceed what it took",
 }
 
 
@@ -93,7 +93,7 @@ def problem_of(error: LedgerError | EdgeError) -> dict[str, Any]:
 
 
 def refusal_of(entry: Entry) -> dict[str, Any]:
-    """The problem document of a refused operation. Made of the entry alone: a replay says the same word for word."""
+    """The problem document of a refused operation. It depends on the entry alone, so a replay returns the same."""
     if entry.reason is None:
         raise ValueError(f"entry {entry.seq} was not refused")
     detail = _DETAILS[entry.reason].format(kind=entry.kind)
@@ -101,9 +101,11 @@ def refusal_of(entry: Entry) -> dict[str, Any]:
 
 
 def internal_problem() -> dict[str, Any]:
-    """What a caller learns of a failure of ours: nothing of the inside."""
-    meaning = Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed")
-    return _problem("internal_error", meaning, "the failure was logged under the request id; the same key is safe")
+    """The answer to an internal failure. It reveals no internals."""
+    meaning = Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error")
+    return _problem(
+        "internal_error", meaning, "the failure was logged under the request id; it is safe to retry with the same key"
+    )
 
 
 def _problem(code: str, meaning: Meaning, detail: str) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def _particulars(error: LedgerError | EdgeError) -> dict[str, Any]:
         case InvalidOperation():
             return {"errors": [{"path": f"$.{error.field}", "detail": f"must be {error.must_be}"}]}
         case Unpriced():
-            fault = {"path": f"$.{error.field}", "detail": "must be one that a rate card has a price for"}
+            fault = {"path": f"$.{error.field}", "detail": "must have a price on a rate card"}
             return {"meter": error.meter, "model": error.model, "errors": [fault]}
         case RateVersionConflict():
             return {"newest": error.newest}

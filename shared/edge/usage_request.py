@@ -18,15 +18,15 @@ QUANTITY_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 MODEL: Final = r"\A[A-Za-z0-9_.:@/~+-]{1,128}\Z"
 
 ModelName: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern=MODEL, description="1 to 128 characters out of A-Z a-z 0-9 _ . : @ / ~ + -")
+    str, msgspec.Meta(pattern=MODEL, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
 ]
 UsageDocument: TypeAlias = Annotated[
-    dict[str, Any], msgspec.Meta(description="a JSON object of the meter, the model and the quantities")
+    dict[str, Any], msgspec.Meta(description="a JSON object with meter, model and quantities")
 ]
 
 _NUMBER: Final = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
 _UNITS: Final = f"must be a number or a decimal string from 0 to {MAX_UNITS}, with at most six decimals"
-_NAME: Final = "must be left out: a quantity is named by up to 64 of a-z, 0-9 and _, beginning with a letter"
+_NAME: Final = "must have quantity names of 1 to 64 characters from a-z, 0-9 and _, starting with a letter"
 
 
 def read_usage(document: UsageDocument | msgspec.UnsetType, path: str = "$.usage") -> Usage | None:
@@ -47,7 +47,7 @@ def metered_by(meter: str | None, usage: Usage | None, root: str = "$") -> str |
     if usage is None or meter == usage.meter:
         return meter
     if meter is not None:
-        raise ValidationFailed([FieldError(f"{root}.meter", "must be left out, or the meter of the usage")])
+        raise ValidationFailed([FieldError(f"{root}.meter", "must equal the meter of the usage, or be omitted")])
     return usage.meter
 
 
@@ -61,16 +61,16 @@ def one_of(members: Mapping[str, object], root: str = "$") -> None:
     amount, usage = members
     present = [name for name, value in members.items() if value is not msgspec.UNSET]
     if not present:
-        raise ValidationFailed([FieldError(f"{root}.{amount}", f"must be given, or {usage} in its place")])
+        raise ValidationFailed([FieldError(f"{root}.{amount}", f"is required, or {usage} instead")])
     if len(present) > 1:
-        raise ValidationFailed([FieldError(f"{root}.{usage}", f"must be left out, or {amount} must")])
+        raise ValidationFailed([FieldError(f"{root}.{usage}", f"must not be given together with {amount}")])
 
 
 def _faults(document: Mapping[str, Any], quantities: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     if not is_identifier(document.get("meter")):
-        yield FieldError(f"{path}.meter", "must be 1 to 128 characters out of A-Z a-z 0-9 _ . : @ -")
+        yield FieldError(f"{path}.meter", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -")
     if "model" in document and not (isinstance(document["model"], str) and re.match(MODEL, document["model"])):
-        yield FieldError(f"{path}.model", "must be 1 to 128 characters out of A-Z a-z 0-9 _ . : @ / ~ + -")
+        yield FieldError(f"{path}.model", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
     if len(quantities) > MAX_QUANTITIES:
         yield FieldError(path, f"must have at most {MAX_QUANTITIES} quantities")
     for name, value in quantities.items():

@@ -1,7 +1,7 @@
 """Requests, checked strictly.
 
-What the exact parser has read is converted into the request's struct by msgspec. Where that fails, every field that is
-wrong is named with what would be right.
+msgspec converts the exactly parsed JSON into the request's struct. If that fails, the error names every invalid field
+and says what is required there.
 """
 
 import json
@@ -54,7 +54,7 @@ class LineLimit(int):
 
 
 Identifier: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern=_ID, description="1 to 128 characters out of A-Z a-z 0-9 _ . : @ -")
+    str, msgspec.Meta(pattern=_ID, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ -")
 ]
 Note: TypeAlias = Annotated[str, msgspec.Meta(max_length=256, description="a text of at most 256 characters")]
 Priority: TypeAlias = Annotated[
@@ -66,7 +66,7 @@ TtlSeconds: TypeAlias = Annotated[
 Flag: TypeAlias = Annotated[bool, msgspec.Meta(description="true or false")]
 Time: TypeAlias = Annotated[
     datetime,
-    msgspec.Meta(tz=True, description='an RFC 3339 time with its offset, such as "2026-01-31T12:00:00Z"'),
+    msgspec.Meta(tz=True, description='an RFC 3339 time with an offset, such as "2026-01-31T12:00:00Z"'),
 ]
 
 _Request = TypeVar("_Request", bound=msgspec.Struct)
@@ -90,7 +90,7 @@ def idempotency_key(header: str | None) -> str:
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
     if not key:
-        raise IdempotencyKeyRequired("send an Idempotency-Key header, made before the first attempt")
+        raise IdempotencyKeyRequired("send an Idempotency-Key header; create the key before the first attempt")
     return identifier(key, "header.Idempotency-Key")
 
 
@@ -144,7 +144,7 @@ def _read_metadata(value: object) -> Metadata:
 
 def _plain(value: object, depth: int) -> object:
     if isinstance(value, dict | list) and depth >= MAX_METADATA_DEPTH:
-        raise ValueError(f"nested at most {MAX_METADATA_DEPTH} deep")
+        raise ValueError(f"a JSON object with at most {MAX_METADATA_DEPTH} levels of nesting")
     if isinstance(value, dict):
         return _in_order(value, depth)
     if isinstance(value, list):
@@ -160,11 +160,11 @@ def _in_order(members: Mapping[str, object], depth: int) -> dict[str, object]:
 def _plain_number(value: int | Decimal) -> int | float:
     if isinstance(value, int):
         if abs(value) > _MAX_INTEGER:
-            raise ValueError("without integers beyond 64 bits")
+            raise ValueError("JSON whose integers fit in 64 bits")
         return value
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError("without numbers beyond a double")
+        raise ValueError("JSON whose numbers fit in a double")
     # 9007199254740993.0 is a whole number that no double holds.
     is_rounded_integer = abs(value) <= _MAX_INTEGER and value == int(value) != number
     return int(value) if is_rounded_integer else number
@@ -184,12 +184,12 @@ def _errors(document: Mapping[str, Any], request_type: type[msgspec.Struct], roo
     fields = {field.encode_name: field for field in msgspec.structs.fields(request_type)}
     for name in document:
         if name not in fields:
-            yield FieldError(_path(root, name), "must be left out: it is no field of this request")
+            yield FieldError(_path(root, name), "unknown field")
     for name, field in fields.items():
         if name in document:
             yield from _field_errors(document[name], field.type, _path(root, name))
         elif field.required:
-            yield FieldError(_path(root, name), "must be given")
+            yield FieldError(_path(root, name), "is required")
 
 
 def _field_errors(value: object, wanted: object, path: str) -> Iterator[FieldError]:

@@ -32,7 +32,7 @@ def parse_millicents(value: object) -> int:
     if amount > MAX_AMOUNT_MILLICENTS:
         raise InvalidAmount(f"at most {MAX_AMOUNT_MILLICENTS} millicents")
     if _decimals(amount) > _DECIMALS:
-        raise InvalidAmount("given with at most three decimals")
+        raise InvalidAmount("an amount with at most three decimals")
     return int(amount * MICROCENTS_PER_MILLICENT)
 
 

@@ -36,7 +36,7 @@ def zone_of(name: str) -> tzinfo:
     if name == "UTC":
         return UTC
     if name not in zone_names():
-        raise ValueError(f"{name} is no time zone")
+        raise ValueError(f"{name} is not a time zone")
     with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as rules:
         return ZoneInfo.from_file(rules, key=name)
 

@@ -291,7 +291,7 @@ def expire(state: AccountState, terms: Expire, context: EffectContext) -> Effect
         return _expire_hold(state, context.references.hold, context.now_ms)
     due_at_ms = context.now_ms if terms.due_at_ms is None else terms.due_at_ms
     if due_at_ms > context.now_ms:
-        raise InvalidOperation("due_at_ms", "an instant that has come")
+        raise InvalidOperation("due_at_ms", "a time in the past")
     grants, drawn = expire_due(state.grants, due_at_ms)
     gone = sum(draw.amount for draw in drawn)
     return Effect(amount=-gone, available=-gone, expired=gone, grants=grants, drawn=drawn)
@@ -370,7 +370,7 @@ def _thresholds(state: AccountState, present: Policy, amounts: Iterable[int]) ->
 
 def _parent_of(state: AccountState, parent: str) -> str | None:
     if parent == state.account.actor:
-        raise InvalidOperation("parent", "another account than the member itself")
+        raise InvalidOperation("parent", "an account other than the member itself")
     return parent or None
 
 
@@ -383,7 +383,7 @@ def _funded(state: AccountState, credited: Grant) -> Effect:
         made = make_room(grants, _running(state))
         if made is None:
             raise TooManyGrants(
-                f"the account has {MAX_OPEN_GRANTS} open grants, and no two of one category and priority"
+                f"the account has {MAX_OPEN_GRANTS} open grants, and no two share a category and a priority"
             )
         grants, merged = made
     return Effect(

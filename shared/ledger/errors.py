@@ -1,4 +1,4 @@
-"""What can keep an operation from being recorded.
+"""Reasons why an operation is not recorded.
 
 A refusal (insufficient credits, a funding conflict …) is not an error: it is an entry on the record, see `Reason` in
 operations.py. The errors here mean that nothing was written, or that nobody can tell yet.
@@ -19,19 +19,19 @@ from typing import ClassVar
 
 
 class LedgerError(Exception):
-    """Base of every error of the domain; `code` is the stable name that the API shows."""
+    """Base of all ledger errors; `code` is the stable name in the API."""
 
     code: ClassVar[str]
 
 
 class InvalidAmount(LedgerError, ValueError):
-    """An amount that is no amount. The message completes the sentence "<field> must be …"."""
+    """The amount is invalid. The message completes the sentence "<field> must be …"."""
 
     code = "invalid_amount"
 
 
 class InvalidOperation(LedgerError):
-    """The content of the operation can never be recorded; nothing was written."""
+    """The operation is invalid and can never be recorded; nothing was written."""
 
     code = "invalid_operation"
 
@@ -42,13 +42,13 @@ class InvalidOperation(LedgerError):
 
 
 class TooManyHolds(LedgerError):
-    """The account has as many open holds as it may have. Nothing was recorded: the same key goes through later."""
+    """The account has the maximum of open holds. Nothing was recorded; the same key can succeed later."""
 
     code = "too_many_holds"
 
 
 class TooManyGrants(LedgerError):
-    """The account has as many open grants as it may have, and no two that could become one. Nothing was recorded."""
+    """The account has the maximum of open grants, and no two can be merged. Nothing was recorded."""
 
     code = "too_many_grants"
 
@@ -60,7 +60,7 @@ class IdempotencyKeyReused(LedgerError):
 
 
 class AccountNotFound(LedgerError):
-    """Nothing was ever recorded for this actor."""
+    """The account does not exist: it has no entry."""
 
     code = "account_not_found"
 
@@ -72,23 +72,21 @@ class OperationNotFound(LedgerError):
 
 
 class LedgerThrottled(LedgerError):
-    """The store turned every attempt away before the deadline; nothing was written."""
+    """The store rejected every attempt until the deadline; nothing was written."""
 
     code = "throttled"
 
 
 class LedgerUnavailable(LedgerError):
-    """The deadline passed without a certain answer. The same key again is safe and finds out."""
+    """The deadline passed without a certain answer. A retry with the same key is safe and shows the outcome."""
 
     code = "ledger_unavailable"
 
 
 class RecordDamaged(LedgerUnavailable):
-    """The account has begun and its state is gone. Nothing was written, nor will be until somebody has restored it."""
+    """The account exists but its state is missing. Nothing is written until an operator restores it."""
 
     def __init__(self, tenant: str, actor: str) -> None:
-        super().__init__(
-            "the ledger cannot answer for this account; nothing was recorded, and the same key again is safe"
-        )
+        super().__init__("the ledger cannot answer for this account; nothing was recorded; retry with the same key")
         self.tenant = tenant
         self.actor = actor

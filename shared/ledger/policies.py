@@ -6,8 +6,8 @@ under the condition on the state, so the two always belong to each other. Amount
 
 Theory of operation. A spending limit is a counter and the window that it counts in. No clock resets the counter: it is
 read as nothing once its window is over, and the next entry that counts begins the window that is running then. What is
-given back (by a release or a refund) is taken from the counter only while the window still runs in which it was counted,
-and only by a limit that was there to count it (`counted_from_seq`).
+given back (by a release or a refund) is taken from the counter only while the window still runs in which it was
+counted, and only by a limit that was there to count it (`counted_from_seq`).
 
 Example, a limit of 100 a day:
 

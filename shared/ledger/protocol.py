@@ -522,7 +522,7 @@ def _entry_under(key: str, conflict: Conflict) -> Entry | None:
 
 def _answer_again(operation: Operation, entry: Entry, written: Entry | None) -> Recorded:
     if not records(entry, operation):
-        raise IdempotencyKeyReused(f"{operation.key} was used for another operation")
+        raise IdempotencyKeyReused(f"the key {operation.key} was used for another operation; use a new key")
     # The hash covers the correlation id, so an equal one means that this very request wrote the entry in an attempt
     # whose answer was lost: the caller has not been answered yet.
     is_ours = written is not None and entry.hash == written.hash
@@ -581,5 +581,5 @@ class _RetryBudget:
         if self.remaining_ms > 0:
             return
         if self._throttled and not self._in_doubt:
-            raise LedgerThrottled("the ledger is over its capacity; nothing was recorded")
-        raise LedgerUnavailable("the ledger did not answer in time; the same key again is safe")
+            raise LedgerThrottled("the ledger is over capacity; nothing was recorded")
+        raise LedgerUnavailable("the ledger did not answer in time; retry with the same key")

@@ -220,7 +220,7 @@ def replay(account: Account, entries: Iterable[Entry]) -> AccountState:
     for entry in entries:
         expected = history.step(entry)
         if entry != expected:
-            raise ValueError(f"entry {entry.seq} is not what the ledger would have written as entry {expected.seq}")
+            raise ValueError(f"entry {entry.seq} differs from what the ledger would write as entry {expected.seq}")
     return history.state
 
 

@@ -235,7 +235,7 @@ def _public_grant(grant: Grant) -> dict[str, Any]:
 
 
 def explanation_of(entry: Entry) -> dict[str, Any]:
-    """What the account was like, in millicents, as far as it explains the refusal that the entry is."""
+    """The balances and limits, in millicents, that explain the refusal."""
     before = entry.before
     if entry.reason == "funding_conflict":
         return {"reason": entry.reason, "funded": to_millicents(before.funded)}

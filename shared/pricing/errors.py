@@ -4,19 +4,19 @@ from shared.ledger.errors import LedgerError
 
 
 class Unpriced(LedgerError):
-    """No rate card has a price for what was used; `field` is what would have to be another one."""
+    """No rate card has a price for the usage; `field` names the field to change."""
 
     code = "unpriced"
 
     def __init__(self, meter: str, model: str | None) -> None:
-        super().__init__(f"no rate card has a price for {model or 'usage without a model'} of the meter {meter}")
+        super().__init__(f"no rate card has a price for {model or 'usage without a model'} on the meter {meter}")
         self.meter = meter
         self.model = model
         self.field = "usage.meter" if model is None else "usage.model"
 
 
 class RateVersionConflict(LedgerError):
-    """The version is there already with other content, or is not the next one."""
+    """The version exists with other content, or is not the next version."""
 
     code = "rate_version_conflict"
 

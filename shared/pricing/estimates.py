@@ -39,8 +39,8 @@ def _refuse_parts_beyond_their_whole(units: Units, rate: Rate) -> None:
     # The sum of several parts may well be more than their whole: each alone may be as much as that.
     for name, price in rate.prices.items():
         for whole in price.part_of:
-            if bound_to(whole, units, rate) < units.get(name, _ZERO):
-                raise InvalidOperation(f"usage.{whole}", "at least as many as its parts, which it counts too")
+            if _bound(whole, units, rate) < units.get(name, _ZERO):
+                raise InvalidOperation(f"usage.{whole}", "at least as many as its parts, which it includes")
 
 
 def _families(units: Units, rate: Rate) -> dict[str, list[str]]:
@@ -51,12 +51,12 @@ def _families(units: Units, rate: Rate) -> dict[str, list[str]]:
     for name, price in rate.prices.items():
         # What is part of two counts with the smaller: it cannot be more than that.
         roots = sorted((units[whole], whole) for whole in price.part_of if whole in families)
-        if roots and bound_to(name, units, rate):
+        if roots and _bound(name, units, rate):
             families[roots[0][1]].append(name)
     return families
 
 
-def bound_to(name: str, units: Units, rate: Rate) -> Fraction:
+def _bound(name: str, units: Units, rate: Rate) -> Fraction:
     """The most that there can be of a quantity."""
     wholes = rate.prices[name].part_of if name in rate.prices else rate.counted.get(name, ())
     return min((units[each] for each in (name, *wholes) if each in units), default=_ZERO)
@@ -65,7 +65,7 @@ def bound_to(name: str, units: Units, rate: Rate) -> Fraction:
 def _dearest_mix(root: str, parts: Iterable[str], units: Units, rate: Rate) -> Iterator[LineItem]:
     """All units of the root, the dearest that they may be first, each at its dearest price."""
     least = {name: Fraction(rate.prices[name].minimum_units) for name in (root, *parts)}
-    most = {name: bound_to(name, units, rate) + least[name] for name in parts}
+    most = {name: _bound(name, units, rate) + least[name] for name in parts}
     most[root] = max(units[root], least[root])
     left = most[root] + sum((least[name] for name in parts), _ZERO)
     dearest = {name: _dearest_price(name, most[name], units, rate) for name in most}
@@ -78,7 +78,7 @@ def _dearest_mix(root: str, parts: Iterable[str], units: Units, rate: Rate) -> I
 
 def _dearest_price(name: str, number: Fraction, units: Units, rate: Rate) -> Decimal:
     price = rate.prices[name]
-    reached = number if price.tier_mode == "graduated" else bound_to(price.tiers_by or name, units, rate)
+    reached = number if price.tier_mode == "graduated" else _bound(price.tiers_by or name, units, rate)
     return max([price.price, *(tier.price for tier in price.tiers if reached > tier.above)])
 
 

@@ -115,9 +115,11 @@ def refuse_unknown(units: Units, rate: Rate) -> None:
             continue
         if name not in rate.counted:
             known = ", ".join(sorted(rate.prices)) or "none"
-            raise InvalidOperation(f"usage.{name}", f"left out: the quantities that have a price are {known}")
+            raise InvalidOperation(f"usage.{name}", f"one of the priced quantities: {known}")
         if any(units.get(whole, _ZERO) < number for whole in rate.counted[name]):
-            raise InvalidOperation(f"usage.{name}", f"at most {' and '.join(rate.counted[name])}, which it is part of")
+            raise InvalidOperation(
+                f"usage.{name}", f"at most {' and '.join(rate.counted[name])}, of which it is a part"
+            )
 
 
 def _items(units: Units, rate: Rate) -> Iterator[LineItem]:
@@ -142,7 +144,7 @@ def _own_units(units: Units, rate: Rate) -> Units:
         parts = sum((own[part] for part in own if name in rate.prices[part].part_of), _ZERO)
         own[name] = units.get(name, _ZERO) - parts
         if own[name] < 0:
-            raise InvalidOperation(f"usage.{name}", "at least as many as its parts, which it counts too")
+            raise InvalidOperation(f"usage.{name}", "at least as many as its parts, which it includes")
     return {name: own[name] for name in rate.prices}
 
 

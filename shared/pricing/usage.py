@@ -45,7 +45,7 @@ class Usage:
         for given, number in self.units.items():
             name = given.removeprefix(ESTIMATE_PREFIX)
             if name in units:
-                raise InvalidOperation(f"usage.{given}", f"left out: {name} is given twice")
+                raise InvalidOperation(f"usage.{given}", f"omitted, since {name} is given twice")
             units[name] = number
         return units
 

@@ -1,1 +1,1 @@
-"""One verb a file. A use case takes ports as arguments and knows neither HTTP nor AWS."""
+"""One verb per file. A use case takes ports as arguments and knows neither HTTP nor AWS."""

@@ -1,4 +1,4 @@
-"""May this actor spend? Answered from strong reads; changes nothing.
+"""Checks whether an actor may spend, from strong reads. Changes nothing.
 
 The answer is the ledger's own: the reducer is asked what it would do with a charge of the minimum on the accounts as
 they stand, and nothing of that is written. So whatever decides a charge decides a check, with the same words.

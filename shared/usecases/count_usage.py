@@ -1,4 +1,4 @@
-"""Usage, kept up to date. An event says that an account has spent; how much is read in the ledger.
+"""Keeps the usage sums up to date. An event signals that an account has spent; the amount comes from the ledger.
 
 So an event that comes twice, late or out of order changes nothing, and what a lost one would have counted is counted
 with the next.

@@ -1,4 +1,4 @@
-"""The heads that a digest was made of, as they were signed: each part is checked against the digest's own root."""
+"""Reads the signed heads behind a digest, and checks each part against the digest's root."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Does what is due of accounts that nobody calls: whatever an operation would do first, done without one.
+"""Applies what is due on accounts without calls, as the next operation of the account would.
 
 Who is called does it with the next operation. An account that leaked holds and was left would keep them open for ever:
 here it is found by those holds, and then all that is due of it is done, refills and expiries too. An account without

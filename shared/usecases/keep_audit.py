@@ -1,4 +1,4 @@
-"""The audit trail: every event of the bus becomes a row, once, and no row is ever replaced.
+"""The audit trail: every event of the bus becomes one row, and no row is ever replaced.
 
 Events may come twice, late and in any order. One that says something else than the row already kept is the alarm that
 an audit trail exists for: it is never kept, never dropped, and ends where a person looks.

@@ -1,11 +1,11 @@
-"""The audit rows of an account, newest first, and whether they are a whole piece of its history.
+"""The audit rows of an account, newest first, and whether they are an intact part of its history.
 
 Copies come late and in any order, so a row that is not there may be on its way. What is there and is not as it must
 be, was altered. Whether what is not there is late or was removed, the ledger's own entry says: one that is younger than
 the grace of the reconciler is late.
 
 The account's state is read before the rows: what it counts was on the ledger by then. So nobody who writes meanwhile
-makes a row seem to be missing, and one that is beyond the state is looked at again.
+makes a row seem to be missing, and one that is ahead of the state is looked at again.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What an account has spent, by meter, app, member or day."""
+"""Sums what an account has spent, by meter, app, member or day."""
 
 from dataclasses import dataclass
 

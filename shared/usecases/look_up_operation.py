@@ -1,4 +1,4 @@
-"""What became of an operation: the record under its key."""
+"""Looks up the outcome of an operation by its key."""
 
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
@@ -10,5 +10,5 @@ def look_up_operation(account: Account, key: str, ledger: Ledger) -> Entry:
     """Raises OperationNotFound while nothing is recorded under the key."""
     entry = ledger.entry(account, key)
     if entry is None:
-        raise OperationNotFound(f"nothing is recorded under the key {key} of {account.actor}")
+        raise OperationNotFound(f"account {account.actor} has no operation with the key {key}")
     return entry

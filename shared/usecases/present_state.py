@@ -1,4 +1,4 @@
-"""An account as a reader must see it now: with all that is due done, although no entry says so yet.
+"""An account as readers must see it now: everything due is applied, even without an entry yet.
 
 Expired grants are gone, expired holds are returned, and refills have come, in the order of their instants, as the next
 operation will write it down.

@@ -1,4 +1,4 @@
-"""Says what usage is worth, and by which rate card."""
+"""Prices usage, and names the rate card."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,5 +37,5 @@ def _quote(card: RateCard | None, usage: Usage, units: Units, worth: Callable[[U
         raise Unpriced(usage.meter, usage.model)
     if not units and not card.rate.request_price:
         # Who forgot to say how much is not to have it for nothing.
-        raise InvalidOperation("usage", "given with at least one quantity, such as input_tokens")
+        raise InvalidOperation("usage", "an object with at least one quantity, such as input_tokens")
     return Quote(card, worth(units, card.rate))

@@ -1,4 +1,4 @@
-"""Proves that an account's head is in a digest. Whoever checks the proof needs neither the service nor its word."""
+"""Proves that an account's head is in a digest. A verifier of the proof does not need the service."""
 
 import base64
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def prove_account(
     """The proof, with the account's newest `records` up to the head. Raises DigestNotFound or NotInDigest."""
     signed = _found(wanted, store)
     if signed is None:
-        raise DigestNotFound("no such digest has been made yet")
+        raise DigestNotFound("no such digest exists yet")
     root = digest_from_text(signed.text).root
     summary = store.summary(root)
     chunk = chunk_of(account, summary)
@@ -60,7 +60,7 @@ def show_digest(wanted: Wanted, store: DigestStore) -> dict[str, str]:
     """The digest itself, which says nothing of any account. Raises DigestNotFound."""
     signed = _found(wanted, store)
     if signed is None:
-        raise DigestNotFound("no such digest has been made yet")
+        raise DigestNotFound("no such digest exists yet")
     return public_digest(signed)
 
 

@@ -1,4 +1,4 @@
-"""The outbox: every new entry becomes its events on the bus, at least once, in the order of the stream.
+"""The outbox: publishes the events of every new entry on the bus, at least once, in the order of the stream.
 
 A stream hands over a batch again from its first failed record on, so a record that can never be published must not be
 reported as failed: it would hold up all that follow it. It goes to the failure queue instead.

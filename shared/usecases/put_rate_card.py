@@ -1,4 +1,4 @@
-"""Makes the next version of a rate card, once however often it is asked to."""
+"""Creates the next version of a rate card; repeating the request creates it once."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""An account as it stands: strongly read, and without what has expired since."""
+"""Reads an account strongly, without expired grants and holds."""
 
 from typing import Any
 
@@ -36,4 +36,4 @@ def known_state(account: Account, ledger: Ledger) -> AccountState:
 
 
 def _unknown(account: Account) -> AccountNotFound:
-    return AccountNotFound(f"nothing was ever recorded for {account.actor}")
+    return AccountNotFound(f"account {account.actor} does not exist")

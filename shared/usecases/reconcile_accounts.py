@@ -1,4 +1,4 @@
-"""The reconciler: does what is stored add up, and does the audit table tell the same story?
+"""The reconciler: checks that the stored items add up and match the audit table.
 
 Accounts are in use while they are read, so the order of reading matters. The sums of usage and the audit rows come
 first: what they tell of was on the ledger before. Then STATE, the entries, what lies beside them, and STATE again:
@@ -233,7 +233,7 @@ def _add_vanished(run: Run, sources: Sources, policy: ReconcileTerms) -> None:
     while heads := sources.digest.chunk(index):
         for head in heads:
             if not sources.books.has_rows(head.account):
-                problem = f"digest {sources.digest.number} has it, and no table has a row of the account"
+                problem = f"is in digest {sources.digest.number}, but no table has a row of the account"
                 run.findings += (Finding(head.account, "digest", head.seq, problem),)
         index += 1
         run.next = f"{_IN_DIGEST}{sources.digest.number}/{index}"
@@ -341,23 +341,23 @@ def _entries_of(rows: Iterable[Row]) -> Iterator[Entry]:
 
 
 def _state_findings(account: Account, stored: StoredState) -> list[Finding]:
-    return [] if stored.is_as_written else [Finding(account, "state", None, "is no state that the ledger writes")]
+    return [] if stored.is_as_written else [Finding(account, "state", None, "is not a state that the ledger writes")]
 
 
 def _row_findings(account: Account, where: Place, rows: Iterable[Row]) -> Iterator[Finding]:
     for row in rows:
         if row.entry is None:
-            yield Finding(account, where, None, f"{row.name} holds no entry")
+            yield Finding(account, where, None, f"{row.name} contains no entry")
         elif not row.is_as_written:
-            yield Finding(account, where, row.entry.seq, f"{row.name} is not laid down as the ledger does")
+            yield Finding(account, where, row.entry.seq, f"{row.name} is not stored as the ledger writes it")
 
 
 def _beside_findings(account: Account, look: _Look, expected: Mapping[str, CompanionItem]) -> Iterator[Finding]:
     for item in look.items:
         if item.kept is None:
-            yield Finding(account, "state", None, f"{item.name} is nothing that the ledger writes")
+            yield Finding(account, "state", None, f"{item.name} is not an item of the ledger")
         elif not item.is_as_written:
-            yield Finding(account, "state", item.kept.seq, f"{item.name} is not laid down as the ledger does")
+            yield Finding(account, "state", item.kept.seq, f"{item.name} is not stored as the ledger writes it")
     stored = [item.kept for item in look.items if item.kept is not None]
     settled_seq = max((entry.seq for entry in look.settled), default=0)
     yield from compare_companions(account, expected, stored, settled_seq, max(settled_seq, _seq(look.after)))
@@ -368,7 +368,7 @@ def _readable(account: Account, findings: Iterable[Finding]) -> Iterator[Finding
     try:
         yield from findings
     except NOT_AN_OPERATION:
-        yield Finding(account, "ledger", None, "has an entry that nothing can be made of")
+        yield Finding(account, "ledger", None, "has an entry that cannot be read")
 
 
 def _digest_findings(account: Account, look: _Look, digest: LastDigest) -> Iterator[Finding]:
@@ -377,7 +377,7 @@ def _digest_findings(account: Account, look: _Look, digest: LastDigest) -> Itera
     if head is None or any((entry.seq, entry.hash) == (head.seq, head.hash) for entry in look.entries):
         return
     is_there = any(entry.seq == head.seq for entry in look.entries)
-    problem = "is another entry than digest {} has" if is_there else "digest {} has it, and the ledger does not"
+    problem = "differs from the entry in digest {}" if is_there else "is in digest {} but not in the ledger"
     yield Finding(account, "digest", head.seq, problem.format(digest.number))
 
 
@@ -385,12 +385,12 @@ def _usage_findings(account: Account, look: _Look) -> Iterator[Finding]:
     if look.usage is None:
         return
     for name in look.usage.strangers:
-        yield Finding(account, "usage", None, f"{name} is no sum")
+        yield Finding(account, "usage", None, f"{name} is not a sum")
     if look.usage.through > max((entry.seq for entry in look.entries), default=0):
-        yield Finding(account, "usage", look.usage.through, "is beyond the ledger")
+        yield Finding(account, "usage", look.usage.through, "is ahead of the ledger")
     for slot in miscounted(look.entries, look.usage.through, look.usage.sums):
         of_what = slot.day if slot.grouping == "day" else f"{slot.grouping} {slot.name} on {slot.day}"
-        yield Finding(account, "usage", None, f"of {of_what} is not what the entries add up to")
+        yield Finding(account, "usage", None, f"of {of_what} does not match the entries")
 
 
 def _half_findings(look: _Look, books: LedgerInspection, policy: ReconcileTerms) -> Iterator[Finding]:
@@ -404,7 +404,7 @@ def _entries_too_many(account: Account, look: _Look) -> Iterator[Finding]:
     newest_seq = _seq(look.after)
     for entry in look.entries:
         if entry.seq > newest_seq:
-            yield Finding(account, "ledger", entry.seq, "is beyond the state")
+            yield Finding(account, "ledger", entry.seq, "is ahead of the state")
 
 
 def _seq(stored: StoredState) -> int:

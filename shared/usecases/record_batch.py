@@ -1,4 +1,4 @@
-"""Records many charges of many accounts: all of an account together, different accounts side by side."""
+"""Records many charges: those of one account together, different accounts in parallel."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -67,7 +67,7 @@ def _parts(operations: list[Operation]) -> Iterator[list[Operation]]:
 
 
 def _out_of_time(operations: list[Operation]) -> Answers:
-    return {each.key: LedgerUnavailable("the batch took too long; the same key again is safe") for each in operations}
+    return {each.key: LedgerUnavailable("the batch took too long; retry with the same key") for each in operations}
 
 
 def _answer(operation: Operation, first: Operation, answers: Answers) -> Answer:
@@ -75,5 +75,5 @@ def _answer(operation: Operation, first: Operation, answers: Answers) -> Answer:
     if operation is first:
         return answer
     if operation.request_hash != first.request_hash:
-        return IdempotencyKeyReused(f"{operation.key} was used for another operation")
+        return IdempotencyKeyReused(f"the key {operation.key} was used for another operation; use a new key")
     return replace(answer, replayed=True) if isinstance(answer, Recorded) else answer

@@ -1,4 +1,4 @@
-"""Records a mutation, exactly once, and says what it did."""
+"""Records a mutation exactly once, and returns its effect."""
 
 from shared.ledger.operations import Operation
 from shared.ledger.protocol import Recorded

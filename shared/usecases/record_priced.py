@@ -68,7 +68,7 @@ def _priced_or_refused(
     operation: Operation, ledger: Ledger, book: RateBook, now_ms: int, may_begin: Callable[[], bool]
 ) -> Operation | LedgerError:
     if not may_begin():
-        return LedgerUnavailable("the batch took too long; the same key again is safe")
+        return LedgerUnavailable("the batch took too long; retry with the same key")
     try:
         return _priced(operation, ledger, book, now_ms)
     except LedgerError as refused:
@@ -95,7 +95,7 @@ def _answered_earlier(
 
     def look_up(place: int) -> Answer:
         if not may_begin():
-            return LedgerUnavailable("the batch took too long; the same key again is safe")
+            return LedgerUnavailable("the batch took too long; retry with the same key")
         try:
             return _recorded_earlier(operations[place], ledger, refused[place])
         except LedgerError as error:
@@ -111,7 +111,7 @@ def _recorded_earlier(operation: Operation, ledger: Ledger, refused: LedgerError
     if entry is None:
         raise refused
     if not records(entry, operation):
-        raise IdempotencyKeyReused(f"{operation.key} was used for another operation")
+        raise IdempotencyKeyReused(f"the key {operation.key} was used for another operation; use a new key")
     return Recorded(entry, replayed=True)
 
 

@@ -1,4 +1,4 @@
-"""Takes charges from a queue: those of an account in their order, whatever can never be recorded out of their way."""
+"""Records charges from a queue, in order by account. Sets aside messages that can never be recorded."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

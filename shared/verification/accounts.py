@@ -71,7 +71,7 @@ def compare_audit(account: Account, entries: Iterable[Entry], audited: Iterable[
     findings = [
         *(Finding(account, "audit", entry.seq, "is missing") for entry in missing),
         *(
-            Finding(account, "audit", seq, "is not what the ledger holds")
+            Finding(account, "audit", seq, "differs from the ledger")
             for seq in sorted(recorded.keys() & copies.keys())
             if recorded[seq] != copies[seq]
         ),
@@ -101,9 +101,9 @@ def other_halves(entry: Entry) -> Iterator[OtherHalf]:
 def compare_halves(entry: Entry, half: OtherHalf, found: Entry | None) -> list[Finding]:
     """Compares an entry with what a strong read found under one of its `other_halves`."""
     if found is None:
-        problem = f"has no other half at {half.account.actor}"
+        problem = f"has no counterpart at {half.account.actor}"
     elif _shared(entry) != _shared(found) or OtherHalf(entry.account, entry.key) not in other_halves(found):
-        problem = f"is not what its other half at {half.account.actor} says"
+        problem = f"differs from its counterpart at {half.account.actor}"
     else:
         return []
     return [Finding(entry.account, "ledger", entry.seq, problem)]
@@ -126,10 +126,10 @@ def _replay(account: Account, entries: Iterable[Entry]) -> tuple[Replay, list[Fi
         try:
             expected = history.step(entry)
         except NOT_AN_OPERATION:
-            findings.append(Finding(account, "ledger", entry.seq, "records an operation that cannot be"))
+            findings.append(Finding(account, "ledger", entry.seq, "records an impossible operation"))
             continue
         if _effect(expected) != _effect(entry):
-            findings.append(Finding(account, "ledger", entry.seq, "is not what the ledger would have written"))
+            findings.append(Finding(account, "ledger", entry.seq, "differs from what the ledger would write"))
     return history, findings
 
 
@@ -155,11 +155,9 @@ def _effect(entry: Entry) -> tuple[object, ...]:
 def _compare_states(replayed: AccountState, stored: AccountState) -> list[Finding]:
     compared = [field.name for field in fields(AccountState) if field.compare]
     differing = [name for name in compared if getattr(replayed, name) != getattr(stored, name)]
-    findings = [
-        Finding(stored.account, "state", None, f"{name} is not what the entries add up to") for name in differing
-    ]
+    findings = [Finding(stored.account, "state", None, f"{name} does not match the entries") for name in differing]
     if sum(grant.remaining for grant in stored.grants) != max(stored.available, 0):
-        findings.append(Finding(stored.account, "state", None, "grants do not hold what is available"))
+        findings.append(Finding(stored.account, "state", None, "grants do not add up to the available balance"))
     return findings
 
 

@@ -25,6 +25,6 @@ def breaks(entries: Iterable[Entry], *, after_seq: int = 0, after_hash: str = GE
         elif entry.prev_hash != after_hash:
             found.append(Break(entry.seq, "does not link to the entry before it"))
         if entry.hash != hash_of(entry):
-            found.append(Break(entry.seq, "is not what was recorded"))
+            found.append(Break(entry.seq, "differs from its hash"))
         after_seq, after_hash = entry.seq, entry.hash
     return found

@@ -82,10 +82,10 @@ def compare_companions(
 
 def _problem(kept: CompanionItem, expected: CompanionItem | None, settled_seq: int, newest_seq: int) -> str | None:
     if kept.seq > newest_seq:
-        return "is beyond the state"
+        return "is ahead of the state"
     if kept.seq > settled_seq or kept == expected:
         return None
-    return "is in no entry" if expected is None else "is not what the entries add up to"
+    return "is in no entry" if expected is None else "does not match the entries"
 
 
 def _add_refund(tallies: dict[str, RefundTally], entry: Entry) -> None:

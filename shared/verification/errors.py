@@ -4,7 +4,7 @@ from shared.ledger.errors import LedgerError
 
 
 class DigestNotFound(LedgerError):
-    """No digest has been made that answers the question."""
+    """The digest asked for does not exist."""
 
     code = "digest_not_found"
 
@@ -16,7 +16,7 @@ class DigestExists(LedgerError):
 
 
 class HeadsNotFound(LedgerError):
-    """What a digest was made of is not there, or cannot be read."""
+    """The heads behind a digest are missing or cannot be read."""
 
     code = "heads_not_found"
 

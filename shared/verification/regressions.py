@@ -77,9 +77,9 @@ def _place(head: Head) -> tuple[str, str]:
 
 def _problem(earlier: Head, head: Head | None) -> str | None:
     if head is None:
-        return f"had {earlier.seq} entries and is gone"
+        return f"had {earlier.seq} entries and no longer exists"
     if head.seq < earlier.seq:
         return f"had {earlier.seq} entries and has {head.seq}"
     if head.seq == earlier.seq and head.hash != earlier.hash:
-        return f"has another entry {head.seq} than it had"
+        return f"has a different entry {head.seq} than before"
     return None

@@ -73,7 +73,7 @@ def test_a_hold_that_was_altered_is_named(laptop: Laptop, stack: Stack, client: 
     dynamodb.put_item(TableName=table, Item=item | {"amount": {"N": "1"}})
     try:
         *_, found = operations.reconcile(stack, repair=False, tenant="default", actor=actor)
-        assert [each.problem for each in found.findings] == ["hold h2 is not what the entries add up to"]
+        assert [each.problem for each in found.findings] == ["hold h2 does not match the entries"]
     finally:
         dynamodb.put_item(TableName=table, Item=item)
     *_, found = operations.reconcile(stack, repair=False, tenant="default", actor=actor)
@@ -144,7 +144,7 @@ def test_a_forged_row_is_set_aside_by_the_outbox_and_named(laptop: Laptop, stack
         (shown,) = eventually(lambda: failures.show(stack, queue, 10) or None, "the row is set aside")
         assert shown.subject == "TENANT#default#ACTOR#user:forged OP#forged"
         *_, found = operations.reconcile(stack, repair=False, tenant="default", actor="user:forged")
-        assert [each.problem for each in found.findings] == ["OP#forged holds no entry"]
+        assert [each.problem for each in found.findings] == ["OP#forged contains no entry"]
     finally:
         dynamodb.delete_item(TableName=table, Key=place)
         stack.call("sqs", "purge_queue", QueueUrl=queue.url)

@@ -111,7 +111,7 @@ def test_an_unknown_field_is_refused_by_name(funded: World, path: str) -> None:
 def test_every_missing_field_is_named(funded: World, path: str) -> None:
     answer = send(funded, path, "{}")
     assert answer.status == 422
-    assert answer.errors["$.actor"] == "must be given"
+    assert answer.errors["$.actor"] == "is required"
 
 
 @pytest.mark.parametrize("path", CALLS)
@@ -131,14 +131,14 @@ def test_every_missing_field_is_named(funded: World, path: str) -> None:
         ('"٣"', 'must be a number or a decimal string such as "42.5"'),
         ("-1", "must be 0 or more"),
         ('"-0.001"', "must be 0 or more"),
-        ("0.0001", "must be given with at most three decimals"),
-        ('"1.0000"', "must be given with at most three decimals"),
-        ("1e-400", "must be given with at most three decimals"),
+        ("0.0001", "must be an amount with at most three decimals"),
+        ('"1.0000"', "must be an amount with at most three decimals"),
+        ("1e-400", "must be an amount with at most three decimals"),
         ("1000000000000.001", "must be at most 1000000000000 millicents"),
         ("1e400", "must be at most 1000000000000 millicents"),
         ("9" * 300, "must be at most 1000000000000 millicents"),
         (HUGE, "must be at most 1000000000000 millicents"),
-        (f"0.{HUGE}", "must be given with at most three decimals"),
+        (f"0.{HUGE}", "must be an amount with at most three decimals"),
         ("1e99999999999999999999", "must be a finite number"),
     ],
 )
@@ -179,7 +179,7 @@ def test_a_grant_of_nothing_is_refused(funded: World, written: str) -> None:
 def test_an_id_of_other_characters_is_refused(funded: World, path: str, field: str, written: str) -> None:
     answer = send(funded, path, spelled(path, **{field: written}))
     assert (answer.status, answer.errors) == (
-        422, {f"$.{field}": "must be 1 to 128 characters out of A-Z a-z 0-9 _ . : @ -"},
+        422, {f"$.{field}": "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -"},
     )  # fmt: skip
 
 
@@ -204,10 +204,15 @@ def test_a_key_of_other_characters_is_refused(funded: World, path: str, key: str
         ("/v1/cost", "if_insufficient", "null", "must be one of refuse, overdraw, partial"),
         ("/v1/cost", "metadata", "[]", "must be a JSON object"),
         ("/v1/cost", "metadata", '"text"', "must be a JSON object"),
-        ("/v1/cost", "metadata", '{"a":' * 9 + "1" + "}" * 9, "must be nested at most 8 deep"),
-        ("/v1/cost", "metadata", '{"a":' + "[" * 8 + "]" * 8 + "}", "must be nested at most 8 deep"),
-        ("/v1/cost", "metadata", '{"a": 1e400}', "must be without numbers beyond a double"),
-        ("/v1/cost", "metadata", '{"a": [9223372036854775808]}', "must be without integers beyond 64 bits"),
+        ("/v1/cost", "metadata", '{"a":' * 9 + "1" + "}" * 9, "must be a JSON object with at most 8 levels of nesting"),
+        (
+            "/v1/cost",
+            "metadata",
+            '{"a":' + "[" * 8 + "]" * 8 + "}",
+            "must be a JSON object with at most 8 levels of nesting",
+        ),
+        ("/v1/cost", "metadata", '{"a": 1e400}', "must be JSON whose numbers fit in a double"),
+        ("/v1/cost", "metadata", '{"a": [9223372036854775808]}', "must be JSON whose integers fit in 64 bits"),
         ("/v1/funding", "force", "1", "must be true or false"),
         ("/v1/funding", "reason", json.dumps("a" * 257), "must be a text of at most 256 characters"),
         ("/v1/funding", "reason", "1", "must be a text of at most 256 characters"),
@@ -232,15 +237,15 @@ def test_a_field_of_the_wrong_kind_is_refused_in_words(
         (
             "expires_at",
             '"2099-01-01T00:00:00"',
-            'must be an RFC 3339 time with its offset, such as "2026-01-31T12:00:00Z"',
+            'must be an RFC 3339 time with an offset, such as "2026-01-31T12:00:00Z"',
         ),
-        ("expires_at", '"2099-01-01"', 'must be an RFC 3339 time with its offset, such as "2026-01-31T12:00:00Z"'),
+        ("expires_at", '"2099-01-01"', 'must be an RFC 3339 time with an offset, such as "2026-01-31T12:00:00Z"'),
         (
             "expires_at",
             '"2099-02-30T00:00:00Z"',
-            'must be an RFC 3339 time with its offset, such as "2026-01-31T12:00:00Z"',
+            'must be an RFC 3339 time with an offset, such as "2026-01-31T12:00:00Z"',
         ),
-        ("expires_at", "4070908800", 'must be an RFC 3339 time with its offset, such as "2026-01-31T12:00:00Z"'),
+        ("expires_at", "4070908800", 'must be an RFC 3339 time with an offset, such as "2026-01-31T12:00:00Z"'),
         ("expires_at", '"9999-12-31T23:59:59-12:00"', "must be before the year 10000 in UTC"),
     ],
 )

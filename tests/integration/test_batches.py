@@ -1,4 +1,4 @@
-"""Many charges in one call, each on its own feet."""
+"""Many charges in one call, each independent of the others."""
 
 import dataclasses
 import json

@@ -88,9 +88,9 @@ def test_a_charge_above_what_is_there_is_refused_with_the_figures(funded: World)
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.body == {
         "type": "urn:millicent:problem:insufficient_credits",
-        "title": "The credits do not suffice",
+        "title": "Insufficient credits",
         "status": 402,
-        "detail": "the charge was refused and nothing was taken",
+        "detail": "the charge was refused and no credits were taken",
         "code": "insufficient_credits",
         "reason": "insufficient_credits",
         "required": Decimal("1000.001"),

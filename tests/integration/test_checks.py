@@ -82,14 +82,14 @@ def test_a_limit_of_the_meter_of_the_usage_holds_for_its_check(world: World) -> 
 @pytest.mark.parametrize(
     ("asked", "errors"),
     [
-        ({"minimum": 1, "usage": {"meter": "llm", "n": 1}}, {"$.usage": "must be left out, or minimum must"}),
-        ({"minimum": 100, "usage": {"meter": "llm", "n": 1}}, {"$.usage": "must be left out, or minimum must"}),
-        ({"usage": {"n": 1}}, {"$.usage.meter": "must be 1 to 128 characters out of A-Z a-z 0-9 _ . : @ -"}),
+        ({"minimum": 1, "usage": {"meter": "llm", "n": 1}}, {"$.usage": "must not be given together with minimum"}),
+        ({"minimum": 100, "usage": {"meter": "llm", "n": 1}}, {"$.usage": "must not be given together with minimum"}),
+        ({"usage": {"n": 1}}, {"$.usage.meter": "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -"}),
         (
             {"usage": {"meter": "llm", "n": 1}, "meter": "gpu"},
-            {"$.meter": "must be left out, or the meter of the usage"},
+            {"$.meter": "must equal the meter of the usage, or be omitted"},
         ),
-        ({"meter": ""}, {"$.meter": "must be 1 to 128 characters out of A-Z a-z 0-9 _ . : @ -"}),
+        ({"meter": ""}, {"$.meter": "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -"}),
     ],
 )
 def test_what_a_check_cannot_ask_is_named(world: World, asked: dict[str, object], errors: dict[str, str]) -> None:

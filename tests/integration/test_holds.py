@@ -110,7 +110,7 @@ def test_a_hold_above_what_is_there_is_refused_with_the_figures(funded: World) -
     assert answer.status == 402
     assert answer.body == {
         "type": "urn:millicent:problem:insufficient_credits",
-        "title": "The credits do not suffice",
+        "title": "Insufficient credits",
         "status": 402,
         "detail": "the hold was refused and nothing was taken",
         "code": "insufficient_credits",

@@ -81,20 +81,20 @@ def test_a_ledger_row_whose_amount_was_altered_is_named(busy: World) -> None:
     item["record"]["S"] = item["record"]["S"].replace('"amount":-10000', '"amount":-90000')
     put(LEDGER_TABLE, item)
     assert {
-        ("ledger", 3, "is not what was recorded"),
-        ("ledger", 3, "is not what the ledger would have written"),
-        ("audit", 3, "is not what the ledger holds"),
+        ("ledger", 3, "differs from its hash"),
+        ("ledger", 3, "differs from what the ledger would write"),
+        ("audit", 3, "differs from the ledger"),
     } <= found(busy)
 
 
 def test_a_ledger_row_that_is_altered_beside_its_text_is_named(busy: World) -> None:
     put(LEDGER_TABLE, row(LEDGER_TABLE, entry_sk("charge-3")) | {"kind": {"S": "grant"}})
-    assert found(busy) == {("ledger", 3, "OP#charge-3 is not laid down as the ledger does")}
+    assert found(busy) == {("ledger", 3, "OP#charge-3 is not stored as the ledger writes it")}
 
 
 def test_a_ledger_row_whose_text_is_no_entry_is_named(busy: World) -> None:
     put(LEDGER_TABLE, row(LEDGER_TABLE, entry_sk("charge-3")) | {"record": {"S": "{}"}})
-    assert ("ledger", None, "OP#charge-3 holds no entry") in found(busy)
+    assert ("ledger", None, "OP#charge-3 contains no entry") in found(busy)
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_the_newest_ledger_row_cannot_vanish_unseen(busy: World) -> None:
     delete(LEDGER_TABLE, entry_sk("too-much"))
     named = found(busy)
     assert ("audit", 5, "is in no ledger") in named
-    assert ("state", None, "seq is not what the entries add up to") in named
+    assert ("state", None, "seq does not match the entries") in named
 
 
 def test_a_ledger_row_that_was_added_is_named(busy: World) -> None:
     copy = row(LEDGER_TABLE, entry_sk("charge-3")) | {"sk": {"S": entry_sk("copy")}}
     put(LEDGER_TABLE, copy)
     named = found(busy)
-    assert ("ledger", 3, "OP#copy is not laid down as the ledger does") in named
+    assert ("ledger", 3, "OP#copy is not stored as the ledger writes it") in named
     assert ("ledger", 3, "follows 3") in named
 
 
@@ -143,7 +143,7 @@ def test_a_well_made_row_beyond_the_newest_is_named(busy: World) -> None:
     state = StateItem.from_raw_data(row(LEDGER_TABLE, "STATE")).state_of(account)
     _, (forged,) = history(Charge(1), account=account, state=state)
     put(LEDGER_TABLE, EntryItem.of(forged).serialize())
-    assert ("ledger", 6, "is beyond the state") in found(busy)
+    assert ("ledger", 6, "is ahead of the state") in found(busy)
 
 
 def test_two_ledger_rows_that_changed_places_are_named(busy: World) -> None:
@@ -151,8 +151,8 @@ def test_two_ledger_rows_that_changed_places_are_named(busy: World) -> None:
     put(LEDGER_TABLE, fourth | {"sk": third["sk"]})
     put(LEDGER_TABLE, third | {"sk": fourth["sk"]})
     assert found(busy) == {
-        ("ledger", 4, "OP#charge-3 is not laid down as the ledger does"),
-        ("ledger", 3, "OP#charge-4 is not laid down as the ledger does"),
+        ("ledger", 4, "OP#charge-3 is not stored as the ledger writes it"),
+        ("ledger", 3, "OP#charge-4 is not stored as the ledger writes it"),
     }
 
 
@@ -164,27 +164,27 @@ def test_entries_renumbered_in_the_other_order_are_named(busy: World) -> None:
         )
         item["entry_seq"]["N"] = str(seq)
         put(LEDGER_TABLE, item)
-    assert {("ledger", 3, "is not what was recorded"), ("ledger", 4, "is not what was recorded")} <= found(busy)
+    assert {("ledger", 3, "differs from its hash"), ("ledger", 4, "differs from its hash")} <= found(busy)
 
 
 def test_a_state_that_was_altered_is_named_and_its_drift_measured(busy: World) -> None:
     put(LEDGER_TABLE, row(LEDGER_TABLE, "STATE") | {"spent": {"N": "29000"}})
     answer = reconcile(busy)
     assert answer["drift_microcents"] == 1000
-    assert [each["problem"] for each in answer["findings"]] == ["spent is not what the entries add up to"]
+    assert [each["problem"] for each in answer["findings"]] == ["spent does not match the entries"]
 
 
 @pytest.mark.parametrize("damage", [{"held": {"S": "0"}}, {"schema": {"N": "9"}}, {"extra": {"S": "?"}}])
 def test_a_state_that_the_ledger_never_writes_is_named(busy: World, damage: Row) -> None:
     put(LEDGER_TABLE, row(LEDGER_TABLE, "STATE") | damage)
-    assert ("state", None, "is no state that the ledger writes") in found(busy)
+    assert ("state", None, "is not a state that the ledger writes") in found(busy)
 
 
 def test_an_account_whose_state_was_deleted_is_still_found(busy: World) -> None:
     delete(LEDGER_TABLE, "STATE")
     answer = reconcile(busy)
     assert answer["accounts"] == 2
-    assert ("state", None, "seq is not what the entries add up to") in found(busy)
+    assert ("state", None, "seq does not match the entries") in found(busy)
 
 
 def test_an_account_that_was_deleted_whole_is_still_found(busy: World) -> None:
@@ -204,18 +204,18 @@ def test_an_audit_row_that_was_altered_is_named_and_never_repaired(busy: World) 
     altered["record"]["S"] = altered["record"]["S"].replace('"amount":-10000', '"amount":-1')
     put(AUDIT_TABLE, altered)
     before = busy.contents()
-    assert ("audit", 3, "is not what the ledger holds") in found(busy, repair=True)
+    assert ("audit", 3, "differs from the ledger") in found(busy, repair=True)
     assert busy.contents() == before
 
 
 def test_an_audit_row_that_is_altered_beside_its_text_is_named(busy: World) -> None:
     put(AUDIT_TABLE, row(AUDIT_TABLE, audit_sk(3)) | {"amount": {"N": "-1"}})
-    assert found(busy) == {("audit", 3, f"{audit_sk(3)} is not laid down as the ledger does")}
+    assert found(busy) == {("audit", 3, f"{audit_sk(3)} is not stored as the ledger writes it")}
 
 
 def test_an_audit_row_that_was_added_is_named(busy: World) -> None:
     put(AUDIT_TABLE, row(AUDIT_TABLE, audit_sk(3)) | {"sk": {"S": audit_sk(6)}})
-    assert ("audit", 3, f"{audit_sk(6)} is not laid down as the ledger does") in found(busy)
+    assert ("audit", 3, f"{audit_sk(6)} is not stored as the ledger writes it") in found(busy)
 
 
 def test_two_audit_rows_that_changed_places_are_named(busy: World) -> None:
@@ -348,13 +348,13 @@ def test_a_member_and_its_parent_that_say_the_same_have_no_findings(backed: Worl
 def test_a_members_entry_without_its_parents_is_named(backed: World) -> None:
     delete(LEDGER_TABLE, entry_sk(COUNTERPART), TEAM_PK)
     answer = reconcile(backed, tenant="main", actor=ALICE)
-    assert [(each["seq"], each["problem"]) for each in answer["findings"]] == [(7, "has no other half at team")]
+    assert [(each["seq"], each["problem"]) for each in answer["findings"]] == [(7, "has no counterpart at team")]
 
 
 def test_a_parents_entry_without_its_members_is_named(backed: World) -> None:
     delete(LEDGER_TABLE, entry_sk("charge-7"))
     answer = reconcile(backed, tenant="main", actor=TEAM)
-    assert [(each["seq"], each["problem"]) for each in answer["findings"]] == [(2, f"has no other half at {ALICE}")]
+    assert [(each["seq"], each["problem"]) for each in answer["findings"]] == [(2, f"has no counterpart at {ALICE}")]
 
 
 def test_a_members_entry_that_its_parent_tells_otherwise_is_named(backed: World) -> None:
@@ -362,7 +362,7 @@ def test_a_members_entry_that_its_parent_tells_otherwise_is_named(backed: World)
     item["record"]["S"] = item["record"]["S"].replace('"amount":-3000', '"amount":-1000')
     put(LEDGER_TABLE, item)
     answer = reconcile(backed, tenant="main", actor=ALICE)
-    assert [each["problem"] for each in answer["findings"]] == ["is not what its other half at team says"]
+    assert [each["problem"] for each in answer["findings"]] == ["differs from its counterpart at team"]
 
 
 TALLY_SK = tally_sk("charge-2")
@@ -391,27 +391,27 @@ def test_what_was_deleted_beside_the_entries_is_named(holding: World, sk: str) -
 )
 def test_what_was_altered_beside_the_entries_is_named(holding: World, sk: str, damage: Row) -> None:
     put(LEDGER_TABLE, row(LEDGER_TABLE, sk) | damage)
-    assert found(holding) == {("state", BESIDE[sk], f"{NAMES[sk]} is not what the entries add up to")}
+    assert found(holding) == {("state", BESIDE[sk], f"{NAMES[sk]} does not match the entries")}
 
 
 def test_a_policy_that_was_altered_is_named(holding: World) -> None:
     altered = row(LEDGER_TABLE, POLICY_SK)
     altered["policy"]["S"] = altered["policy"]["S"].replace("500000", "900000")
     put(LEDGER_TABLE, altered)
-    assert found(holding) == {("state", 10, "policy is not what the entries add up to")}
+    assert found(holding) == {("state", 10, "policy does not match the entries")}
 
 
 @pytest.mark.parametrize("sk", BESIDE)
 def test_what_is_laid_down_otherwise_beside_the_entries_is_named(holding: World, sk: str) -> None:
     put(LEDGER_TABLE, row(LEDGER_TABLE, sk) | {"extra": {"S": "?"}})
-    assert ("state", BESIDE[sk], f"{sk} is not laid down as the ledger does") in found(holding)
+    assert ("state", BESIDE[sk], f"{sk} is not stored as the ledger writes it") in found(holding)
 
 
 @pytest.mark.parametrize("sk", BESIDE)
 def test_what_makes_no_sense_beside_the_entries_is_named(holding: World, sk: str) -> None:
     put(LEDGER_TABLE, row(LEDGER_TABLE, sk) | {"seq": {"S": "?"}})
     assert found(holding) == {
-        ("state", None, f"{sk} is nothing that the ledger writes"),
+        ("state", None, f"{sk} is not an item of the ledger"),
         ("state", BESIDE[sk], f"{NAMES[sk]} is missing"),
     }
 
@@ -423,7 +423,7 @@ def test_a_hold_and_a_refund_that_nobody_asked_for_are_named(holding: World) -> 
     put(LEDGER_TABLE, row(LEDGER_TABLE, TALLY_SK) | beyond)
     assert found(holding) == {
         ("state", 5, "hold h5 is in no entry"),
-        ("state", 99, "refund of charge-3 is beyond the state"),
+        ("state", 99, "refund of charge-3 is ahead of the state"),
     }
 
 
@@ -505,7 +505,7 @@ def test_an_account_of_the_digest_without_any_row_is_named_also_by_a_run_in_part
         for item in client("dynamodb").scan(TableName=table)["Items"]:
             if item["pk"]["S"] == PK:
                 delete(table, item["sk"]["S"])
-    named = [(ALICE, "digest", 5, "digest 1 has it, and no table has a row of the account")]
+    named = [(ALICE, "digest", 5, "is in digest 1, but no table has a row of the account")]
     findings, after, runs = [], None, 0
     while runs == 0 or after is not None:
         answer = reconcile(digested, budget_s=0, after=after)

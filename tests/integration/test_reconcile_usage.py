@@ -54,7 +54,7 @@ def test_a_sum_that_was_altered_is_named(counted: World, name: str) -> None:
     meter = next(row for row in sums(counted) if row["sk"]["S"].startswith("meter"))
     put(**{**meter, name: {"N": "999"}})
     day = meter["sk"]["S"].rpartition("#")[2]
-    assert found(counted) == [("usage", None, f"of meter llm on {day} is not what the entries add up to")]
+    assert found(counted) == [("usage", None, f"of meter llm on {day} does not match the entries")]
 
 
 def test_a_sum_that_was_deleted_and_one_that_was_added_are_named(counted: World) -> None:
@@ -62,8 +62,8 @@ def test_a_sum_that_was_deleted_and_one_that_was_added_are_named(counted: World)
     client("dynamodb").delete_item(TableName=USAGE_TABLE, Key={"pk": PK, "sk": day["sk"]})
     put(**{**day, "sk": {"S": "app#mail#2026-01-31"}})
     assert [problem for _, _, problem in found(counted)] == [
-        "of app mail on 2026-01-31 is not what the entries add up to",
-        f"of {day['sk']['S'][5:]} is not what the entries add up to",
+        "of app mail on 2026-01-31 does not match the entries",
+        f"of {day['sk']['S'][5:]} does not match the entries",
     ]
 
 
@@ -79,12 +79,12 @@ def test_what_is_no_sum_is_named(counted: World, row: dict[str, Any]) -> None:
     put(**row)
     (finding,) = found(counted)
     assert finding[0] == "usage"
-    assert finding[2] in {f"{row['sk']['S']} is no sum", "of meter a on 2026-01-31 is not what the entries add up to"}
+    assert finding[2] in {f"{row['sk']['S']} is not a sum", "of meter a on 2026-01-31 does not match the entries"}
 
 
 def test_sums_of_more_than_there_is_are_named(counted: World) -> None:
     put(sk={"S": COUNTED_SK}, seq={"N": "9"})
-    assert found(counted) == [("usage", 9, "is beyond the ledger")]
+    assert found(counted) == [("usage", 9, "is ahead of the ledger")]
 
 
 def test_wrong_sums_do_not_keep_an_audit_row_from_being_written_again(counted: World) -> None:

@@ -116,7 +116,7 @@ def test_the_command_line_shows_usage_as_a_table_or_a_document(run: Callable[...
     world.count_usage()
     table = run("usage", ALICE)
     assert table.exit_code == 0
-    assert [word in table.stdout for word in ("llm", "search", "40.125", "in all", "52.125", "through entry 4")] == [
+    assert [word in table.stdout for word in ("llm", "search", "40.125", "total", "52.125", "through entry 4")] == [
         True
     ] * 6
     document = told(run("usage", ALICE, "--by", "app", "--json"))

@@ -768,8 +768,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         (
             "forget the least number of units of a part",
-            "bound_to(name, units, rate) + least[name]",
-            "bound_to(name, units, rate)",
+            "_bound(name, units, rate) + least[name]",
+            "_bound(name, units, rate)",
         ),
         ("hold for the first tier alone", "return max([price.price, *(", "return min([price.price, *("),
         killers=(_ESTIMATES,),

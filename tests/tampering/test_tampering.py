@@ -67,6 +67,6 @@ def test_a_contradiction_is_told_once_and_stays_in_the_digest(scene: Scene) -> N
     told = scene.world.invoke("digest", {})
     assert (told["regressions"], told["findings"]) == (
         1,
-        [{"tenant": "main", "actor": "user:alice", "problem": "had 6 entries and is gone"}],
+        [{"tenant": "main", "actor": "user:alice", "problem": "had 6 entries and no longer exists"}],
     )
     assert scene.world.invoke("digest", {})["regressions"] == 0

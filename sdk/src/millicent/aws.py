@@ -116,7 +116,7 @@ def _nearest_access(start: Path) -> Access:
         if path.is_file():
             return _read(path)
     raise ConfigurationError(
-        f"no stack is known: give --stack, set {STACK_VARIABLE}, or work below a directory with {ACCESS_FILE}"
+        f"no stack is configured: give --stack, set {STACK_VARIABLE}, or work below a directory with {ACCESS_FILE}"
     )
 
 

@@ -109,7 +109,7 @@ class Holding:
 
     def __init__(self, client: "Millicent", placed: Receipt, key: str) -> None:
         if placed.hold is None:
-            raise UnexpectedAnswer("the service placed a hold and did not say which", key)
+            raise UnexpectedAnswer("the service placed a hold but did not return its id", key)
         self.hold: Hold = placed.hold
         self._client = client
         self._key = key
@@ -640,7 +640,7 @@ def _decoded(call: Call, response: httpx.Response, kind: type[_Answer]) -> _Answ
     try:
         return msgspec.json.decode(response.content, type=kind)
     except msgspec.DecodeError as malformed:
-        raise UnexpectedAnswer(f"{call.path} did not answer as Millicent does: {malformed}", call.key) from malformed
+        raise UnexpectedAnswer(f"{call.path} did not answer like Millicent: {malformed}", call.key) from malformed
 
 
 def _limits(max_connections: int) -> httpx.Limits:
@@ -713,5 +713,5 @@ def _optional_instant(at: datetime | None) -> str | None:
     if at is None:
         return None
     if at.tzinfo is None:
-        raise ValueError(f"{at} lacks its offset: give a time zone")
+        raise ValueError(f"{at} has no offset: give a time zone")
     return at.isoformat()

@@ -74,7 +74,7 @@ def _nearest_endpoint_file(start: Path) -> EndpointFile:
         if path.is_file():
             return EndpointFile(path)
     raise ConfigurationError(
-        f"no service is known: give its URL, set {URL_VARIABLE}, or work below a directory with {ENDPOINT_FILE}"
+        f"no service is configured: give its URL, set {URL_VARIABLE}, or work below a directory with {ENDPOINT_FILE}"
     )
 
 
@@ -84,7 +84,7 @@ def _parsed(url: str) -> httpx.URL:
     except httpx.InvalidURL as malformed:
         raise ConfigurationError(f"{url!r} is not a URL: {malformed}") from malformed
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise ConfigurationError(f"{url!r} is not the URL of a service; it must begin with https:// or http://")
+        raise ConfigurationError(f"{url!r} is not the URL of a service; it must start with https:// or http://")
     return parsed
 
 

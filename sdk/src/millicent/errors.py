@@ -75,7 +75,7 @@ class Circumstances:
 class ApiError(MillicentError):
     """The service said no. `code` is the stable name of why; `replayed`: this key was refused before.
 
-    As text it has the figures too: what was required and available, which limit it was and when it starts again.
+    As text it has the figures too: what was required and available, the limit and when it resets.
     """
 
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
@@ -239,9 +239,9 @@ _BY_STATUS: Final[Mapping[int, type[ApiError]]] = MappingProxyType(
 _FIGURES: Final = ("required", "available", "held", "shortfall", "largest_affordable", "funded", "newest")
 _WHAT_TO_DO: Final[Mapping[int, str]] = MappingProxyType(
     {
-        401: "the token is missing, wrong or over; tokens last an hour",
-        403: "the token lacks the scope that this call needs",
-        404: "there is no such call here; is this the URL of the API?",
+        401: "the token is missing, invalid or expired; a token lasts an hour",
+        403: "the token lacks the scope that this route needs",
+        404: "no such route; check the URL of the API",
     }
 )
 """Where the gateway answers, which says no more than `Forbidden`."""
@@ -285,7 +285,7 @@ def _figures_of_limit(limit: Decision) -> dict[str, str]:
         "limit": f"{readable(limit.amount)}{window}{scope}",
         "used": None if limit.used is None else readable(limit.used),
         "of": limit.account,
-        "starts again": resets,
+        "resets": resets,
     }
     return {name: value for name, value in figures.items() if value is not None}
 

@@ -93,7 +93,7 @@ def queue_named(stack: Stack, name: str) -> Queue:
     """Raises ConfigurationError."""
     known = {queue.name: queue for queue in queues(stack)}
     if name not in known:
-        raise ConfigurationError(f"there is no failure queue {name}; there are {', '.join(known)}")
+        raise ConfigurationError(f"no failure queue {name}; the queues are {', '.join(known)}")
     return known[name]
 
 
@@ -139,7 +139,7 @@ def _hand_over(stack: Stack, queue: Queue, failure: Failure) -> str:
         case "charge":
             return _to_ingest_queue(stack, failure)
         case _:
-            raise NotTaken("nothing of Millicent's wrote this message; it stays for a person to look at")
+            raise NotTaken("Millicent did not write this message; it stays for a person to look at")
 
 
 def _to_topic(stack: Stack, failure: Failure, output: str, of_what: str) -> str:
@@ -176,7 +176,7 @@ def _to_outbox(stack: Stack, failure: Failure) -> str:
     records = [_stream_record(failure.content)] if failure.kind == "entry" else _of_the_stream(stack, failure.content)
     answer = stack.invoke(stack.output("OutboxFunctionName"), {"Records": records})
     if answer["batchItemFailures"]:
-        raise NotTaken("the bus did not take it")
+        raise NotTaken("the bus rejected it")
     return f"{len(records)} given to the outbox function again"
 
 
@@ -184,14 +184,14 @@ def _to_function(stack: Stack, failure: Failure) -> str:
     known = {stack.outputs[name] for name in _ON_SCHEDULE if name in stack.outputs}
     named = (failure.target or "").partition(":function:")[2].partition(":")[0]
     if named not in known:
-        raise NotTaken(f"{failure.target} is no function of this stack that is called on a schedule")
+        raise NotTaken(f"{failure.target} is not a scheduled function of this stack")
     stack.start(named, failure.content)
     return f"{named} started again"
 
 
 def _stream_record(content: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a record of the stream, as Lambda shows it
     if content["is_cut"]:
-        raise NotTaken("the record was too long to be kept whole: `millicent verify --repair` restores its audit row")
+        raise NotTaken("the record was too long to store whole: `millicent verify --repair` restores its audit row")
     return json.loads(content["record"])
 
 

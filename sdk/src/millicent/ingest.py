@@ -37,7 +37,7 @@ class NotEnqueued(AwsFailed):
     def __init__(self, charges: Iterable[NotTaken]) -> None:
         self.charges = tuple(charges)
         first = self.charges[0]
-        super().__init__(f"the queue did not take {len(self.charges)} charges; {first.key}: {first.why}")
+        super().__init__(f"the queue rejected {len(self.charges)} charges; {first.key}: {first.why}")
 
 
 def enqueue(stack: Stack, charges: Iterable[Charge], *, tenant: str | None = None, queue_url: str | None = None) -> int:

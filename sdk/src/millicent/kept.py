@@ -38,7 +38,7 @@ def digests_from(text: str) -> list[Signed]:
     """The digests in a file. Raises ValueError where it holds something else."""
     rows = _rows(text.strip())
     if not rows:
-        raise ValueError("there is no digest in it")
+        raise ValueError("the file contains no digest")
     return [_unwrapped(row) for row in rows]
 
 
@@ -49,15 +49,17 @@ def verify_kept(
     ours = _by_number(kept, fingerprint)
     first = min(ours)
     last = digest_of(_found(newest, "the service has no digest at all"), fingerprint)
-    _require(last["number"] >= max(ours), f"digest {max(ours)} was kept, and the service's newest is {last['number']}")
+    _require(
+        last["number"] >= max(ours), f"digest {max(ours)} was kept, but the service's newest digest is {last['number']}"
+    )
     before: str | None = None
     told = []
     for number in range(first, last["number"] + 1):
-        signed = _found(numbered(number), f"the service has no digest {number} any more")
+        signed = _found(numbered(number), f"the service no longer has digest {number}")
         digest = digest_of(signed, fingerprint)
         text = signed["text"]
         _require(digest["number"] == number, f"what the service shows as digest {number} is digest {digest['number']}")
-        _require(ours.get(number, text) == text, f"the service's digest {number} is another one than was kept")
+        _require(ours.get(number, text) == text, f"the service's digest {number} differs from the kept digest")
         _require(before in (None, digest["previous"]), f"digest {number} does not follow from the one before it")
         before = hashlib.sha256(text.encode()).hexdigest()
         if digest.get("regressions"):
@@ -101,7 +103,7 @@ def _unwrapped(row: Any) -> Signed:  # noqa: ANN401 - whatever JSON holds
             break
         row = inner
     if not isinstance(row, Mapping) or not {"text", "signature", "public_key"} <= row.keys():
-        raise ValueError("this is no digest: it has no text, signature and public_key")
+        raise ValueError("not a digest: text, signature or public_key is missing")
     return row
 
 

@@ -37,7 +37,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     `amount` is signed (a charge is negative). `outcome` is `applied`, `partial` or `refused`; a refused operation moved
     nothing and says its `reason` and, where it was not the account's own balance, what decided (`limit`). `low_balance`
-    are the thresholds that it fell below. `parent` is the account above that paid too; the entry there says whose it
+    are the thresholds that the balance fell below. `parent` is the parent that paid too; the entry there says whose it
     was (`member`). `settings` is what it changed. `rate_card` is what priced its `usage`; where that was worth no
     whole number of microcents, `carry_before` and `carry_after` say what is carried, in exact millicents. `merged` are
     two grants that became one for want of room. `not_restored` is what it did not give back, because the grants that
@@ -110,7 +110,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """A spending limit: at most `amount` through `app` and on `meter` (where it names them), a `window` or ever.
 
-    `used` counts holds too and starts again at `resets_at`. A change of limits shows what it set, and not what is used.
+    `used` includes holds and resets at `resets_at`. A change of limits shows what it set, and not what is used.
     """
 
     amount: Decimal

@@ -133,4 +133,4 @@ def _as(answer: object, kind: type[_Answer]) -> _Answer:
     try:
         return msgspec.convert(answer, kind)
     except msgspec.ValidationError as malformed:
-        raise UnexpectedAnswer(f"the function did not answer as Millicent's does: {malformed}") from malformed
+        raise UnexpectedAnswer(f"the function did not answer like Millicent's: {malformed}") from malformed

@@ -79,7 +79,7 @@ class EndpointFile(TokenSource):
         try:
             return self._document.tokens[self.ROLE]
         except KeyError as missing:
-            raise ConfigurationError(f"{self._path} holds no token for {self.ROLE}") from missing
+            raise ConfigurationError(f"{self._path} contains no token for {self.ROLE}") from missing
 
     def renewed(self, rejected: str) -> str | None:  # noqa: ARG002 - the file knows nothing of what was refused
         self._document = self._read()
@@ -187,6 +187,6 @@ class BearerAuth(httpx.Auth):
 
 def _signed(request: httpx.Request, token: str) -> httpx.Request:
     if not fits_header(token):
-        raise ConfigurationError("the token has a character that no token can have, such as a line end")
+        raise ConfigurationError("the token contains an invalid character, such as a line end")
     request.headers["Authorization"] = f"Bearer {token}"
     return request

@@ -147,7 +147,7 @@ def _headers(call: Call) -> dict[str, str]:
 
 def _failure(call: Call, response: httpx.Response) -> Exception:
     if not response.is_error:
-        return UnexpectedAnswer(f"the service answered {response.status_code}, which it never does", call.key)
+        return UnexpectedAnswer(f"unexpected status {response.status_code} from the service", call.key)
     try:
         error = error_from(_problem(response), _circumstances(call, response))
     except ValueError as incomplete:
@@ -210,7 +210,7 @@ def _given_up(call: Call, failure: _Inconclusive, may_have_applied: bool) -> Mil
 
 def _outcome_unknown(call: Call, cause: Exception) -> MillicentError:
     return OutcomeUnknown(
-        f"whether this was recorded is unknown ({_words(cause)}); sending it again with the same key is safe",
+        f"it is unknown whether this was recorded ({_words(cause)}); retry with the same key",
         call.key,
     )
 

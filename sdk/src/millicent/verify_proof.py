@@ -92,7 +92,7 @@ def records_from(text: str) -> list[str]:
 
 
 def _verified(proof: Mapping[str, Any], fingerprint: str, records: Iterable[str] | None) -> Proved:
-    _require(proof["version"] == VERSION, "the proof is of a version that this verifier does not know")
+    _require(proof["version"] == VERSION, "unknown version of the proof")
     head = proof["head"]
     digest = _signed(proof["digest"], fingerprint)
     _require(_root(head, proof["path"]) == digest["root"], "the path does not lead from the head to the digest")
@@ -115,13 +115,11 @@ def _verified(proof: Mapping[str, Any], fingerprint: str, records: Iterable[str]
 def _signed(shown: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
     """What the digest says, if the trusted key has signed it."""
     key = base64.b64decode(shown["public_key"], validate=True)
-    _require(
-        hashlib.sha256(key).hexdigest() == fingerprint, "the digest is signed with another key than the one trusted"
-    )
+    _require(hashlib.sha256(key).hexdigest() == fingerprint, "the digest is not signed with the trusted key")
     signature = base64.b64decode(shown["signature"], validate=True)
-    _require(_is_signed(shown["text"].encode(), signature, key), "the signature does not fit the digest")
+    _require(_is_signed(shown["text"].encode(), signature, key), "the signature does not match the digest")
     digest: dict[str, Any] = json.loads(shown["text"])
-    _require(digest["version"] in DIGEST_VERSIONS, "the digest is of a version that this verifier does not know")
+    _require(digest["version"] in DIGEST_VERSIONS, "unknown version of the digest")
     return digest
 
 
@@ -160,7 +158,7 @@ def _follow(records: list[str], head: Mapping[str, Any]) -> None:
         entry = json.loads(text)
         seq, link = entry["seq"], entry["prev_hash"]
         account = (entry["tenant"], entry["actor"])
-        _require(account == (head["tenant"], head["actor"]), f"record {seq} is of another account")
+        _require(account == (head["tenant"], head["actor"]), f"record {seq} belongs to another account")
         expected = before or (seq - 1, GENESIS if seq == 1 else link)
         _require((seq - 1, link) == expected, f"record {seq} does not link to the one before it")
         before = (seq, hashlib.sha256(text.encode()).hexdigest())

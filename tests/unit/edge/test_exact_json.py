@@ -51,7 +51,7 @@ def nested(depth: int) -> bytes:
 
 def test_a_body_may_nest_to_the_bound_and_no_deeper() -> None:
     assert read_object(nested(MAX_DEPTH))
-    with pytest.raises(InvalidJson, match="at most 32 deep"):
+    with pytest.raises(InvalidJson, match="at most 32 levels of nesting"):
         read_object(nested(MAX_DEPTH + 1))
 
 

@@ -112,7 +112,9 @@ def test_a_key_that_was_used_for_another_charge_is_poison() -> None:
     take([request("a", "1")], ledger)
     other = Request(Message("again", "a", "sender", "body"), charge("a", "1", cost=11))
     assert fates(take([other], ledger, kept)) == {"again": "set_aside"}
-    assert kept.messages == [("again", Rejection("idempotency_key_reused", "1 was used for another operation"))]
+    assert kept.messages == [
+        ("again", Rejection("idempotency_key_reused", "the key 1 was used for another operation; use a new key"))
+    ]
 
 
 def test_a_charge_that_may_succeed_later_keeps_its_group_waiting_and_no_other() -> None:

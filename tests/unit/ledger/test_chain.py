@@ -68,7 +68,7 @@ def test_entries_out_of_order_are_found(entries: list[Entry]) -> None:
 )
 def test_a_changed_entry_is_found(entries: list[Entry], change: dict[str, object]) -> None:
     entries[1] = replace(entries[1], **change)  # type: ignore[arg-type]
-    assert [(found.seq, found.problem) for found in breaks(entries)] == [(2, "is not what was recorded")]
+    assert [(found.seq, found.problem) for found in breaks(entries)] == [(2, "differs from its hash")]
 
 
 def test_a_changed_entry_with_a_new_hash_breaks_the_link_of_the_next(entries: list[Entry]) -> None:
@@ -96,5 +96,5 @@ def test_replaying_the_entries_gives_the_state() -> None:
 def test_replaying_finds_an_entry_that_the_ledger_would_not_have_written(entries: list[Entry]) -> None:
     generous = replace(entries[1], amount=-1, after=replace(entries[1].after, available=99, spent=1))
     entries[1] = replace(generous, hash=hash_of(generous))
-    with pytest.raises(ValueError, match="entry 2 is not what the ledger would have written"):
+    with pytest.raises(ValueError, match="entry 2 differs from what the ledger would write"):
         replay(ALICE, entries)

@@ -67,7 +67,7 @@ def test_what_is_missing_altered_or_too_much_is_named() -> None:
     altered = replace(TABLE.holds[ALICE, "h3"], captured=19)
     added = Hold("h1", 5, 0, "open", NOW_MS, (), 1)
     assert problems([altered, added, RefundTally("key-2", 70, 7)]) == {
-        5: "hold h3 is not what the entries add up to",
+        5: "hold h3 does not match the entries",
         1: "hold h1 is in no entry",
         9: "hold h4 is missing",
     }
@@ -77,4 +77,4 @@ def test_what_changed_while_it_was_read_is_not_judged_but_nothing_is_newer_than_
     newer = replace(TABLE.holds[ALICE, "h3"], status="expired", seq=12)
     stored = [newer, *stored_in(TABLE)[1:]]
     assert problems(stored, newest_seq=12) == {}
-    assert problems(stored, newest_seq=11) == {12: "hold h3 is beyond the state"}
+    assert problems(stored, newest_seq=11) == {12: "hold h3 is ahead of the state"}

@@ -534,7 +534,7 @@ def test_a_missing_or_altered_other_half_is_found_from_either_side(account: Acco
     assert compare_halves(entry, half, found) == []
     other = half.account.actor
     (missing,) = compare_halves(entry, half, None)
-    assert (missing.seq, missing.problem) == (entry.seq, f"has no other half at {other}")
+    assert (missing.seq, missing.problem) == (entry.seq, f"has no counterpart at {other}")
     altered = [
         replace(found, amount=-29),
         replace(found, kind="capture"),
@@ -544,7 +544,7 @@ def test_a_missing_or_altered_other_half_is_found_from_either_side(account: Acco
     ]
     for each in altered:
         (differs,) = compare_halves(entry, half, each)
-        assert (differs.seq, differs.problem) == (entry.seq, f"is not what its other half at {other} says")
+        assert (differs.seq, differs.problem) == (entry.seq, f"differs from its counterpart at {other}")
 
 
 def test_halves_of_a_hold_agree_also_where_one_account_gets_less_of_it_back() -> None:

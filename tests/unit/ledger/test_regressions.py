@@ -25,9 +25,9 @@ def test_accounts_that_stand_or_go_on_and_new_ones_are_no_contradiction() -> Non
 @pytest.mark.parametrize(
     ("now", "problem"),
     [
-        ([BEFORE[0], BEFORE[2]], "had 5 entries and is gone"),
+        ([BEFORE[0], BEFORE[2]], "had 5 entries and no longer exists"),
         ([BEFORE[0], Head("main", "user:b", 4, "b" * 64), BEFORE[2]], "had 5 entries and has 4"),
-        ([BEFORE[0], Head("main", "user:b", 5, "x" * 64), BEFORE[2]], "has another entry 5 than it had"),
+        ([BEFORE[0], Head("main", "user:b", 5, "x" * 64), BEFORE[2]], "has a different entry 5 than before"),
     ],
 )
 def test_an_account_that_is_gone_fell_or_has_another_history_is_named(now: list[Head], problem: str) -> None:
@@ -36,7 +36,7 @@ def test_an_account_that_is_gone_fell_or_has_another_history_is_named(now: list[
 
 def test_the_same_actor_of_another_tenant_is_another_account() -> None:
     assert found([Head("other", head.actor, head.seq, head.hash) for head in BEFORE]) == [
-        (head.actor, "had 5 entries and is gone") for head in BEFORE
+        (head.actor, "had 5 entries and no longer exists") for head in BEFORE
     ]
 
 

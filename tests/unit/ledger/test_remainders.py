@@ -138,9 +138,9 @@ def test_the_record_alone_leads_to_the_carry() -> None:
 def test_a_carry_that_is_not_what_the_entries_add_up_to_is_found() -> None:
     state, entries = history(GrantCredits(1000), charge(0, 4), charge(2, 3))
     [stored] = verify_account(ALICE, entries, replace(state, carry=0))
-    assert (stored.place, stored.problem) == ("state", "carry is not what the entries add up to")
+    assert (stored.place, stored.problem) == ("state", "carry does not match the entries")
     altered = replace(entries[1], carry={"before": 0, "after": 0})
-    assert "is not what the ledger would have written" in {
+    assert "differs from what the ledger would write" in {
         each.problem for each in verify_account(ALICE, [entries[0], altered, entries[2]], state)
     }
 

@@ -35,7 +35,7 @@ def test_an_account_that_was_never_used_has_no_findings() -> None:
 
 def test_a_state_that_was_changed_by_hand_is_found_with_the_name_of_the_field() -> None:
     findings = verify_account(ALICE, ENTRIES, replace(STATE, spent=STATE.spent - 7))
-    assert [finding.problem for finding in findings] == ["spent is not what the entries add up to"]
+    assert [finding.problem for finding in findings] == ["spent does not match the entries"]
 
 
 def test_the_drift_is_the_sum_of_the_differences_of_the_balances() -> None:
@@ -44,7 +44,7 @@ def test_the_drift_is_the_sum_of_the_differences_of_the_balances() -> None:
 
 def test_a_state_whose_grants_do_not_hold_what_is_available_is_found() -> None:
     problems = [finding.problem for finding in verify_account(ALICE, ENTRIES, replace(STATE, grants=()))]
-    assert "grants do not hold what is available" in problems
+    assert "grants do not add up to the available balance" in problems
 
 
 def test_a_missing_state_is_found() -> None:
@@ -85,7 +85,7 @@ def test_missing_altered_and_added_audit_rows_are_told_apart() -> None:
     assert comparison.missing == (ENTRIES[3],)
     assert [(finding.seq, finding.problem) for finding in comparison.findings] == [
         (4, "is missing"),
-        (2, "is not what the ledger holds"),
+        (2, "differs from the ledger"),
         (6, "is in no ledger"),
     ]
 

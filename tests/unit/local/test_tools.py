@@ -139,7 +139,7 @@ def test_a_killed_owner_owns_nothing(tmp_path: Path) -> None:
 def test_a_taken_port_is_told_of_before_anything_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(ProcessFailedError, match=f"port {port} is taken"), emulator.running(tmp_path, port):
+        with pytest.raises(ProcessFailedError, match=f"port {port} is in use"), emulator.running(tmp_path, port):
             pytest.fail("two servers on one port")
 
 
@@ -167,7 +167,7 @@ def test_a_port_is_claimed_by_one_supervisor_until_it_ends() -> None:
         assert claimed == port
         # Nothing listens yet, as while an emulator starts: the claim alone keeps others off.
         assert is_port_free(port)
-        with pytest.raises(ProcessFailedError, match=f"port {port} is taken"), claimed_port([port]):
+        with pytest.raises(ProcessFailedError, match=f"port {port} is in use"), claimed_port([port]):
             pass
     with claimed_port([port]) as claimed:
         assert claimed == port

@@ -70,7 +70,7 @@ def test_parts_that_are_together_more_than_their_whole_are_no_contradiction_in_a
 def test_a_part_alone_cannot_be_more_than_its_whole() -> None:
     with pytest.raises(InvalidOperation, match=r"usage\.input must be at least as many"):
         most(CACHE, input=5, read=6)
-    with pytest.raises(InvalidOperation, match=r"usage\.pages must be left out"):
+    with pytest.raises(InvalidOperation, match=r"usage\.pages must be one of the priced quantities"):
         most(CACHE, pages=6)
 
 

@@ -147,7 +147,7 @@ def test_a_counted_part_cannot_be_more_than_its_whole(used: dict[str, int]) -> N
 
 def test_a_quantity_without_a_price_is_refused_by_name_with_those_that_have_one() -> None:
     with pytest.raises(
-        InvalidOperation, match=r"usage\.images must be left out.*input_tokens, output_tokens"
+        InvalidOperation, match=r"usage\.images must be one of the priced quantities.*input_tokens, output_tokens"
     ) as refused:
         amount(TOKENS, images=1)
     assert refused.value.field == "usage.images"

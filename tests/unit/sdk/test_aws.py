@@ -69,7 +69,7 @@ def test_verifying_an_actor_of_whom_nothing_was_recorded_is_not_found() -> None:
     assert found(3).exit_code == 0
     nothing = found(0)
     assert nothing.exit_code == 5
-    assert "nothing was ever recorded for user:nobody" in nothing.stderr
+    assert "account user:nobody does not exist" in nothing.stderr
 
 
 def stack_with(**clients: Any) -> Stack:

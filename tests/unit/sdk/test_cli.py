@@ -117,7 +117,7 @@ def test_cost_without_credits_exits_with_1_and_tells_the_shortfall(run: Run, ser
         "  available: 4.000",
         "  held: 0.000",
         "  shortfall: 6.000",
-        "  refused for good under the key key-1; a new attempt needs a new key",
+        "  the refusal is final for the key key-1; a new attempt needs a new key",
     ]
 
 
@@ -129,14 +129,15 @@ def test_a_refusal_by_a_limit_says_which_and_when_it_starts_again(run: Run, serv
     assert "largest affordable: 162.500" in shown
     assert "limit: 300.000 every day, app chat" in shown
     assert "used: 137.500" in shown
-    assert "starts again: 2026-11-24T23:00:00Z" in shown
+    assert "resets: 2026-11-24T23:00:00Z" in shown
 
 
 def test_a_replayed_refusal_says_that_it_is_one(run: Run, service: FakeService) -> None:
     service.fund("user:alice", 4)
     run("cost", "user:alice", "10", "--key", "key-1")
     assert (
-        "refused before, and for good, under the key key-1" in run("cost", "user:alice", "10", "--key", "key-1").stderr
+        "refused before; the refusal is final for the key key-1"
+        in run("cost", "user:alice", "10", "--key", "key-1").stderr
     )
 
 
@@ -163,7 +164,7 @@ def test_a_funding_conflict_exits_with_1(run: Run) -> None:
     result = run("fund", "user:alice", "--old", "7", "--new", "100", "--json")
     assert (result.exit_code, document(result)["error"]["funded"]) == (1, 0)
     shown = run("fund", "user:alice", "--old", "7", "--new", "100").stderr
-    assert "--old must be the funded total" in shown
+    assert "--old must equal it" in shown
     assert "funded: 0.000" in shown
 
 
@@ -172,9 +173,9 @@ def test_a_funding_conflict_exits_with_1(run: Run) -> None:
     [
         ((), "give --old and --new"),
         (("--old", "0"), "give --old and --new"),
-        (("--old", "0", "--new", "1", "--amount", "1"), "not both"),
-        (("--force", "--amount", "1"), "not both"),
-        (("--priority", "0"), "a grant needs its --amount"),
+        (("--old", "0", "--new", "1", "--amount", "1"), "give either"),
+        (("--force", "--amount", "1"), "give either"),
+        (("--priority", "0"), "a grant needs --amount"),
         (("--category", "gold", "--amount", "1"), "gold"),
     ],
 )
@@ -220,7 +221,7 @@ def test_entries_takes_times_with_their_offset_only(run: Run, service: FakeServi
     service.fund("user:alice", 1)
     assert run("entries", "user:alice", "--from", "2020-01-01T00:00:00Z").exit_code == 0
     assert service.seen[-1].url.params["from"] == "2020-01-01T00:00:00+00:00"
-    assert "lacks its offset" in run("entries", "user:alice", "--to", "2020-01-01").stderr
+    assert "has no offset" in run("entries", "user:alice", "--to", "2020-01-01").stderr
 
 
 def test_what_others_wrote_cannot_steer_the_terminal(run: Run, service: FakeService) -> None:
@@ -234,7 +235,7 @@ def test_audit_says_whether_the_chain_holds(run: Run, service: FakeService) -> N
     service.fund("user:alice", 1)
     result = run("audit", "user:alice")
     assert result.exit_code == 0
-    assert "sequence and chain hold" in result.stdout
+    assert "sequence and chain are intact" in result.stdout
 
 
 def test_a_broken_audit_trail_exits_with_1(run: Run, service: FakeService) -> None:
@@ -275,7 +276,7 @@ def test_an_unknown_outcome_exits_with_3_and_shows_the_key_to_go_on_with(run: Ru
     result = run("cost", "user:alice", "3")
     key = service.keys_seen()[0]
     assert result.exit_code == 3
-    assert f"the key is {key}: give it with --key" in result.stderr
+    assert f"to retry, repeat the command with --key {key}" in result.stderr
     service.faults.clear()
     assert "replayed" in run("cost", "user:alice", "3", "--key", str(key)).stdout
     assert service.available("user:alice") == 2
@@ -301,7 +302,7 @@ def test_content_that_the_service_does_not_take_exits_with_2_and_names_the_field
     service.faults.append(instead(lambda: problem(422, "validation_failed", errors=errors)))
     result = run("check", "user alice")
     assert result.exit_code == 2
-    assert result.stderr == "millicent: this is not taken:\n  ACTOR must be 1 to 128 of A-Z\n"
+    assert result.stderr == "millicent: invalid request:\n  ACTOR must be 1 to 128 of A-Z\n"
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -312,7 +313,7 @@ def test_a_token_that_does_not_permit_it_exits_with_4(run: Run, service: FakeSer
 
 @pytest.mark.parametrize(
     ("status", "advice"),
-    [(401, "tokens last an hour"), (403, "lacks the scope"), (404, "is this the URL of the API?")],
+    [(401, "a token lasts an hour"), (403, "lacks the scope"), (404, "check the URL of the API")],
 )
 def test_what_the_gateway_refuses_in_a_word_comes_with_what_to_do(
     run: Run, service: FakeService, status: int, advice: str
@@ -390,7 +391,7 @@ def test_a_charge_whose_receipt_cannot_be_written_is_not_taken_for_refused(
     result = run("cost", "user:alice", "3", "--key", "key-1", *options)
     assert result.exit_code == 2
     assert "standard output cannot be written: No space left on device" in result.stderr
-    assert "on the record, see it again with --key key-1" in result.stderr
+    assert "the operation is recorded, repeat the command with --key key-1" in result.stderr
     assert service.available("user:alice") == 7
 
 
@@ -412,7 +413,7 @@ def test_an_unknown_service_exits_with_2_and_says_what_to_do() -> None:
         (("cost", "user:alice", "abc"), "not an amount"),
         (("cost", "user:alice", "NaN"), "not a finite amount"),
         (("cost", "user:alice", "1", "--metadata", "[1]"), "not a JSON object"),
-        (("cost", "user:alice"), "give COST or --usage, one of the two"),
+        (("cost", "user:alice"), "give either COST or --usage"),
         (("check", "user:alice", "--minimum", "x"), "not an amount"),
         (("fund", "user:alice", "--amount", "1", "--expires-at", "soon"), "not a time"),
         (("entries", "user:alice", "--limit", "0"), "--limit"),
@@ -516,7 +517,7 @@ def test_kept_digests_that_do_not_hold_exit_with_1_and_say_why(run: Run, service
     another = digests({"root": "another"})[0]
     kept.write_text(json.dumps(first))
     other = kept_result(run, service, kept, [second, another])
-    assert (other.exit_code, other.stderr) == (1, "NOT PROVED: the service's digest 1 is another one than was kept\n")
+    assert (other.exit_code, other.stderr) == (1, "NOT PROVED: the service's digest 1 differs from the kept digest\n")
     gone = kept_result(run, service, kept, [None])
     assert (gone.exit_code, gone.stderr) == (1, "NOT PROVED: the service has no digest at all\n")
     told = digests({}, {"regressions": 3})

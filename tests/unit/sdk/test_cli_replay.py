@@ -147,8 +147,8 @@ def test_standard_input_is_a_file_too(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--actor-column", "user"), "there is no column 'user'"),
-        (("--model", "no-such-model"), "no price is known for the model 'no-such-model'"),
+        (("--actor-column", "user"), "no column 'user'"),
+        (("--model", "no-such-model"), "there is no price for the model 'no-such-model'"),
         (("--price-multiplier", "-1"), "must be 0 or more"),
         (("--price-multiplier", "x"), "not a number"),
         (("--concurrency", "0"), "--concurrency"),

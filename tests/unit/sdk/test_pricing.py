@@ -55,12 +55,12 @@ def test_all_unknown_models_are_named_at_once() -> None:
     with pytest.raises(UnknownModel) as unknown:
         price_all(rows, Pricer())
     assert str(unknown.value) == (
-        "no price is known for the model 'no-such-model'; no price is known for the model 'another'"
+        "there is no price for the model 'no-such-model'; there is no price for the model 'another'"
     )
 
 
 def test_a_model_that_is_not_sold_by_the_token_is_unknown_and_not_free() -> None:
-    with pytest.raises(UnknownModel, match="no price is known for input tokens of the model 'whisper-1'"):
+    with pytest.raises(UnknownModel, match="there is no price for input tokens of the model 'whisper-1'"):
         Pricer()(usage("whisper-1"))
 
 

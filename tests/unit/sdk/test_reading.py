@@ -85,9 +85,9 @@ def test_the_model_option_is_for_files_without_a_model_column() -> None:
         (b" \n", "the file is empty"),
         (b"\xff\xfe", "the file is not UTF-8 text"),
         (b"user,input_tokens\na,1\n", "no column of output tokens among 'user', 'input_tokens'; name it with --output"),
-        (b"user,user,input_tokens,output_tokens\na,b,1,2\n", "the header names a column twice: user"),
-        (b"user,input_tokens,output_tokens\na,1\n", "row 1 has not as many cells as the header"),
-        (b"user,input_tokens,output_tokens\na,1,2\nb,1,2,3\n", "row 2 has not as many cells as the header"),
+        (b"user,user,input_tokens,output_tokens\na,b,1,2\n", "duplicate column in the header: user"),
+        (b"user,input_tokens,output_tokens\na,1\n", "row 1 has a different number of cells than the header"),
+        (b"user,input_tokens,output_tokens\na,1,2\nb,1,2,3\n", "row 2 has a different number of cells than the header"),
         (b'user,input_tokens,output_tokens\na,"1,2\n', "is not CSV"),
         (b"user,input_tokens,output_tokens\na,1.5,2\n", "row 1: input_tokens is '1.5' and must be a whole number"),
         (b"user,input_tokens,output_tokens\na,1,-2\n", "row 1: output_tokens is '-2' and must be a whole number"),
@@ -108,7 +108,7 @@ def test_a_file_that_makes_no_sense_is_refused_with_its_place(content: bytes, me
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
     message = faults(AZURE, Reading(columns=Columns(actor="user")))
-    assert message == "there is no column 'user'; there are 'TIMESTAMP', 'ContextTokens', 'GeneratedTokens'"
+    assert message == "no column 'user'; the columns are 'TIMESTAMP', 'ContextTokens', 'GeneratedTokens'"
 
 
 def test_a_repeated_key_is_refused_because_its_row_would_never_be_charged() -> None:

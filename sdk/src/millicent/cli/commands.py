@@ -41,14 +41,14 @@ from millicent.client import Category, IfExpired, IfInsufficient, Millicent, Ove
 from millicent.errors import MillicentError, figures_of
 from millicent.models import Account, AuditTrail, CheckResult, Hold, Operation, Receipt
 
-_app_option = click.option("--app", help="What the actor acts through.")
+_app_option = click.option("--app", help="The app that the actor uses.")
 _usage_option = click.option(
-    "--usage", type=JSON_OBJECT, help="Instead of an amount: a JSON object of meter, model and quantities."
+    "--usage", type=JSON_OBJECT, help="JSON object with meter, model and quantities; replaces the amount."
 )
 
 
 class _Commands(click.Group):
-    """Ends every failure that the client knows with a sentence and an exit code, never a traceback."""
+    """Reports each client error as a sentence and an exit code, never as a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
         try:
@@ -81,7 +81,7 @@ class _Commands(click.Group):
     type=click.FloatRange(0, min_open=True),
     default=15.0,
     show_default=True,
-    help="Seconds until a call without a certain answer is given up.",
+    help="Seconds to retry a call before giving up.",
 )
 @pass_invocation
 def main(invocation: Invocation, url: str | None, token: str | None, deadline: float) -> None:
@@ -90,9 +90,9 @@ def main(invocation: Invocation, url: str | None, token: str | None, deadline: f
     \b
     Exit codes:
       0    done
-      1    refused by the ledger; check, audit, verify or dlq found what it should not
-      2    bad usage, content that the service does not take, or an answer that cannot be written
-      3    outcome unknown, or the service is not available
+      1    refused by the ledger, or check, audit, verify or dlq found a problem
+      2    bad usage, invalid content, or an answer that cannot be written
+      3    outcome unknown, or service unavailable
       4    not signed in, or not permitted
       5    not found
       130  interrupted
@@ -102,14 +102,14 @@ def main(invocation: Invocation, url: str | None, token: str | None, deadline: f
 
 @main.command()
 @click.argument("actor")
-@click.option("--minimum", type=AMOUNT, help="Millicents that a charge must be able to take; by default 100.")
+@click.option("--minimum", type=AMOUNT, help="Millicents that a charge needs; default 100.")
 @_usage_option
 @_app_option
-@click.option("--meter", help="What is metered.")
+@click.option("--meter", help="The meter of the usage.")
 @json_option
 @pass_invocation
 def check(invocation: Invocation, /, actor: str, **options: Any) -> None:  # noqa: ANN401
-    """Would a charge of ACTOR be taken? Exit code 1 if not."""
+    """Check whether ACTOR can pay a charge. Exit code 1 if not."""
     with invocation.client() as client:
         result = client.check(actor, **options)
     _show(invocation, result, _show_check)
@@ -121,15 +121,15 @@ def check(invocation: Invocation, /, actor: str, **options: Any) -> None:  # noq
 @click.argument("amount", metavar="[COST]", type=AMOUNT, required=False)
 @_usage_option
 @click.option("--if-insufficient", type=click.Choice(get_args(IfInsufficient)), default="refuse", show_default=True)
-@click.option("--check-id", help="The check that allowed this.")
+@click.option("--check-id", help="The id of the check that allowed this charge.")
 @_app_option
-@click.option("--meter", help="What was metered.")
-@click.option("--metadata", type=JSON_OBJECT, help="A JSON object to keep with the entry.")
+@click.option("--meter", help="The meter of the usage.")
+@click.option("--metadata", type=JSON_OBJECT, help="A JSON object to store with the entry.")
 @key_option
 @json_option
 @pass_invocation
 def cost(invocation: Invocation, /, actor: str, amount: str | None, **options: Any) -> None:  # noqa: ANN401
-    """Record that ACTOR used COST millicents, or the usage that a rate card prices."""
+    """Charge ACTOR with COST millicents, or with the price of --usage."""
     _insist_on_one("COST", amount, options)
     with invocation.client() as client:
         receipt = client.charge(actor, amount, **options)
@@ -140,16 +140,16 @@ def cost(invocation: Invocation, /, actor: str, amount: str | None, **options: A
 @click.argument("actor")
 @click.argument("amount", metavar="[AMOUNT]", type=AMOUNT, required=False)
 @_usage_option
-@click.option("--minimum", "minimum_amount", type=AMOUNT, help="Take what is there, at least this much.")
-@click.option("--ttl", "ttl_s", type=int, help="Seconds until the hold is over; the service's default is 600.")
+@click.option("--minimum", "minimum_amount", type=AMOUNT, help="Hold the available credits, but at least this amount.")
+@click.option("--ttl", "ttl_s", type=int, help="Seconds until the hold expires; default 600.")
 @_app_option
-@click.option("--meter", help="What is to be metered.")
-@click.option("--metadata", type=JSON_OBJECT, help="A JSON object to keep with the entry.")
+@click.option("--meter", help="The meter of the usage.")
+@click.option("--metadata", type=JSON_OBJECT, help="A JSON object to store with the entry.")
 @key_option
 @json_option
 @pass_invocation
 def hold(invocation: Invocation, /, actor: str, amount: str | None, **options: Any) -> None:  # noqa: ANN401
-    """Set AMOUNT millicents of ACTOR aside, or what usage can be worth at most, to be captured or released."""
+    """Hold AMOUNT millicents of ACTOR, or the most that --usage can cost, to capture or release later."""
     _insist_on_one("AMOUNT", amount, options)
     with invocation.client() as client:
         receipt = client.hold(actor, amount, **options)
@@ -159,7 +159,7 @@ def hold(invocation: Invocation, /, actor: str, amount: str | None, **options: A
 @main.command()
 @click.argument("actor")
 @click.argument("hold_id", metavar="HOLD")
-@click.option("--amount", type=AMOUNT, help="What to charge; all that is held if left out.")
+@click.option("--amount", type=AMOUNT, help="The amount to charge; default: the whole hold.")
 @_usage_option
 @click.option("--overrun", type=click.Choice(get_args(Overrun)), default="refuse", show_default=True)
 @click.option(
@@ -167,16 +167,16 @@ def hold(invocation: Invocation, /, actor: str, amount: str | None, **options: A
     type=click.Choice(get_args(IfExpired)),
     default="refuse",
     show_default=True,
-    help="Once HOLD is over.",
+    help="What to do if HOLD has expired.",
 )
 @_app_option
-@click.option("--meter", help="What was metered.")
-@click.option("--metadata", type=JSON_OBJECT, help="A JSON object to keep with the entry.")
+@click.option("--meter", help="The meter of the usage.")
+@click.option("--metadata", type=JSON_OBJECT, help="A JSON object to store with the entry.")
 @key_option
 @json_option
 @pass_invocation
 def capture(invocation: Invocation, /, actor: str, hold_id: str, **options: Any) -> None:  # noqa: ANN401
-    """Charge what is held in HOLD, or a part of it, and return the rest."""
+    """Charge HOLD, or a part of it, and return the rest."""
     with invocation.client() as client:
         receipt = client.capture(actor, hold_id, **options)
     _show(invocation, receipt, _show_receipt)
@@ -189,7 +189,7 @@ def capture(invocation: Invocation, /, actor: str, hold_id: str, **options: Any)
 @json_option
 @pass_invocation
 def release(invocation: Invocation, actor: str, hold_id: str, key: str) -> None:
-    """Return all that is held in HOLD."""
+    """Return all credits of HOLD."""
     with invocation.client() as client:
         receipt = client.release(actor, hold_id, key=key)
     _show(invocation, receipt, _show_receipt)
@@ -198,12 +198,12 @@ def release(invocation: Invocation, actor: str, hold_id: str, key: str) -> None:
 @main.command()
 @click.argument("actor")
 @click.argument("hold_id", metavar="HOLD")
-@click.option("--ttl", "ttl_s", type=int, required=True, help="Seconds from now until the hold is over.")
+@click.option("--ttl", "ttl_s", type=int, required=True, help="Seconds from now until the hold expires.")
 @key_option
 @json_option
 @pass_invocation
 def extend(invocation: Invocation, actor: str, hold_id: str, ttl_s: int, key: str) -> None:
-    """Let HOLD last longer."""
+    """Extend HOLD."""
     with invocation.client() as client:
         receipt = client.extend(actor, hold_id, ttl_s, key=key)
     _show(invocation, receipt, _show_receipt)
@@ -212,12 +212,14 @@ def extend(invocation: Invocation, actor: str, hold_id: str, ttl_s: int, key: st
 @main.command()
 @click.argument("actor")
 @click.argument("charge", metavar="CHARGE")
-@click.option("--amount", type=AMOUNT, help="What to give back; all that is left if left out.")
+@click.option(
+    "--amount", type=AMOUNT, help="The amount to refund; default: all of the charge that is not refunded yet."
+)
 @key_option
 @json_option
 @pass_invocation
 def refund(invocation: Invocation, actor: str, charge: str, amount: str | None, key: str) -> None:
-    """Give back what was charged to ACTOR under the key CHARGE, or a part of it."""
+    """Refund the charge of ACTOR with the key CHARGE, or a part of it."""
     with invocation.client() as client:
         receipt = client.refund(actor, charge, amount, key=key)
     _show(invocation, receipt, _show_receipt)
@@ -226,12 +228,12 @@ def refund(invocation: Invocation, actor: str, charge: str, amount: str | None, 
 @main.command()
 @click.argument("actor")
 @click.argument("grant")
-@click.option("--reason", help="A note for the entry.")
+@click.option("--reason", help="A note to store with the entry.")
 @key_option
 @json_option
 @pass_invocation
 def void(invocation: Invocation, actor: str, grant: str, reason: str | None, key: str) -> None:
-    """Take back what is left of GRANT."""
+    """Void GRANT: take back its unspent credits."""
     with invocation.client() as client:
         receipt = client.void_grant(actor, grant, reason=reason, key=key)
     _show(invocation, receipt, _show_receipt)
@@ -239,14 +241,14 @@ def void(invocation: Invocation, actor: str, grant: str, reason: str | None, key
 
 @main.command()
 @click.argument("actor")
-@click.option("--old", type=AMOUNT, help="The funded total that the update starts from; 0 at first.")
-@click.option("--new", type=AMOUNT, help="The funded total to set.")
-@click.option("--force", is_flag=True, help="Let the update push the account below its limit.")
+@click.option("--old", type=AMOUNT, help="The current funded total; 0 for a new account.")
+@click.option("--new", type=AMOUNT, help="The new funded total.")
+@click.option("--force", is_flag=True, help="Set the total even if the account is then overdrawn beyond its limit.")
 @click.option("--amount", type=AMOUNT, help="Credits to add as a grant.")
 @click.option("--category", type=click.Choice(get_args(Category)))
-@click.option("--priority", type=int, help="Grants with a lower one are spent first; the service's default is 10.")
-@click.option("--expires-at", type=INSTANT, help="When the grant expires, like 2026-01-31T12:00:00Z.")
-@click.option("--reason", help="A note for the entry.")
+@click.option("--priority", type=int, help="Grants with a lower priority are spent first; default 10.")
+@click.option("--expires-at", type=INSTANT, help="When the grant expires, such as 2026-01-31T12:00:00Z.")
+@click.option("--reason", help="A note to store with the entry.")
 @key_option
 @json_option
 @pass_invocation
@@ -262,14 +264,14 @@ def fund(invocation: Invocation, /, actor: str, **options: Any) -> None:  # noqa
 @click.argument("actor")
 @click.argument("amount", type=AMOUNT)
 @click.option("--category", type=click.Choice(get_args(Category)))
-@click.option("--priority", type=int, help="Grants with a lower one are spent first; the service's default is 10.")
-@click.option("--expires-at", type=INSTANT, help="When the grant expires, like 2026-01-31T12:00:00Z.")
-@click.option("--reason", help="A note for the entry.")
+@click.option("--priority", type=int, help="Grants with a lower priority are spent first; default 10.")
+@click.option("--expires-at", type=INSTANT, help="When the grant expires, such as 2026-01-31T12:00:00Z.")
+@click.option("--reason", help="A note to store with the entry.")
 @key_option
 @json_option
 @pass_invocation
 def grant(invocation: Invocation, /, actor: str, amount: str, **options: Any) -> None:  # noqa: ANN401
-    """Add AMOUNT millicents to what ACTOR has."""
+    """Grant AMOUNT millicents to ACTOR."""
     with invocation.client() as client:
         receipt = client.grant(actor, amount, **options)
     _show(invocation, receipt, _show_receipt)
@@ -280,7 +282,7 @@ def grant(invocation: Invocation, /, actor: str, amount: str, **options: Any) ->
 @json_option
 @pass_invocation
 def account(invocation: Invocation, actor: str) -> None:
-    """Show what ACTOR has and where it came from."""
+    """Show the balance, grants and holds of ACTOR."""
     with invocation.client() as client:
         _show(invocation, client.account(actor), _show_account)
 
@@ -293,7 +295,7 @@ def account(invocation: Invocation, actor: str) -> None:
 def audit(invocation: Invocation, actor: str, limit: int) -> None:
     """List the audit rows of ACTOR, newest first. Exit code 1 if their sequence or chain is broken.
 
-    Rows that are on their way break nothing: the listing says up to which seq it is whole.
+    Rows that have not arrived yet are no fault: the output says up to which seq the trail is complete.
     """
     with invocation.client() as client:
         trail = client.audit(actor, max_rows=limit)
@@ -303,7 +305,7 @@ def audit(invocation: Invocation, actor: str, limit: int) -> None:
 
 @main.command()
 @click.argument("key")
-@click.option("--actor", required=True, help="Whose key it is.")
+@click.option("--actor", required=True, help="The actor that the key belongs to.")
 @json_option
 @pass_invocation
 def operation(invocation: Invocation, key: str, actor: str) -> None:
@@ -347,16 +349,16 @@ def _show(invocation: Invocation, answer: _Answer, as_table: Callable[[_Answer],
 
 def _insist_on_one(name: str, amount: str | None, options: Mapping[str, Any]) -> None:
     if (amount is None) == (options["usage"] is None):
-        raise click.UsageError(f"give {name} or --usage, one of the two")
+        raise click.UsageError(f"give either {name} or --usage")
 
 
 def _insist_on_one_form(options: Mapping[str, Any]) -> None:
     update = [name for name in ("old", "new", "force") if options[name]]
     grant = [name for name in ("amount", "category", "priority", "expires_at") if options[name] is not None]
     if update and grant:
-        raise click.UsageError("--old and --new set the total, --amount adds a grant: give one form, not both")
+        raise click.UsageError("give either --old and --new (set the funded total) or --amount (add a grant)")
     if grant and options["amount"] is None:
-        raise click.UsageError("a grant needs its --amount")
+        raise click.UsageError("a grant needs --amount")
     if not grant and (options["old"] is None or options["new"] is None):
         raise click.UsageError("give --old and --new to set the funded total, or --amount to add a grant")
 
@@ -442,8 +444,10 @@ def _show_account(shown: Account) -> None:
 
 
 def _show_trail(actor: str, trail: AuditTrail) -> None:
-    pending = f"sequence and chain hold up to seq {trail.verified_through}, newer copies are on their way"
-    verdict = {True: "sequence and chain hold", "pending": pending}.get(trail.verified, "SEQUENCE OR CHAIN IS BROKEN")
+    pending = f"sequence and chain are intact up to seq {trail.verified_through}; newer rows have not arrived yet"
+    verdict = {True: "sequence and chain are intact", "pending": pending}.get(
+        trail.verified, "SEQUENCE OR CHAIN IS BROKEN"
+    )
     show_entries(f"Audit of {actor}: {verdict}", list(trail.items))
 
 

@@ -55,9 +55,9 @@ _EXIT_CODES: Final[tuple[tuple[type[MillicentError], int], ...]] = (
 )
 
 _IN_OPTIONS: Final[Mapping[str, str]] = {
-    "funding_conflict": "--old must be the funded total, which is another one; nothing was changed",
-    "would_overdraw": "what was spent is more than the new total; --force records it nevertheless",
-    "exceeds_hold": "the capture is more than the hold, which stands as it was; --overrun charge takes the excess",
+    "funding_conflict": "the funded total has changed: --old must equal it; nothing was changed",
+    "would_overdraw": "the account has spent more than the new total; --force sets the total anyway",
+    "exceeds_hold": "the capture exceeds the hold, which is unchanged; --overrun charge also charges the excess",
 }
 """Where the service speaks of fields that are options here."""
 _OPTIONS: Final[Mapping[str, str]] = {
@@ -130,7 +130,7 @@ def key_option(command: _Command) -> _Command:
         invocation.key = value or new_key()
         return invocation.key
 
-    return click.option("--key", callback=remember, help="The idempotency key; one is made if it is left out.")(command)
+    return click.option("--key", callback=remember, help="The idempotency key; default: a new key.")(command)
 
 
 def exit_code(error: MillicentError) -> int:
@@ -151,7 +151,7 @@ def report(invocation: Invocation, error: MillicentError) -> None:
 
 def report_unwritten(invocation: Invocation, failure: CannotWrite) -> None:
     """The answer cannot be shown; of a mutation, which key has it."""
-    told = f"; what was asked is done and on the record, see it again with --key {invocation.key}"
+    told = f"; the operation is recorded, repeat the command with --key {invocation.key} to see its answer"
     click.echo(f"millicent: {failure}{told if invocation.key is not None else ''}", err=True)
     forget_output()
 
@@ -167,7 +167,8 @@ def report_interruption(invocation: Invocation) -> None:
     click.echo("millicent: interrupted", err=True)
     if invocation.key is not None:
         click.echo(
-            f"  whether this was recorded is unknown; to find out, send it again with --key {invocation.key}", err=True
+            f"  it is unknown whether this was recorded; to find out, repeat the command with --key {invocation.key}",
+            err=True,
         )
 
 
@@ -178,14 +179,14 @@ def _sentence(error: MillicentError) -> str:
         case Refused():
             return _lines(_IN_OPTIONS.get(error.code or "", _detail(error)), [*_figures(error), *_key_of(error)])
         case OutcomeUnknown():
-            return _lines(str(error), [f"the key is {error.idempotency_key}: give it with --key to send this again"])
+            return _lines(str(error), [f"to retry, repeat the command with --key {error.idempotency_key}"])
         case _:
             return str(error)
 
 
 def _heading(error: ValidationFailed) -> str:
     """The service's own sentence says the same as the faults below it, but of usage without a price."""
-    return _detail(error) if isinstance(error, Unpriced) else "this is not taken:"
+    return _detail(error) if isinstance(error, Unpriced) else "invalid request:"
 
 
 def _lines(sentence: str, facts: Iterable[str]) -> str:
@@ -204,8 +205,8 @@ def _key_of(error: ApiError) -> list[str]:
     """A refusal is final for its key: whoever means to try again needs another one."""
     if error.idempotency_key is None:
         return []
-    before = "refused before, and for good, " if error.replayed else "refused for good "
-    return [f"{before}under the key {error.idempotency_key}; a new attempt needs a new key"]
+    before = "refused before; " if error.replayed else ""
+    return [f"{before}the refusal is final for the key {error.idempotency_key}; a new attempt needs a new key"]
 
 
 def _option(path: str) -> str:

@@ -26,14 +26,14 @@ _stack_option = click.option("--stack", help="The deployed stack. Default: MILLI
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Write audit rows that are missing, from the ledger.")
-@click.option("--actor", help="One account instead of all.")
-@click.option("--tenant", default="default", show_default=True, help="Whose account --actor is.")
+@click.option("--repair", is_flag=True, help="Write missing audit rows from the ledger.")
+@click.option("--actor", help="Check this account only.")
+@click.option("--tenant", default="default", show_default=True, help="The tenant of --actor.")
 @click.option(
     "--grace",
     "grace_s",
     type=click.IntRange(0, 86_400),
-    help="Seconds that an entry has to reach the audit table; the stack's parameter by default.",
+    help="Seconds that an entry may take to reach the audit table; default: the stack's parameter.",
 )
 @_stack_option
 @json_option
@@ -41,9 +41,9 @@ _stack_option = click.option("--stack", help="The deployed stack. Default: MILLI
 def verify(
     invocation: Invocation, repair: bool, actor: str | None, tenant: str, grace_s: int | None, stack: str | None
 ) -> None:
-    """Check that the ledger adds up and the audit table says the same. Exit code 1 if not.
+    """Check that the ledger adds up and matches the audit table. Exit code 1 if not.
 
-    Of an --actor for whom nothing was ever recorded there is nothing to check: exit code 5.
+    Exit code 5 if the account of --actor does not exist.
     """
     found = Reconciliation()
     runs = operations.reconcile(_stack(invocation, stack), repair=repair, grace_s=grace_s, tenant=tenant, actor=actor)
@@ -51,7 +51,7 @@ def verify(
         if found.next is not None:
             click.echo(f"{found.accounts:,} accounts, {len(found.findings):,} findings so far", err=True)
     if actor is not None and found.saw_nothing:
-        raise NothingRecorded(f"nothing was ever recorded for {actor} in the tenant {tenant}")
+        raise NothingRecorded(f"account {actor} does not exist in the tenant {tenant}")
     if invocation.as_json:
         print_json({"holds": found.holds, **msgspec.structs.asdict(found)})
     else:
@@ -69,7 +69,7 @@ def digest() -> None:
 @json_option
 @pass_invocation
 def make(invocation: Invocation, stack: str | None) -> None:
-    """Make a digest now, beside the daily ones. Exit code 1 if it contradicts the one before it."""
+    """Make a digest now, in addition to the daily digests. Exit code 1 if it contradicts the digest before it."""
     made = operations.make_digest(_stack(invocation, stack))
     if invocation.as_json:
         print_json(made)
@@ -88,7 +88,7 @@ def make(invocation: Invocation, stack: str | None) -> None:
 @json_option
 @pass_invocation
 def key(invocation: Invocation, stack: str | None) -> None:
-    """Show the key that signs digests, and its fingerprint, as KMS has it."""
+    """Show the public key that signs digests, and its fingerprint, from KMS."""
     shown = operations.signing_key(_stack(invocation, stack))
     if invocation.as_json:
         print_json(shown)
@@ -99,8 +99,10 @@ def key(invocation: Invocation, stack: str | None) -> None:
 @digest.command("proof")
 @click.argument("actor")
 @click.option("--digest", "wanted", default="latest", show_default=True, help="latest, a number, or a date.")
-@click.option("--records", type=click.IntRange(1, 100), help="Newest entries to bring along, up to the head.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it here instead of printing it.")
+@click.option("--records", type=click.IntRange(1, 100), help="The number of newest entries to include in the proof.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of standard output."
+)
 @pass_invocation
 def proof(invocation: Invocation, actor: str, wanted: str, records: int | None, out: Path | None) -> None:
     """Fetch the proof that ACTOR's history is in a digest."""
@@ -116,9 +118,13 @@ def proof(invocation: Invocation, actor: str, wanted: str, records: int | None, 
 
 @digest.command("verify")
 @click.argument("proof_file", metavar="[PROOF]", type=_existing_file, required=False)
-@click.option("--kept", type=_existing_file, help="Instead of a proof: digests that you kept, against the service's.")
-@click.option("--key", "trusted", required=True, help="The key that you trust: its fingerprint, or a file.")
-@click.option("--records", type=_existing_file, help="Records of your own.")
+@click.option(
+    "--kept",
+    type=_existing_file,
+    help="Digests that you kept, to compare with the service's instead of verifying a proof.",
+)
+@click.option("--key", "trusted", required=True, help="The trusted key: its fingerprint, or a file.")
+@click.option("--records", type=_existing_file, help="A file with your own copy of the records.")
 @pass_invocation
 @click.pass_context
 def verify_digest(
@@ -129,13 +135,13 @@ def verify_digest(
     trusted: str,
     records: Path | None,
 ) -> None:
-    """Verify a proof, which asks nobody, or with --kept digests that you kept. Exit code 1 if it does not hold.
+    """Verify a proof offline, or with --kept compare digests that you kept. Exit code 1 if the check fails.
 
     --kept asks the service for its digests, from the oldest that was kept to its newest: each must be signed with the
     key and follow from the one before it, and those that were kept must be the same word for word.
     """
     if (proof_file is None) == (kept is None) or (kept and records):
-        raise click.UsageError("give PROOF, with or without --records, or --kept")
+        raise click.UsageError("give either PROOF (with or without --records) or --kept")
     if kept is not None:
         ctx.exit(_verify_kept(invocation, kept, trusted))
     arguments = [str(proof_file), "--key", trusted, *(["--records", str(records)] if records else [])]
@@ -166,12 +172,12 @@ def _verify_kept(invocation: Invocation, file: Path, key: str) -> int:
 
 @click.command("enqueue")
 @click.argument("file", type=click.File("rb"))
-@click.option("--tenant", help="Whose actors they are, where the stack takes the tenant from messages.")
+@click.option("--tenant", help="The tenant of the charges, where the stack takes the tenant from messages.")
 @_stack_option
 @json_option
 @pass_invocation
 def enqueue(invocation: Invocation, file: BinaryIO, tenant: str | None, stack: str | None) -> None:
-    """Send the charges in FILE (JSON lines; - is standard input) to the ingest queue, and do not wait for them.
+    """Send the charges in FILE (JSON lines; - is standard input) to the ingest queue without waiting for answers.
 
     A line is a charge as in POST /v1/cost/batch, with its own key: enqueue the same file again, and nothing is charged
     twice.
@@ -186,7 +192,7 @@ def enqueue(invocation: Invocation, file: BinaryIO, tenant: str | None, stack: s
 
 @click.group()
 def dlq() -> None:
-    """The failure queues: what could not be done, and having it done after all."""
+    """The failure queues: list, show and redrive messages that failed."""
 
 
 @dlq.command("list")
@@ -194,7 +200,7 @@ def dlq() -> None:
 @json_option
 @pass_invocation
 def list_queues(invocation: Invocation, stack: str | None) -> None:
-    """How many messages wait in every failure queue. Exit code 1 if any does."""
+    """Count the messages in each failure queue. Exit code 1 if there are any."""
     found = _stack(invocation, stack)
     counted = [failures.waiting(found, queue) for queue in failures.queues(found)]
     if invocation.as_json:
@@ -213,7 +219,7 @@ def list_queues(invocation: Invocation, stack: str | None) -> None:
 @json_option
 @pass_invocation
 def show(invocation: Invocation, queue: str, limit: int, stack: str | None) -> None:
-    """Show messages of QUEUE (outbox, rule, audit, usage, schedule or ingest) and leave them there."""
+    """Show messages of QUEUE (outbox, rule, audit, usage, schedule or ingest) without removing them."""
     found = _stack(invocation, stack)
     shown = failures.show(found, failures.queue_named(found, queue), limit)
     if invocation.as_json:
@@ -225,12 +231,12 @@ def show(invocation: Invocation, queue: str, limit: int, stack: str | None) -> N
 
 @dlq.command("redrive")
 @click.argument("queue")
-@click.option("--limit", type=click.IntRange(1), help="At most so many messages; all that wait by default.")
+@click.option("--limit", type=click.IntRange(1), help="The most messages to send; default: all.")
 @_stack_option
 @json_option
 @pass_invocation
 def redrive(invocation: Invocation, queue: str, limit: int | None, stack: str | None) -> None:
-    """Hand over what waits in QUEUE again. Doing so twice does no harm. Exit code 1 if anything stays."""
+    """Send the messages of QUEUE again. Repeating is safe. Exit code 1 if any message stays."""
     found = _stack(invocation, stack)
     done = list(failures.redrive(found, failures.queue_named(found, queue), limit))
     taken = sum(each.is_taken for each in done)
@@ -240,7 +246,7 @@ def redrive(invocation: Invocation, queue: str, limit: int | None, stack: str | 
     else:
         columns = {"taken": "left", "kind": "left", "what": "left", "done": "left"}
         rows = ((each.is_taken, each.failure.kind, each.failure.subject, each.done) for each in done)
-        print_rows(f"Failure queue {queue}: {taken} taken, {len(done) - taken} left", columns, rows)
+        print_rows(f"Failure queue {queue}: {taken} sent, {len(done) - taken} left", columns, rows)
     sys.exit(0 if taken == len(done) else EXIT_REFUSED)
 
 
@@ -249,10 +255,10 @@ def _charge(number: int, line: bytes) -> dict[str, Any]:
     try:
         charge = _decode_object(line)
     except msgspec.DecodeError as malformed:
-        raise click.UsageError(f"line {number} is no JSON object: {malformed}") from malformed
+        raise click.UsageError(f"line {number} is not a JSON object: {malformed}") from malformed
     for name in ("key", "actor"):
         if not isinstance(charge.get(name), str) or not charge[name]:
-            raise click.UsageError(f"line {number} needs its {name}, a text")
+            raise click.UsageError(f"line {number} needs {name}, a string")
     return charge
 
 

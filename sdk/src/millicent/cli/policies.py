@@ -38,19 +38,21 @@ class LimitType(click.ParamType[SpendingLimit]):
 
 @click.command()
 @click.argument("actor")
-@click.option("--overdraft-limit", type=AMOUNT, help="How far below 0 charges may take the account.")
-@click.option("--warn-at", type=AMOUNT, multiple=True, help="Warn when less is available; may be given several times.")
-@click.option("--no-warnings", is_flag=True, help="Warn at nothing any more.")
-@click.option("--time-zone", help="Whose clocks begin its days and months, like Europe/Amsterdam.")
+@click.option("--overdraft-limit", type=AMOUNT, help="The most that the account may be overdrawn.")
+@click.option(
+    "--warn-at", type=AMOUNT, multiple=True, help="Warn when the available balance falls below this amount; repeatable."
+)
+@click.option("--no-warnings", is_flag=True, help="Remove all warnings.")
+@click.option("--time-zone", help="The time zone of its days and months, such as Europe/Amsterdam.")
 @key_option
 @json_option
 @pass_invocation
 def configure(
     invocation: Invocation, /, actor: str, warn_at: tuple[str, ...], no_warnings: bool, **settings: str | None
 ) -> None:
-    """Change settings of ACTOR. What is left out stays as it is."""
+    """Change settings of ACTOR. Omitted settings stay unchanged."""
     if warn_at and no_warnings:
-        raise click.UsageError("--warn-at and --no-warnings exclude each other")
+        raise click.UsageError("give either --warn-at or --no-warnings")
     thresholds = warn_at if warn_at or no_warnings else None
     if thresholds is None and settings["overdraft_limit"] is None and settings["time_zone"] is None:
         raise click.UsageError("give at least one setting to change")
@@ -71,7 +73,7 @@ def configure(
 @json_option
 @pass_invocation
 def freeze(invocation: Invocation, actor: str, key: str) -> None:
-    """Let ACTOR spend nothing new. What is held can still be captured."""
+    """Freeze ACTOR: refuse new spending. Open holds can still be captured."""
     with invocation.client() as client:
         _show(invocation, client.freeze(actor, key=key))
 
@@ -82,7 +84,7 @@ def freeze(invocation: Invocation, actor: str, key: str) -> None:
 @json_option
 @pass_invocation
 def unfreeze(invocation: Invocation, actor: str, key: str) -> None:
-    """Let ACTOR spend again."""
+    """Unfreeze ACTOR: allow spending again."""
     with invocation.client() as client:
         _show(invocation, client.unfreeze(actor, key=key))
 
@@ -94,7 +96,7 @@ def unfreeze(invocation: Invocation, actor: str, key: str) -> None:
 @json_option
 @pass_invocation
 def join(invocation: Invocation, actor: str, parent: str, key: str) -> None:
-    """Make ACTOR a member of PARENT, which then pays for what the member spends as well."""
+    """Make ACTOR a member of PARENT. Both accounts then pay for what the member spends."""
     with invocation.client() as client:
         _show(invocation, client.join(actor, parent, key=key))
 
@@ -105,14 +107,14 @@ def join(invocation: Invocation, actor: str, parent: str, key: str) -> None:
 @json_option
 @pass_invocation
 def leave(invocation: Invocation, actor: str, key: str) -> None:
-    """Let ACTOR pay alone again."""
+    """Remove ACTOR from its parent. ACTOR then pays alone."""
     with invocation.client() as client:
         _show(invocation, client.leave(actor, key=key))
 
 
 @click.group()
 def limits() -> None:
-    """How much an account may spend an hour, day or month, through an app and on a meter."""
+    """Spending limits of an account: by hour, day or month, by app and by meter."""
 
 
 @limits.command("show")
@@ -120,7 +122,7 @@ def limits() -> None:
 @json_option
 @pass_invocation
 def show_limits(invocation: Invocation, actor: str) -> None:
-    """Show the limits of ACTOR, and what of them is used."""
+    """Show the limits of ACTOR and how much of each is used."""
     with invocation.client() as client:
         account = client.account(actor)
     if invocation.as_json:
@@ -136,9 +138,9 @@ def show_limits(invocation: Invocation, actor: str) -> None:
 @json_option
 @pass_invocation
 def set_limits(invocation: Invocation, actor: str, wanted: tuple[SpendingLimit, ...], key: str) -> None:
-    """Give ACTOR these limits and no others: `limits set user:alice 500/day 100/hour,app=chat,meter=llm`.
+    """Replace the limits of ACTOR: `limits set user:alice 500/day 100/hour,app=chat,meter=llm`.
 
-    A limit without a window holds for ever. One that was there before goes on with what it has counted.
+    A limit without a window never resets. A limit that existed before keeps its count.
     """
     with invocation.client() as client:
         _show(invocation, client.set_limits(actor, wanted, key=key))
@@ -150,14 +152,14 @@ def set_limits(invocation: Invocation, actor: str, wanted: tuple[SpendingLimit, 
 @json_option
 @pass_invocation
 def remove_limits(invocation: Invocation, actor: str, key: str) -> None:
-    """Let the balance of ACTOR alone decide."""
+    """Remove all limits of ACTOR."""
     with invocation.client() as client:
         _show(invocation, client.set_limits(actor, (), key=key))
 
 
 @click.group()
 def allowance() -> None:
-    """Credits that come again every day, week or month."""
+    """Allowances: credits that are refilled every day, week or month."""
 
 
 @allowance.command("show")
@@ -165,7 +167,7 @@ def allowance() -> None:
 @json_option
 @pass_invocation
 def show_allowance(invocation: Invocation, actor: str) -> None:
-    """Show the allowance of ACTOR and when it comes again."""
+    """Show the allowance of ACTOR and its next refill."""
     with invocation.client() as client:
         shown = client.account(actor).allowance
     if invocation.as_json:
@@ -178,9 +180,11 @@ def show_allowance(invocation: Invocation, actor: str) -> None:
 @click.argument("actor")
 @click.argument("interval", type=click.Choice(get_args(Interval)))
 @click.argument("amount", type=AMOUNT)
-@click.option("--priority", type=int, help="Grants with a lower one are spent first; the service's default is 5.")
-@click.option("--rollover-maximum", type=AMOUNT, help="Keep up to so much of what is left; nothing by default.")
-@click.option("--rollover-minimum", type=AMOUNT, help="Keep it only if at least so much is left.")
+@click.option("--priority", type=int, help="Grants with a lower priority are spent first; default 5.")
+@click.option(
+    "--rollover-maximum", type=AMOUNT, help="The most that a refill carries over from the period before; default 0."
+)
+@click.option("--rollover-minimum", type=AMOUNT, help="Carry over only if at least this much is left.")
 @key_option
 @json_option
 @pass_invocation
@@ -192,7 +196,7 @@ def set_allowance(
     amount: str,
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Give ACTOR AMOUNT every INTERVAL. The first is there at once."""
+    """Refill AMOUNT for ACTOR every INTERVAL. The first refill comes at once."""
     with invocation.client() as client:
         _show(invocation, client.set_allowance(actor, amount, interval, **options))
 
@@ -203,7 +207,7 @@ def set_allowance(
 @json_option
 @pass_invocation
 def end_allowance(invocation: Invocation, actor: str, key: str) -> None:
-    """Let no refill come any more. What is there lasts until its period is over."""
+    """End the allowance of ACTOR. Its current credits last until their period ends."""
     with invocation.client() as client:
         _show(invocation, client.end_allowance(actor, key=key))
 
@@ -249,7 +253,7 @@ def decision_facts(decision: Decision | None) -> dict[str, object]:
 
 def print_limits(title: str, shown: Iterable[Limit]) -> None:
     rows = ((each.amount, each.window or "ever", each.app, each.meter, each.used, each.resets_at) for each in shown)
-    print_rows(title, {**_LIMIT_COLUMNS, "starts again": "left"}, rows)
+    print_rows(title, {**_LIMIT_COLUMNS, "resets": "left"}, rows)
 
 
 def _show(invocation: Invocation, receipt: Receipt) -> None:

@@ -20,17 +20,17 @@ _decode_cards: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
 @click.group()
 def rates() -> None:
-    """What usage costs: rate cards, each with its versions."""
+    """Rate cards: the prices of usage, each with its versions."""
 
 
 @rates.command("list")
-@click.option("--meter", help="Only cards of this meter; shows the one in effect too.")
-@click.option("--model", help="Only the card of this model of the meter.")
+@click.option("--meter", help="Only cards of this meter; also shows the card in effect.")
+@click.option("--model", help="Only the card of this model; needs --meter.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Versions.")
 @json_option
 @pass_invocation
 def list_rates(invocation: Invocation, meter: str | None, model: str | None, limit: int) -> None:
-    """List the versions of rate cards and, of one card, what is in effect (a built-in price included)."""
+    """List the versions of rate cards. For one card, also show the version in effect, built-in prices included."""
     with invocation.client() as client:
         listed = list(islice(client.rates(meter, model, page_size=min(limit, 100)), limit))
         in_effect = client.rate_in_effect(meter, model) if meter is not None else None
@@ -47,7 +47,7 @@ def list_rates(invocation: Invocation, meter: str | None, model: str | None, lim
 @json_option
 @pass_invocation
 def put(invocation: Invocation, file: BinaryIO) -> None:
-    """Make the next version of the card in FILE, or of each card of a list; - reads standard input.
+    """Create the next version of the card in FILE, or of each card in a list; - reads standard input.
 
     Sending the same card again changes nothing.
     """
@@ -62,14 +62,14 @@ def put(invocation: Invocation, file: BinaryIO) -> None:
 @click.command()
 @click.argument("meter")
 @click.argument("quantities", metavar="QUANTITY=NUMBER...", nargs=-1)
-@click.option("--model", help="The model that was, or is to be, used.")
-@click.option("--actor", help="Say what the next operation of this account would take.")
+@click.option("--model", help="The model of the usage.")
+@click.option("--actor", help="Quote the next operation of this account, with its carry.")
 @json_option
 @pass_invocation
 def quote(
     invocation: Invocation, meter: str, quantities: tuple[str, ...], model: str | None, actor: str | None
 ) -> None:
-    """Say what usage is worth: `quote llm --model gpt-4o input_tokens=374 output_tokens=44`."""
+    """Quote the price of usage: `quote llm --model gpt-4o input_tokens=374 output_tokens=44`."""
     usage = {"meter": meter, **({} if model is None else {"model": model}), **dict(map(_quantity, quantities))}
     with invocation.client() as client:
         quoted = client.quote(usage, actor=actor)
@@ -84,7 +84,7 @@ def _cards(file: BinaryIO) -> list[dict[str, Any]]:
         read = _decode_cards(file.read())
         return msgspec.convert(read if isinstance(read, list) else [read], list[dict[str, Any]])
     except (msgspec.DecodeError, msgspec.ValidationError) as malformed:
-        raise click.UsageError(f"FILE holds neither a card nor a list of cards: {malformed}") from malformed
+        raise click.UsageError(f"FILE is neither a card nor a list of cards: {malformed}") from malformed
 
 
 def _quantity(text: str) -> tuple[str, str]:

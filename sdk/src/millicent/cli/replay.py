@@ -42,12 +42,12 @@ from millicent.replay import (
 from millicent.replay import replay as run_replay
 
 _COLUMNS: Final[Mapping[str, str]] = {
-    "actor": "Column that says who pays.",
+    "actor": "Column of the actor, who pays.",
     "model": "Column of the model.",
     "input": "Column of input tokens.",
     "output": "Column of output tokens.",
     "key": "Column of idempotency keys; default: the hash of the file and the number of the row.",
-    "time": "Column of the time of the request, which decides the price.",
+    "time": "Column of the time of the request; the price of that time applies.",
 }
 
 
@@ -60,38 +60,52 @@ def _column_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("file", type=click.File("rb"))
 @_column_options
-@click.option("--model", help=f"For a file without a model column; {DEFAULT_MODEL} if left out.")
+@click.option("--model", help=f"The model, for a file without a model column; default {DEFAULT_MODEL}.")
 @click.option(
     "--actors",
     type=click.IntRange(1),
     default=DEFAULT_ACTORS,
     show_default=True,
-    help="For a file without an actor column: how many actors its rows are spread over (Zipf).",
+    help="The number of actors (Zipf distribution), for a file without an actor column.",
 )
-@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Which actor gets which row.")
-@click.option("--run-id", help="Names the run in the keys of its rows; default: the hash of the file.")
-@click.option("--limit", type=click.IntRange(1), help="Only the first rows.")
+@click.option(
+    "--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of the distribution of rows over actors."
+)
+@click.option("--run-id", help="Name of the run in the keys of its rows; default: the hash of the file.")
+@click.option("--limit", type=click.IntRange(1), help="Charge only the first rows.")
 @click.option("--concurrency", type=click.IntRange(1, 256), default=DEFAULT_CONCURRENCY, show_default=True)
 @click.option("--if-insufficient", type=click.Choice(get_args(IfInsufficient)), default="refuse", show_default=True)
-@click.option("--batch", type=click.IntRange(1, 1000), help="Charge so many rows in one call.")
-@click.option("--holds", is_flag=True, help="Hold what a row may cost at most, then capture what it did cost.")
+@click.option("--batch", type=click.IntRange(1, 1000), help="Charge this many rows in one call.")
+@click.option("--holds", is_flag=True, help="Hold the most that a row may cost, then capture its cost.")
 @click.option(
-    "--hold-factor", type=MULTIPLIER, default="2", show_default=True, help="A hold is for so many times the output."
+    "--hold-factor",
+    type=MULTIPLIER,
+    default="2",
+    show_default=True,
+    help="Hold for this many times the output of the row.",
 )
-@click.option("--max-output-tokens", type=click.IntRange(0), help="A hold is for this output, whatever it was.")
-@click.option("--price-multiplier", type=MULTIPLIER, default="1", show_default=True, help="1.2 adds a fifth.")
-@click.option("--app", help="What the actors act through.")
+@click.option(
+    "--max-output-tokens", type=click.IntRange(0), help="Hold for this output, whatever the output of the row."
+)
+@click.option(
+    "--price-multiplier",
+    type=MULTIPLIER,
+    default="1",
+    show_default=True,
+    help="Factor on the list price: 1.2 adds a fifth.",
+)
+@click.option("--app", help="The app that the actors use.")
 @json_option
 @pass_invocation
 def replay(invocation: Invocation, /, file: BinaryIO, **options: Any) -> None:  # noqa: ANN401
     """Price every row of the usage FILE (CSV or JSON lines; - is standard input) by its model, and charge it.
 
-    Columns with common names are found by themselves. Rows that are charged already are replays: run an interrupted
-    replay again and it goes on. The last line on standard output is the summary as JSON. Exit code 3 if not every row
+    Columns with common names are found automatically. Rows charged before are replays: run an interrupted
+    replay again to continue it. The last line on standard output is the summary as JSON. Exit code 3 if not every row
     is on the record.
     """
     if options["batch"] and options["holds"]:
-        raise click.UsageError("a row is charged in a batch or held before: give --batch or --holds, not both")
+        raise click.UsageError("give either --batch or --holds: a row is charged in a batch or held first")
     rows = read_usage(file.read(), _reading(options))
     summary = _charge(invocation, rows, options)
     _show(invocation, summary)
@@ -147,7 +161,7 @@ def _show(invocation: Invocation, summary: Summary) -> None:
     if summary.stopped_by:
         click.echo(f"millicent: stopped: {summary.stopped_by}", err=True)
     if summary.interrupted:
-        click.echo("millicent: interrupted; run the same command again to go on", err=True)
+        click.echo("millicent: interrupted; run the same command again to continue", err=True)
     if not invocation.as_json:
         print_facts("Replay", _table(summary))
     print_json(_line(summary))

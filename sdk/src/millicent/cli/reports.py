@@ -72,12 +72,12 @@ def entries(invocation: Invocation, /, actor: str, limit: int, **filters: Any) -
     "--csv",
     "file",
     type=click.Path(dir_okay=False, writable=True, allow_dash=True),
-    help="Write it to a file as CSV; - is standard output.",
+    help="Write CSV to this file; - is standard output.",
 )
 @json_option
 @pass_invocation
 def statement(invocation: Invocation, /, actor: str, file: str | None, **filters: Any) -> None:  # noqa: ANN401
-    """Show every entry of ACTOR in a period, newest first."""
+    """Show all entries of ACTOR in a period, newest first."""
     with invocation.client() as client:
         if file is not None:
             _write(file, client.statement(actor, **filters))
@@ -99,7 +99,7 @@ def statement(invocation: Invocation, /, actor: str, file: str | None, **filters
 @json_option
 @pass_invocation
 def usage(invocation: Invocation, actor: str, group_by: Grouping, first: date | None, last: date | None) -> None:
-    """Show what ACTOR has spent, by meter, app, member or day."""
+    """Show the spending of ACTOR by meter, app, member or day."""
     with invocation.client() as client:
         found = client.usage(actor, group_by=group_by, first=first, last=last)
     if invocation.as_json:
@@ -140,7 +140,7 @@ def _show_usage(shown: UsagePage) -> None:
     )
     rows = [(getattr(each, shown.group_by), each.charged, each.refunded, each.net, each.count) for each in shown.items]
     charged, refunded, net = (sum((row[place] for row in rows), Decimal()) for place in (1, 2, 3))
-    total = ("in all", charged, refunded, net, sum(each.count for each in shown.items))
+    total = ("total", charged, refunded, net, sum(each.count for each in shown.items))
     print_rows(title, {shown.group_by: "left", **_SUM_COLUMNS}, [*rows, total])
 
 

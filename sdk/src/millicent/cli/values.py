@@ -35,7 +35,7 @@ class InstantType(click.ParamType[datetime]):
         except ValueError:
             self.fail(f"{value!r} is not a time; write it like 2026-01-31T12:00:00Z", param, ctx)
         if at.tzinfo is None:
-            self.fail(f"{value!r} lacks its offset; write it like {value}Z", param, ctx)
+            self.fail(f"{value!r} has no offset; write it like {value}Z", param, ctx)
         return at
 
 
@@ -50,7 +50,7 @@ class DayType(click.ParamType[date]):
         try:
             return date.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no day; write it like 2026-01-31", param, ctx)
+            self.fail(f"{value!r} is not a day; write it like 2026-01-31", param, ctx)
 
 
 class JsonObjectType(click.ParamType[dict[str, Any]]):

@@ -37,7 +37,7 @@ def find_columns(present: Collection[str], told: Columns) -> Columns:
     for role in fields(told):
         name = getattr(told, role.name)
         if name is not None and name not in present:
-            raise BadUsage(f"there is no column {name!r}; there are {_listed(present)}")
+            raise BadUsage(f"no column {name!r}; the columns are {_listed(present)}")
     found = replace(told, **{role: _by_common_name(role, present) for role in _untold(told)})
     for role_name in ("input", "output"):
         if getattr(found, role_name) is None:

@@ -115,7 +115,7 @@ class Terms:
 
     def __post_init__(self) -> None:
         if self.batch is not None and self.holds is not None:
-            raise ValueError("a row is charged in a batch or held before, not both")
+            raise ValueError("a row is either charged in a batch or held first")
 
 
 @dataclass(frozen=True, slots=True)

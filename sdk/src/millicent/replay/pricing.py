@@ -53,7 +53,7 @@ class Pricer:
         try:
             return genai_prices.calc_price(tokens, usage.model, genai_request_timestamp=usage.at or self._noon)
         except LookupError as unknown:
-            raise UnknownModel(f"no price is known for the model {usage.model!r}") from unknown
+            raise UnknownModel(f"there is no price for the model {usage.model!r}") from unknown
 
 
 def price_all(rows: Iterable[Usage], price: Price) -> list[PricedUsage]:
@@ -78,4 +78,4 @@ def _insist_on_token_prices(usage: Usage, calculation: PriceCalculation) -> None
         ("output", usage.output_tokens, price.output_mtok),
     ):
         if used and rate is None:
-            raise UnknownModel(f"no price is known for {kind} tokens of the model {usage.model!r}")
+            raise UnknownModel(f"there is no price for {kind} tokens of the model {usage.model!r}")

@@ -77,7 +77,7 @@ class _Rows(Iterator[Row]):
 def _header(rows: _Rows) -> tuple[str, ...]:
     repeated = {name for name in rows.names if rows.names.count(name) > 1}
     if repeated:
-        raise BadUsage(f"the header names a column twice: {', '.join(sorted(repeated))}")
+        raise BadUsage(f"duplicate column in the header: {', '.join(sorted(repeated))}")
     return rows.names
 
 
@@ -106,7 +106,7 @@ def _complete_rows(reader: "csv.DictReader[str]") -> Iterator[Row]:
         for number, row in enumerate(reader, start=1):
             # DictReader files surplus cells under None and fills missing ones with None.
             if None in row or None in row.values():
-                raise BadUsage(f"row {number} has not as many cells as the header")
+                raise BadUsage(f"row {number} has a different number of cells than the header")
             yield row
     except csv.Error as malformed:
         raise BadUsage(f"line {reader.line_num} is not CSV: {malformed}") from malformed
