@@ -21,7 +21,7 @@ from shared.ledger.errors import (
 )
 from shared.ledger.operations import SYSTEM_CALLER, Operation
 from shared.ledger.protocol import Recorded
-from shared.ledger.reducer import replay
+from shared.ledger.reducer import Replay, replay
 from shared.verification.accounts import compare_halves, other_halves, verify_account
 from shared.verification.companions import compare_companions, of_any_entry, of_entries, with_policy
 from tests.explore.requests import Place, Requests
@@ -185,7 +185,19 @@ def _problems_of_account(table: Table, account: Account, entries: list[Entry]) -
         yield f"{account.actor}: the state is not what its entries lead to"
     if len({entry.key for entry in entries}) != len(entries):
         yield f"{account.actor}: a key has two entries"
+    yield from _unpaid_by_parent(account, entries)
     if state.available + state.held + state.spent + state.expired != state.funded:
         yield f"{account.actor}: available, held, spent and expired are not what was funded"
     if state.available < -state.overdraft_limit:
         yield f"{account.actor}: {state.available} available"
+
+
+def _unpaid_by_parent(account: Account, entries: list[Entry]) -> Iterator[str]:
+    """Who has a parent when an operation is recorded pays together with it."""
+    history = Replay(account)
+    for entry in entries:
+        policy = history.state.policy
+        parent, paid_by = policy.parent if policy else None, (entry.parent or {}).get("actor")
+        if entry.kind in {"charge", "hold"} and not entry.is_refused and paid_by != parent:
+            yield f"{account.actor}: {entry.key}: paid by {paid_by}, and its parent is {parent}"
+        history.step(entry)

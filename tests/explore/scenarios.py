@@ -90,6 +90,7 @@ def _funded(amount: int, account: Account = ALICE) -> tuple[Account, Terms]:
     return account, FundingUpdate(0, amount)
 
 
+_LIMIT: Final = {"amount": 90, "window": None, "app": None, "meter": None}
 _HELD: Final = (_funded(100), (ALICE, PlaceHold(60, _TTL_MS)))
 """A hold h2 of 60 of 100."""
 _TWICE: Final = (NOW_MS, NOW_MS)
@@ -238,7 +239,21 @@ SCENARIOS: Final = (
         (_asks("charges", Charge(60), at_ms=_TWICE), _asks("joins", Configure(parent=TEAM.actor))),
     ),
     Scenario(
-        "a charge as its account is frozen", 6, (_funded(100), (ALICE, Configure(overdraft_limit=20))),
+        "a charge under a limit as its account joins a parent", 5,
+        (_funded(50, TEAM), _funded(100), (ALICE, Configure(limits=[_LIMIT]))),
+        (_asks("charges", Charge(60), at_ms=_TWICE), _asks("joins", Configure(parent=TEAM.actor))),
+    ),
+    Scenario(
+        "an extension and a capture as the hold is over, with an index that trails", 5, _HELD,
+        (
+            _asks("extends", ExtendHold("h2", _TTL_MS), at_ms=(_OVER_MS - 1,)),
+            _asks("captures", CaptureHold("h2", 50), at_ms=(_OVER_MS, _OVER_MS)),
+        ),
+        is_index_late=True,
+    ),
+    Scenario(
+        "a charge as its account is frozen", 6,
+        (_funded(100), (ALICE, Configure(overdraft_limit=20, low_balance_thresholds=[10]))),
         (_asks("charges", Charge(60), at_ms=_TWICE), _asks("freezes", Configure(status="frozen"))),
     ),
     Scenario(
