@@ -19,9 +19,10 @@ eager: dev ## The whole stack against a model in which what is due happens at on
 mutants: dev ## Mistakes made on purpose, one at a time: each must be noticed
 	@exec $(VENV)/python -m tests.mutants
 
-.PHONY: torture
-torture: dev ## The functions over real protocols, with faults and kills, judged alike (OPS=50000 SEED=1)
-	@exec $(VENV)/python -m tests.torture $(if $(OPS),--operations "$(OPS)") $(if $(SEED),--seed "$(SEED)")
+.PHONY: stress torture
+torture: stress
+stress: dev ## The functions over real protocols, with faults and kills, judged alike (OPS=50000 SEED=1)
+	@exec $(VENV)/python -m tests.stress $(if $(OPS),--operations "$(OPS)") $(if $(SEED),--seed "$(SEED)")
 
 .PHONY: order
 order: dev ## How long it takes to check a history for real-time order (OPS=1000000)

@@ -14,7 +14,7 @@ def test_help_lists_every_command_that_has_a_description() -> None:
     }
     listed = {line.split()[1] for line in _make("help").splitlines()}
     assert listed == described
-    assert {"run", "down", "simulate", "torture"} <= listed
+    assert {"run", "down", "simulate", "stress"} <= listed
 
 
 def test_down_without_an_environment_installs_none_and_says_that_nothing_ran() -> None:

@@ -1,6 +1,6 @@
 """A client: four threads that send what the plan gives them, until each request has its answer.
 
-    python -m tests.torture.client DIRECTORY NUMBER
+    python -m tests.stress.client DIRECTORY NUMBER
 
 It may be killed at any moment and started again: what has no answer in its journal is sent again, with the same key.
 """
@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from tests.torture.asked import Asked
-from tests.torture.calls import FUNCTIONS, event_of, lookup_event, named_by, seq_of_made
-from tests.torture.environment import Environment, EnvironmentEndedError, prepare
-from tests.torture.journal import Journal, journal_file, lines
-from tests.torture.plan import LANES_PER_CLIENT, Send, read
+from tests.stress.asked import Asked
+from tests.stress.calls import FUNCTIONS, event_of, lookup_event, named_by, seq_of_made
+from tests.stress.environment import Environment, EnvironmentEndedError, prepare
+from tests.stress.journal import Journal, journal_file, lines
+from tests.stress.plan import LANES_PER_CLIENT, Send, read
 
 TURNED_AWAY: Final = frozenset({429, 503})
 FOUND: Final = 200

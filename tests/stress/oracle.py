@@ -15,8 +15,8 @@ from tests.simulation.oracle import Fields, Oracle
 from tests.simulation.order import Moment, out_of_order
 from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import Charge, Verdict
-from tests.torture.asked import Asked
-from tests.torture.calls import NOBODYS, named_by
+from tests.stress.asked import Asked
+from tests.stress.calls import NOBODYS, named_by
 
 TENANT: Final = "main"
 REFUSED: Final = frozenset({402, 404, 409})

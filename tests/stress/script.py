@@ -6,7 +6,7 @@ What waits for time to pass begins with the run and ends with it. A new scene is
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tests.torture.asked import Asked
+from tests.stress.asked import Asked
 
 EXPIRES_AFTER_MS: Final = 30_000
 """Enough for everything to start up, and over before the shortest run ends."""

@@ -22,7 +22,7 @@ from shared.adapters.keys import (
 from shared.ledger.accounts import Account
 from tests.simulation.downstream import AuditRow
 from tests.simulation.table import LedgerTable, Row
-from tests.torture.oracle import TENANT
+from tests.stress.oracle import TENANT
 
 LEDGER_TABLE: Final = "ledger"
 AUDIT_TABLE: Final = "audit"

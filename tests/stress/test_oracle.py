@@ -18,8 +18,8 @@ from tests.builders import ALICE, NOW_MS, operation
 from tests.simulation.downstream import AuditRow
 from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import FIGURES
-from tests.torture.asked import Asked
-from tests.torture.oracle import (
+from tests.stress.asked import Asked
+from tests.stress.oracle import (
     BATCHED_AND_ALONE,
     CONCURRENT,
     EXPIRED,

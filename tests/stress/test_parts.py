@@ -18,11 +18,11 @@ from shared.edge.charges import CostRequest
 from shared.edge.validation import convert
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Configure
-from tests.torture.asked import Asked
-from tests.torture.bus import LATE, LOST_ANSWER, REFUSED_CALL, REFUSED_ENTRY, REPEATED, Bus, Message, Queue, Shares
-from tests.torture.calls import ROUTES, body_of, event_of, named_by
-from tests.torture.journal import Journal, Line, Progress, journal_file, lines
-from tests.torture.plan import CLIENTS, GOVERNED, HOT, LANES, SCARCE, Plan, Send, client_of, plan, read, write
+from tests.stress.asked import Asked
+from tests.stress.bus import LATE, LOST_ANSWER, REFUSED_CALL, REFUSED_ENTRY, REPEATED, Bus, Message, Queue, Shares
+from tests.stress.calls import ROUTES, body_of, event_of, named_by
+from tests.stress.journal import Journal, Line, Progress, journal_file, lines
+from tests.stress.plan import CLIENTS, GOVERNED, HOT, LANES, SCARCE, Plan, Send, client_of, plan, read, write
 
 TAKEN_AS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "charge": lambda body: convert(body, CostRequest),

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from tests.torture.asked import Asked
-from tests.torture.script import finale, opening
+from tests.stress.asked import Asked
+from tests.stress.script import finale, opening
 
 MODES: Final = ("refuse", "partial", "overdraw")
 

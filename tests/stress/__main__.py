@@ -1,6 +1,6 @@
-"""The torture: the real functions on real protocols, over a failing network, in processes that are killed.
+"""The stress: the real functions on real protocols, over a failing network, in processes that are killed.
 
-    python -m tests.torture [--operations 50000] [--seed 1]
+    python -m tests.stress [--operations 50000] [--seed 1]
 
 Clients call the functions that change accounts; these reach DynamoDB Local through a fault proxy. Its stream goes
 through the real outbox, a loopback bus that fails and repeats, and the real audit function, into the audit table.
@@ -32,15 +32,15 @@ from local.processes import ProcessFailedError, stop
 from shared.runtime.clock import epoch_now_ms
 from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import FIGURES, Verdict
-from tests.torture.asked import Asked
-from tests.torture.books import AUDIT_TABLE, LEDGER_TABLE, audit_of, create_tables, ledger_of
-from tests.torture.bus import BUS_FAULTS
-from tests.torture.client import TURNED_AWAY
-from tests.torture.downstream import DOWNSTREAM_FAULTS, Report
-from tests.torture.journal import Line, Progress, journal_file, lines
-from tests.torture.oracle import SCENES, TENANT, THROTTLED, Answer, Books, Evidence, judge, scenes
-from tests.torture.plan import CLIENTS, Plan, Send, client_of, plan, write
-from tests.torture.proxy import NETWORK_DOWN, FaultProxy, audit_rules, ledger_rules
+from tests.stress.asked import Asked
+from tests.stress.books import AUDIT_TABLE, LEDGER_TABLE, audit_of, create_tables, ledger_of
+from tests.stress.bus import BUS_FAULTS
+from tests.stress.client import TURNED_AWAY
+from tests.stress.downstream import DOWNSTREAM_FAULTS, Report
+from tests.stress.journal import Line, Progress, journal_file, lines
+from tests.stress.oracle import SCENES, TENANT, THROTTLED, Answer, Books, Evidence, judge, scenes
+from tests.stress.plan import CLIENTS, Plan, Send, client_of, plan, write
+from tests.stress.proxy import NETWORK_DOWN, FaultProxy, audit_rules, ledger_rules
 
 FULL_RUN: Final = 50_000
 """Operations of the run that the faults' frequencies are made for."""
@@ -74,18 +74,18 @@ class Result:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.stress", description=__doc__.splitlines()[0])
     parser.add_argument("--operations", type=int, default=FULL_RUN)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     say(f"{asked.operations} operations, seed {asked.seed}")
-    result = torture(asked.operations, asked.seed)
+    result = stress(asked.operations, asked.seed)
     tell(result)
     return 0 if result.is_clean else 1
 
 
-def torture(operations: int, seed: int) -> Result:
+def stress(operations: int, seed: int) -> Result:
     started_s = time.monotonic()
     made = plan(operations, seed, epoch_now_ms())
     with tempfile.TemporaryDirectory() as scratch, running() as database:
@@ -178,7 +178,7 @@ class Run:
         self.audit_proxy.restart()
 
     def _start_client(self, client: int) -> None:
-        command = [sys.executable, "-m", "tests.torture.client", str(self._directory), str(client)]
+        command = [sys.executable, "-m", "tests.stress.client", str(self._directory), str(client)]
         variables = environment(self.ledger_proxy.url)
         with self._log() as log:
             self._clients[client] = subprocess.Popen(command, cwd=ROOT, env=variables, stderr=log)
@@ -190,7 +190,7 @@ class Run:
     @contextmanager
     def _downstream(self) -> Iterator[subprocess.Popen[bytes]]:
         arguments = [self._stream_arn, self._database_url, self.audit_proxy.url, str(self._seed), str(self.scale)]
-        command = [sys.executable, "-m", "tests.torture.downstream", *arguments]
+        command = [sys.executable, "-m", "tests.stress.downstream", *arguments]
         variables = environment(self.audit_proxy.url)
         with self._log() as log:
             process = subprocess.Popen(
@@ -229,7 +229,7 @@ def environment(dynamodb_url: str) -> dict[str, str]:
         "EVENT_BUS": "millicent",
         "TENANT_CLAIM": "custom:tenant",
         "DEFAULT_TENANT": TENANT,
-        "STAGE": "torture",
+        "STAGE": "stress",
         "POWERTOOLS_SERVICE_NAME": "millicent",
         "POWERTOOLS_METRICS_NAMESPACE": "Millicent",
         "POWERTOOLS_LOG_LEVEL": "INFO",

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from shared.ledger.times import rfc3339
-from tests.torture.asked import Asked
-from tests.torture.plan import Send
+from tests.stress.asked import Asked
+from tests.stress.plan import Send
 
 CALLER: Final = {"sub": "billing", "client_id": "billing", "scope": "credits/read credits/charge credits/fund"}
 NOBODYS: Final = 0
@@ -148,7 +148,7 @@ def _http_event(
         "requestContext": {
             "requestId": request,
             "stage": "$default",
-            "http": {"method": route.method, "path": path, "sourceIp": "127.0.0.1", "userAgent": "torture"},
+            "http": {"method": route.method, "path": path, "sourceIp": "127.0.0.1", "userAgent": "stress"},
             "authorizer": {"jwt": {"claims": CALLER, "scopes": None}},
         },
         "isBase64Encoded": False,

@@ -1,6 +1,6 @@
 """Everything after the ledger: stream, outbox, bus, queue and audit, with consumers that are killed in mid-batch.
 
-    python -m tests.torture.downstream STREAM_ARN DATABASE_URL AUDIT_PROXY_URL SEED
+    python -m tests.stress.downstream STREAM_ARN DATABASE_URL AUDIT_PROXY_URL SEED
 
 Ends when it reads on its standard input how many entries there are and all of them went through, or nothing more moves;
 then prints what happened as JSON.
@@ -20,9 +20,9 @@ from typing import Any, Final
 import boto3
 
 from local.dynamodb_local import CREDENTIALS
-from tests.torture.bus import Bus, Message, Queue, Shares, serving
-from tests.torture.environment import Environment, EnvironmentEndedError, prepare
-from tests.torture.stream import Stream
+from tests.stress.bus import Bus, Message, Queue, Shares, serving
+from tests.stress.environment import Environment, EnvironmentEndedError, prepare
+from tests.stress.stream import Stream
 
 OUTBOX_BATCH: Final = 100
 AUDIT_BATCH: Final = 10
