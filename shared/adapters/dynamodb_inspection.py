@@ -23,10 +23,8 @@ from shared.adapters.items import (
     PolicyItem,
     StateItem,
     TallyItem,
-    UsageItem,
     audit_table,
     ledger_table,
-    usage_table,
 )
 from shared.adapters.keys import (
     AUDIT_ENTRY_PREFIX,
@@ -40,6 +38,7 @@ from shared.adapters.keys import (
     is_rates_pk,
     tally_sk,
 )
+from shared.adapters.usage_items import UsageItem, usage_table
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event

@@ -20,8 +20,9 @@ from pynamodb.transactions import TransactWrite
 
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
-from shared.adapters.items import EntryItem, UsageItem, ledger_table, usage_table
+from shared.adapters.items import EntryItem, ledger_table
 from shared.adapters.keys import account_pk, entry_sk
+from shared.adapters.usage_items import UsageItem, usage_table
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.protocol import Busy, Unknown

@@ -33,7 +33,6 @@ from shared.ledger.entries import Entry
 from shared.ledger.holds import HeldPrice, Hold, HoldStatus, RefundTally
 from shared.ledger.policies import Policy, policy_from, policy_values
 from shared.ledger.records import entry_from_record, record_of
-from shared.ledger.usage import Grouping, Slot, Sums
 
 ENTRIES_BY_SEQ: Final = "entries-by-seq"
 OPEN_HOLDS: Final = "open-holds"
@@ -357,32 +356,5 @@ def ledger_table(table_name: str, *, region: str | None = None, host: str | None
 def audit_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[AuditItem]:
     """As `ledger_table`."""
     items = bound_to(AuditItem, table_name, region, host)
-    guarded(items)
-    return items
-
-
-class UsageItem(Model):
-    """A sum (microcents), or how far was counted (`seq`)."""
-
-    pk = UnicodeAttribute(hash_key=True)
-    sk = UnicodeAttribute(range_key=True)
-    charged = IntegerAttribute(null=True)
-    refunded = IntegerAttribute(null=True)
-    count_ = IntegerAttribute(null=True, attr_name="count")
-    seq = IntegerAttribute(null=True)
-
-    @property
-    def slot(self) -> Slot:
-        grouping, name, day = self.sk.split("#")
-        return Slot(cast("Grouping", grouping), name, day)
-
-    @property
-    def sums(self) -> Sums:
-        return Sums(self.charged, self.refunded, self.count_)
-
-
-def usage_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[UsageItem]:
-    """As `ledger_table`."""
-    items = bound_to(UsageItem, table_name, region, host)
     guarded(items)
     return items
