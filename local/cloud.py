@@ -19,11 +19,11 @@ from typing import Final
 
 from local import tokens
 from local.aws import Aws, as_deployer, forget_callers_aws
+from local.background_tasks import BackgroundTasks, in_background
 from local.deploy import Stack, deployed
 from local.emulator import Emulator, running
 from local.endpoint import Endpoint, read_endpoint, remove_endpoint
 from local.function_logs import FunctionErrors
-from local.keeper import Keeper, keeping
 from local.options import port_number
 from local.ownership import owned, owner
 from local.paths import ROOT, STATE
@@ -46,11 +46,11 @@ class Cloud:
     emulator: Emulator
     aws: Aws
     stack: Stack
-    keeper: Keeper
+    tasks: BackgroundTasks
 
     @property
     def endpoint(self) -> Endpoint:
-        return self.keeper.endpoint
+        return self.tasks.endpoint
 
     def wait(self) -> None:
         """Until the emulator ends by itself, which is a failure: raises ProcessFailedError then."""
@@ -71,9 +71,9 @@ def running_cloud(state_dir: Path, port: int | None) -> Iterator[Cloud]:
         aws = as_deployer(emulator.url, state_dir)
         stack = deployed(aws, state_dir)
         publish_what_was_not(aws, stack)
-        keeper = _keeper(emulator, aws, stack, state_dir)
-        with keeping(keeper):
-            yield Cloud(emulator, aws, stack, keeper)
+        tasks = _background_tasks(emulator, aws, stack, state_dir)
+        with in_background(tasks):
+            yield Cloud(emulator, aws, stack, tasks)
 
 
 def up(state_dir: Path, port: int | None) -> Endpoint:
@@ -131,11 +131,11 @@ def _emulator(state_dir: Path, port: int | None) -> Iterator[Emulator]:
         yield emulator
 
 
-def _keeper(emulator: Emulator, aws: Aws, stack: Stack, state_dir: Path) -> Keeper:
+def _background_tasks(emulator: Emulator, aws: Aws, stack: Stack, state_dir: Path) -> BackgroundTasks:
     clients = tokens.clients_of(aws, stack.only("AWS::Cognito::UserPool"))
     base_url = f"{emulator.url}/_aws/execute-api/{stack.only('AWS::ApiGatewayV2::Api')}"
     groups = [group for group in stack.all("AWS::Logs::LogGroup") if group.startswith(FUNCTION_LOGS)]
-    return Keeper(emulator.url, base_url, clients, FunctionErrors(aws, groups), state_dir)
+    return BackgroundTasks(emulator.url, base_url, clients, FunctionErrors(aws, groups), state_dir)
 
 
 def _ports(state_dir: Path, wanted: int | None) -> Iterator[int]:

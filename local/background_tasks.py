@@ -18,7 +18,7 @@ from local.function_logs import FunctionErrors
 INTERVAL_S: Final = 2
 
 
-class Keeper:
+class BackgroundTasks:
     """`tick` does what is due; a failure of one tick is told, and tried again at the next."""
 
     def __init__(
@@ -48,10 +48,10 @@ class Keeper:
 
 
 @contextmanager
-def keeping(keeper: Keeper) -> Iterator[None]:
+def in_background(tasks: BackgroundTasks) -> Iterator[None]:
     """Ticks in a thread until the block ends."""
     done = threading.Event()
-    thread = threading.Thread(target=_tick_until, args=(done, keeper), name="keeper", daemon=True)
+    thread = threading.Thread(target=_tick_until, args=(done, tasks), name="background tasks", daemon=True)
     thread.start()
     try:
         yield
@@ -60,10 +60,10 @@ def keeping(keeper: Keeper) -> Iterator[None]:
         thread.join()
 
 
-def _tick_until(done: threading.Event, keeper: Keeper) -> None:
+def _tick_until(done: threading.Event, tasks: BackgroundTasks) -> None:
     while not done.wait(INTERVAL_S):
         try:
-            keeper.tick()
+            tasks.tick()
         except (BotoCoreError, ClientError, httpx.HTTPError) as failure:
             if not done.is_set():
                 print(f"{time.strftime('%H:%M:%S')} background tasks failed: {failure}", file=sys.stderr)
