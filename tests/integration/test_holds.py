@@ -112,7 +112,7 @@ def test_a_hold_above_what_is_there_is_refused_with_the_figures(funded: World) -
         "type": "urn:millicent:problem:insufficient_credits",
         "title": "Insufficient credits",
         "status": 402,
-        "detail": "the hold was refused and nothing was taken",
+        "detail": "the hold was refused and no credits were taken",
         "code": "insufficient_credits",
         "reason": "insufficient_credits",
         "required": Decimal("600.5"),

@@ -258,11 +258,11 @@ def test_the_command_sends_every_line_of_a_file_with_its_exact_numbers(world: Wo
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "line 2 is no JSON object"),
-        ("[]", "line 2 is no JSON object"),
-        ('{"actor": "a"}', "line 2 needs its key"),
-        ('{"key": "", "actor": "a"}', "line 2 needs its key"),
-        ('{"key": "k", "actor": 7}', "line 2 needs its actor"),
+        ("{", "line 2 is not a JSON object"),
+        ("[]", "line 2 is not a JSON object"),
+        ('{"actor": "a"}', "line 2 needs key, a string"),
+        ('{"key": "", "actor": "a"}', "line 2 needs key, a string"),
+        ('{"key": "k", "actor": 7}', "line 2 needs actor, a string"),
     ],
 )
 def test_a_line_that_is_no_charge_is_named_and_nothing_is_sent(stack: StackInProcess, line: str, said: str) -> None:
@@ -276,7 +276,7 @@ def test_a_queue_that_takes_only_some_says_which_it_did_not(stack: StackInProces
     failed = {"Id": "1", "SenderFault": False, "Code": "InternalError", "Message": "try again"}
     with Stubber(client("sqs")) as answers:
         answers.add_response("send_message_batch", {"Successful": [], "Failed": [failed]})
-        with pytest.raises(NotEnqueued, match="did not take 1 charges; l: try again") as raised:
+        with pytest.raises(NotEnqueued, match="the queue rejected 1 charges; l: try again") as raised:
             enqueue(stack, [{"key": key, "actor": ALICE, "cost": 1} for key in "kl"])
     assert [each.key for each in raised.value.charges] == ["l"]
 

@@ -133,7 +133,7 @@ def test_the_command_line_governs_an_account(run: Run) -> None:
     assert "900.000, 100.000" in changed.stdout
     assert document(run("freeze", ALICE, "--json"))["settings"] == {"status": "frozen"}
     refused = run("cost", ALICE, "1")
-    assert (refused.exit_code, "nothing new can be spent" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "new spending is refused" in refused.stderr) == (1, True)
     assert run("unfreeze", ALICE).exit_code == 0
     assert document(run("configure", ALICE, "--no-warnings", "--json"))["settings"] == {"low_balance_thresholds": []}
     shown = run("account", ALICE).stdout

@@ -128,7 +128,7 @@ def test_the_command_line_shows_usage_as_a_table_or_a_document(run: Callable[...
 @pytest.mark.parametrize("day", ["yesterday", "2020-01-01T00:00:00Z"])
 def test_the_command_line_takes_days_of_usage_only(run: Callable[..., Result], day: str) -> None:
     refused = run("usage", ALICE, "--from", day)
-    assert (refused.exit_code, "is no day" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "is not a day" in refused.stderr) == (2, True)
 
 
 def test_the_command_line_writes_a_statement_as_csv(run: Callable[..., Result], tmp_path: Path) -> None:
