@@ -22,8 +22,12 @@ class InvariantBroken(RuntimeError):
     """The reducer, or the state that it was given, is wrong. Nothing is written; no amount is in the message."""
 
     def __init__(self, invariant: str, seq: int) -> None:
-        super().__init__(f"entry {seq} would break: {invariant}")
+        super().__init__(invariant, seq)
         self.invariant = invariant
+        self.seq = seq
+
+    def __str__(self) -> str:
+        return f"entry {self.seq} would break: {self.invariant}"
 
 
 def check_held(committed: AccountState) -> None:

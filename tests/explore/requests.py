@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable, RecordDamaged
+from shared.ledger.invariants import InvariantBroken
 from shared.ledger.operations import Operation
 from shared.ledger.protocol import Command, CommandOutcome, Pause, Recorded, Reply, Resumed, Steps
 from tests.explore.names import Name, Names
@@ -174,6 +175,9 @@ class Requests:
             return self._ended(place, ended.value)
         except LedgerError as error:
             return self._ended(place, error)
+        except InvariantBroken as broken:
+            # A failure of the service: the caller is told nothing that it could rely on, and the ledger is wrong.
+            return self.wrongly_told(self._ended(place, LedgerUnavailable(str(broken))), str(broken))
         place.steps = steps
         name = self._names.of(place.replies) if self._by_replies else self._names.of_steps(steps)
         return self._number_of((place.caller, place.attempt, place.unwritten, place.calls, name), place)
