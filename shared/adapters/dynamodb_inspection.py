@@ -121,7 +121,7 @@ class _Kind(NamedTuple):
     read: Callable[[Any], CompanionItem]
 
 
-_BESIDE: Final = (
+_COMPANION_KINDS: Final = (
     _Kind(BEGUN_SK, BegunItem, lambda item: item.begun),
     _Kind(hold_sk(""), HoldItem, lambda item: item.hold),
     _Kind(tally_sk(""), TallyItem, lambda item: item.tally),
@@ -219,7 +219,7 @@ class DynamoLedgerInspection:
         return next((_row(account, item, EntryItem, EntryItem.of).entry for item in items), None)
 
     def beside(self, account: Account) -> Iterator[Item]:
-        for kind in _BESIDE:
+        for kind in _COMPANION_KINDS:
             # Any of the models reaches the table; this one has every kind's keys.
             for item in self._reader.query(self._ledger.whole, account, self._ledger.whole.sk.startswith(kind.sk)):
                 yield _item(account, item, kind)

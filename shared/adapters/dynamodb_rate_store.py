@@ -16,10 +16,10 @@ class DynamoRateStore(DynamoRateCards):
     """Implements store.RateCardStore. Every call may be repeated."""
 
     def put(self, tenant: str, card: RateCard) -> bool:
-        return self._insist(lambda: self._put(self._item(tenant, card)))
+        return self._until_deadline(lambda: self._put(self._item(tenant, card)))
 
     def page(self, tenant: str, wanted: CardFilter) -> CardPage:
-        cards = self._insist(lambda: self._cards(tenant, wanted))
+        cards = self._until_deadline(lambda: self._cards(tenant, wanted))
         listed = cards[: wanted.limit]
         return CardPage(listed, _place_of(listed[-1]) if len(cards) > wanted.limit else None)
 

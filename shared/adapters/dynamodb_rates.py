@@ -87,10 +87,10 @@ class DynamoRateCards:
         return items
 
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
-        return self._insist(lambda: self._newest(tenant, meter, model, now_ms))
+        return self._until_deadline(lambda: self._newest(tenant, meter, model, now_ms))
 
     def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None:
-        return self._insist(lambda: self._version(tenant, card_sk(meter, model, version)))
+        return self._until_deadline(lambda: self._version(tenant, card_sk(meter, model, version)))
 
     def _newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         cards: list[RateCard] = []
@@ -109,7 +109,7 @@ class DynamoRateCards:
         except DoesNotExist:
             return None
 
-    def _insist(self, ask: Callable[[], _Answer]) -> _Answer:
+    def _until_deadline(self, ask: Callable[[], _Answer]) -> _Answer:
         return retry_until_deadline(lambda: _answered(ask), self._pace, self._deadline_ms)
 
 

@@ -308,7 +308,7 @@ def configure(state: AccountState, terms: Configure, context: EffectContext) -> 
     present, periods, seq = state.policy or Policy(), context.periods, state.seq + 1
     if terms.time_zone is not None and not periods.is_replayed:
         # What was a zone then may be none in the data of today.
-        _insist_on_zone(terms.time_zone)
+        _require_zone(terms.time_zone)
     if terms.time_zone is not None and terms.time_zone != present.time_zone:
         present = in_zone(present, terms.time_zone, periods, seq)
         periods = periods.moved_to(terms.time_zone)
@@ -335,7 +335,7 @@ def _policy_changes(state: AccountState, present: Policy, terms: Configure, now_
     return changes
 
 
-def _insist_on_zone(name: str) -> None:
+def _require_zone(name: str) -> None:
     try:
         zone_of(name)
     except ValueError as unknown:

@@ -152,11 +152,11 @@ def _with_amount(terms: Metered, quote: Quote) -> Metered:
         case CaptureHold():
             return replace(terms, amount=amount, rate_card=card, remainder=remainder)
         case PlaceHold():
-            _insist_on_hold(terms, amount)
+            _require_hold(terms, amount)
             return replace(terms, amount=amount, rate_card=card)
 
 
-def _insist_on_hold(terms: PlaceHold, amount: int) -> None:
+def _require_hold(terms: PlaceHold, amount: int) -> None:
     if not amount:
         raise InvalidOperation("usage", "worth more than 0")
     if terms.minimum_amount is not None and terms.minimum_amount > amount:
