@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition, Lock, Thread
 from typing import Any, Final
 
+from tests.stress.chance import happens
+
 REFUSED_ENTRY: Final = "an entry of a call not taken"
 REFUSED_CALL: Final = "a call not taken"
 LOST_ANSWER: Final = "events taken, answer lost"
@@ -132,7 +134,7 @@ class Bus:
         return self._chance.uniform(0, LONGEST_DELAY_S) if self._strikes(self._shares.late, LATE) else 0.0
 
     def _strikes(self, share: float, fault: str) -> bool:
-        strikes = self._chance.random() < share
+        strikes = happens(self._chance, share, self.struck[fault])
         self.struck[fault] += strikes
         return strikes
 

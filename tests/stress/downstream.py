@@ -21,6 +21,7 @@ import boto3
 
 from local.dynamodb_local import CREDENTIALS
 from tests.stress.bus import Bus, Message, Queue, Shares, serving
+from tests.stress.chance import happens
 from tests.stress.environment import Environment, EnvironmentEndedError, prepare
 from tests.stress.stream import Stream
 
@@ -70,7 +71,7 @@ class Consumer:
 
     def failed(self, records: Sequence[Any]) -> set[str] | None:
         """The ids that the function reported as failed; None when it ended before it had answered."""
-        kills = self._chance.random() < self._kill_share
+        kills = happens(self._chance, self._kill_share, self.struck[self._killed])
         kill_after_ms = self._chance.randint(0, LONGEST_KILL_DELAY_MS) if kills else None
         try:
             answer = self._environment.invoke(self._function, {"Records": records}, kill_after_ms)
@@ -109,7 +110,7 @@ class StreamMapping:
         while waiting:
             waiting = self._not_taken(waiting)
         self.entries += len(batch)
-        if self._chance.random() < self._repeat_share:
+        if happens(self._chance, self._repeat_share, self.repeated):
             self.repeated += 1
             self._consumer.failed(batch)
 

@@ -59,7 +59,11 @@ HIGHEST_SELDOM_CALLED_SHARE: Final = 0.25
 
 @dataclass
 class FaultProxy:
-    """`rules` by name. Its configuration is written to `file`."""
+    """`rules` by name. Its configuration is written to `file`.
+
+    In each life of the proxy every rule fires once for sure, on one of the first calls that it fits. After that it
+    fires with its probability. A short run may be too short for chance alone.
+    """
 
     upstream: str
     rules: dict[str, Fault]
@@ -73,12 +77,16 @@ class FaultProxy:
         return proxy_url(self.port)
 
     def start(self) -> None:
-        self.file.write_text(json.dumps({"rules": list(self.rules.values())}))
+        self.write_rules()
         where = ["--upstream", self.upstream, "--port", str(self.port), "--config", str(self.file)]
         command = [sys.executable, "-m", "microburst", *where]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._process = process
         wait_until(Proxy(self.url).is_up, process, "the fault proxy", START_TIMEOUT_S)
+
+    def write_rules(self) -> None:
+        once = [{**rule, "probability": 1, "times": 1} for rule in self.rules.values()]
+        self.file.write_text(json.dumps({"rules": [*once, *self.rules.values()]}))
 
     def stop(self) -> None:
         if self._process is None:
@@ -98,7 +106,7 @@ class FaultProxy:
 
     def _count(self) -> None:
         rules = self._told("rules")
-        names = {rule["id"]: name for rule, name in zip(rules, self.rules, strict=True)}
+        names = {rule["id"]: name for rule, name in zip(rules, [*self.rules, *self.rules], strict=True)}
         for rule in self._told("stats")["by_rule"]:
             self.struck[names[rule["id"]]] += rule["fired"]
 

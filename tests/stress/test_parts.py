@@ -21,8 +21,10 @@ from shared.ledger.operations import Configure
 from tests.stress.asked import Asked
 from tests.stress.bus import LATE, LOST_ANSWER, REFUSED_CALL, REFUSED_ENTRY, REPEATED, Bus, Message, Queue, Shares
 from tests.stress.calls import ROUTES, body_of, event_of, named_by
+from tests.stress.chance import happens
 from tests.stress.journal import Journal, Line, Progress, journal_file, lines
 from tests.stress.plan import CLIENTS, GOVERNED, HOT, LANES, SCARCE, Plan, Send, client_of, plan, read, write
+from tests.stress.proxy import FaultProxy, ledger_rules
 
 TAKEN_AS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "charge": lambda body: convert(body, CostRequest),
@@ -159,6 +161,22 @@ def test_a_bus_without_faults_delivers_each_event_once_word_for_word() -> None:
     status, content = Bus(queue, random.Random(1), NEVER).put_events([entry(1), entry(2)], 0.0) or (0, {})
     assert (status, content["FailedEntryCount"]) == (200, 0)
     assert ['"detail": {"amount":0.001}}' in each.body for each in delivered(queue)] == [True, False]
+
+
+def test_every_fault_happens_on_its_first_occasion_and_then_by_chance() -> None:
+    chance = random.Random(1)
+    assert happens(chance, share=1e-9, times_so_far=0)
+    assert not happens(chance, share=1e-9, times_so_far=1)
+    assert not happens(chance, share=0, times_so_far=0)
+
+
+def test_a_proxy_is_told_each_rule_twice_once_for_sure_and_then_by_chance(tmp_path: Path) -> None:
+    rules = ledger_rules(scale=1)
+    file = tmp_path / "rules.yml"
+    FaultProxy("http://127.0.0.1:1", rules, file).write_rules()
+    told = json.loads(file.read_text())["rules"]
+    assert [(rule["probability"], rule["times"]) for rule in told[: len(rules)]] == [(1, 1)] * len(rules)
+    assert told[len(rules) :] == list(rules.values())
 
 
 def test_an_entry_that_the_bus_refused_is_not_delivered() -> None:
