@@ -164,8 +164,8 @@ _BY_OUTSIDERS: Final = _found_by("digest", "verifier")
 _BY_THE_RECONCILER: Final = _found_by("reconciler")
 
 ATTACKS: Final = (
-    Attack("a whole account rewritten, all hashes made anew", rewrite_an_account, _BY_THREE),
-    Attack("the tail of an account cut, STATE put back as it was", cut_the_tail, _BY_THREE),
+    Attack("a whole account rewritten, with new hashes", rewrite_an_account, _BY_THREE),
+    Attack("the newest entries of an account deleted, STATE set back", cut_the_tail, _BY_THREE),
     Attack("an account deleted from all tables", delete_an_account_everywhere, _BY_THREE),
     Attack("all ledger rows and the first audit rows deleted", delete_the_ledger_and_one_copy, _BY_THREE),
     Attack(
@@ -176,18 +176,30 @@ ATTACKS: Final = (
     Attack("the row of a check altered", alter_a_check, _found_by()),
     Attack("an audit row replaced", replace_a_copy, _found_by("reconciler", "audit page", "verifier")),
     Attack("a ledger row altered, with its hash", alter_a_ledger_row, _BY_THE_RECONCILER),
-    Attack("a hold altered to expire never", hold_for_ever, _BY_THE_RECONCILER),
+    Attack("a hold altered so that it never expires", hold_for_ever, _BY_THE_RECONCILER),
     Attack("a limit in POLICY raised", raise_a_limit, _BY_THE_RECONCILER),
-    Attack("the tally of refunds set back", forget_a_refund, _BY_THE_RECONCILER),
+    Attack("the refunded total of a charge set back", forget_a_refund, _BY_THE_RECONCILER),
     Attack("a balance in STATE raised", raise_a_balance, _BY_THE_RECONCILER),
     Attack("BEGUN deleted", delete_the_mark, _BY_THE_RECONCILER),
-    Attack("one half of a member and its parent rewritten, with its copy and STATE", rewrite_one_half, _BY_THREE),
-    Attack("a sum of usage altered", alter_a_sum, _BY_THE_RECONCILER),
-    Attack("the newest digest hidden, the tail of an account cut", hide_the_newest_digest, _BY_THREE),
-    Attack("something put over the newest digest, the tail of an account cut", put_another_digest_over_it, _BY_THREE),
-    Attack("the heads that a digest was made of altered", alter_what_the_digest_was_made_of, _BY_THREE),
     Attack(
-        "an account rewritten, and a digest over it that another key signed",
+        "a member's or parent's entry rewritten without its counterpart, with its audit row and STATE",
+        rewrite_one_half,
+        _BY_THREE,
+    ),
+    Attack("a sum of usage altered", alter_a_sum, _BY_THE_RECONCILER),
+    Attack(
+        "the newest digest hidden, the newest entries of an account deleted",
+        hide_the_newest_digest,
+        _BY_THREE,
+    ),
+    Attack(
+        "another version put on the newest digest, the newest entries of an account deleted",
+        put_another_digest_over_it,
+        _BY_THREE,
+    ),
+    Attack("the heads of a digest altered", alter_what_the_digest_was_made_of, _BY_THREE),
+    Attack(
+        "an account rewritten, and a digest over it signed with another key",
         sign_a_digest_with_another_key,
         _found_by("digest", "verifier"),
     ),

@@ -36,7 +36,7 @@ def test_an_attack_is_found_by_those_that_the_page_says(scene: Scene, attack: At
 
 
 def test_the_page_has_every_attack_and_who_finds_it() -> None:
-    lines = PAGE.partition("| what is done | who finds it |\n|---|---|\n")[2].partition("\n\n")[0]
+    lines = PAGE.partition("| attack | detected by |\n|---|---|\n")[2].partition("\n\n")[0]
     table = re.findall(r"^\| (.+?) \| (.+?) \|$", lines, re.MULTILINE)
     ours = {attack.what: _spelled(attack) for attack in ATTACKS}
     assert dict(table) == ours
