@@ -40,12 +40,12 @@ setup: dev sam cloud ## Install the pinned tools into .venv and .tools (only wha
 PORTED = $(if $(PORT),--port "$(PORT)")
 
 .PHONY: run
-run: setup ## The whole product: demo on the laptop cloud (USAGE=file LIMIT=1000 CONCURRENCY=4 ONCE=1 PORT=)
+run: setup ## Run the whole product: a demo on the laptop cloud (USAGE=file LIMIT=1000 CONCURRENCY=4 ONCE=1 PORT=)
 	@exec $(VENV)/python -m local.run $(if $(USAGE),--usage "$(USAGE)") $(if $(LIMIT),--limit "$(LIMIT)") \
 	  $(if $(CONCURRENCY),--concurrency "$(CONCURRENCY)") $(if $(filter-out 0,$(ONCE)),--once) $(PORTED)
 
 .PHONY: up
-up: setup ## Start the laptop cloud in the background; deploys what changed (PORT=)
+up: setup ## Start the laptop cloud in the background and deploy changes (PORT=)
 	@exec $(VENV)/python -m local.cloud up $(PORTED)
 
 .PHONY: down
@@ -66,20 +66,20 @@ lock: uv ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 move
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 
 .PHONY: openapi
-openapi: dev ## Write the OpenAPI document anew, after a call was added or changed
+openapi: dev ## Regenerate the OpenAPI document after a change of a call
 	$(VENV)/python -m openapi
 
 .PHONY: diagrams
-diagrams: dev ## Draw the states of the protocol anew, after its code was changed
+diagrams: dev ## Regenerate docs/protocol.md after a change of the protocol
 	$(VENV)/python -m local.protocol_diagram > docs/protocol.md
 
 .PHONY: fmt
-fmt: dev ## Format and fix what can be fixed by itself
+fmt: dev ## Format, and fix what ruff can fix
 	$(VENV)/ruff check --fix --quiet || true
 	$(VENV)/ruff format
 
 .PHONY: check
-check: dev sam ## Format, lint, layers, types and the template
+check: dev sam ## Check format, lint, layers, types and the template
 	$(VENV)/ruff format --check
 	$(VENV)/ruff check
 	$(VENV)/lint-imports
@@ -89,9 +89,9 @@ check: dev sam ## Format, lint, layers, types and the template
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate --lint
 
 .PHONY: unit
-unit: dev ## The tests for in between: tests/unit and tests/template without what hypothesis searches; starts nothing
+unit: dev ## Run quick tests: tests/unit and tests/template without the hypothesis tests; starts no service
 	$(VENV)/pytest -n auto --maxprocesses 4 -m "not hypothesis" tests/unit tests/template $(ARGS)
 
 .PHONY: test
-test: setup ## Run all tests but the long ones, the laptop cloud included
+test: setup ## Run all tests except the long ones, including the laptop cloud
 	$(VENV)/pytest -n auto --maxprocesses 4 -m "not long" $(ARGS)

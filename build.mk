@@ -1,18 +1,18 @@
-# What `sam build` runs (BuildMethod: makefile): one target a function and one for the layer, into ARTIFACTS_DIR.
+# The targets of `sam build` (BuildMethod: makefile): one per function and one for the layer, into ARTIFACTS_DIR.
 #
 # The layer holds compiled packages and all packages hold bytecode, so a build is for one runtime and one processor.
-# They must be the ones that the template's parameters PythonRuntime and Architecture name:
+# They must match the template's parameters PythonRuntime and Architecture:
 #
 #   LAMBDA_RUNTIME       python3.11 to python3.14
-#   LAMBDA_ARCHITECTURE  x86_64 or arm64; native builds for this machine, whatever it is (the laptop cloud)
+#   LAMBDA_ARCHITECTURE  x86_64 or arm64; native builds for this machine (the laptop cloud)
 LAMBDA_RUNTIME ?= python3.13
 LAMBDA_ARCHITECTURE ?= x86_64
 
-# Whatever has pip can fetch packages for another runtime; only the runtime itself can compile its bytecode.
+# Any Python with pip can fetch packages for another runtime; only the runtime itself can compile its bytecode.
 PACKAGER = $(firstword $(wildcard .venv/bin/python .tools/sam/bin/python) $(PYTHON))
 COMPILER = $(firstword $(wildcard .venv/bin/$(LAMBDA_RUNTIME) .tools/sam/bin/$(LAMBDA_RUNTIME)) $(LAMBDA_RUNTIME))
 
-# The names under which wheels for Amazon Linux are published. Amazon Linux 2, under python3.11, has glibc 2.26.
+# The platform names of wheels for Amazon Linux. Amazon Linux 2, under python3.11, has glibc 2.26.
 MACHINE_x86_64 := x86_64
 MACHINE_arm64 := aarch64
 MACHINE = $(MACHINE_$(LAMBDA_ARCHITECTURE))
@@ -21,7 +21,7 @@ WHEELS_lambda = --only-binary=:all: --implementation cp --python-version $(LAMBD
                 --platform manylinux2014_$(MACHINE) --platform manylinux_2_17_$(MACHINE)
 WHEELS = $(if $(filter native,$(LAMBDA_ARCHITECTURE)),$(WHEELS_native),$(WHEELS_lambda))
 
-# Of the descriptions of all AWS services only those that are called.
+# The layer keeps the service descriptions of these AWS services only.
 AWS_SERVICES := dynamodb events kms lambda s3 sqs
 
 FUNCTIONS := Check Cost Funding Holds Ingest Policies Rates Accounts History Docs Outbox Audit Usage Reconcile Digest Due Proof
@@ -29,8 +29,8 @@ lowered = $(shell echo $(1) | tr '[:upper:]' '[:lower:]')
 
 .PHONY: $(FUNCTIONS:%=build-%Function) build-ThirdPartyLayer
 
-# A function's zip mirrors the repository, so that an import is the same here, in the tests and on AWS; it has what its
-# handler imports and no more. Bytecode alone, without docstrings: half the size, and nothing to compile in a cold start.
+# A function's zip mirrors the repository, so that an import is the same here, in the tests and on AWS. It contains only
+# what its handler imports, as bytecode without docstrings: half the size, and a cold start compiles nothing.
 $(FUNCTIONS:%=build-%Function): build-%Function: artifacts-dir
 	$(PACKAGER) local/closure.py functions.$(call lowered,$*).handler | tar -cf - -T - | tar -xf - -C "$(ARTIFACTS_DIR)"
 	$(call compile,$(ARTIFACTS_DIR),/var/task,-b -o 2,find "$(ARTIFACTS_DIR)" -name '*.py' -delete)
@@ -48,12 +48,12 @@ build-ThirdPartyLayer: artifacts-dir
 artifacts-dir:
 	@[ -n "$(ARTIFACTS_DIR)" ] || { echo "build-* targets are for 'sam build', which sets ARTIFACTS_DIR" >&2; exit 1; }
 	@[ "$(LAMBDA_ARCHITECTURE)" = native ] || [ -n "$(MACHINE)" ] \
-	  || { echo "LAMBDA_ARCHITECTURE is '$(LAMBDA_ARCHITECTURE)': take x86_64, arm64 or native" >&2; exit 1; }
+	  || { echo "LAMBDA_ARCHITECTURE is '$(LAMBDA_ARCHITECTURE)': use x86_64, arm64 or native" >&2; exit 1; }
 	@mkdir -p "$(ARTIFACTS_DIR)"
 
-# $(1) is the directory, $(2) where Lambda will have it, $(3) more options, $(4) what to do afterwards. Tracebacks and
-# the bytes of a package then do not depend on where it was built. No date invalidates the bytecode, since a zip of SAM's
-# dates every file 1980; no columns are in it, which only draw carets under a traceback.
+# $(1) is the directory, $(2) its path in Lambda, $(3) more options, $(4) a command to run afterwards. Tracebacks and
+# the bytes of a package do not depend on the build directory. Bytecode is not invalidated by dates, since SAM's zip
+# dates every file 1980. It has no columns, which only draw carets under a traceback.
 define compile
 @if $(COMPILER) -c "" 2>/dev/null; then \
   PYTHONHASHSEED=0 PYTHONNODEBUGRANGES=1 $(COMPILER) -m compileall -q --invalidation-mode unchecked-hash $(3) \
