@@ -6,10 +6,13 @@ from itertools import count
 import pytest
 
 from local.dynamodb_local import CREDENTIALS, Database, running
+from shared.adapters import connection
 from shared.adapters.dynamodb_ledger import DynamoLedger
 
 PATIENT_MS = 60_000
-"""A busy machine must not look like a busy table."""
+"""A busy machine must not look like a busy table: the deadline of an operation."""
+PATIENT_S = 60
+"""Nor like a lost answer: how long a connection waits. A database that has just started takes long for its first."""
 
 _numbers = count(1)
 
@@ -17,7 +20,8 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def database() -> Iterator[Database]:
     """DynamoDB Local: as atomic under threads and processes as the real one."""
-    with running() as started:
+    with pytest.MonkeyPatch.context() as patching, running() as started:
+        wait_long_for_answers(patching)
         yield started
 
 
@@ -29,6 +33,12 @@ def aws_credentials() -> Iterator[None]:
         environment.setenv("AWS_ACCESS_KEY_ID", CREDENTIALS["aws_access_key_id"])
         environment.setenv("AWS_SECRET_ACCESS_KEY", CREDENTIALS["aws_secret_access_key"])
         yield
+
+
+def wait_long_for_answers(patching: pytest.MonkeyPatch) -> None:
+    """For connections that are made from now on."""
+    patching.setattr(connection, "CONNECT_TIMEOUT_S", PATIENT_S)
+    patching.setattr(connection, "READ_TIMEOUT_S", PATIENT_S)
 
 
 @pytest.fixture

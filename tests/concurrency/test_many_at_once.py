@@ -135,8 +135,8 @@ def test_a_process_killed_at_work_leaves_a_whole_record_and_its_keys_can_be_sent
     ledger = new_ledger()
     fund(ledger, 1000)
     keys = [f"k-{number}" for number in range(120)]
-    call = f"charge_each({_table_of(ledger)!r}, {database.url!r}, {keys})"
-    script = f"from tests.concurrency.workers import charge_each; {call}"
+    call = f"charge_until_killed({_table_of(ledger)!r}, {database.url!r}, {keys[:80]})"
+    script = f"from tests.concurrency.workers import charge_until_killed; {call}"
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) as process:
         while process.poll() is None and len(all_entries(ledger)) < 20:
             time.sleep(0.02)

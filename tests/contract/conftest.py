@@ -17,6 +17,7 @@ from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.dynamodb_usage import DynamoUsageBook
 from shared.ports.ledger import AuditTrail, Ledger
 from shared.ports.usage import UsageBook
+from tests.database import PATIENT_MS
 from tests.fakes.memory_audit import MemoryAuditTrail
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_usage import MemoryUsageBook
@@ -83,7 +84,7 @@ def _make(request: pytest.FixtureRequest, memory: Callable[[], _Port], dynamo: C
 
 @cache
 def _ledger_at(host: str | None) -> DynamoLedger:
-    return DynamoLedger("contract-ledger", host=host)
+    return DynamoLedger("contract-ledger", PATIENT_MS, host=host)
 
 
 @cache
@@ -93,7 +94,7 @@ def _trail_at(host: str | None) -> DynamoAuditTrail:
 
 @cache
 def _book_at(host: str | None) -> DynamoUsageBook:
-    return DynamoUsageBook("contract-usage", host=host)
+    return DynamoUsageBook("contract-usage", PATIENT_MS, host=host)
 
 
 def _empty(model: type[Model]) -> None:

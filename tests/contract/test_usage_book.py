@@ -108,6 +108,7 @@ def test_pages_follow_each_other_and_leave_nothing_out(book: UsageBook, grouping
     assert found == [(name, ONE) for name in sorted(names if grouping == "meter" else days)]
 
 
+@pytest.mark.parametrize("book", ["memory", "dynamodb-local"], indirect=True)  # moto takes 40 times as long
 def test_a_year_of_many_names_is_read_in_pages(book: UsageBook) -> None:
     year = DayRange("2026-01-01", "2026-12-31")
     days = [f"2026-{month:02d}-{day:02d}" for month in range(1, 13) for day in range(1, 29)]

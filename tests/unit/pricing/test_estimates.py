@@ -181,7 +181,7 @@ def estimates(draw: st.DrawFn) -> tuple[Rate, dict[str, Fraction], dict[str, Fra
     return rate, named, used
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(estimates(), st.integers(-HALF, HALF - 1))
 def test_what_is_held_covers_every_usage_within_it_whatever_is_carried(
     case: tuple[Rate, dict[str, Fraction], dict[str, Fraction]], carry: int
