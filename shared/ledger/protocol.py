@@ -203,9 +203,8 @@ def _record(operation: Operation, now_ms: int, budget: "_RetryBudget") -> Steps[
     """Theory of operation.
 
     The change is computed from what was read, and committed under the condition that the state's seq is unchanged.
-    Since every operation writes the state, that covers everything that an operation replaces. So there is no lock, and
-    no change that was computed from an outdated read is ever written. Unless the commit succeeds, there are three
-    cases:
+    Every operation writes the state, so that covers everything that an operation replaces. There is no lock, and no
+    change that was computed from an outdated read is ever written. A commit can fail in three ways:
 
         our key has an entry     it was recorded before, maybe by this request: that entry is the answer
         the state has changed    compute again from the state that came back with the conflict

@@ -298,7 +298,7 @@ def test_a_state_that_would_look_too_late_is_a_finding() -> None:
     till.hold(10, ttl_ms=TTL_MS)
     late = replace(till.state(), next_hold_expiry_ms=NOW_MS + TTL_MS + 1)
     found = verify_account(ALICE, till.entries(), late)
-    assert [finding.problem for finding in found] == ["next_hold_expiry_ms is after an open hold is over"]
+    assert [finding.problem for finding in found] == ["next_hold_expiry_ms is after the expiry of an open hold"]
 
 
 def left_after_an_overdrawn_hold(ttl_ms: int, *meanwhile: Terms) -> list[tuple[str, int]]:
