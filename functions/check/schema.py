@@ -10,7 +10,7 @@ DEFAULT_MINIMUM = Microcents(100_000)
 
 
 class CheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """At most one of `minimum` and `usage`; `usage` asks for its price."""
+    """At most one of `minimum` and `usage`; with `usage` the check is for its price."""
 
     actor: Identifier
     minimum: Microcents = DEFAULT_MINIMUM
