@@ -5,15 +5,15 @@ needs a row, its terms (operations.py), its effect (effects.py) and its tests; C
 
     kind            what it does                                        in short
     charge          takes a cost                                        spends
-    hold            sets credits aside                                  spends, keeps an item of its own
+    hold            sets credits aside                                  spends, has a companion item
     capture         takes a part of a hold, returns the rest            spends, ends a hold
-    release         returns a hold                                      ends a hold, gives back
+    release         returns a hold                                      ends a hold, returns credits
     extend          lets a hold last longer
-    refund          returns a charge or capture, or a part of it        gives back, keeps an item of its own
+    refund          returns a charge or capture, or a part of it        returns credits, has a companion item
     grant, funding_update, allowance                                    fund
     void            takes a grant away
-    expire          ends an expired hold or expired grants                           written by the ledger alone
-    configure       changes the account's policy                          keeps an item of its own
+    expire          ends an expired hold or expired grants              written by the ledger alone
+    configure       changes the account's policy                        has a companion item
 """
 
 from collections.abc import Callable, Mapping
