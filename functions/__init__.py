@@ -1,1 +1,1 @@
-"""The edge: one folder a Lambda function. No business rule lives here."""
+"""The Lambda functions, one folder each. They contain no business rules."""

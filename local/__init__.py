@@ -1,1 +1,1 @@
-"""The laptop cloud and what the Makefile runs."""
+"""The laptop cloud, and the programs that the Makefile runs."""

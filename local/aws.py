@@ -1,4 +1,4 @@
-"""The emulator as AWS: who calls it, and what AWS would have beside the template."""
+"""The emulator as AWS: identities, and the resources that AWS has besides the template."""
 
 import contextlib
 import json
@@ -28,13 +28,13 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Aws:
-    """Makes boto3 clients that talk to the emulator, as one identity."""
+    """Makes boto3 clients of the emulator with one identity."""
 
     url: str
     session: boto3.Session
 
     def environment(self) -> dict[str, str]:
-        """For a command line tool that is to act as the same identity."""
+        """The environment for a command line tool with the same identity."""
         credentials = self.session.get_credentials()
         if credentials is None:
             raise AssertionError("a session of ours always has credentials")
@@ -50,7 +50,7 @@ class Aws:
 
 
 def forget_callers_aws() -> None:
-    """Nothing of the caller's profiles, keys or endpoints may decide where our calls go."""
+    """Removes the caller's profiles, keys and endpoints from the environment: they must not redirect our calls."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.devnull
@@ -58,7 +58,7 @@ def forget_callers_aws() -> None:
 
 
 def as_deployer(url: str, state_dir: Path) -> Aws:
-    """An administrator of the emulated account; created the first time, remembered in `state_dir`."""
+    """An administrator of the emulated account; created the first time and remembered in `state_dir`."""
     file = state_dir / "deployer.json"
     if file.is_file() and _is_known(aws := _aws(url, Credentials(**json.loads(file.read_text())))):
         return aws
@@ -68,7 +68,7 @@ def as_deployer(url: str, state_dir: Path) -> Aws:
 
 
 def as_root(url: str) -> Aws:
-    """The account's root user: for what its own policies keep an administrator from."""
+    """The account's root user: for changes that its own policies deny to an administrator."""
     return _aws(url, Credentials(ROOT_KEY, ROOT_KEY))
 
 
@@ -82,7 +82,7 @@ def _aws(url: str, credentials: Credentials) -> Aws:
 
 
 def _is_known(aws: Aws) -> bool:
-    """False when the emulator lost its state and the user with it."""
+    """False if the emulator lost its state, and with it the user."""
     try:
         aws.session.client("sts", endpoint_url=aws.url).get_caller_identity()
     except ClientError:
@@ -92,7 +92,7 @@ def _is_known(aws: Aws) -> bool:
 
 def _new_deployer(root: Aws) -> Credentials:
     iam = root.session.client("iam", endpoint_url=root.url)
-    # It may exist when the file with its key was lost: make another key then.
+    # The user may exist although the file with its key was lost: make another key then.
     with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=DEPLOYER)
     iam.put_user_policy(UserName=DEPLOYER, PolicyName="administrator", PolicyDocument=json.dumps(ADMINISTRATOR))

@@ -1,4 +1,4 @@
-"""Looks after a running cloud: renews its tokens, shows what the functions complain about, notices its end."""
+"""The background tasks of a running cloud: renew tokens, show errors of the functions, detect its end."""
 
 import sys
 import threading
@@ -19,7 +19,7 @@ INTERVAL_S: Final = 2
 
 
 class BackgroundTasks:
-    """`tick` does what is due; a failure of one tick is told, and tried again at the next."""
+    """`tick` runs what is due. A failed tick is reported, and the next one tries again."""
 
     def __init__(
         self, url: str, base_url: str, clients: list[tokens.Client], errors: FunctionErrors, state_dir: Path

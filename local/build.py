@@ -1,4 +1,4 @@
-"""Builds the template's artefacts, once for every state of the sources."""
+"""Builds the template's artefacts, once per state of the sources."""
 
 import fcntl
 import os
@@ -21,7 +21,7 @@ KEPT: Final = 3
 
 
 def built() -> Path:
-    """The directory of a build of the sources as they are now. Raises ProcessFailedError when it fails."""
+    """The directory of a build of the present sources. Raises ProcessFailedError if the build fails."""
     target = BUILDS / sources.fingerprint()
     with _alone():
         if not (target / "template.yaml").is_file():
@@ -32,7 +32,7 @@ def built() -> Path:
 
 
 def sam(*arguments: str, environment: dict[str, str] | None = None) -> None:
-    """Runs SAM; what it says is shown when it fails. Raises ProcessFailedError."""
+    """Runs SAM; its output is shown if it fails. Raises ProcessFailedError."""
     ensure(Environment(TOOLS / "sam", REQUIREMENTS / "sam.txt"))
     done = subprocess.run(
         [str(TOOLS / "sam" / "bin" / "sam"), *arguments],
@@ -66,7 +66,7 @@ def _build(target: Path) -> None:
 
 
 def _path() -> dict[str, str]:
-    """SAM looks for the runtime's interpreter by name: ours is first, as a real binary."""
+    """SAM finds the runtime's interpreter by name: this PATH has ours first, as a real binary."""
     passed_on = {name: os.environ[name] for name in os.environ if not name.startswith("AWS_")}
     own = str(Path(sys.executable).parent)
     return {**passed_on, "PATH": f"{own}{os.pathsep}{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}

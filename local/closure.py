@@ -1,11 +1,11 @@
-"""What a handler uses of ours: the files that its package needs, and no others: modules, and documents beside it.
+"""The files of this repository that a handler's package needs: modules, and documents beside the handler.
 
     python3 local/closure.py functions.cost.handler
 
-Reads the code and runs none of it, so it needs no package of others and no environment. Standard library only.
+It parses the code without running it, so it needs only the standard library and no environment.
 
-An import counts wherever it stands in a module, also inside a function. What is only named in a string, or imported for
-type checkers alone, does not count.
+An import counts anywhere in a module, also inside a function. Names in strings and imports for type checkers alone do
+not count.
 """
 
 import ast
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def closure(module: str, root: Path = ROOT) -> list[Path]:
-    """Paths from the root of the checkout, sorted. Raises ImportError for no such module and for a relative import."""
+    """Paths from the root of the checkout, sorted. Raises ImportError for a missing module or a relative import."""
     if _file(module, root) is None:
         raise ImportError(f"there is no module {module}")
     used: set[str] = set()
@@ -32,12 +32,12 @@ def closure(module: str, root: Path = ROOT) -> list[Path]:
 
 
 def _data(module: str, root: Path) -> Iterable[Path]:
-    """The documents that lie beside a handler: it reads them by their place."""
+    """The documents beside a handler, which it reads by their location."""
     return root.joinpath(*module.split(".")).parent.glob("*.json")
 
 
 def _file(module: str, root: Path) -> Path | None:
-    """Where a module of ours is; None for what others wrote."""
+    """The file of a module of this repository; None for other modules."""
     place = root.joinpath(*module.split("."))
     candidates = (place.with_suffix(".py"), place / "__init__.py")
     return next((file for file in candidates if file.is_file()), None)
@@ -61,7 +61,7 @@ def _imports(file: Path, root: Path) -> Iterator[str]:
 
 
 def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes but those that type checkers alone see."""
+    """All nodes except those that only type checkers see."""
     yield node
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
         children: Iterable[ast.AST] = node.orelse

@@ -1,7 +1,7 @@
 """The laptop cloud: the emulated AWS with template.yaml deployed in it, served on this machine alone.
 
 python -m local.cloud serve     in the foreground, until Ctrl-C
-python -m local.cloud up        in the background; returns when it is ready; deploys anew what changed
+python -m local.cloud up        in the background; returns when it is ready; redeploys changes
 python -m local.cloud down      stops it; its state stays
 """
 
@@ -41,7 +41,7 @@ FUNCTION_LOGS: Final = "/aws/lambda/"
 
 @dataclass(frozen=True)
 class Cloud:
-    """A running cloud, seen from the supervisor."""
+    """A running cloud, as its supervisor sees it."""
 
     emulator: Emulator
     aws: Aws
@@ -53,7 +53,7 @@ class Cloud:
         return self.tasks.endpoint
 
     def wait(self) -> None:
-        """Until the emulator ends by itself, which is a failure: raises ProcessFailedError then."""
+        """Waits until the emulator ends, which is a failure. Raises ProcessFailedError then."""
         while self.emulator.is_alive:
             time.sleep(POLL_INTERVAL_S)
         raise ProcessFailedError(
@@ -77,7 +77,10 @@ def running_cloud(state_dir: Path, port: int | None) -> Iterator[Cloud]:
 
 
 def up(state_dir: Path, port: int | None) -> Endpoint:
-    """Starts a cloud in the background if none runs, and returns when it is ready. One that runs keeps its port."""
+    """Starts a cloud in the background unless one runs, and returns when it is ready.
+
+    A running cloud keeps its port.
+    """
     if owner(state_dir) is None:
         remove_endpoint(state_dir)
         return _wait_for_endpoint(state_dir, _spawned(state_dir, port))
@@ -89,7 +92,7 @@ def up(state_dir: Path, port: int | None) -> Endpoint:
 
 
 def down(state_dir: Path) -> bool:
-    """Stops the cloud and waits until it is gone; False when none ran."""
+    """Stops the cloud and waits for its end; False if none ran."""
     pid = owner(state_dir)
     if pid is None:
         return False
@@ -109,13 +112,13 @@ def serve(state_dir: Path, port: int | None) -> None:
 
 
 def port_of(state_dir: Path) -> int:
-    """The emulator's, of the cloud that runs or ran last on `state_dir`."""
+    """The port of the emulator that runs, or ran last, on `state_dir`."""
     return int((state_dir / "port").read_text())
 
 
 @contextmanager
 def _announced(state_dir: Path) -> Iterator[None]:
-    """Nobody finds an endpoint file of a cloud that does not run."""
+    """The endpoint file exists only while the cloud runs."""
     remove_endpoint(state_dir)
     try:
         yield
@@ -139,7 +142,7 @@ def _background_tasks(emulator: Emulator, aws: Aws, stack: Stack, state_dir: Pat
 
 
 def _ports(state_dir: Path, wanted: int | None) -> Iterator[int]:
-    """`wanted` or none; else the one of last time, so that URLs stay valid, the usual one, whichever are free."""
+    """The candidates: only `wanted`; or else the last port (so that URLs stay valid), the default and free ones."""
     if wanted is not None:
         yield wanted
         return
@@ -184,7 +187,7 @@ def _other_port(wanted: int | None, port: int) -> str | None:
 
 
 def _redeploy(state_dir: Path) -> None:
-    """Into the cloud that runs: the sources may have changed since it was started."""
+    """Redeploys into the running cloud, since the sources may have changed."""
     deployed(as_deployer(f"http://127.0.0.1:{port_of(state_dir)}", state_dir), state_dir)
 
 

@@ -1,4 +1,4 @@
-"""The demo: who is charged for what, and funded with how much. A few get too little, so that charges are refused."""
+"""The demo: the usage to charge, and the funding of each actor. Some get too little, so that charges are refused."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -27,17 +27,17 @@ from millicent.replay import (
 )
 
 HOLDS: Final = HoldTerms(factor=Decimal(2))
-"""An actor with twice its cost can always pay: what it spent and what is held are never more than that."""
+"""With twice its cost an actor can always pay: spent and held together never exceed that."""
 
 SHORT_OF_FUNDS: Final = 12
-"""Every so-manieth actor, by activity, gets half of what its usage will cost."""
+"""In order of activity, every actor at this interval gets half of the cost of its usage."""
 MILLICENT: Final = 1000
 ANYBODY: Final = "user:alice"
 
 
 @dataclass(frozen=True)
 class Demo:
-    """`run_id` names what is charged: the same usage again is the same run, and charges nothing again."""
+    """`run_id` names the charges: the same usage again is the same run, and charges nothing again."""
 
     rows: list[Usage]
     run_id: str
@@ -45,28 +45,33 @@ class Demo:
 
     @property
     def busiest_actor(self) -> str:
-        """Anybody where nobody is charged: somebody to show calls with."""
+        """The actor that the example calls use; any actor if nobody is charged."""
         return next(iter(self.budgets_microcents), ANYBODY)
 
 
 def demo(usage_file: Path | None, limit: int) -> Demo:
-    """The first `limit` rows of the file, or made-up usage. Raises millicent.replay.ReplayError for a bad file."""
+    """The first `limit` rows of the file, or generated usage.
+
+    Raises millicent.replay.ReplayError for an invalid file.
+    """
     rows = read_usage(usage_file.read_bytes(), Reading(limit=limit)) if usage_file else generated_usage(limit)
     return Demo(rows, _run_id(rows), _budgets(price_all(rows, Pricer())))
 
 
 def fund(client: Millicent, plan: Demo, concurrency: int) -> None:
-    """One grant an actor; the same run finds it made already. Raises millicent.errors.MillicentError."""
+    """One grant per actor; a repeated run gets replayed answers. Raises millicent.errors.MillicentError."""
     with ThreadPoolExecutor(concurrency) as pool:
-        # The list is what raises an error of a thread's.
+        # Building the list raises the errors of the threads.
         list(pool.map(lambda budget: _grant(client, plan.run_id, *budget), plan.budgets_microcents.items()))
 
 
 def charge(
     client: Millicent, plan: Demo, concurrency: int, on_progress: Callable[[Progress], None] | None = None
 ) -> Summary:
-    """Every row held and captured, as `millicent replay --holds --hold-factor 2` does: to either, what the other has
-    charged is on the record."""
+    """Holds and captures every row, as `millicent replay --holds --hold-factor 2` does.
+
+    Each of the two finds the other's charges on the record.
+    """
     return replay(client, plan.rows, concurrency, on_progress, terms=Terms(holds=HOLDS))
 
 

@@ -1,4 +1,4 @@
-"""Deploys template.yaml into the emulator, the same one that goes to AWS."""
+"""Deploys template.yaml, the same one as on AWS, into the emulator."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ PARAMETERS: Final = {
     "Stage": "laptop",
     "PythonRuntime": sources.runtime(),
     "Architecture": sources.architecture(),
-    # The emulator starts a process for every execution at once: as many as a laptop can feed.
+    # The emulator starts a process for every concurrent execution: the number must fit a laptop.
     "CheckConcurrency": "8",
     "CostConcurrency": "8",
     "FundingConcurrency": "8",
@@ -41,7 +41,7 @@ COMPLETE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 
 @dataclass(frozen=True)
 class Stack:
-    """What the deployed stack consists of: physical ids by logical id, and its outputs."""
+    """The deployed stack: physical ids by logical id, and its outputs."""
 
     ids: Mapping[str, str]
     types: Mapping[str, str]
@@ -58,7 +58,7 @@ class Stack:
 
 
 def deployed(aws: Aws, state_dir: Path) -> Stack:
-    """Builds and deploys what changed since the last time. Raises ProcessFailedError when that fails."""
+    """Builds and deploys what changed since the last time. Raises ProcessFailedError if that fails."""
     stamp = state_dir / "deployed.json"
     wanted = {"sources": sources.fingerprint(), "parameters": PARAMETERS}
     if not (_recorded(stamp) == wanted and _is_complete(aws)):
@@ -81,9 +81,12 @@ def describe(aws: Aws) -> Stack:
 
 
 def make_up_for_gaps(aws: Aws, stack: Stack) -> None:
-    """What the template says of the bucket of digests and the emulator does not do, or cannot: it has no TLS."""
+    """Applies settings of the digest bucket that the emulator does not take from the template, or cannot keep: it has
+    no TLS.
+    """
     bucket = stack.outputs["DigestBucketName"]
-    # The policy lets nobody in without TLS, nor change it; as on AWS, the account's root user may still take it away.
+    # The policy denies all access without TLS, including its own removal; as on AWS, the account's root user can still
+    # remove it.
     root = as_root(aws.url)
     root.session.client("s3", endpoint_url=root.url).delete_bucket_policy(Bucket=bucket)
     s3 = aws.session.client("s3", endpoint_url=aws.url)
@@ -97,7 +100,7 @@ def make_up_for_gaps(aws: Aws, stack: Stack) -> None:
 
 
 def write_access(aws: Aws, state_dir: Path) -> None:
-    """For the commands that operate the stack itself, such as `millicent verify`: where it is, and as whom."""
+    """Writes the location and identity for commands that operate the stack, such as `millicent verify`."""
     environment = aws.environment()
     content = {
         "endpoint_url": environment["AWS_ENDPOINT_URL"],
@@ -114,7 +117,7 @@ def _recorded(stamp: Path) -> object:
 
 
 def _is_complete(aws: Aws) -> bool:
-    """False also when the emulator lost its state, whatever our own record says."""
+    """False also if the emulator lost its state, even if the local record says otherwise."""
     cloudformation = aws.session.client("cloudformation", endpoint_url=aws.url)
     try:
         (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]

@@ -1,4 +1,4 @@
-"""DynamoDB Local, Amazon's own: fetched, verified and run for tests of concurrency and durability.
+"""Fetches, verifies and runs Amazon's DynamoDB Local, for tests of concurrency and durability.
 
     with running() as database:
         boto3.client("dynamodb", endpoint_url=database.url, **CREDENTIALS)
@@ -40,7 +40,7 @@ CREDENTIALS: Final = {
     "aws_access_key_id": "local",
     "aws_secret_access_key": "local",
 }
-"""Any will do; it keeps all tables together (-sharedDb)."""
+"""Any credentials work; all share the same tables (-sharedDb)."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Database:
 
 @contextmanager
 def running(data_dir: Path | None = None) -> Iterator[Database]:
-    """DynamoDB Local on a free port until the block ends; in memory, or in `data_dir`, which survives it.
+    """DynamoDB Local on a free port until the block ends; in memory, or in `data_dir`, which persists.
 
-    Raises ProcessFailedError when it cannot be fetched or started.
+    Raises ProcessFailedError if it cannot be fetched or started.
     """
     jar = installed() / "DynamoDBLocal.jar"
     process, port = _started(java(), jar, data_dir)
@@ -64,7 +64,7 @@ def running(data_dir: Path | None = None) -> Iterator[Database]:
 
 
 def installed() -> Path:
-    """The directory of the jar; fetches it the first time."""
+    """The directory of the jar; fetched the first time."""
     target = TOOLS / "dynamodb-local"
     if not (target / "DynamoDBLocal.jar").is_file():
         _install(target)
@@ -83,7 +83,7 @@ def java() -> Path:
 
 
 def java_major(executable: str) -> int:
-    """The major version, 0 for what does not run or does not say."""
+    """The major version; 0 if it does not run or shows no version."""
     try:
         told = subprocess.run([executable, "-version"], capture_output=True, text=True, check=True).stderr
     except (OSError, subprocess.CalledProcessError):
@@ -142,7 +142,7 @@ def _verify(archive: Path) -> None:
 
 
 def _unpack(archive: Path, target: Path) -> None:
-    """Writes plain files only: nothing in an archive decides about modes, owners or links."""
+    """Writes plain files only: the archive decides nothing about modes, owners or links."""
     with tarfile.open(archive) as packed:
         for member in packed:
             content = packed.extractfile(member) if member.isfile() else None
@@ -154,7 +154,7 @@ def _unpack(archive: Path, target: Path) -> None:
 
 
 def _move_into_place(unpacked: Path, target: Path) -> None:
-    """Whole or not at all; when another process was faster, its copy is as good."""
+    """Moves it in one step; if another process was faster, its copy is used."""
     try:
         unpacked.rename(target)
     except OSError:
@@ -174,7 +174,7 @@ def _started(
         stop(process)
         if tries == 1:
             raise
-        # The port that was free a moment ago may be another's by now: try the next one.
+        # The port may have been taken since it was checked: try the next one.
         return _started(java_executable, jar, data_dir, tries - 1)
     return process, port
 
@@ -196,7 +196,7 @@ def _command(java_executable: Path, jar: Path, port: int, data_dir: Path | None)
 
 
 def _answers(port: int) -> bool:
-    """Any HTTP answer will do: it refuses an unsigned request, but only once it is up."""
+    """Any HTTP answer means that it is up: it rejects an unsigned request."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     try:
         connection.request("GET", "/")

@@ -1,4 +1,4 @@
-"""The emulated AWS: one ministack process with a state directory of its own, reachable from this machine alone."""
+"""The emulated AWS: one ministack process with its own state directory, reachable from this machine alone."""
 
 import ctypes
 import http.client
@@ -20,11 +20,11 @@ from local.signals import uninterrupted
 
 START_TIMEOUT_S: Final = 60
 STOP_GRACE_S: Final = 60
-"""It writes all state down when it stops, and losing it would be losing the ledger."""
+"""The emulator saves its whole state when it stops; losing that would lose the ledger."""
 
 REGION: Final = "eu-central-1"
 ROOT_KEY: Final = "test"
-"""The emulator takes this access key for the account's root user."""
+"""The emulator treats this access key as the account's root user."""
 
 PR_SET_PDEATHSIG: Final = 1
 
@@ -49,9 +49,9 @@ class Emulator:
 
 @contextmanager
 def running(state_dir: Path, port: int) -> Iterator[Emulator]:
-    """The emulator on `port`, with what `state_dir` holds from last time, until the block ends.
+    """The emulator on `port`, with the state saved in `state_dir`, until the block ends.
 
-    Raises ProcessFailedError when the port is taken or it does not come up.
+    Raises ProcessFailedError if the port is in use or the emulator does not start.
     """
     if not is_port_free(port):
         raise ProcessFailedError(f"port {port} is in use: choose another with PORT=...")
@@ -77,7 +77,8 @@ def _started(state_dir: Path, port: int) -> Emulator:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # A group of its own: Ctrl-C reaches us alone, and we decide when and how it stops.
+            # A process group of its own: Ctrl-C reaches only this process, which decides when and how the emulator
+            # stops.
             start_new_session=True,
             preexec_fn=_stop_when_parent_dies,  # noqa: PLW1509 - no thread of ours runs yet
         )
@@ -85,7 +86,7 @@ def _started(state_dir: Path, port: int) -> Emulator:
 
 
 def _environment(state_dir: Path, port: int) -> dict[str, str]:
-    """Nothing of the caller's AWS settings gets in: the emulator and the functions inherit what is given here."""
+    """Without the caller's AWS settings: the emulator and the functions inherit this environment."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(state_dir),
@@ -103,13 +104,13 @@ def _environment(state_dir: Path, port: int) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
-        # No container engine, even where there is one: the functions run as processes.
+        # No container engine, even if one is installed: the functions run as processes.
         "DOCKER_HOST": f"unix://{state_dir}/no-container-engine",
     }
 
 
 def _stop_when_parent_dies() -> None:
-    """Linux: even a killed supervisor leaves no emulator behind. It still gets to save its state."""
+    """Linux: the emulator also stops if its supervisor is killed, after it has saved its state."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 

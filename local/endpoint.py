@@ -1,4 +1,4 @@
-"""The endpoint file: where the laptop cloud's API is, and tokens to call it with."""
+"""The endpoint file: the URL of the laptop cloud's API, and tokens for it."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def write_endpoint(state_dir: Path, endpoint: Endpoint) -> None:
 
 
 def read_endpoint(state_dir: Path) -> Endpoint | None:
-    """None when no cloud has announced itself."""
+    """None if no cloud is running."""
     try:
         content = json.loads((state_dir / FILE_NAME).read_text())
     except FileNotFoundError:

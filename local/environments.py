@@ -1,6 +1,6 @@
-"""Makes a virtual environment match its lock; does nothing when it already does.
+"""Makes a virtual environment match its lock; does nothing if it already matches.
 
-Standard library only: this is what runs before anything is installed. pip then installs uv, and uv the rest.
+Standard library only, since it runs before anything is installed. pip installs uv, and uv the rest.
 
     python3 local/environments.py .venv requirements/dev.txt --editable sdk
 """
@@ -34,21 +34,21 @@ PIP_TO_UV = {
     "default-timeout": ("UV_HTTP_TIMEOUT", " "),
     "timeout": ("UV_HTTP_TIMEOUT", " "),
 }
-"""An option of pip, as `pip config` calls it; the variable of uv that says the same; what separates its values."""
+"""The name of a pip option in `pip config`, the uv variable with the same meaning, and the separator of its values."""
 
 PIP_TRUE = {"1", "on", "true", "y", "yes"}
 
 UV_AS_PIP = {
-    # As pip does: any index may serve any package. The hash says which package it is, so none can be foisted on us.
+    # As pip does: any index may serve any package. The hash in the lock protects against a substituted package.
     "UV_INDEX_STRATEGY": "unsafe-best-match",
-    # As pip does since 24.2: the certificates that this system trusts.
+    # As pip does since 24.2: use the certificates that this system trusts.
     "UV_SYSTEM_CERTS": "true",
 }
 
 
 @dataclass(frozen=True)
 class Environment:
-    """One virtual environment, the lock it is installed from, and our own package to install beside it."""
+    """A virtual environment, its lock, and our own package to install in it."""
 
     directory: Path
     lock: Path
@@ -63,7 +63,7 @@ class Environment:
         return self.directory / STAMP
 
     def fingerprint(self) -> str:
-        """Changes with the interpreter, the place, the lock and our package's metadata."""
+        """Changes with the interpreter, the location, the lock and our package's metadata."""
         digest = hashlib.sha256(f"{sys.version_info[:2]} {self.directory.resolve()}".encode())
         for file in self._sources():
             digest.update(file.read_bytes())
@@ -88,7 +88,7 @@ UV = Environment(TOOLS / "uv", ROOT / "requirements" / "uv.txt")
 
 
 def ensure(environment: Environment) -> None:
-    """Raises subprocess.CalledProcessError when pip or uv fails; the next call then tries again."""
+    """Raises subprocess.CalledProcessError if pip or uv fails; the next call then tries again."""
     with _alone(environment):
         if environment.is_current():
             return
@@ -100,7 +100,7 @@ def ensure(environment: Environment) -> None:
 
 @contextmanager
 def _alone(environment: Environment) -> Iterator[None]:
-    """Two makes at once must not install into one environment."""
+    """Two concurrent makes must not install into one environment."""
     TOOLS.mkdir(exist_ok=True)
     with (TOOLS / f"{environment.directory.name}.guard").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -122,7 +122,7 @@ def _install(environment: Environment) -> None:
         _pip(environment, "install", "-qq", "--no-deps", "--require-hashes", "-r", str(environment.lock))
         return
     ensure(UV)
-    # Leaves what the lock names, and pip, with which `sam build` packs the layer.
+    # Keeps the packages of the lock, and pip, with which `sam build` packs the layer.
     _uv(environment, "sync", "--require-hashes", str(environment.lock))
     if environment.editable and (environment.editable / "pyproject.toml").is_file():
         _uv(environment, "install", "--no-deps", "--no-build-isolation", "--editable", str(environment.editable))
@@ -141,7 +141,7 @@ def _uv(environment: Environment, command: str, *arguments: str) -> None:
 
 
 def pip_options(listed: str) -> dict[str, str]:
-    """The options in what `pip config list` prints: of pip's files and of its environment."""
+    """The options in the output of `pip config list`: from pip's files and environment."""
     options: dict[str, str] = {}
     for section in ("global.", "install.", ":env:."):  # a later one wins, as with pip
         lines = [line.removeprefix(section) for line in listed.splitlines() if line.startswith(section)]
@@ -150,7 +150,7 @@ def pip_options(listed: str) -> dict[str, str]:
 
 
 def uv_variables(options: dict[str, str]) -> dict[str, str]:
-    """What uv's environment must say for it to fetch from where pip would: uv reads no setting of pip's."""
+    """The variables that make uv fetch from the same places as pip, since uv does not read pip's settings."""
     given = [(*PIP_TO_UV[name], value) for name, value in options.items() if name in PIP_TO_UV]
     return UV_AS_PIP | {variable: separator.join(value.split()) for variable, separator, value in given}
 

@@ -1,4 +1,4 @@
-"""Files that others read while we write them."""
+"""Files that other processes read while they are written."""
 
 import os
 import tempfile

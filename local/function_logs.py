@@ -1,4 +1,4 @@
-"""What the functions log as an error, brought to the terminal."""
+"""Shows the functions' error logs on the terminal."""
 
 import json
 import time
@@ -12,15 +12,15 @@ from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
 from local.aws import Aws
 
 NOISE: Final = '-RequestId: -"level":"INFO" -"level":"DEBUG" -"_aws"'
-"""A filter pattern, so that little travels: drops the platform's lines, routine entries and metrics."""
+"""A filter pattern that reduces the transfer: it drops the platform's lines, routine entries and metrics."""
 SEVERE: Final = frozenset({"ERROR", "CRITICAL"})
 OVERLAP_MS: Final = 3_000
-"""An entry may arrive a little after its time: look back this far, and print nothing twice."""
+"""An entry can arrive a little late: look back this far, and print nothing twice."""
 REMEMBERED: Final = 5_000
 
 
 class FunctionErrors:
-    """Follows log groups from the moment it is made."""
+    """Follows log groups from its creation on."""
 
     def __init__(self, aws: Aws, groups: Sequence[str]) -> None:
         self._logs: CloudWatchLogsClient = aws.session.client("logs", endpoint_url=aws.url)
@@ -29,7 +29,7 @@ class FunctionErrors:
         self._seen: OrderedDict[tuple[str, int, str], None] = OrderedDict()
 
     def new_lines(self) -> list[str]:
-        """What came in since the last call, as `[function] message`."""
+        """The new lines since the last call, as `[function] message`."""
         now_ms = int(time.time() * 1000)
         lines = [line for group in self._groups for line in self._of(group)]
         self._since_ms = now_ms - OVERLAP_MS
@@ -53,7 +53,7 @@ class FunctionErrors:
 
 
 def is_error(message: str) -> bool:
-    """Functions log JSON alone: a line of another kind is a traceback's or a time-out's."""
+    """Functions log JSON: any other line is part of a traceback or reports a time-out."""
     try:
         entry = json.loads(message)
     except ValueError:

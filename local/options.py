@@ -1,4 +1,4 @@
-"""Values of command line options, for argparse: what cannot be is refused in a sentence, before anything is started."""
+"""Values of command line options, for argparse: an invalid value is rejected before anything starts."""
 
 from argparse import ArgumentTypeError
 from typing import Final

@@ -1,4 +1,7 @@
-"""One supervisor for one state directory: by a lock that the kernel frees however its holder ends, so never stale."""
+"""One supervisor per state directory.
+
+The lock is the kernel's, which frees it when the holder ends, so it is never stale.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -12,12 +15,12 @@ from local.processes import ProcessFailedError
 
 FILE_NAME: Final = "supervisor"
 PATIENCE_S: Final = 0.4
-"""Who only asks for the owner holds the lock for an instant, too."""
+"""Retry: a process that only asks for the owner holds the lock for an instant, too."""
 
 
 @contextmanager
 def owned(state_dir: Path) -> Iterator[None]:
-    """Raises ProcessFailedError when another supervisor runs on this state directory."""
+    """Raises ProcessFailedError if another supervisor runs on this state directory."""
     state_dir.mkdir(parents=True, exist_ok=True)
     lock = _lock(state_dir, _sign)
     try:
@@ -32,7 +35,7 @@ def owned(state_dir: Path) -> Iterator[None]:
 
 
 def owner(state_dir: Path) -> int | None:
-    """The process id of the running supervisor; None when there is none, whatever the file says."""
+    """The process id of the running supervisor; None if there is none, whatever the file contains."""
     file = state_dir / FILE_NAME
     if not file.exists():
         return None
@@ -45,7 +48,7 @@ def owner(state_dir: Path) -> int | None:
 
 
 def _lock(state_dir: Path, on_acquired: Callable[[int], None] | None = None) -> FileLock:
-    # The file is kept, and with it the kernel's lock: never a marker in its place, which would outlive its holder.
+    # The file stays, and the kernel's lock on it: deleting it would let two processes lock different files.
     return FileLock(state_dir / FILE_NAME, preserve_lock_file=True, on_acquired=on_acquired)
 
 

@@ -1,4 +1,4 @@
-"""Where things are in a checkout."""
+"""The locations of files in a checkout."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Processes and ports of ours: find, wait for, end."""
+"""Starts, awaits and stops processes, and finds free ports."""
 
 import os
 import signal
@@ -13,11 +13,11 @@ REAPED_WITHIN_S = 5
 
 
 class ProcessFailedError(RuntimeError):
-    """A process of ours did not start or did not live; the message is for the person at the terminal."""
+    """A process did not start or ended early; the message is for the person at the terminal."""
 
 
 def free_port() -> int:
-    """A port that nothing listens on at this moment. Another process may take it before the caller does."""
+    """A port that is not in use now. Another process may take it before the caller does."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -36,11 +36,11 @@ def is_port_free(port: int) -> bool:
 
 @contextmanager
 def claimed_port(candidates: Iterable[int]) -> Iterator[int]:
-    """The first candidate that nothing listens on and no other supervisor of ours has claimed, until the block ends.
+    """The first free candidate that no other supervisor has claimed, until the block ends.
 
-    What is started on a port listens only a moment later, and would until then share it with whoever chose it at the
-    same time: he would take our server for his own. So whoever starts one holds the UDP port of the same number: none
-    of ours uses it, and the kernel frees it however its holder ends. Raises ProcessFailedError when all are taken.
+    A server listens only a moment after its start. Until then another supervisor could choose the same port and take
+    this server for its own. So each supervisor also holds the UDP port of the same number: none of our servers uses it,
+    and the kernel frees it when the holder ends. Raises ProcessFailedError if all are in use.
     """
     tried = []
     for port in candidates:
@@ -61,7 +61,7 @@ def _is_bound(claim: socket.socket, port: int) -> bool:
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], name: str, timeout_s: float) -> None:
-    """Returns when ready. Raises ProcessFailedError when the process ends first or the time is over."""
+    """Returns when ready. Raises ProcessFailedError if the process ends first or the time is up."""
     deadline = time.monotonic() + timeout_s
     while not ready():
         if process.poll() is not None:
@@ -72,7 +72,7 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], name
 
 
 def stop(process: subprocess.Popen[bytes], grace_s: float = 10) -> None:
-    """Asks the process to end and, when it does not in time, ends it."""
+    """Asks the process to end, and kills it if it does not end in time."""
     if process.poll() is not None:
         return
     process.terminate()
@@ -84,9 +84,9 @@ def stop(process: subprocess.Popen[bytes], grace_s: float = 10) -> None:
 
 
 def stop_group(process: subprocess.Popen[bytes], grace_s: float = 10) -> None:
-    """As `stop`, then ends whatever its children left behind. The process must lead a group of its own.
+    """The same as `stop`; then kills all remaining processes of its group. The process must lead a group of its own.
 
-    Returns when they are gone, or a little later when nobody reaps them.
+    Returns when they have ended, or a little later if no parent reaps them.
     """
     stop(process, grace_s)
     deadline = time.monotonic() + REAPED_WITHIN_S
@@ -95,7 +95,7 @@ def stop_group(process: subprocess.Popen[bytes], grace_s: float = 10) -> None:
 
 
 def _kill_group(group: int) -> bool:
-    """False when nobody is left in it; macOS says "not permitted" of those that are dead already."""
+    """False if the group is empty; macOS reports "not permitted" for processes that have ended."""
     try:
         os.killpg(group, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

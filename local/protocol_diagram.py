@@ -1,4 +1,4 @@
-"""Draws the states of the protocol, from its code: which step follows which, and what is done about each outcome.
+"""Draws the states of the protocol from its code: the order of the steps, and the reaction to each outcome.
 
 python -m local.protocol_diagram > docs/protocol.md
 """
@@ -23,13 +23,13 @@ round box a command that is sent to the store. An arrow says what comes next.
 
 @dataclass(frozen=True)
 class Step:
-    """A generator of the protocol: the steps that it goes through, the commands that it sends, what answers mean."""
+    """A generator of the protocol: its next steps, the commands that it sends, and its reactions to the answers."""
 
     name: str
     goes_to: tuple[str, ...]
     sends: tuple[str, ...]
     answers: tuple[tuple[str, str, str], ...]
-    """Command, outcome and what is done about it."""
+    """Command, outcome and reaction."""
 
 
 def steps(source: str) -> list[Step]:

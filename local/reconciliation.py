@@ -1,4 +1,4 @@
-"""Does everything add up? The product's own reconciler says so, as `millicent verify` asks it."""
+"""Checks that everything adds up, with the product's own reconciler, as `millicent verify` does."""
 
 import time
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from millicent.operations import Reconciliation
 from shared.adapters.keys import is_entry_sk
 
 STANDSTILL_S: Final = 210
-"""Without one new audit row in all that time, none will come: an event that failed once comes again after 180 s."""
+"""If no new audit row arrives in this time, none will: a failed event is delivered again after 180 s."""
 POLL_INTERVAL_S: Final = 1
 
 
 def reconcile(aws: Aws) -> Reconciliation:
-    """What the deployed reconciler finds. Nothing may be charged meanwhile, or audit rows seem to be missing."""
+    """The findings of the deployed reconciler. No charges may run meanwhile, or audit rows seem to be missing."""
     deployed = sdk.Stack(STACK, aws.session, aws.url)
     *_, found = operations.reconcile(deployed, repair=False, grace_s=0)
     return found
@@ -27,7 +27,7 @@ def reconcile(aws: Aws) -> Reconciliation:
 def wait_for_audit(
     tables: Tables, now_s: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Gives the audit table time to catch up with the ledger, as long as rows keep coming in."""
+    """Waits for the audit table to catch up with the ledger, as long as rows keep arriving."""
     expected = sum(is_entry_sk(item["sk"]["S"]) for item in tables.ledger_items())
     moved_at, rows = now_s(), -1
     while now_s() - moved_at < STANDSTILL_S:

@@ -1,9 +1,9 @@
 """`make run`: the whole product on a laptop. Funds actors, charges them for usage, checks that all adds up, serves.
 
-Each request is held before its work, at the most that it may cost, and captured after it, at what it did cost.
+Each request is held before its work, at its highest possible cost, and captured after it, at its actual cost.
 
 The last line on standard output is the result as JSON. The exit status is 0 only if everything adds up, and 130 after
-Ctrl-C: what was charged until then is checked all the same.
+Ctrl-C: the charges made until then are still checked.
 """
 
 import argparse
@@ -24,12 +24,12 @@ from local.cloud import Cloud, port_of, running_cloud, up
 from local.demo import Demo, charge, demo, fund
 from local.deploy import Stack, describe
 from local.endpoint import FILE_NAME
-from local.fates import Fates, fates
 from local.options import port_number, row_count, thread_count
 from local.ownership import owner
 from local.paths import STATE
 from local.processes import ProcessFailedError
 from local.reconciliation import reconcile_when_caught_up
+from local.row_counts import RowCounts, row_counts
 from local.signals import stop_on_signals
 from local.tables import Tables
 from millicent import Millicent
@@ -45,12 +45,12 @@ DEFAULT_CONCURRENCY: Final = 4
 FINDINGS_SHOWN: Final = 20
 EXIT_INTERRUPTED: Final = 130
 PATIENT: Final = RetryPolicy(deadline_s=300, attempt_timeout_s=30)
-"""All functions start cold, and at once; on a busy machine that takes a while and says nothing about the ledger."""
+"""All functions start cold and at once; on a busy machine that takes a while and says nothing about the ledger."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """A cloud to run the demo on. `cloud` is None when it was running before and is not ours to stop."""
+    """A cloud to run the demo on. `cloud` is None if it was running before, so that it is not stopped."""
 
     base_url: str
     endpoint_file: Path
@@ -61,10 +61,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Result:
-    """`summary` is what the client was told, `fates` what the ledger says became of the rows that it got to."""
+    """`summary` is the client's view of the run, `row_counts` the ledger's, for the rows that were sent."""
 
     summary: Summary
-    fates: Fates
+    row_counts: RowCounts
     books: Reconciliation
 
     @property
@@ -77,8 +77,8 @@ class Result:
 
     @property
     def record_adds_up(self) -> bool:
-        """Of the rows that the run got to, however few."""
-        return self.summary.failed == 0 and self.fates.unrecorded == 0 and self.are_books_whole
+        """Whether the rows that were sent add up, however few."""
+        return self.summary.failed == 0 and self.row_counts.unrecorded == 0 and self.are_books_whole
 
     @property
     def exit_status(self) -> int:
@@ -90,11 +90,11 @@ class Result:
         return json.dumps(
             {
                 "requests": self.summary.requests,
-                "charged": self.fates.charged,
-                "refused": self.fates.refused,
-                "replayed": self.fates.replayed,
-                "holds": self.fates.holds,
-                "captures": self.fates.captures,
+                "charged": self.row_counts.charged,
+                "refused": self.row_counts.refused,
+                "replayed": self.row_counts.replayed,
+                "holds": self.row_counts.holds,
+                "captures": self.row_counts.captures,
                 "ledger_rows": self.books.entries,
                 "audit_rows": self.books.audited,
                 "drift_microcents": self.books.drift_microcents,
@@ -104,7 +104,7 @@ class Result:
 
 
 def run(site: Site, plan: Demo, concurrency: int) -> Result:
-    """Raises millicent.errors.MillicentError when the service cannot be used at all."""
+    """Raises millicent.errors.MillicentError if the service cannot be used at all."""
     tables = Tables(site.aws, site.stack)
     token = EndpointFile(site.endpoint_file)
     with Millicent(site.base_url, token, retry=PATIENT, max_connections=concurrency) as client:
@@ -116,12 +116,12 @@ def run(site: Site, plan: Demo, concurrency: int) -> Result:
             summary = charge(client, plan, concurrency, advance)
     say("reconciling: replaying the ledger, comparing it with the accounts, the audit table and the sums of usage")
     sent = [outcome.priced.usage for outcome in summary.outcomes]
-    return Result(summary, fates(sent, before, tables.outcomes()), reconcile_when_caught_up(site.aws, site.stack))
+    return Result(summary, row_counts(sent, before, tables.outcomes()), reconcile_when_caught_up(site.aws, site.stack))
 
 
 @contextmanager
 def site_for(state_dir: Path, port: int | None) -> Iterator[Site]:
-    """The cloud that runs already, or one of our own until the block ends."""
+    """The running cloud, or a new one until the block ends."""
     endpoint_file = state_dir / FILE_NAME
     if owner(state_dir) is None:
         with running_cloud(state_dir, port) as cloud:
@@ -134,7 +134,7 @@ def site_for(state_dir: Path, port: int | None) -> Iterator[Site]:
 
 
 def say(message: str) -> None:
-    """On standard error, so that standard output holds the result alone."""
+    """Prints to standard error, so that standard output contains only the result."""
     print(message, file=sys.stderr, flush=True)
 
 
@@ -154,13 +154,13 @@ def show(result: Result) -> None:
 
 
 def interruption(result: Result) -> str:
-    """What a person wants to know who pressed Ctrl-C."""
+    """The message after Ctrl-C."""
     rows = f"interrupted after {result.summary.requests:,} of {result.summary.rows:,} rows"
     return f"{rows}; what is on the record {'adds up' if result.record_adds_up else 'DOES NOT ADD UP'}"
 
 
 def show_how_to_call(site: Site, plan: Demo) -> None:
-    """Three lines to paste into a shell."""
+    """Prints three example calls for a shell."""
     url, actor = site.base_url, plan.busiest_actor
     token = f"""$(python3 -c 'import json; print(json.load(open("{site.endpoint_file}"))["tokens"]["%s"])')"""
     call = f'curl -sS -H "Authorization: Bearer {token}"'
@@ -178,7 +178,7 @@ def show_how_to_call(site: Site, plan: Demo) -> None:
 
 
 def _facts(result: Result) -> dict[str, object]:
-    summary, ledger, books = result.summary, result.fates, result.books
+    summary, ledger, books = result.summary, result.row_counts, result.books
     return {
         "requests": summary.requests,
         "holds": ledger.holds,
@@ -197,7 +197,7 @@ def _facts(result: Result) -> dict[str, object]:
 
 
 def _verdict(result: Result) -> dict[str, object]:
-    """None on all rows where not all were sent."""
+    """None about all rows if not all were sent."""
     return {} if result.summary.interrupted else {"everything adds up": "yes" if result.adds_up else "NO"}
 
 

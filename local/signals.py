@@ -1,4 +1,4 @@
-"""Being asked to stop: Ctrl-C, a terminal that closes and a SIGTERM all end in the same clean-up."""
+"""Stop signals: Ctrl-C, a closed terminal and SIGTERM all lead to the same clean-up."""
 
 import signal
 import threading
@@ -11,14 +11,14 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def stop_on_signals() -> None:
-    """From here on each of them raises KeyboardInterrupt in the main thread."""
+    """From now on each of them raises KeyboardInterrupt in the main thread."""
     for number in STOP_SIGNALS:
         signal.signal(number, _interrupt)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """For the clean-up itself: an impatient second Ctrl-C must not cut it short."""
+    """For the clean-up itself, which a second Ctrl-C must not interrupt."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""What a build is made of."""
+"""The sources and settings of a build."""
 
 import hashlib
 import platform
@@ -19,12 +19,12 @@ def runtime() -> str:
 
 
 def architecture() -> str:
-    """In the words of Lambda."""
+    """The architecture, by Lambda's name."""
     return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
 def fingerprint() -> str:
-    """Changes when a build of this checkout would differ."""
+    """Changes if a build of this checkout would differ."""
     digest = hashlib.sha256(f"{runtime()} {architecture()}".encode())
     for file in _sources():
         digest.update(str(file.relative_to(ROOT)).encode())

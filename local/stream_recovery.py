@@ -1,8 +1,8 @@
-"""What the emulator does not keep of the ledger's stream over a restart, made good.
+"""Publishes the entries that the emulator's stream loses in a restart.
 
-AWS keeps a stream for a day and goes on where the outbox was. The emulator keeps the place in the stream but not the
-stream itself: after a restart it would pass over as many new entries as there were old ones, and entries that were not
-published yet would never be.
+AWS keeps a stream for a day and continues where the outbox was. The emulator keeps the position in the stream but not
+the stream itself. After a restart it would skip as many new entries as there were old ones, and entries that were not
+published before would never be published.
 """
 
 import json
@@ -20,11 +20,11 @@ from shared.adapters.keys import is_entry_sk
 
 POSITIONS: Final = "dynamodb_stream_positions"
 BATCH_SIZE: Final = 100
-"""As the template's stream mapping has it."""
+"""The same as in the template's stream mapping."""
 
 
 def forget_stream_positions(emulator_state: Path) -> None:
-    """While the emulator does not run: it begins at the start of the new stream then."""
+    """Call it while the emulator is stopped: it then starts at the begin of the new stream."""
     file = emulator_state / "lambda.json"
     if not file.is_file():
         return
@@ -34,10 +34,10 @@ def forget_stream_positions(emulator_state: Path) -> None:
 
 
 def publish_what_was_not(aws: Aws, stack: Stack) -> None:
-    """Hands every entry that the audit table lacks to the outbox, as the stream would have. An event that is on its
-    way already comes twice then, which the audit table tells apart.
+    """Sends every entry without an audit row to the outbox, as the stream would.
 
-    Raises ProcessFailedError when the outbox fails.
+    An event that is already on its way then arrives twice, which the audit table recognises. Raises ProcessFailedError
+    if the outbox fails.
     """
     entries = unaudited(Tables(aws, stack))
     if entries:
@@ -47,7 +47,7 @@ def publish_what_was_not(aws: Aws, stack: Stack) -> None:
 
 
 def unaudited(tables: Tables) -> list[Item]:
-    """The entries without an audit row, every account's in order of its sequence."""
+    """The entries without an audit row, per account in order of seq."""
     audited = {(item["pk"]["S"], int(item["seq"]["N"])) for item in tables.audit_items()}
     entries = {
         (item["pk"]["S"], int(item["entry_seq"]["N"])): item

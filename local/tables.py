@@ -1,4 +1,4 @@
-"""The two tables of the laptop cloud, as the deployer may read them: whole."""
+"""Reads the two tables of the laptop cloud completely, as the deployer."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,7 +21,7 @@ class Tables:
         self._audit = stack.outputs["AuditTableName"]
 
     def outcomes(self) -> dict[tuple[str, str], str]:
-        """What is recorded: the outcome by actor and key."""
+        """The outcome of every entry, by actor and key."""
         return {
             (_actor(item), item["sk"]["S"].removeprefix(SK_OF_ENTRY)): item["outcome"]["S"]
             for item in self.ledger_items()

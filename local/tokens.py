@@ -1,4 +1,4 @@
-"""Access tokens for the machine clients that the template creates, by the OAuth 2.0 client credentials grant."""
+"""Access tokens for the machine clients of the template, by the OAuth 2.0 client credentials grant."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -13,12 +13,12 @@ from local.processes import ProcessFailedError
 
 ALL_SCOPES: Final = frozenset({"credits/read", "credits/charge", "credits/fund", "credits/admin"})
 RENEW_AFTER: Final = 0.5
-"""Of a token's life: whoever took one from the endpoint file has at least the other half left."""
+"""The share of a token's life after which it is renewed: the endpoint file's tokens have at least half left."""
 
 
 @dataclass(frozen=True)
 class Client:
-    """`name` is what its token is called in the endpoint file."""
+    """`name` is the name of its token in the endpoint file."""
 
     name: str
     client_id: str
@@ -39,7 +39,7 @@ class Tokens:
 
 
 def clients_of(aws: Aws, user_pool_id: str) -> list[Client]:
-    """Raises ProcessFailedError when the pool lacks one of the four."""
+    """Raises ProcessFailedError if the pool lacks one of the four."""
     cognito = aws.session.client("cognito-idp", endpoint_url=aws.url)
     clients = list(_described(cognito, user_pool_id))
     found = {client.name for client in clients}
@@ -49,7 +49,7 @@ def clients_of(aws: Aws, user_pool_id: str) -> list[Client]:
 
 
 def fetch(url: str, clients: list[Client]) -> Tokens:
-    """One token for every client. Raises httpx.HTTPError when the emulator gives none."""
+    """One token per client. Raises httpx.HTTPError if the emulator returns none."""
     started = time.monotonic()
     grants = {client.name: _grant(url, client) for client in clients}
     life_s = min(seconds for _, seconds in grants.values())
@@ -66,7 +66,7 @@ def _described(cognito: CognitoIdentityProviderClient, user_pool_id: str) -> Ite
 
 
 def _name(scopes: frozenset[str]) -> str:
-    """A client is called after the one scope it has; the one that has all of them is admin."""
+    """A client with one scope has its name; the client with all scopes is admin."""
     if scopes == ALL_SCOPES:
         return "admin"
     return "+".join(sorted(scope.removeprefix("credits/") for scope in scopes))

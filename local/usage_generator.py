@@ -1,4 +1,4 @@
-"""Usage as an LLM service sees it, made up: skewed actors, several models, long-tailed counts. Always the same."""
+"""Generated usage of an LLM service: skewed actors, several models, long-tailed counts. Deterministic."""
 
 import math
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from millicent.replay import Usage, row_key, run_id_of, zipf_actors
 
 SEED: Final = 20_231_116
 FIRST_REQUEST_AT: Final = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
-"""A time of their own: a price belongs to a time, so a repeated run charges the same."""
+"""A fixed time: prices depend on the time, so a repeated run charges the same."""
 SECONDS_BETWEEN_REQUESTS: Final = 0.18
 """On average; close to the rate of a busy conversational service."""
 
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """A log-normal distribution by its median and sigma, cut at the model's limit."""
+    """A log-normal distribution by its median and sigma, cut off at the model's limit."""
 
     median: int
     sigma: float
@@ -33,7 +33,7 @@ class TokenCounts:
 
 @dataclass(frozen=True)
 class Traffic:
-    """What one model is used for, and its share of all requests."""
+    """The typical use of a model, and its share of all requests."""
 
     model: str
     share: float
@@ -44,7 +44,7 @@ class Traffic:
 TRAFFIC: Final = (
     # Conversations with some history.
     Traffic("gpt-4o", 0.35, TokenCounts(1_000, 0.9, 100_000), TokenCounts(130, 0.9, 4_096)),
-    # Classification and extraction: much in, little out.
+    # Classification and extraction: large input, small output.
     Traffic("gpt-4o-mini", 0.40, TokenCounts(600, 1.1, 100_000), TokenCounts(40, 0.8, 4_096)),
     # Agents and code: long contexts, long answers.
     Traffic("claude-sonnet-4-5", 0.18, TokenCounts(4_000, 1.2, 180_000), TokenCounts(450, 1.0, 8_192)),
@@ -64,7 +64,7 @@ def generated_usage(rows: int, seed: int = SEED) -> list[Usage]:
 
 
 def _requests(seed: int) -> Iterator[tuple[Traffic, int, int, datetime]]:
-    # Of the generator's methods only random() promises the same numbers in every version of Python.
+    # Only random() yields the same numbers in every version of Python.
     chance = Random(seed)  # noqa: S311 - to be repeated, not to be unguessable
     at = FIRST_REQUEST_AT
     while True:
@@ -80,5 +80,5 @@ def _chosen(quantile: float) -> Traffic:
 
 
 def _open(quantile: float) -> float:
-    """Without the end points, where quantiles are infinite."""
+    """Excludes the end points, where quantiles are infinite."""
     return min(max(quantile, 1e-9), 1 - 1e-9)

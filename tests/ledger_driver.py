@@ -1,4 +1,4 @@
-"""A till: sends operations to a ledger, each under a key of its own, and checks every record that came of it."""
+"""A ledger driver: sends operations to a ledger, each with a new key, and verifies every resulting record."""
 
 from itertools import count
 

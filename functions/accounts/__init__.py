@@ -1,1 +1,1 @@
-"""Accounts as they stand, and health."""
+"""Accounts in their present state, and health."""

@@ -1,4 +1,4 @@
-"""What the accounts function runs on."""
+"""The runtime of the accounts function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -12,14 +12,14 @@ runtime = audit_runtime()
 
 def observe(audited: list[Audited]) -> None:
     seen = runtime.observability
-    fates = Counter(each.fate for each in audited)
-    seen.count("AuditRowsKept", fates["kept"])
-    seen.count("AuditRowsDiffering", fates["differs"])
-    seen.count("AuditMessagesMalformed", fates["malformed"])
-    seen.logger.info("audit rows kept", extra={"fates": dict(fates)})
+    results = Counter(each.result for each in audited)
+    seen.count("AuditRowsKept", results["kept"])
+    seen.count("AuditRowsDiffering", results["differs"])
+    seen.count("AuditMessagesMalformed", results["malformed"])
+    seen.logger.info("audit rows kept", extra={"results": dict(results)})
     for each in audited:
         if each.is_failed:
-            seen.logger.error("audit row not kept", extra={"message_id": each.message_id, "fate": each.fate})
+            seen.logger.error("audit row not kept", extra={"message_id": each.message_id, "result": each.result})
 
 
 @runtime.observability.logger.inject_lambda_context(clear_state=True)

@@ -1,4 +1,4 @@
-"""What the audit function runs on."""
+"""The runtime of the audit function."""
 
 from dataclasses import dataclass
 

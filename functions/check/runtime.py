@@ -1,4 +1,4 @@
-"""What the check function runs on."""
+"""The runtime of the check function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from shared.runtime.observability import Observability, observability
 from shared.runtime.settings import CheckEvents, settings_of
 
 _CHECK_TIMEOUT_S: Final = 1.0
-"""A caller waits for the check, so its event gets little time."""
+"""The caller waits for the check, so publishing its event gets little time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ DEFAULT_MINIMUM = Microcents(100_000)
 
 
 class CheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of `minimum` and `usage` at most one: `usage` asks for what it is worth."""
+    """At most one of `minimum` and `usage`; with `usage` the check is for its price."""
 
     actor: Identifier
     minimum: Microcents = DEFAULT_MINIMUM
@@ -21,7 +21,7 @@ class CheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def metered(self) -> tuple[Usage | None, str | None]:
         """The usage and the meter. Raises ValidationFailed, as a charge of this usage does."""
-        # What was given is another object, also where it is as much.
+        # A minimum in the request is another object than the default, even with the same value.
         if self.usage is not msgspec.UNSET and self.minimum is not DEFAULT_MINIMUM:
             raise ValidationFailed([FieldError("$.usage", "must not be given together with minimum")])
         usage = read_usage(self.usage)

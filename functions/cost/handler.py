@@ -17,7 +17,7 @@ from shared.usecases.record_batch import damages
 from shared.usecases.record_priced import record_priced, record_priced_batch
 
 LAST_TRY_MS: Final = 3_000
-"""A try that begins just before the deadline: 1 s to connect, 2 s to read."""
+"""For an attempt that begins just before the deadline: 1 s to connect, 2 s to read."""
 
 runtime = priced_runtime("cost")
 app = http.Resolver(runtime.observability)

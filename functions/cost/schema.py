@@ -28,7 +28,7 @@ class RefundRequest(ActorRequest, frozen=True, forbid_unknown_fields=True, kw_on
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One charge of a batch as it came: where, and what to record, or why that cannot be."""
+    """One charge of a batch: its place, and the operation or the error that prevents it."""
 
     path: str
     key: str | None
@@ -47,7 +47,7 @@ def batch(document: Mapping[str, Any], caller: Caller, correlation_id: str) -> l
 
 
 def results(lines: Sequence[Line], answers: Iterable[Answer]) -> list[dict[str, Any]]:
-    """What became of each charge. `answers` are for those that could be asked of the ledger, in order."""
+    """The results of the charges, in order. `answers` are those of the operations, in order."""
     recorded = iter(answers)
     return [
         {
@@ -61,7 +61,7 @@ def results(lines: Sequence[Line], answers: Iterable[Answer]) -> list[dict[str, 
 
 
 def _result(line: Line, answer: Answer) -> dict[str, Any]:
-    """As a call of its own would have been answered."""
+    """The answer that a single call would get."""
     if isinstance(answer, LedgerError):
         return _problem(_at(line.path, problem_of(answer)))
     entry = answer.entry
@@ -72,7 +72,7 @@ def _result(line: Line, answer: Answer) -> dict[str, Any]:
 
 
 def _at(path: str, problem: dict[str, Any]) -> dict[str, Any]:
-    """The problem of a charge, which names its fields, as that of the batch that the charge is in."""
+    """The problem of a charge, with its fields named by their place in the batch."""
     if "errors" not in problem:
         return problem
     return problem | {"errors": [{**each, "path": path + each["path"].removeprefix("$")} for each in problem["errors"]]}

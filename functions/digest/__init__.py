@@ -1,1 +1,1 @@
-"""Makes the daily digest over the heads of all accounts, compares it with the last and tells the bus of it."""
+"""Makes the daily digest over the heads of all accounts, compares it with the last one and publishes it on the bus."""

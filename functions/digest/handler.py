@@ -11,7 +11,7 @@ from shared.verification.digest import Digest
 runtime = digest_runtime()
 
 SHOWN_MAX: Final = 100
-"""Regressions in an answer; all that are listed lie beside the digest."""
+"""Regressions in an answer; the full list is stored beside the digest."""
 
 
 def observe(made: MadeDigest) -> None:
@@ -26,7 +26,7 @@ def observe(made: MadeDigest) -> None:
 
 
 def publish(made: MadeDigest) -> None:
-    """Tells those who keep digests. One that the bus did not take can be asked for by its number."""
+    """Publishes the digest for those who keep digests. If the bus rejects it, it can still be read by its number."""
     event = digest_event(public_digest(made.signed), made.digest.number, made.digest.made_at)
     runtime.observability.count("DigestEventsLost", len(runtime.bus.publish([event]).failed))
 

@@ -1,4 +1,4 @@
-"""What the digest function runs on."""
+"""The runtime of the digest function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""The API, described by itself."""
+"""The description of the API."""

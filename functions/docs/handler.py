@@ -1,4 +1,4 @@
-"""GET /openapi.json and GET /docs: the API, described by itself."""
+"""GET /openapi.json and GET /docs: the description of the API."""
 
 import json
 from functools import cache

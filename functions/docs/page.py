@@ -1,4 +1,4 @@
-"""The document as a page to be read: whole in itself, without scripts, and nothing is fetched for it."""
+"""Renders the OpenAPI document as an HTML page. It has no scripts and loads nothing."""
 
 import json
 import re
@@ -78,12 +78,12 @@ def _call(document: Json, path: str, method: str, call: Json) -> str:
 
 
 def _anchor(name: str) -> str:
-    """To be copied: whoever follows it finds the call opened."""
+    """A link to copy; following it opens the call."""
     return f'<a class="anchor" href="#{escape(name)}" title="Link to this">#</a>'
 
 
 def _scope(call: Json) -> str:
-    """The first way in; the others are the same for all."""
+    """The first security scheme; the alternatives are the same for all calls."""
     ways = call["security"]
     return ", ".join(scope for scopes in ways[0].values() for scope in scopes) if ways else "open"
 
@@ -116,7 +116,7 @@ def _answers(document: Json, call: Json) -> str:
 
 
 def _codes(description: str) -> str:
-    """Sentences for people; `code: what it means` for each code that a status can have."""
+    """Sentences for people; `code: meaning` for each code that a status can have."""
     parts = [part.partition(": ") for part in description.split("; ")]
     return "<br>".join(
         f"<code>{escape(code)}</code> {escape(meaning)}"
@@ -149,7 +149,7 @@ def _fields(schema: Json, heading: str) -> str:
 
 
 def _either(schema: Json) -> str:
-    """Of which fields there is exactly one."""
+    """The fields of which exactly one must be given."""
     names = [name for form in schema.get("oneOf", ()) for name in form.get("required", ())]
     return f"<p>Exactly one of {' and '.join(f'<code>{escape(name)}</code>' for name in names)}.</p>" if names else ""
 
@@ -170,7 +170,7 @@ def _name(name: str, *, required: bool) -> str:
 
 
 def _value(schema: Json) -> str:
-    """What a value may be, in a few words; what has a name is linked."""
+    """The allowed values in a few words; named types are links."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f'<a href="#{escape(name)}">{escape(name)}</a>'
@@ -202,12 +202,12 @@ def _prose(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """What stands between backticks is code."""
+    """Text between backticks becomes code."""
     return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _resolved(document: Json, part: Json) -> Json:
-    """The part itself, or what it refers to."""
+    """The part itself, or the part that it refers to."""
     found: Any = document
     if "$ref" not in part:
         return part

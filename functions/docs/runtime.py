@@ -1,4 +1,4 @@
-"""What the docs function runs on."""
+"""The runtime of the docs function."""
 
 from dataclasses import dataclass
 

@@ -10,7 +10,7 @@ runtime = due_runtime()
 
 GRACE_S: Final = 60
 RESERVE_MS: Final = DUE_DEADLINE_MS + 15_000
-"""Left for the accounts that were begun last: each may outlast its deadline by a backlog, and by a last try."""
+"""Reserved for the accounts that were begun last: each may exceed its deadline by a backlog and a last attempt."""
 
 
 def plan_for(request: DueRequest, context: LambdaContext) -> Plan:
@@ -26,7 +26,7 @@ def plan_for(request: DueRequest, context: LambdaContext) -> Plan:
 
 
 def observe(run: Run, *, is_left: bool) -> None:
-    """`is_left`: the run has not ended and nobody goes on with it."""
+    """`is_left`: the run has not ended, and no further invocation continues it."""
     seen = runtime.observability
     seen.count("AccountsCaughtUp", run.accounts)
     seen.count("EntriesWritten", run.entries)

@@ -1,4 +1,4 @@
-"""What the due function runs on."""
+"""The runtime of the due function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from shared.runtime.observability import Observability, observability
 from shared.runtime.settings import settings_of
 
 DUE_DEADLINE_MS: Final = 30_000
-"""For one account: nobody waits, and 10,000 holds need some 200 transactions."""
+"""For one account: no caller waits, and 10,000 holds need some 200 transactions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,16 +6,16 @@ import msgspec
 from shared.usecases.do_what_is_due import Failed, Run
 
 ROUNDS_MAX: Final = 10
-"""Invocations in a row; after that the next schedule begins anew. Lambda itself ends a loop of sixteen."""
+"""Consecutive invocations; after that the next schedule starts again. Lambda itself stops a loop of sixteen."""
 
 Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 
 
 class DueRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """All accounts that are behind, from `after` on.
+    """Requests a run over all accounts behind, from `after` on.
 
-    `scheduled`: nobody waits for the answer, so what is left over is gone on with by the function itself; `round` says
-    how often that was. `grace_s` is how long a hold must have been over, `budget_s` how long this invocation may take.
+    `scheduled`: no caller waits, so the function invokes itself to continue; `round` counts those invocations.
+    `grace_s` is how long a hold must have been expired, `budget_s` how long this invocation may take.
     """
 
     scheduled: bool = False
@@ -26,19 +26,19 @@ class DueRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def due_request(event: Mapping[str, Any]) -> DueRequest:
-    """Raises msgspec.ValidationError, which names what is wrong with the event."""
+    """Raises msgspec.ValidationError, which names the fault in the event."""
     return msgspec.convert(event, DueRequest)
 
 
 def continued(request: DueRequest, run: Run) -> dict[str, Any]:
-    """The request that goes on where the run ended."""
+    """The request that continues the run where it ended."""
     following = msgspec.structs.replace(request, after=run.next, round=request.round + 1)
     made: dict[str, Any] = msgspec.to_builtins(following)
     return made
 
 
 def answer(run: Run) -> dict[str, Any]:
-    """The run as JSON. `next` is the `after` of the request that goes on, null at the end."""
+    """The run as JSON. `next` is the `after` of the continuing request, null at the end."""
     return {
         "accounts": run.accounts,
         "entries": run.entries,

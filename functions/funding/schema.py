@@ -51,7 +51,7 @@ FundingRequest: TypeAlias = FundingUpdateRequest | GrantRequest
 
 
 def funding_request(document: Mapping[str, Any]) -> FundingRequest:
-    """The form that the fields speak of. Raises ValidationFailed, which names a field of the other form as too many."""
+    """The form that the fields belong to. Raises ValidationFailed, which rejects fields of the other form."""
     if document.keys() & {"old_amount", "new_amount"}:
         return convert(document, FundingUpdateRequest)
     return convert(document, GrantRequest)

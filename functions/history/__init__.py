@@ -1,1 +1,1 @@
-"""What has become of accounts and operations: entries, audit rows, and the record under a key."""
+"""The history of accounts and operations: entries, audit rows, and the record under a key."""

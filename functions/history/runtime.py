@@ -1,4 +1,4 @@
-"""What the history function runs on."""
+"""The runtime of the history function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -55,7 +55,7 @@ class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
 
     @property
     def wanted(self) -> EntryFilter:
-        """Raises ValidationFailed for a cursor that no page gave."""
+        """Raises ValidationFailed for a cursor that is not from an earlier page."""
         return EntryFilter(
             limit=int(self.limit),
             before_seq=before_seq(self.after),
@@ -79,7 +79,7 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     after: str | None = None
 
     def period(self, now_ms: int) -> DayRange:
-        """By default the 30 days up to today, in UTC. Raises ValidationFailed for more than a year."""
+        """Default: the 30 days up to today, in UTC. Raises ValidationFailed for more than a year."""
         last = _day_of(rfc3339(now_ms) if self.to is None else self.to, "query.to", is_end=self.to is not None)
         earliest = date.fromordinal(max(last.toordinal() - DEFAULT_DAYS + 1, 1))
         first = earliest if self.from_ is None else _day_of(self.from_, "query.from")
@@ -89,7 +89,7 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
 
     @property
     def after_name(self) -> str | None:
-        """The name that the page before ended with. Raises ValidationFailed for a cursor that no page gave."""
+        """The last name of the page before. Raises ValidationFailed for a cursor that is not from an earlier page."""
         if self.after is None:
             return None
         mark, name = _decoded(self.after)[:1], _decoded(self.after)[1:]
@@ -108,14 +108,14 @@ class OperationQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def recorded_key(key: str) -> str:
-    """A caller's key, or one that the ledger made for itself: "~expire-h2". Raises ValidationFailed."""
+    """A caller's key, or one of the ledger itself, such as "~expire-h2". Raises ValidationFailed."""
     if _KEY_OF_THE_LEDGER.fullmatch(key):
         return key
     return identifier(key, "path.key")
 
 
 def before_seq(cursor: str | None) -> int | None:
-    """The place in the listing that a cursor stands for. Raises ValidationFailed for one that no page gave."""
+    """The seq in a cursor. Raises ValidationFailed for a cursor that is not from an earlier page."""
     if cursor is None:
         return None
     digits = _decoded(cursor)
@@ -142,7 +142,7 @@ def cursor_of(seq: int | None) -> str | None:
 
 
 def name_cursor(name: str | None) -> str | None:
-    """The place after a name, which may be empty."""
+    """The cursor after a name, which may be empty."""
     return None if name is None else _encoded(_NAME_MARK + name)
 
 
@@ -175,7 +175,7 @@ def _public_sums(sums: Sums) -> dict[str, Any]:
 
 
 def recorded_outcome(entry: Entry) -> dict[str, Any]:
-    """What the operation was first answered: its status, and the problem if it was refused."""
+    """The first answer to the operation: its status, and the problem if it was refused."""
     outcome = effect_of(entry) | {"status": status_of(entry)}
     if not entry.is_refused:
         return outcome

@@ -1,4 +1,4 @@
-"""A page of entries as CSV (RFC 4180), for spreadsheets. The columns stay as they are; new ones come at the end."""
+"""A page of entries as CSV (RFC 4180), for spreadsheets. Existing columns never change; new ones are appended."""
 
 import csv
 import re
@@ -42,12 +42,12 @@ _NO_PART_OF_A_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def wants_csv(accept: str | None) -> bool:
-    """Whether an Accept header names CSV; anything else is answered in JSON."""
+    """Whether an Accept header names CSV; otherwise the answer is JSON."""
     return MEDIA_TYPE in {part.partition(";")[0].strip().lower() for part in (accept or "").split(",")}
 
 
 def statement(account: Account, page: Page[Entry], query: Mapping[str, str]) -> Response[str]:
-    """`query` is that of the request; the one for the next page differs from it in `after` alone."""
+    """`query` is that of the request; the next page's query differs only in `after`."""
     headers = {"Content-Disposition": f'attachment; filename="{_file_name(account)}"', "Vary": "Accept"}
     after = cursor_of(page.next_before_seq)
     if after is not None:
@@ -87,7 +87,7 @@ def _amounts(entry: Entry) -> tuple[int, ...]:
 
 
 def _inert(text: str | None) -> str:
-    """Text as a spreadsheet shows it instead of computing it: an apostrophe before what would begin a formula."""
+    """Text that a spreadsheet must not compute: an apostrophe before the start of a formula."""
     return f"'{text}" if text and text.startswith(_FORMULA_STARTS) else text or ""
 
 

@@ -34,7 +34,7 @@ class PricedRequest(MeteredRequest, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class PlaceHoldRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`usage` is the most that may be used: `max_output_tokens` stands for output_tokens."""
+    """`usage` is an upper bound: `max_output_tokens` stands for output_tokens."""
 
     amount: PositiveMicrocents | msgspec.UnsetType = msgspec.UNSET
     minimum_amount: PositiveMicrocents | None = None
@@ -57,11 +57,11 @@ class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_
     if_expired: IfExpired = "refuse"
 
     def terms(self, hold: str) -> CaptureHold:
-        """All that is held where neither amount nor usage is given. Raises ValidationFailed where both are."""
+        """The whole hold if neither amount nor usage is given. Raises ValidationFailed if both are given."""
         if self.amount is not None:
             one_of({"amount": self.amount, "usage": self.usage})
         amount = None if self.amount is None else int(self.amount)
-        # The default is no content: requests that were sent before there was a choice are still the same.
+        # The default is left out of the content, so that requests from before this option keep their hash.
         if_expired = None if self.if_expired == "refuse" else self.if_expired
         return CaptureHold(hold, amount, self.overrun, usage=self.usage_content, if_expired=if_expired)
 

@@ -1,1 +1,1 @@
-"""The audit trail: from the queue behind the bus to the audit table."""
+"""The ingest queue: asynchronous charges."""

@@ -1,4 +1,4 @@
-"""The ingest queue: charges of services that do not wait for an answer."""
+"""The ingest queue: asynchronous charges of services."""
 
 from collections import Counter
 from typing import Any, Final
@@ -11,24 +11,24 @@ from shared.usecases.record_batch import damages
 from shared.usecases.take_charges import Taken, take_charges
 
 LAST_TRY_MS: Final = 3_000
-"""A try that begins just before the deadline: 1 s to connect, 2 s to read."""
+"""For an attempt that begins just before the deadline: 1 s to connect, 2 s to read."""
 
 runtime = ingest_runtime()
 
 
 def observe(taken: list[Taken]) -> None:
     seen = runtime.observability
-    fates = Counter(each.fate for each in taken)
-    seen.count("IngestedChargesRecorded", fates["recorded"] + fates["refused"])
-    seen.count("IngestedMessagesSetAside", fates["set_aside"])
-    seen.count("IngestedMessagesFailed", fates["failed"])
-    seen.logger.info("messages ingested", extra={"fates": dict(fates)})
+    results = Counter(each.result for each in taken)
+    seen.count("IngestedChargesRecorded", results["recorded"] + results["refused"])
+    seen.count("IngestedMessagesSetAside", results["set_aside"])
+    seen.count("IngestedMessagesFailed", results["failed"])
+    seen.logger.info("messages ingested", extra={"results": dict(results)})
     for damage in damages(each.damage for each in taken):
         seen.damaged(damage)
     for each in taken:
         if each.poison is not None:
             said = {"message_id": each.letter.id, "sender": each.letter.sender, "code": each.poison.code}
-            seen.logger.error("message set aside", extra=said | {"fate": each.fate, "why": each.poison.why})
+            seen.logger.error("message set aside", extra=said | {"result": each.result, "why": each.poison.why})
 
 
 @runtime.observability.logger.inject_lambda_context(clear_state=True)
@@ -43,4 +43,4 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     ledger, rates, poison_queue = runtime.ledger, runtime.rates, runtime.poison_queue
     taken = take_charges(asked, ledger, rates, poison_queue, runtime.now_ms(), may_begin_another)
     observe(taken)
-    return {"batchItemFailures": [{"itemIdentifier": each.letter.id} for each in taken if each.fate == "failed"]}
+    return {"batchItemFailures": [{"itemIdentifier": each.letter.id} for each in taken if each.result == "failed"]}

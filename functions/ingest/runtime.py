@@ -1,4 +1,4 @@
-"""What the ingest function runs on."""
+"""The runtime of the ingest function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from shared.runtime.settings import IngestTenant, settings_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestRuntime:
-    """`deadline_ms` is what the ledger has for one transaction."""
+    """`deadline_ms` applies to one transaction of the ledger."""
 
     observability: Observability
     default_tenant: str

@@ -45,12 +45,12 @@ def _asked(letter: Message, default_tenant: str, tenant_from: IngestTenant) -> O
 
 
 def _tenant(letter: Message, default_tenant: str, tenant_from: IngestTenant) -> str:
-    """Raises TenantMissing. A message that names a tenant is never charged to another."""
+    """Raises TenantMissing. A message that names a tenant is never charged to another tenant."""
     tenant = default_tenant if letter.tenant is None else letter.tenant
     if not is_identifier(tenant):
-        raise TenantMissing("the message names no tenant that could be one")
+        raise TenantMissing("the message names no valid tenant")
     if tenant != default_tenant and tenant_from == "default":
-        raise TenantMissing("the message names a tenant, and IngestTenant says that none is taken from a message")
+        raise TenantMissing("the message names a tenant, but IngestTenant does not allow that")
     return tenant
 
 

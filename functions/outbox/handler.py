@@ -10,7 +10,10 @@ runtime = outbox_runtime()
 
 
 class BusUnavailable(Exception):
-    """The bus took nothing of a batch. Escapes, so that the whole batch comes again and the alarm on errors sees it."""
+    """The bus accepted no event of a batch.
+
+    The error propagates, so that the whole batch is delivered again and counts as an error of the function.
+    """
 
 
 def observe(publication: Publication) -> None:

@@ -1,4 +1,4 @@
-"""What the outbox function runs on."""
+"""The runtime of the outbox function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -5,7 +5,7 @@ from shared.usecases.publish_entries import StreamRecord
 
 
 def new_entries(event: Mapping[str, Any], is_entry_sk: Callable[[str], bool]) -> list[StreamRecord]:
-    """The new entries in a stream event, in order. States, holds, updates and deletions are not the outbox's."""
+    """The new entries in a stream event, in order, without other items, updates and deletions."""
     return [_record(each) for each in event["Records"] if _is_new_entry(each, is_entry_sk)]
 
 
@@ -25,6 +25,6 @@ def _record(stream_record: Mapping[str, Any]) -> StreamRecord:
 
 
 def _text(attributes: Mapping[str, Any], name: str) -> str | None:
-    """A string attribute; None where it is missing or of another type."""
+    """A string attribute; None if it is missing or of another type."""
     value = attributes.get(name, {}).get("S")
     return value if isinstance(value, str) else None

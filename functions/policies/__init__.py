@@ -1,1 +1,1 @@
-"""The calls that govern accounts."""
+"""The calls that change an account's settings."""

@@ -1,4 +1,4 @@
-"""PATCH /v1/accounts/{actor}, its limits and its allowance: what governs an account."""
+"""PATCH /v1/accounts/{actor}, its limits and its allowance: the settings of an account."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -16,7 +16,7 @@ from shared.edge.validation import identifier
 from shared.ledger.operations import Configure, Operation
 
 SCOPE: Final[Scope] = "credits/fund"
-"""Whoever may give credits may also say how far and how fast they may be spent."""
+"""The scope to fund an account also permits setting its limits."""
 
 runtime = mutation_runtime("policies")
 app = http.Resolver(runtime.observability)
@@ -43,7 +43,7 @@ def end_allowance(actor: str) -> Response[str]:
 
 
 def configure(actor: str, terms: Callable[[Caller], Configure]) -> Response[str]:
-    """Records what the request changes. Raises what its identity, key and content call for."""
+    """Records the requested changes. Raises the errors of identity, key and content."""
 
     def read(asked: Asked) -> Operation:
         account = asked.caller.account_of(identifier(unquote(actor), "path.actor"))

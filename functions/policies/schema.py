@@ -10,7 +10,7 @@ from shared.ledger.operations import Configure
 from shared.ledger.policies import MAX_LIMITS, MAX_THRESHOLDS, Interval, Status, Window
 
 DEFAULT_ALLOWANCE_PRIORITY: Final = 5
-"""Below that of other grants: what comes again by itself is spent first."""
+"""Lower than the default of grants: credits that are refilled are spent first."""
 MAX_ZONE_NAME: Final = 64
 NO_ALLOWANCE: Final = Configure(allowance={})
 
@@ -33,7 +33,7 @@ Parent = Annotated[
 
 
 class SettingsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is left out stays as it is."""
+    """Omitted settings stay unchanged."""
 
     overdraft_limit: Microcents | None = None
     low_balance_thresholds: Thresholds | None = None
@@ -42,7 +42,7 @@ class SettingsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parent: Parent = msgspec.UNSET
 
     def terms(self, caller: Caller) -> Configure:
-        """Raises ActorNotAllowed for a parent that the caller may not act for: its credits are to be spent."""
+        """Raises ActorNotAllowed for a parent that the caller may not act for: its credits will be spent."""
         return Configure(
             overdraft_limit=None if self.overdraft_limit is None else int(self.overdraft_limit),
             low_balance_thresholds=_highest_first(self.low_balance_thresholds),
@@ -76,7 +76,7 @@ class AllowanceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def settings(document: Mapping[str, Any], caller: Caller) -> Configure:
-    """Raises ValidationFailed, also for a request that changes nothing."""
+    """Raises ValidationFailed, also for a request without changes."""
     terms = convert(document, SettingsRequest).terms(caller)
     if terms == Configure():
         fields = ", ".join(SettingsRequest.__struct_fields__)
@@ -85,7 +85,7 @@ def settings(document: Mapping[str, Any], caller: Caller) -> Configure:
 
 
 def limits(document: Mapping[str, Any]) -> Configure:
-    """All the limits that the account is to have. Raises ValidationFailed, which names every field that is wrong."""
+    """The complete list of limits. Raises ValidationFailed, which names every invalid field."""
     faults = [FieldError(f"$.{name}", "unknown field") for name in document.keys() - {"limits"}]
     given = document.get("limits")
     if not isinstance(given, list) or len(given) > MAX_LIMITS:

@@ -1,4 +1,4 @@
-"""What the proof function runs on."""
+"""The runtime of the proof function."""
 
 from dataclasses import dataclass
 

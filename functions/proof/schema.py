@@ -11,14 +11,17 @@ NUMBER_DIGITS_MAX = 8
 
 
 class ProofQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`records`: how many of the account's newest entries up to the head come with the proof."""
+    """`records`: how many of the account's newest entries up to the head the proof contains."""
 
     digest: str = "latest"
     records: PageLimit | None = None
 
     @property
     def wanted(self) -> Wanted:
-        """`latest`, a digest's number, or a date: the newest of that day or before it. Raises ValidationFailed."""
+        """`latest`, a digest's number, or a date: the newest digest of that day or before it.
+
+        Raises ValidationFailed.
+        """
         if self.digest == "latest":
             return "latest"
         if _is_number(self.digest):

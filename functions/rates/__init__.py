@@ -1,1 +1,1 @@
-"""GET and PUT /v1/rates, POST /v1/rates/quote: what usage costs."""
+"""GET and PUT /v1/rates, POST /v1/rates/quote: the prices of usage."""

@@ -35,7 +35,7 @@ def put_rate() -> Response[str]:
     caller = http.caller(event, "credits/admin", runtime.tenants)
     draft = http.body(event, RateDocument).draft
     put = put_rate_card(caller.tenant, draft, runtime.store, runtime.now_ms(), caller.subject)
-    observe("rate card made" if put.made else "rate card was there", tenant=caller.tenant, card=put.card.reference)
+    observe("rate card created" if put.made else "rate card exists", tenant=caller.tenant, card=put.card.reference)
     return http.answer(card_document(put.card), HTTPStatus.CREATED if put.made else HTTPStatus.OK)
 
 

@@ -1,4 +1,4 @@
-"""What the rates function runs on."""
+"""The runtime of the rates function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class RatesRuntime:
 
     @property
     def book(self) -> RateBook:
-        """Reads anew every time: what has just been put is what it quotes."""
+        """A book without a cache, so that a quote uses a card that was just put."""
         return RateBook(self.store, self.built_in, monotonic_now_ms)
 
 

@@ -60,7 +60,7 @@ class PriceDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RateDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What PUT makes the next version of a card of."""
+    """The body of PUT: the next version of a card."""
 
     meter: Identifier
     model: ModelName | None = None
@@ -72,7 +72,7 @@ class RateDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def draft(self) -> Draft:
-        """Raises ValidationFailed, which names every member of the prices that is wrong."""
+        """Raises ValidationFailed, which names every invalid member of the prices."""
         return Draft(
             meter=self.meter,
             model=self.model,
@@ -90,7 +90,7 @@ class RatesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def wanted(self) -> CardFilter:
-        """Raises ValidationFailed for a model without its meter, and for a cursor that no such listing gave."""
+        """Raises ValidationFailed for a model without its meter, and for a cursor that is not from this listing."""
         if self.model is not None and self.meter is None:
             raise ValidationFailed([FieldError("query.meter", "is required where model is given")])
         return CardFilter(int(self.limit), self.meter, self.model, self._place)
@@ -106,7 +106,10 @@ class RatesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class QuoteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`max_output_tokens` may stand for output_tokens, as for a hold. `actor` is whose next operation it may be."""
+    """`max_output_tokens` may stand for output_tokens, as for a hold.
+
+    `actor` quotes the next operation of that account.
+    """
 
     usage: UsageDocument
     actor: Identifier | None = None
@@ -120,7 +123,7 @@ class _Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A number that was read, or what it should have been."""
+    """A parsed number, or its requirement if it is invalid."""
 
     path: str
     value: object
@@ -135,7 +138,7 @@ class _Read:
 
 
 def card_document(card: RateCard) -> dict[str, Any]:
-    """A card as the API shows it. Of the built-in one nobody of the tenant's has made a version."""
+    """A card as the API shows it. The built-in card has no creator."""
     is_own = card.by is not None
     return {
         "card": card.reference,
@@ -154,9 +157,9 @@ def listing(page: CardPage) -> dict[str, Any]:
 
 
 def quote_document(quote: Quote, held: Quote, carry: int | None) -> dict[str, Any]:
-    """`hold` is what a hold of the usage sets aside, and so the amount of what is an estimate.
+    """`hold` is the amount that a hold of the usage sets aside; for an estimate it is the amount too.
 
-    `carry` is what the account carries whose next operation it may be: it has its part in the amount.
+    `carry` is the carry of the account whose next operation is quoted: the amount includes it.
     """
     next_one = settled(quote.worth.amount, quote.worth.remainder or None, carry or 0)
     shown = {
@@ -220,7 +223,7 @@ def _price(name: str, prices: Mapping[str, PriceDocument]) -> Price:
 
 
 def _wholes(name: str, prices: Mapping[str, PriceDocument]) -> set[str]:
-    """All that count these units too, also by way of others."""
+    """All quantities that include these units, directly or through others."""
     found: set[str] = set()
     waiting = [name]
     while waiting:

@@ -1,1 +1,1 @@
-"""Checks that the ledger adds up and that the audit table says the same; on a schedule and on demand."""
+"""Checks that the ledger adds up and that the audit table matches; on a schedule and on demand."""

@@ -16,7 +16,7 @@ from shared.usecases.reconcile_accounts import (
 runtime = reconcile_runtime()
 
 RESERVE_MS: Final = 30_000
-"""Left for the last account's repairs and for handing on."""
+"""Reserved for the last account's repairs and for invoking the next run."""
 
 
 def policy_for(request: ReconcileRequest, context: LambdaContext) -> ReconcileTerms:

@@ -1,4 +1,4 @@
-"""What the reconcile function runs on."""
+"""The runtime of the reconcile function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

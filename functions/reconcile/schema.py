@@ -14,8 +14,8 @@ Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 class ReconcileRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """All accounts from `after` on, or one (`tenant` and `actor`).
 
-    `scheduled`: nobody waits for the answer, so what is left over is gone on with by the function itself. `grace_s` is
-    how old an entry must be to be missed in the audit table, `budget_s` how long this invocation may take at most.
+    `scheduled`: no caller waits, so the function invokes itself to continue. `grace_s` is the age from which an entry
+    without an audit row counts as missing, `budget_s` the longest time of this invocation.
     """
 
     scheduled: bool = False
@@ -32,7 +32,7 @@ class ReconcileRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 def reconcile_request(event: Mapping[str, Any]) -> ReconcileRequest:
-    """Raises msgspec.ValidationError, which names what is wrong with the event."""
+    """Raises msgspec.ValidationError, which names the fault in the event."""
     request = msgspec.convert(event, ReconcileRequest)
     if (request.tenant is None) != (request.actor is None):
         raise msgspec.ValidationError("an account is a tenant and an actor: give both or none")
@@ -40,13 +40,13 @@ def reconcile_request(event: Mapping[str, Any]) -> ReconcileRequest:
 
 
 def continued(request: ReconcileRequest, run: Run) -> dict[str, Any]:
-    """The request that goes on where the run ended."""
+    """The request that continues the run where it ended."""
     following: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(request, after=run.next))
     return following
 
 
 def answer(run: Run) -> dict[str, Any]:
-    """The run as JSON. `next` is the `after` of the request that goes on, null at the end."""
+    """The run as JSON. `next` is the `after` of the continuing request, null at the end."""
     return {
         "accounts": run.accounts,
         "entries": run.entries,

@@ -1,1 +1,1 @@
-"""The usage queue: the sums of what accounts have spent follow the ledger."""
+"""The usage queue: keeps the sums of the accounts' spending up to date."""

@@ -8,21 +8,21 @@ from functions.usage.schema import wakes
 from shared.usecases.count_usage import Counter, Counting, count_usage
 
 LAST_STEP_MS: Final = 15_000
-"""A step that begins just in time: a read and an addition, each within the deadline of its table."""
+"""For a step that begins just in time: a read and an addition, each within the deadline of its table."""
 
 runtime = usage_runtime()
 
 
 def observe(countings: list[Counting]) -> None:
     seen = runtime.observability
-    fates = Tallied(each.fate for each in countings)
-    seen.count("UsageMessagesCounted", fates["counted"])
-    seen.count("UsageMessagesWaiting", fates["waiting"])
-    seen.count("UsageMessagesMalformed", fates["malformed"])
-    seen.logger.info("usage counted", extra={"fates": dict(fates)})
+    results = Tallied(each.result for each in countings)
+    seen.count("UsageMessagesCounted", results["counted"])
+    seen.count("UsageMessagesWaiting", results["waiting"])
+    seen.count("UsageMessagesMalformed", results["malformed"])
+    seen.logger.info("usage counted", extra={"results": dict(results)})
     for each in countings:
         if each.is_failed:
-            seen.logger.error("usage not counted", extra={"message_id": each.message_id, "fate": each.fate})
+            seen.logger.error("usage not counted", extra={"message_id": each.message_id, "result": each.result})
 
 
 @runtime.observability.logger.inject_lambda_context(clear_state=True)

@@ -1,4 +1,4 @@
-"""What the usage function runs on."""
+"""The runtime of the usage function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

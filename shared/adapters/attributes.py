@@ -1,4 +1,4 @@
-"""Attributes: how numbers, grants, draws and hashes lie in an item."""
+"""Attributes: how numbers, grants, draws and hashes are encoded in an item."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -13,7 +13,7 @@ _NEVER: Final = 0
 
 
 class IntegerAttribute(Attribute[int]):
-    """An exact whole number. PynamoDB's own number attribute is a float to the type checker and lets 0.1 through."""
+    """An exact integer. PynamoDB's own number attribute is typed as a float and accepts 0.1."""
 
     attr_type = NUMBER
 
@@ -27,9 +27,9 @@ class IntegerAttribute(Attribute[int]):
 
 
 class GrantsAttribute(Attribute[Grants]):
-    """The open grants, packed: six numbers a grant, each in as few bytes as it needs.
+    """The open grants, packed: six numbers per grant, each in as few bytes as possible.
 
-    As a list of lists, 16 grants would take an account's state over 1 KB and so double what every charge writes.
+    As a list of lists, 16 grants would push an account's state over 1 KB and so double the write cost of every charge.
     """
 
     attr_type = BINARY
@@ -43,7 +43,7 @@ class GrantsAttribute(Attribute[Grants]):
 
 
 class DrawsAttribute(Attribute[tuple[Draw, ...]]):
-    """Draws, packed as grants are: five numbers each."""
+    """Draws, packed like grants: five numbers each."""
 
     attr_type = BINARY
 
@@ -56,7 +56,9 @@ class DrawsAttribute(Attribute[tuple[Draw, ...]]):
 
 
 class HashAttribute(Attribute[str]):
-    """A SHA-256 in hexadecimal, packed: with 16 grants and the longest ids a state needs the room."""
+    """A SHA-256 in hexadecimal, stored as bytes: a state with 16 grants and the longest ids would exceed 1 KB
+    otherwise.
+    """
 
     attr_type = BINARY
 
@@ -89,7 +91,7 @@ def _draw_of(grant_seq: int, amount: int, priority: int, category: int, expires_
 
 
 def _varint(number: int) -> bytes:
-    """LEB128 with zigzag, as Protocol Buffers' sint: seven bits a byte, lowest first, the sign in the lowest bit."""
+    """LEB128 with zigzag, as Protocol Buffers' sint: seven bits per byte, lowest first, the sign in the lowest bit."""
     rest = number * 2 if number >= 0 else -number * 2 - 1
     packed = bytearray()
     while rest > 0x7F:  # noqa: PLR2004

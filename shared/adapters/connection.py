@@ -1,4 +1,4 @@
-"""The connection of PynamoDB's models: timeouts, and answers that are refused because they are damaged."""
+"""The connection of PynamoDB's models: timeouts, and a check that rejects damaged answers."""
 
 import json
 import zlib
@@ -13,13 +13,13 @@ from pynamodb.models import Model
 CONNECT_TIMEOUT_S: Final = 1
 READ_TIMEOUT_S: Final = 2
 CONNECTIONS_MAX: Final = 64
-"""Open connections are kept for later; no more are made than there are threads."""
+"""The size of the connection pool. No more connections are opened than there are threads."""
 _SERVER_ERROR: Final = 500
 _Model = TypeVar("_Model", bound=Model)
 
 
 def bound_to(model: type[_Model], table_name: str, region: str | None, host: str | None) -> type[_Model]:
-    # Whoever calls retries: the protocol knows what is safe to send again and how much time is left, an SDK does not.
+    # botocore does not retry: the protocol knows which calls are safe to send again and how much time is left.
     meta = {
         "table_name": table_name,
         "region": region,
@@ -40,9 +40,10 @@ def guarded(model: type[Model]) -> Connection:
 
 
 def _refuse_damaged_answer(response_dict: dict[str, Any], **_: object) -> None:
-    """Without retries botocore takes an answer that fails DynamoDB's checksum, and reads no JSON as an empty answer.
+    """Rejects a damaged answer, which means: no answer.
 
-    To a read that would mean: there is no such account. Raises an error that means: no answer.
+    Without retries botocore accepts an answer that fails DynamoDB's checksum, and reads a body that is not JSON as an
+    empty answer. A read would then report that the account does not exist. Raises ChecksumError or ResponseParserError.
     """
     body, checksum = response_dict["body"], response_dict["headers"].get("x-amz-crc32")
     if response_dict["status_code"] >= _SERVER_ERROR:

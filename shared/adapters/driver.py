@@ -1,4 +1,4 @@
-"""The driver: runs the protocol's steps against a store, with a clock, a sleep and chance that are given to it."""
+"""The driver: runs the protocol's steps against a store. Clock, sleep and randomness are passed in."""
 
 import secrets
 import time
@@ -26,18 +26,20 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`monotonic_ms` reads a clock that is never set, `below` draws a whole number from 0 up to but not including."""
+    """`monotonic_ms` reads a monotonic clock; `below` draws a random integer from 0 up to, but not including, its
+    argument.
+    """
 
     monotonic_ms: Callable[[], int]
     sleep_ms: Callable[[int], None]
     below: Callable[[int], int]
 
     def pause(self, ceiling_ms: int) -> None:
-        """Full jitter: those who ran into each other come back apart."""
+        """Full jitter: writers that collided retry at different times."""
         self.sleep_ms(self.below(ceiling_ms + 1))
 
 
-# The system's randomness, as a generator seeded once would draw the same in every copy of a snapshotted process.
+# The system's randomness: a generator seeded once would draw the same numbers in every copy of a snapshotted process.
 REAL_PACE: Final = Pace(
     monotonic_ms=lambda: time.monotonic_ns() // 1_000_000,
     sleep_ms=lambda duration_ms: time.sleep(duration_ms / 1000),
@@ -46,7 +48,10 @@ REAL_PACE: Final = Pace(
 
 
 def drive(steps: Steps[_Result], execute: Callable[[Command], CommandOutcome], pace: Pace, deadline_ms: int) -> _Result:
-    """Executes what the steps ask for until they end; `deadline_ms` from now they learn that their time is over."""
+    """Executes the commands of the steps until the steps end.
+
+    After `deadline_ms` the steps are told that no time is left.
+    """
     ends_at_ms = pace.monotonic_ms() + deadline_ms
     reply: Reply | None = None
     while True:
@@ -60,9 +65,9 @@ def drive(steps: Steps[_Result], execute: Callable[[Command], CommandOutcome], p
 
 
 def retry_until_deadline(ask: Callable[[], _Answer | Busy | Unknown], pace: Pace, deadline_ms: int) -> _Answer:
-    """Asks until there is an answer: for calls that change nothing, or nothing more the second time.
+    """Asks until there is an answer. For reads and for idempotent writes only.
 
-    Raises LedgerThrottled or LedgerUnavailable when there was none by the deadline.
+    Raises LedgerThrottled or LedgerUnavailable when there was no answer by the deadline.
     """
     ends_at_ms = pace.monotonic_ms() + deadline_ms
     ceiling_ms = FIRST_PAUSE_MS

@@ -1,4 +1,4 @@
-"""What DynamoDB's failures mean to the protocol."""
+"""Translates DynamoDB's failures into outcomes of the protocol."""
 
 from typing import Any, Final, TypeAlias
 
@@ -13,22 +13,25 @@ CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 TRANSACTION_CANCELED: Final = "TransactionCanceledException"
 
 FAILURES: Final = (PynamoDBException, ResponseParserError)
-"""All that a call to DynamoDB through PynamoDB raises on account of the answer, or the want of one."""
+"""Every error that a DynamoDB call through PynamoDB raises for a failed or missing answer."""
 Failure: TypeAlias = PynamoDBException | ResponseParserError
 
 _THROTTLED: Final = frozenset(
     {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "Throttling"}
 )
 _IN_CONFLICT: Final = frozenset({"TransactionConflictException"})
-# A transaction with our token is at work. Every call has a token of its own, so it can only be this very call, sent
-# twice by the network: it may yet be written.
+# A transaction with the same token is in progress. Every call has its own token, so this is the same call, sent twice
+# by the network: it may still be written.
 _IN_DOUBT: Final = frozenset({"TransactionInProgressException"})
 _LOST: Final = (HTTPClientError, NoConnectionError, ChecksumError, IncompleteReadError, ResponseParserError)
 _SERVER_ERROR: Final = 500
 
 
 def translated(failure: Failure) -> Busy | Unknown:
-    """What the failure of a call means. Raises it again where the deployer has to act: permissions, a missing table."""
+    """The outcome that a failed call means.
+
+    Raises the failure again if the deployer has to act: permissions, a missing table.
+    """
     cause = getattr(failure, "cause", failure)
     if isinstance(cause, ClientError) and (meaning := _meaning(cause)) is not None:
         return meaning
@@ -38,7 +41,7 @@ def translated(failure: Failure) -> Busy | Unknown:
 
 
 def error_code(failure: PynamoDBException) -> str | None:
-    """The code of DynamoDB's error, None where the call failed in another way.
+    """DynamoDB's error code, or None if the call failed in another way.
 
     PynamoDB's own `cause_response_code` raises AttributeError on a timeout, whose `response` is None.
     """
@@ -58,12 +61,12 @@ def _meaning(error: ClientError) -> Busy | Unknown | None:
 
 
 def _http_status(error: ClientError) -> int:
-    # PynamoDB passes on the error without the status; the one that it came from has it.
+    # PynamoDB passes on the error without the HTTP status; the original error has it.
     original: Any = error.__cause__ or error
     status: int = original.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status
 
 
 def _is_name(code: str) -> bool:
-    # botocore gives the status for a code where the answer names none: something before DynamoDB answered.
+    # botocore uses the status as the code if the answer names none: a proxy answered before DynamoDB did.
     return bool(code) and not code.isdigit()

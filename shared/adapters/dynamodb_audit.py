@@ -1,4 +1,4 @@
-"""The audit table on DynamoDB. Rows are put where there is none and never touched again."""
+"""The audit table on DynamoDB. Rows are only added, never replaced or deleted."""
 
 from typing import Final
 
@@ -18,12 +18,12 @@ from shared.ports.ledger import Kept, Page
 
 DEADLINE_MS: Final = 5000
 
-# The same event has the same text, whatever order it came in and however its amounts were read.
+# The same event has the same text, whatever the order of its keys and the type of its amounts.
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 
 
 class DynamoAuditTrail:
-    """Implements ports.AuditTrail. Every call may be repeated; past `deadline_ms` it raises as the ledger does."""
+    """Implements ports.AuditTrail. Every call may be repeated; after `deadline_ms` it raises as the ledger does."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class DynamoAuditTrail:
         try:
             return self._items.get(item.pk, item.sk, consistent_read=True)
         except DoesNotExist:
-            # A put that found a row and a read that does not: rows are never deleted, so one answer was wrong.
+            # The put found a row and the read did not. Rows are never deleted, so one of the two answers was wrong.
             return Unknown()
         except FAILURES as failure:
             return translated(failure)
@@ -99,7 +99,7 @@ class DynamoAuditTrail:
 
 
 def _entry_of(row: AuditItem) -> Entry | None:
-    """None for a row that was altered so that no entry is in it, or one of another place."""
+    """The entry of a row; None if the row holds no entry, or one that belongs elsewhere."""
     try:
         entry = row.entry
         public_entry(entry)

@@ -1,6 +1,6 @@
-"""Who has holds that are over: a scan of the index of open holds, which has nothing else in it.
+"""Lists accounts with expired holds: a scan of the index of open holds.
 
-What is not over is filtered out by the database, but read all the same: a page is a megabyte of open holds.
+The database filters out holds that have not expired, but still reads them: a page covers a megabyte of open holds.
 """
 
 import json
@@ -16,16 +16,16 @@ from shared.ledger.protocol import Busy, Unknown
 from shared.ports.due import AccountBehind, AccountsBehind
 
 DEADLINE_MS: Final = 20_000
-"""For one page: nobody waits for it."""
+"""For one page: the scan runs in the background."""
 
 _KEY: Final = ("pk", "open_until", "sk")
-"""What a page of the index ends with, and all of a hold that is asked for."""
+"""The key with which a page of the index ends; also the only attributes of a hold that are read."""
 
 _Raw = dict[str, Any]
 
 
 class DynamoDueAccounts:
-    """Implements ports.DueAccounts. Past the deadline it raises as the ledger does."""
+    """Implements ports.DueAccounts. After the deadline it raises as the ledger does."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class DynamoDueAccounts:
 
 
 def _accounts(items: Iterable[_Raw]) -> Iterable[AccountBehind]:
-    """An account's holds are side by side. A key of no account is the reconciler's matter."""
+    """One item per account: its holds are adjacent. The reconciler reports keys that belong to no account."""
     for pk, group in groupby(items, lambda item: str(item["pk"]["S"])):
         account, holds = account_of(pk), list(group)
         if account is not None:

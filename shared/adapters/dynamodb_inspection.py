@@ -1,4 +1,4 @@
-"""The tables as they lie, for whoever checks them: strong reads, and nothing that is read is trusted."""
+"""Reads the tables as they are stored, for verification. Reads are strong, and no stored value is trusted."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -49,11 +49,11 @@ from shared.verification.companions import CompanionItem
 from shared.verification.digest import Head, head_of
 
 DEADLINE_MS: Final = 20_000
-"""For one page: nobody waits for these reads, and a reconciliation must not give in to a busy moment."""
+"""For one page: no caller waits for these reads, and a reconciliation must survive a busy moment."""
 
 _MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, AttributeDeserializationError)
 _LISTED: Final = ("ledger", "audit", "usage")
-"""The tables that accounts are listed from, in turn."""
+"""The tables that accounts are listed from, in this order."""
 
 _Raw = dict[str, Any]
 _Made = TypeVar("_Made")
@@ -61,7 +61,7 @@ _Made = TypeVar("_Made")
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Asks for one page after the other, each until it comes or the deadline passes."""
+    """Reads pages one after the other, and retries each until it has an answer or the deadline passes."""
 
     pace: Pace
     deadline_ms: int
@@ -114,7 +114,7 @@ class _Reader:
 
 
 class _Kind(NamedTuple):
-    """A kind of item beside the entries: how its sort keys begin, its model, and how that says what it keeps."""
+    """A kind of companion item: the prefix of its sort keys, its model, and how to read the value from the item."""
 
     sk: str
     model: Any
@@ -155,7 +155,10 @@ class DynamoHeads:
 
 
 class DynamoLedgerInspection:
-    """Implements ports.LedgerInspection. Every call may be repeated; past the deadline it raises as the ledger does."""
+    """Implements ports.LedgerInspection.
+
+    Every call may be repeated; after the deadline it raises as the ledger does.
+    """
 
     def __init__(  # noqa: PLR0913 - a name for each table
         self,
@@ -177,10 +180,10 @@ class DynamoLedgerInspection:
         self._reader = _Reader(pace, deadline_ms)
 
     def accounts(self, after: str | None) -> AccountPlaces:
-        """The cursor is the table that is being listed and the key that was evaluated last.
+        """The cursor is the table that is being listed and the last evaluated key.
 
-        All rows of an account come in a row, as a scan goes from partition to partition: of what begins where the last
-        page ended, the account has been listed.
+        A scan goes from partition to partition, so all rows of an account are adjacent. If a page begins within an
+        account, the page before has listed that account.
         """
         cursor: _Raw = json.loads(after) if after else {"table": _LISTED[0], "key": None}
         table, key = cursor["table"], cursor["key"]
@@ -193,7 +196,7 @@ class DynamoLedgerInspection:
         return any(self._reader.has_any(table, account) for table in self._tables.values())
 
     def _firsts(self, table: str, items: list[_Raw], listed_pk: _Raw | None) -> list[_Raw]:
-        """The last row of each account on a page that no page before and no table before has brought up."""
+        """The last row of each account that no earlier page and no earlier table has listed."""
         lasts = [list(rows)[-1] for pk, rows in groupby(items, itemgetter("pk")) if pk != listed_pk]
         before = [self._tables[each] for each in _LISTED[: _LISTED.index(table)]]
         return [item for item in lasts if not _is_rates(item) and not self._is_in_any(before, item)]
@@ -220,7 +223,7 @@ class DynamoLedgerInspection:
 
     def beside(self, account: Account) -> Iterator[Item]:
         for kind in _COMPANION_KINDS:
-            # Any of the models reaches the table; this one has every kind's keys.
+            # All models share the table; this one has the keys of every kind.
             for item in self._reader.query(self._ledger.whole, account, self._ledger.whole.sk.startswith(kind.sk)):
                 yield _item(account, item, kind)
 
@@ -271,7 +274,7 @@ def _cursor(table: str, item: _Raw) -> str:
 
 
 def _is_rates(item: _Raw) -> bool:
-    """A rate card, which belongs to a tenant and to no account."""
+    """Whether it is a rate card, which belongs to a tenant and not to an account."""
     return is_rates_pk(item["pk"]["S"]) and item["sk"]["S"].startswith("RATE#")
 
 
@@ -306,7 +309,7 @@ def _row(account: Account, raw: _Raw, model: Any, item_of: Callable[[Entry], Mod
     entry: Entry | None = _made(lambda: model.from_raw_data(raw).entry)
     expected = _made(lambda: item_of(entry).serialize()) if entry else None
     name: str = raw["sk"]["S"]
-    # What cannot be laid down again has members of types that no entry has, and none to compare with others.
+    # An entry that cannot be serialised again has values of the wrong types, so it is not compared with others.
     known = entry if expected is not None else None
     return Row(name, known, is_as_written=expected == raw and entry is not None and entry.account == account)
 
@@ -322,7 +325,7 @@ def _item(account: Account, raw: _Raw, kind: _Kind) -> Item:
 
 
 def _made(make: Callable[[], _Made]) -> _Made | None:
-    """What `make` gives, None where what it reads is malformed."""
+    """The result of `make`, or None if its input is malformed."""
     try:
         return make()
     except _MALFORMED:

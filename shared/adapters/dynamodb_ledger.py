@@ -1,6 +1,6 @@
-"""The ledger on DynamoDB: executes the protocol's commands and translates the answers, nothing else.
+"""The ledger on DynamoDB: executes the protocol's commands and translates the answers.
 
-One mutation is one transaction. What its conditions guard, over the life of an account and of a key:
+One mutation is one transaction. Its conditions, over the life of an account and of a key:
 
     time ──────────────────────────────────────────────────────────────────────────────────────────────────►
 
@@ -8,19 +8,20 @@ One mutation is one transaction. What its conditions guard, over the life of an 
                │             ▲            ▲            ▲            ▲
                │ read        │ put if     │ put if     │            │
                └─────────────┘ absent     │ seq = 1    │ …          │ …
-    BEGUN     absent ────────► there, for good
+    BEGUN     absent ────────► present, for ever
 
     OP#a      absent ────────► recorded, for good
     OP#b      absent ─────────────────────► recorded, for good
 
     the first attempt          both conditions hold: STATE is as it was read, the key is free
-    a duplicate, at any time   OP#<key> is there: turned down, whatever STATE says; the entry comes back and answers
-    a race with another key    STATE has another seq: turned down; the new STATE comes back, the next try starts there
-    STATE has vanished         BEGUN is there and STATE is not: the record is damaged, and nothing is written
+    a duplicate, at any time   OP#<key> exists: conflict, whatever STATE says; the returned entry is the answer
+    a race with another key    STATE has another seq: conflict; the next attempt starts from the returned STATE
+    STATE has vanished         BEGUN exists and STATE does not: the record is damaged, and nothing is written
 
-A hold (HOLD#) and the tally of a charge's refunds (REFUND#) live as STATE does: each is put while it still has the seq
-that was seen, and what replaced it comes back when it has not. POLICY is never replaced without STATE, whose condition
-covers it too. Where a parent account pays as well, its items are under the same conditions in the same transaction.
+A hold (HOLD#) and the tally of a charge's refunds (REFUND#) are guarded like STATE: each is put if its seq is still the
+one that was read; otherwise the item that replaced it comes back. POLICY is never replaced without STATE, whose
+condition covers it too. If a parent account pays as well, its items are written under the same conditions in the same
+transaction.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -92,21 +93,24 @@ _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 _THROTTLED: Final = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
 _READS_MAX: Final = 4
 _HOLDS_AT_FIRST: Final = 100
-"""Open holds that are read by the first look for due ones."""
+"""Open holds that the first search for due holds reads."""
 _SCAN_SIZE: Final = 500
-"""Entries evaluated by one query where a filter may leave few of them."""
+"""Entries that one query evaluates if a filter may admit only a few."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Slice:
-    """What one query found; `next_before_seq` is None where it reached the end."""
+    """The result of one query; `next_before_seq` is None at the end of the entries."""
 
     entries: tuple[Entry, ...]
     next_before_seq: int | None
 
 
 class DynamoLedger:
-    """Implements ports.Ledger. `deadline_ms` is for one call; a last attempt may outlast it by the socket timeouts."""
+    """Implements ports.Ledger.
+
+    `deadline_ms` applies to one call; a last attempt may exceed it by the socket timeouts.
+    """
 
     def __init__(
         self,
@@ -145,7 +149,7 @@ class DynamoLedger:
         return retry_until_deadline(lambda: self._look_up(account, key), self._pace, self._deadline_ms).entry
 
     def entries(self, account: Account, wanted: EntryFilter) -> Page[Entry]:
-        """Full pages but the last, unless the deadline passes in the middle of a long search."""
+        """Every page but the last is full, unless the deadline passes during a long search."""
         ends_at_ms = self._pace.monotonic_ms() + self._deadline_ms
         found: list[Entry] = []
         before_seq = wanted.before_seq
@@ -160,7 +164,6 @@ class DynamoLedger:
                 return Page(tuple(found), before_seq)
 
     def execute(self, command: Command) -> CommandOutcome:
-        """Executes one command of the protocol."""
         match command:
             case Read(account, terms):
                 return self._read(account, terms)
@@ -171,13 +174,13 @@ class DynamoLedger:
             case Lookup(account, key):
                 return self._look_up(account, key)
             case Pause():
-                raise TypeError("a pause is the driver's")
+                raise TypeError("the driver handles pauses")
 
     def _read(self, account: Account, terms: Terms) -> Found | Busy | Unknown:
         return self._answered(lambda: Found(*positions(account, terms, self._state_with_policy, self._references)))
 
     def _read_whole(self, account: Account) -> Found | Busy:
-        """A state together with its policy, which may have moved between the two reads."""
+        """A state and its policy, read again if one of them changed between the two reads."""
         for _ in range(_READS_MAX):
             state = self._state_with_policy(account)
             if state is None or state.has_its_policy:
@@ -212,7 +215,10 @@ class DynamoLedger:
         )
 
     def _find_due(self, account: Account, now_ms: int) -> FoundDue | Busy | Unknown:
-        """One query, where few holds are open. Of many, those beyond the first that is not due are only counted."""
+        """One query if few holds are open.
+
+        If there are many, the holds after the first that is not due are only counted.
+        """
         try:
             holds, last = self._listed_holds(account, _HOLDS_AT_FIRST)
             while last is not None and holds[-1].is_due(now_ms):
@@ -228,7 +234,7 @@ class DynamoLedger:
     def _listed_holds(
         self, account: Account, limit: int | None, after: _Raw | None = None
     ) -> tuple[list[Hold], _Raw | None]:
-        """A page of open holds, the first to expire first; and where the next page begins."""
+        """A page of open holds, in order of expiry, and the start of the next page."""
         index = self._table.holds.open_holds
         page = next(index.query(account_pk(account), page_size=limit, last_evaluated_key=after).page_iter)
         holds = [self._table.holds.from_raw_data(item).hold for item in page["Items"]]
@@ -268,15 +274,15 @@ class DynamoLedger:
 
     def _write(self, change: Change) -> None:
         table = self._table
-        # Holds unless an operation with this key is on the record. Entries are never deleted, so it fails for good.
+        # True unless the key has an entry. Entries are never deleted, so once false it stays false.
         key_is_free = table.entries.pk.does_not_exist()
-        # The SDK makes a token for each call: it makes a call that the network repeats one, and is no business of ours.
+        # The SDK generates a token per call, which only makes network-level repeats of that call idempotent.
         with TransactWrite(connection=table.connection) as transaction:
             for part in change.parts:
                 for entry in part.entries:
                     transaction.save(table.entries.of(entry), condition=key_is_free, return_values=ALL_OLD)
                 if part.seen.seq == 0:
-                    # Holds unless the account has an entry 1, even if nothing else of it should be left.
+                    # True unless the account has an entry 1, even if all its other items are lost.
                     is_new = table.begun.pk.does_not_exist()
                     transaction.save(
                         table.begun.of(part.seen.account, Begun()), condition=is_new, return_values=ALL_OLD
@@ -286,7 +292,7 @@ class DynamoLedger:
                     transaction.save(item, condition=unmoved, return_values=ALL_OLD)
 
     def _replacements(self, change: Change) -> Iterator[tuple[_Replaced, int]]:
-        """What takes the place of what was seen, and the seq that this had; 0 for what was not there."""
+        """The items that replace others, each with the seq of the one that was read; 0 if there was none."""
         table, seen, account = self._table, change.references, change.seen.account
         yield table.states.of(change.state), change.seen.seq
         for replaced in change.holds:
@@ -302,21 +308,21 @@ class DynamoLedger:
         items = [item for reason in reasons if (item := reason.raw_item)]
         codes = {reason.code for reason in reasons}
         if items and (damage := _damage(items)) is not None:
-            # A STATE that another transaction is at work on does not come back either: that account is no damaged one.
+            # STATE is also missing from the answer while another transaction works on it: that account is not damaged.
             return Busy() if _CONFLICT in codes else damage
         if items:
             return self._in_the_way(items, account)
         if not codes or _CONDITION_FAILED in codes:
-            # No reason given, or a condition on an item that is not there: a STATE that was read before is gone. That
-            # account must not start again from nothing.
+            # No reason was given, or a condition failed on an item that does not exist: STATE has vanished since it was
+            # read. The account must not start again from nothing.
             return Unknown()
         if codes <= {_CONFLICT, *_THROTTLED}:
             return Busy(throttled=not codes.isdisjoint(_THROTTLED))
         raise failure
 
     def _in_the_way(self, found: Iterable[_Raw], account: Account) -> Conflict:
-        # By what they are: PynamoDB sorts what it sends, so a reason's place says nothing about our calls. Those of a
-        # parent account are left out: what moved there is read again.
+        # Sorted by kind: PynamoDB reorders the items, so the position of a reason tells nothing. Items of a parent
+        # account are left out: they are read again if they changed.
         table, own = self._table, account_pk(account)
         items = {item["sk"]["S"]: item for item in found if item["pk"]["S"] == own}
         holds = [table.holds.from_raw_data(item).hold for sk, item in items.items() if is_hold_sk(sk)]
@@ -329,7 +335,7 @@ class DynamoLedger:
         )
 
     def _moved_state(self, items: Mapping[str, _Raw], account: Account) -> AccountState:
-        """With what came back of its policy, where that has moved too."""
+        """The returned state, with the returned policy if that has changed too."""
         state = self._table.states.from_raw_data(items[STATE_SK]).state_of(account)
         policy = items.get(POLICY_SK)
         return replace(state, policy=self._table.policies.from_raw_data(policy).value) if policy else state
@@ -377,12 +383,12 @@ def _found(model: type[_Item], account: Account, sk: str) -> _Item | None:
 
 
 def _damage(found: Iterable[_Raw]) -> Damaged | None:
-    """That of an account which has begun nothing else came back: every condition on what is there would bring it."""
+    """The damaged account, if any: its BEGUN came back without its STATE. A STATE that exists would come back too."""
     sks: dict[str, set[str]] = {}
     for item in found:
         sks.setdefault(item["pk"]["S"], set()).add(item["sk"]["S"])
     if any(is_entry_sk(sk) for of_one in sks.values() for sk in of_one):
-        # The key is on the record, and its entry answers.
+        # The key has an entry, which is the answer.
         return None
     pk = next((pk for pk, of_one in sks.items() if BEGUN_SK in of_one and STATE_SK not in of_one), "")
     account = account_of(pk)
@@ -390,8 +396,8 @@ def _damage(found: Iterable[_Raw]) -> Damaged | None:
 
 
 def _is_unmoved(model: type[_Replaced], seen_seq: int) -> Condition:
-    # Holds for the first entry of an account, a new hold, the first refund. None of them is without an entry.
+    # True for the first entry of an account, a new hold and the first refund. Each is written together with an entry.
     is_not_there = model.pk.does_not_exist()
-    # Holds while the entry that wrote it last when it was read still is the last.
+    # True as long as no newer entry has written the item.
     has_the_seq_that_was_seen = model.seq == seen_seq
     return is_not_there if seen_seq == 0 else has_the_seq_that_was_seen

@@ -1,4 +1,4 @@
-"""Where rate cards are kept: what dynamodb_rates.py reads, for those who make and list them."""
+"""Stores and lists rate cards: the writing side of dynamodb_rates.py."""
 
 import json
 

@@ -1,10 +1,10 @@
-"""Rate cards in the ledger table. Their keys are spelled here and nowhere else.
+"""Rate cards in the ledger table. Only this module spells their keys.
 
-All of a tenant under one pk, `TENANT#<tenant>#RATES`:
+All cards of a tenant have one pk, `TENANT#<tenant>#RATES`:
 
     sk = RATE#<meter>#<model>#<version>    a version of a card; written once, never changed
 
-No name can hold "#". A meter without models has an empty one.
+No name contains "#". For a meter without models the model is empty.
 """
 
 import json
@@ -31,7 +31,7 @@ ALL_MODELS: Final = "*"
 _PREFIX: Final = "RATE#"
 _VERSION_DIGITS: Final = 8
 _PAGE_SIZE: Final = 8
-"""Versions read at once; nearly always the first is effective."""
+"""Versions that one query reads; the first is nearly always effective."""
 
 _Answer = TypeVar("_Answer")
 
@@ -81,7 +81,7 @@ class DynamoRateCards:
 
     @cached_property
     def _items(self) -> type[RateItem]:
-        """Made when the first usage comes: a client of its own takes its time at a cold start."""
+        """Creates the client at the first usage: that takes time at a cold start."""
         items = bound_to(RateItem, *self._place)
         guarded(items)
         return items
@@ -121,12 +121,12 @@ def _answered(ask: Callable[[], _Answer]) -> _Answer | Busy | Unknown:
 
 
 def card_prefix(meter: str | None, model: str | None) -> str:
-    """Of all cards without a meter, of all models of a meter with "*" for a model."""
+    """The prefix of all cards (`meter` None), of all models of a meter (`model` "*"), or of one card."""
     if meter is None:
         return _PREFIX
     return f"{_PREFIX}{meter}#" if model == ALL_MODELS else f"{_PREFIX}{meter}#{model or ''}#"
 
 
 def card_sk(meter: str, model: str | None, version: int) -> str:
-    """Padded, so that the order of the text is the order of the numbers."""
+    """The version is padded, so that text order is number order."""
     return f"{card_prefix(meter, model)}{version:0{_VERSION_DIGITS}d}"

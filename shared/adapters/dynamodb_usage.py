@@ -1,11 +1,12 @@
-"""Usage on DynamoDB: the entries of the ledger table read forward, and a table of sums, whose keys are spelled here.
+"""Usage on DynamoDB: reads the entries of the ledger table forward, and stores sums in a table of their own.
 
-All of an account under its pk:
+The items of an account, under its pk:
 
-    sk = COUNTED                   how far was counted; every addition moves it, under the condition that it stands
+    sk = COUNTED                   the seq counted through; every addition moves it, if it is unchanged
     sk = <grouping>#<name>#<day>   a sum, such as meter#llm#2026-01-31, app##2026-01-31, day##2026-01-31
 
-So the sums of one name lie together in the order of the days. No name can hold "#", which sorts before all it can hold.
+So the sums of one name are adjacent, in the order of the days. No name contains "#", which sorts before
+every character of a name.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,14 +37,14 @@ _CONFLICT: Final = "TransactionConflict"
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 _THROTTLED: Final = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
 _ROWS_AT_ONCE: Final = 400
-"""Of one name at most a year and what is left of a page."""
+"""A year of one name, and what is left of a page."""
 _QUERIES_MAX: Final = 200
-"""For one page: then it ends early rather than late."""
+"""For one page: a page ends early rather than late."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What one query found; `is_end` where it reached its upper bound."""
+    """The result of one query; `is_end` if it reached its upper bound."""
 
     items: tuple[UsageItem, ...]
     is_end: bool
@@ -66,7 +67,7 @@ class DynamoEntriesForward:
         self._pace = pace
 
     def following(self, account: Account, after_seq: int, limit: int) -> tuple[Entry, ...]:
-        """Ends before a row that is no entry: nothing after it can be counted."""
+        """Ends before a row that is not an entry: no entry after it can be counted."""
         return retry_until_deadline(lambda: self._following(account, after_seq, limit), self._pace, self._deadline_ms)
 
     def entry(self, account: Account, key: str) -> Entry | None:
@@ -91,7 +92,10 @@ class DynamoEntriesForward:
 
 
 class DynamoUsageBook:
-    """Implements usage_ports.UsageBook. Every call may be repeated; past `deadline_ms` it raises as the ledger does."""
+    """Implements usage_ports.UsageBook.
+
+    Every call may be repeated; after `deadline_ms` it raises as the ledger does.
+    """
 
     def __init__(
         self,
@@ -108,7 +112,7 @@ class DynamoUsageBook:
 
     @cached_property
     def _items(self) -> type[UsageItem]:
-        # Made when it is asked for: a client takes long, and most who read the history of an account never do.
+        # Created on demand: creating a client is slow, and most readers of a history need none.
         return self._table()
 
     @property
@@ -119,8 +123,8 @@ class DynamoUsageBook:
         return retry_until_deadline(lambda: self._counted(account), self._pace, self._deadline_ms)
 
     def add(self, account: Account, tally: Tally) -> bool:
-        # An addition that was made and not answered is turned down the second time: the caller then reads how far
-        # was counted.
+        # If an addition was made but its answer was lost, the repetition fails its condition: the caller then reads the
+        # seq counted through.
         return retry_until_deadline(lambda: self._add(account, tally), self._pace, self._deadline_ms)
 
     def usage(self, account: Account, grouping: Grouping, period: DayRange, after: str | None, limit: int) -> UsagePage:
@@ -135,7 +139,7 @@ class DynamoUsageBook:
         return walk.part
 
     def _rows(self, account: Account, lower: str, upper: str) -> _Rows:
-        """The first rows with an sk from `lower` to `upper`, both included. A strong read."""
+        """The first rows with an sk from `lower` to `upper`, both inclusive. A strong read."""
         return retry_until_deadline(lambda: self._query(account, lower, upper), self._pace, self._deadline_ms)
 
     def _counted(self, account: Account) -> int | Busy | Unknown:
@@ -166,9 +170,9 @@ class DynamoUsageBook:
                 transaction.update(items(pk, _sk(slot)), actions=[attribute.add(number) for attribute, number in added])
 
     def _stands_at(self, seq: int) -> Condition:
-        # Holds before anything was counted.
+        # True before anything was counted.
         is_not_there = self._items.pk.does_not_exist()
-        # Holds while nobody has counted further since it was read.
+        # True if no other count has moved it since it was read.
         is_as_it_was = self._items.seq == seq
         return is_as_it_was if seq else is_not_there
 
@@ -188,7 +192,7 @@ class DynamoUsageBook:
 
 
 class _Walk:
-    """From name to name over the days of a period; what lies between is stepped over, not read."""
+    """Walks from name to name over the days of a period, and skips the rows of other days."""
 
     def __init__(self, grouping: Grouping, period: DayRange, after: str | None, limit: int) -> None:
         self._grouping = grouping
@@ -199,21 +203,21 @@ class _Walk:
         self._last_whole = after
         self.is_full = False
         self.position = self._start(after)
-        """The first sk that was not looked at."""
+        """The first sk that was not visited."""
 
     @property
     def page(self) -> UsagePage:
-        """All that was found, to the end."""
+        """All sums found, as the last page."""
         return UsagePage(tuple(self._found.items()), None)
 
     @property
     def part(self) -> UsagePage:
-        """What was found of names that were seen whole."""
+        """The sums of the names that were visited completely."""
         whole = tuple((name, sums) for name, sums in self._found.items() if name != self._name)
         return UsagePage(whole, self._last_whole)
 
     def over(self, rows: tuple[UsageItem, ...]) -> bool:
-        """Goes over rows until the page is full, or there are days to step over; whether it went over all."""
+        """Visits rows until the page is full or there are days to skip. Returns whether it visited all."""
         for row in rows:
             slot = row.slot
             self._come_to(slot.day if self._grouping == "day" else slot.name)
@@ -268,7 +272,7 @@ def _sk(slot: Slot) -> str:
 
 
 def _past(sk: str) -> str:
-    """Comes after this sk and before any other that there can be."""
+    """Sorts after this sk and before any other possible sk."""
     return f"{sk}~"
 
 

@@ -20,7 +20,7 @@ _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 def events_client(*, connect_timeout_s: float, read_timeout_s: float) -> "EventBridgeClient":
-    """A client that tries once: whoever publishes knows better what to send again."""
+    """A client that does not retry: the publisher decides which events to send again."""
     config = Config(
         connect_timeout=connect_timeout_s,
         read_timeout=read_timeout_s,
@@ -30,7 +30,7 @@ def events_client(*, connect_timeout_s: float, read_timeout_s: float) -> "EventB
 
 
 class EventBridgeBus:
-    """Publishes up to ten events a call. What the bus did not take is told and logged, never raised."""
+    """Publishes up to ten events per call. Events that the bus did not accept are logged and returned, never raised."""
 
     def __init__(self, bus_name: str, client: "EventBridgeClient", logger: Logger) -> None:
         self._bus_name = bus_name
@@ -60,7 +60,7 @@ class EventBridgeBus:
 
 
 def size_bytes(event: Event) -> int:
-    """What the event weighs on the bus: its source, detail-type and detail in UTF-8."""
+    """The size of the event on the bus: its source, detail-type and detail in UTF-8."""
     return len(SOURCE) + len(event.detail_type) + len(_ENCODER.encode(event.detail))
 
 

@@ -1,4 +1,4 @@
-"""The failure queue on SQS: where a stream record goes that can never be published."""
+"""The failure queue on SQS: receives stream records that can never be published."""
 
 from typing import TYPE_CHECKING, Final, cast
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 MAX_RECORD_CHARACTERS: Final = 50_000
-"""Four bytes each, at most, and still below the 256 KB of a message."""
+"""Characters of a record: at most four bytes each, and still below the 256 KB of a message."""
 
 
 def sqs_client() -> "SQSClient":
@@ -24,7 +24,7 @@ class SqsFailureQueue:
         self._client = client
 
     def send(self, record: object, why: str) -> None:
-        """Sends the record as JSON text, cut where no message could hold it. Errors of the queue escape."""
+        """Sends the record as JSON text, cut to fit a message. Errors of the queue propagate."""
         text = msgspec.json.encode(record).decode()
         message = {"why": why, "record": text[:MAX_RECORD_CHARACTERS], "is_cut": len(text) > MAX_RECORD_CHARACTERS}
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=msgspec.json.encode(message).decode())

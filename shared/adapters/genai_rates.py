@@ -1,7 +1,7 @@
-"""The built-in card: public list prices of language models, as the `genai-prices` package knows them.
+"""The built-in card: public list prices of language models, from the `genai-prices` package.
 
-The package brings its prices along; nothing is ever fetched. Importing it takes a tenth of a second and its data 30 MB,
-so that happens when the first usage needs it.
+The package contains its prices; nothing is ever fetched. Importing it takes a tenth of a second and its data 30 MB, so
+it is imported when the first usage needs it.
 """
 
 # ruff: noqa: PLC0415 - see above
@@ -24,13 +24,13 @@ METER: Final = "llm"
 MILLICENTS_PER_DOLLAR: Final = 100 * MICROCENTS_PER_MILLICENT
 REQUESTS: Final = "requests"
 LEAST_BILLED_SECONDS: Final = Decimal(10)
-"""Groq's, for each transcription by these models; the package has it as code, not as data."""
+"""Groq's minimum for each transcription by these models; the package has it as code, not as data."""
 BILLED_BY_LEAST_SECONDS: Final = frozenset({("groq", "whisper-large-v3"), ("groq", "whisper-large-v3-turbo")})
 
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """`wholes` are the quantities that count these units too."""
+    """`wholes` are the quantities that include these units."""
 
     quantity: str
     per: int
@@ -38,7 +38,7 @@ class _Unit:
 
 
 class GenaiCard:
-    """Implements cards.BuiltInCard. A model is named as its provider does, or `provider/model`."""
+    """Implements cards.BuiltInCard. A model has its provider's name, or `provider/model`."""
 
     def find(self, meter: str, model: str | None, now_ms: int) -> RateCard | None:
         if meter != METER or model is None:
@@ -82,7 +82,7 @@ def _readings(model: str, providers: set[str]) -> Iterator[tuple[str | None, str
 
 
 def _rate(provider: "Provider", model: "ModelInfo", at: datetime) -> Rate | None:
-    """None where the package knows the model and no price for it."""
+    """None if the package knows the model but no price for it."""
     known = model.get_prices(at)
     listed = {_units()[key]: value for key, value in vars(known).items() if value is not None}
     if not listed:
@@ -126,7 +126,7 @@ def _counted(priced: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 @cache
 def _units() -> Mapping[str, _Unit]:
-    """By the name that the package has for a price of them."""
+    """The units, by the package's name for their price."""
     from genai_prices.data_units import unit_data
 
     dimensions = {quantity: unit["dimensions"].items() for quantity, unit in unit_data.items()}

@@ -1,13 +1,13 @@
-"""The tables: keys, items and how they are reached. Keys are spelled here and nowhere else.
+"""The tables: their items, models and connections.
 
-Ledger table, all of an account under one pk:
+Ledger table, every item of an account under one pk:
 
-    sk = BEGUN        put with the first entry, never replaced nor deleted: an account whose STATE is gone is no new one
+    sk = BEGUN        put with the first entry, never replaced or deleted: tells a lost STATE from a new account
     sk = STATE        the state that decides the next operation; at most 1 KB, so that replacing it costs one unit
     sk = OP#<key>     an entry; written once, never changed; listed by the index `entries-by-seq`
     sk = HOLD#<id>    a hold; replaced when it ends; while it is open listed by the index `open-holds`
-    sk = REFUND#<key> how much of a charge was given back
-    sk = POLICY       what governs the account beside its balance, where something does
+    sk = REFUND#<key> the refunded amount of a charge
+    sk = POLICY       the account's policy, if it has one
 
 Audit table, the same pk:
 
@@ -39,7 +39,7 @@ OPEN_HOLDS: Final = "open-holds"
 
 
 class StateItem(Model):
-    """STATE. Amounts in microcents, times in epoch milliseconds; absent what there is none of."""
+    """STATE. Amounts in microcents, times in epoch milliseconds; attributes without a value are absent."""
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True, default=STATE_SK)
@@ -79,7 +79,7 @@ class StateItem(Model):
         )
 
     def state_of(self, account: Account) -> AccountState:
-        """Without its policy. Raises ValueError for a state that another version of the ledger wrote."""
+        """The state without its policy. Raises ValueError for a state that another version of the ledger wrote."""
         if self.schema != SCHEMA_VERSION:
             raise ValueError(f"a state of schema {self.schema}, not {SCHEMA_VERSION}")
         return AccountState(
@@ -101,7 +101,7 @@ class StateItem(Model):
 
 
 class BegunItem(Model):
-    """BEGUN. That the account has an entry 1; it is there or not, and says no more."""
+    """BEGUN. It marks that the account has an entry 1 and holds no data."""
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True, default=BEGUN_SK)
@@ -116,7 +116,7 @@ class BegunItem(Model):
 
 
 class PolicyItem(Model):
-    """POLICY. `policy` is its canonical JSON, `seq` that of the entry that last changed it."""
+    """POLICY. `policy` is its canonical JSON, `seq` the entry that last changed it."""
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True, default=POLICY_SK)
@@ -129,12 +129,12 @@ class PolicyItem(Model):
 
     @property
     def value(self) -> Policy:
-        """Raises ValueError, KeyError or TypeError where the text is no policy."""
+        """Raises ValueError, KeyError or TypeError if the text is not a policy."""
         return policy_from(json.loads(self.policy))
 
 
 class EntriesBySeq(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # the base has an untyped hook
-    """An account's entries in order. Only entries have `entry_seq`, so nothing else is in it."""
+    """The entries of an account in order. Only entries have `entry_seq`, so the index holds no other items."""
 
     class Meta:
         index_name = ENTRIES_BY_SEQ
@@ -145,7 +145,10 @@ class EntriesBySeq(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call] 
 
 
 class EntryItem(Model):
-    """OP#<key>. `record` is the text that `hash` covers and all there is to an entry; the others are for filters."""
+    """OP#<key>.
+
+    `record` is the text that `hash` covers and contains the whole entry; the other attributes serve filters.
+    """
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
@@ -174,12 +177,12 @@ class EntryItem(Model):
 
     @property
     def entry(self) -> Entry:
-        """Raises ValueError, KeyError or TypeError where the record is none."""
+        """Raises ValueError, KeyError or TypeError if the record is not an entry."""
         return entry_from_record(self.record, self.hash)
 
 
 class OpenHolds(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # the base has an untyped hook
-    """An account's open holds by expiry. Only a hold that is open has `open_until`, so nothing else is in it."""
+    """The open holds of an account by expiry. Only open holds have `open_until`, so the index holds no other items."""
 
     class Meta:
         index_name = OPEN_HOLDS
@@ -190,7 +193,7 @@ class OpenHolds(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # 
 
 
 class HoldItem(Model):
-    """HOLD#<id>. Amounts in microcents; `seq` is that of the entry that last changed it."""
+    """HOLD#<id>. Amounts in microcents; `seq` is the entry that last changed it."""
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
@@ -254,7 +257,7 @@ class HoldItem(Model):
 
 
 class TallyItem(Model):
-    """REFUND#<key of the charge>. `seq` is that of the entry of the last refund."""
+    """REFUND#<key of the charge>. `seq` is the entry of the last refund."""
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
@@ -320,7 +323,7 @@ class AuditItem(Model):
 
     @property
     def entry(self) -> Entry:
-        """Raises ValueError, KeyError or TypeError where the row is no copy of an entry."""
+        """Raises ValueError, KeyError or TypeError if the row is not a copy of an entry."""
         return entry_from_record(self.record, self.hash)
 
 
@@ -339,7 +342,7 @@ class LedgerTable:
 
 
 def ledger_table(table_name: str, *, region: str | None = None, host: str | None = None) -> LedgerTable:
-    """`region` and `host` are found as every AWS SDK finds them where they are not given."""
+    """`region` and `host` default to those of the AWS SDK's configuration."""
     whole = bound_to(AnyItem, table_name, region, host)
     entries = bound_to(EntryItem, table_name, region, host)
     begun = bound_to(BegunItem, table_name, region, host)
@@ -347,14 +350,14 @@ def ledger_table(table_name: str, *, region: str | None = None, host: str | None
     holds = bound_to(HoldItem, table_name, region, host)
     tallies = bound_to(TallyItem, table_name, region, host)
     policies = bound_to(PolicyItem, table_name, region, host)
-    # One client for all: each would cost its own time at cold start and its own connections.
+    # One client for all models: each client would add its own cold-start time and its own connections.
     for model in (begun, states, entries, holds, tallies, policies):
         model._connection = whole._get_connection()  # noqa: SLF001 - PynamoDB has no public way to share or reach it
     return LedgerTable(whole, begun, states, entries, holds, tallies, policies, guarded(whole))
 
 
 def audit_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[AuditItem]:
-    """As `ledger_table`."""
+    """Defaults as for `ledger_table`."""
     items = bound_to(AuditItem, table_name, region, host)
     guarded(items)
     return items

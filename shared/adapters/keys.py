@@ -1,4 +1,4 @@
-"""Keys: how accounts, entries, holds and audit rows are named in the tables. They are spelled here alone."""
+"""Keys: the names of accounts, entries, holds and audit rows in the tables. Only this module spells them."""
 
 from typing import Final
 
@@ -19,12 +19,12 @@ SEQ_MAX: Final = 10**_SEQ_DIGITS - 1
 
 
 def account_pk(account: Account) -> str:
-    """Neither id can hold "#", so no two accounts share a partition."""
+    """The partition of an account. Ids contain no "#", so no two accounts share a partition."""
     return f"{_TENANT}{account.tenant}{_ACTOR}{account.actor}"
 
 
 def account_of(pk: str) -> Account | None:
-    """The account whose partition it is; None where it is none's."""
+    """The account of a partition; None if the partition belongs to no account."""
     tenant, _, actor = pk.removeprefix(_TENANT).partition(_ACTOR)
     account = Account(tenant, actor)
     return account if tenant and actor and account_pk(account) == pk else None
@@ -53,7 +53,7 @@ def tally_sk(charge_key: str) -> str:
 
 
 def audit_entry_sk(seq: int) -> str:
-    """Padded, so that the order of the text is the order of the numbers."""
+    """The seq is padded, so that text order is number order."""
     return f"{AUDIT_ENTRY_PREFIX}{seq:0{_SEQ_DIGITS}d}"
 
 
@@ -62,7 +62,7 @@ def is_audit_entry_sk(sk: str) -> bool:
 
 
 def audited_seq(sk: str) -> int:
-    """The way back from `audit_entry_sk`."""
+    """The inverse of `audit_entry_sk`."""
     return int(sk.removeprefix(AUDIT_ENTRY_PREFIX))
 
 

@@ -1,4 +1,4 @@
-"""Signs with an RSA key that never leaves KMS. PKCS #1 v1.5, so that a verifier needs nothing but integers."""
+"""Signs with an RSA key that never leaves KMS. PKCS #1 v1.5, so that a verifier needs only integer arithmetic."""
 
 from typing import TYPE_CHECKING, Final, cast
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _ALGORITHM: Final = "RSASSA_PKCS1_V1_5_SHA_256"
 _NOT_OURS: Final = frozenset({"KMSInvalidSignatureException", "ValidationException"})
-"""The second where it is nothing that could be a signature."""
+"""The second is raised for bytes that cannot be a signature."""
 
 
 def kms_client() -> "KMSClient":
@@ -31,14 +31,14 @@ class KmsSigner:
         return self._client.get_public_key(KeyId=self._key_id)["PublicKey"]
 
     def sign(self, text: str) -> Signature:
-        """`text` has at most 4096 bytes, which KMS hashes itself."""
+        """`text` has at most 4096 bytes; KMS hashes it."""
         signed = self._client.sign(
             KeyId=self._key_id, Message=text.encode(), MessageType="RAW", SigningAlgorithm=_ALGORITHM
         )
         return Signature(signed["Signature"], self.public_key(), signed["KeyId"])
 
     def has_signed(self, digest: SignedDigest) -> bool:
-        """KMS says so itself: the public key that lies with the signature is whoever's put it there."""
+        """Asks KMS, since the public key stored with a signature could be anyone's."""
         try:
             told = self._client.verify(
                 KeyId=self._key_id,

@@ -1,4 +1,4 @@
-"""Starts a function again, asynchronously: Lambda tries twice more, then the request goes to the failure queue."""
+"""Invokes a function again, asynchronously. Lambda retries it twice; then the request goes to the failure queue."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast

@@ -1,4 +1,4 @@
-"""The failure queue of the ingest queue: where a message goes that can never be recorded."""
+"""The failure queue of the ingest queue: receives messages that can never be recorded."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
@@ -16,7 +16,7 @@ LONGEST_WHY: Final = 1_000
 
 
 class SqsPoisonQueue:
-    """Keeps the message as it came, in its group, with what is wrong beside it."""
+    """Sends the message unchanged, in its group, with the reason as attributes."""
 
     def __init__(self, queue_url: str, client: "SQSClient", logger: Logger) -> None:
         self._queue_url = queue_url
@@ -29,7 +29,7 @@ class SqsPoisonQueue:
                 QueueUrl=self._queue_url,
                 MessageBody=letter.body,
                 MessageGroupId=letter.group,
-                # The same message, set aside again because its deletion was lost, is dropped here.
+                # Drops the same message if it is set aside again because its deletion was lost.
                 MessageDeduplicationId=letter.id,
                 MessageAttributes=_attributes(letter, poison),
             )

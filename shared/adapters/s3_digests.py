@@ -1,12 +1,12 @@
-"""Digests in a bucket that locks what it is given.
+"""Digests in a bucket with object lock.
 
-digests/<number>.json          the signed digest; put where there is none, so that two runs at once cannot fork it
+digests/<number>.json          the signed digest; put only if there is none, so that two concurrent runs cannot fork it
 heads/<root>/summary.json      the chunks of the tree: the first head and the root of each
-heads/<root>/<index>.json      the heads of a chunk; named by the root, so that they are the same however often put
-regressions/<number>.json      what of the digest before it this one contradicts, where it does
+heads/<root>/<index>.json      the heads of a chunk; named by the root, so that repeated puts write the same content
+regressions/<number>.json      the contradictions to the digest before it, if any
 
-The lock keeps a version, not a name: anybody who may put can put a new version over a locked one, or hide it behind a
-delete marker. So a digest is read as the version that was put first, and the other versions are told of.
+The lock protects a version, not a name: anyone with put permission can put a new version over a locked one, or hide
+it behind a delete marker. So the first version of a digest is the one that is read, and later versions are reported.
 """
 
 import base64
@@ -41,7 +41,7 @@ def s3_client() -> "S3Client":
 
 @dataclass(frozen=True, slots=True)
 class _First:
-    """The version that was put first under a name. `is_covered`: it is hidden, or there are others over it."""
+    """The first version under a name. `is_covered`: it is hidden, or there are later versions."""
 
     name: str
     version: str
@@ -50,7 +50,7 @@ class _First:
 
 
 class S3DigestStore:
-    """Implements ports.DigestStore. `make_client` is called at the first use: most invocations need none."""
+    """Implements ports.DigestStore. `make_client` is called at the first use: most invocations need no client."""
 
     def __init__(self, bucket: str, make_client: Callable[[], "S3Client"] = s3_client) -> None:
         self._bucket = bucket
@@ -97,12 +97,12 @@ class S3DigestStore:
         return self._make_client()
 
     def _firsts(self, prefix: str) -> Iterable[_First]:
-        """Of every name the version that was put first."""
+        """The first version of every name."""
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
         firsts: dict[str, _First] = {}
         hidden: set[str] = set()
         for page in pages:
-            # The versions of a name come newest first.
+            # S3 lists the versions of a name newest first.
             for version in page.get("Versions", []):
                 name = version["Key"]
                 firsts[name] = _First(name, version["VersionId"], version["LastModified"], is_covered=name in firsts)
@@ -130,7 +130,7 @@ class S3DigestStore:
 
 
 def _name(number: int) -> str:
-    """Padded, so that the newest comes last."""
+    """The number is padded, so that the newest digest sorts last."""
     return f"{_DIGESTS}{number:08d}.json"
 
 

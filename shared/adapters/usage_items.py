@@ -1,4 +1,4 @@
-"""Items of the table of usage sums: a sum, or how far was counted."""
+"""Items of the table of usage sums: a sum, or the seq counted through."""
 
 from typing import cast
 
@@ -11,7 +11,7 @@ from shared.ledger.usage import Grouping, Slot, Sums
 
 
 class UsageItem(Model):
-    """A sum (microcents), or how far was counted (`seq`)."""
+    """A sum (microcents), or the seq counted through (`seq`)."""
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
@@ -31,7 +31,7 @@ class UsageItem(Model):
 
 
 def usage_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[UsageItem]:
-    """As `ledger_table`."""
+    """Defaults as for `ledger_table`."""
     items = bound_to(UsageItem, table_name, region, host)
     guarded(items)
     return items

@@ -1,4 +1,4 @@
 """The parts that several functions are composed of, from their settings.
 
-One module a part: a function's package holds what its runtime imports, and every import counts in a cold start.
+One module per part: a function's package contains what its runtime imports, and every import adds to its cold start.
 """

@@ -1,4 +1,4 @@
-"""What the functions run on that change accounts."""
+"""The runtime of the functions that change accounts."""
 
 from shared.composition.ledger import ledger_of
 from shared.composition.parts import tenants_of

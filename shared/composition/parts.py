@@ -1,4 +1,4 @@
-"""What every function reads from its settings."""
+"""The settings that every function reads."""
 
 from shared.edge.identity import TenantRule
 from shared.runtime.settings import Settings

@@ -1,4 +1,4 @@
-"""The rate cards that a function prices by."""
+"""The rate cards by which a function prices usage."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from shared.runtime.clock import monotonic_now_ms
 from shared.runtime.settings import Settings
 
 RATES_KEPT_MS: Final = 10_000
-"""How long a function that charges prices by what it has read. A new version can take this long to be heard of."""
+"""How long a charging function caches a rate card. A new version can take this long to apply."""
 
 
 def rate_book_of(settings: Settings) -> RateBook:

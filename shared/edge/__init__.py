@@ -1,1 +1,1 @@
-"""The edge: HTTP requests and answers, who calls, what may be sent, and how errors are told."""
+"""The HTTP edge: requests and answers, identity, validation and problem documents."""

@@ -1,7 +1,7 @@
 """Amounts in answers: numbers, or decimal strings for clients whose numbers are not exact above 2^53 microcents.
 
-A request asks for strings with `?amounts=string`, or with a parameter of what it accepts: `Accept: application/json;
-amounts=string`. The query counts where both are given.
+A request asks for strings with `?amounts=string`, or with a parameter of its Accept header: `Accept: application/json;
+amounts=string`. The query wins if both are given.
 """
 
 import re
@@ -45,19 +45,19 @@ AMOUNTS: Final = frozenset(
         "used",
     }
 )
-"""Members of answers that are amounts, or lists of them (`hold` is one in a quote, an object elsewhere).
+"""Members of answers that are amounts or lists of amounts (`hold` is one in a quote, an object elsewhere).
 
 They are those of the client's models; a test compares them.
 """
 
 _OF_THE_CALLER: Final = frozenset({"metadata", "usage"})
-"""Members that are as the caller gave them."""
+"""Members that contain the caller's own data."""
 _MEDIA_TYPES: Final = frozenset({"application/json", "application/problem+json"})
 _QUOTED: Final = re.compile(r'"([^"]*)"')
 
 
 def amounts_asked(query: Mapping[str, str], accept: str | None) -> AmountsAs:
-    """How a request wants its amounts. Raises ValidationFailed, which names the place."""
+    """The form of the amounts that a request wants. Raises ValidationFailed, which names the place."""
     if PARAMETER in query:
         return _known(query[PARAMETER], f"query.{PARAMETER}")
     for given in _parameters(accept or ""):
@@ -66,7 +66,7 @@ def amounts_asked(query: Mapping[str, str], accept: str | None) -> AmountsAs:
 
 
 def with_texts(content: object) -> object:
-    """The content of an answer with its amounts as decimal strings, and all else as it is."""
+    """The content of an answer with its amounts as decimal strings, otherwise unchanged."""
     if isinstance(content, Mapping):
         return {name: _member(name, each) for name, each in content.items()}
     return [with_texts(each) for each in content] if isinstance(content, list | tuple) else content

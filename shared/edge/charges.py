@@ -1,4 +1,4 @@
-"""A charge that brings its key along: of a batch, or of the ingest queue."""
+"""A charge with a key in its body: of a batch, or of the ingest queue."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ AccountOf: TypeAlias = Callable[[str], Account]
 
 
 class CostRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was spent: its `cost`, or the `usage` that a rate card prices."""
+    """The cost that was spent, or the `usage` that a rate card prices."""
 
     actor: Identifier
     cost: Microcents | msgspec.UnsetType = msgspec.UNSET
@@ -36,7 +36,7 @@ class KeyedCost(CostRequest, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """Who asks, in which request, and where in that request the charge is."""
+    """Who asks, in which request, and the charge's place in that request."""
 
     by: str
     correlation_id: str
@@ -44,7 +44,7 @@ class RequestContext:
 
 
 def charge(request: CostRequest, account: Account, key: str, asked: RequestContext) -> Operation:
-    """A charge of a cost, or of usage that is still to be priced. Raises ValidationFailed."""
+    """A charge of a cost, or of usage without a price yet. Raises ValidationFailed."""
     one_of({"cost": request.cost, "usage": request.usage}, asked.root)
     usage = read_usage(request.usage, f"{asked.root}.usage")
     content = None if usage is None else usage.content
@@ -61,11 +61,11 @@ def charge(request: CostRequest, account: Account, key: str, asked: RequestConte
 
 
 def keyed_charge(document: object, account_of: AccountOf, asked: RequestContext) -> Operation:
-    """The charge in a document that was read exactly. Raises ValidationFailed and what `account_of` does."""
+    """The charge in an exactly parsed document. Raises ValidationFailed and the errors of `account_of`."""
     if not isinstance(document, Mapping):
         raise ValidationFailed([FieldError(asked.root, "must be a JSON object")])
     request = convert(document, KeyedCost, root=asked.root)
-    # An entry is an event and a row elsewhere: it may be as large as one that came alone, and no larger.
+    # An entry is also an event and an audit row, so its metadata may be as large as in a single charge, but not larger.
     if len(msgspec.json.encode(request.metadata)) > MAX_BODY_BYTES:
         fault = FieldError(f"{asked.root}.metadata", f"must have at most {MAX_BODY_BYTES} bytes as JSON")
         raise ValidationFailed([fault])

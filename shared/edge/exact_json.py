@@ -12,21 +12,21 @@ from shared.edge.errors import BodyTooLarge, DuplicateJsonKey, InvalidJson
 MAX_BODY_BYTES: Final = 8 * 1024
 MAX_DEPTH: Final = 32
 MAX_INTEGER_CHARACTERS: Final = 400
-"""Python is slow with longer integers, and refuses those of thousands of digits."""
+"""Python parses longer integers slowly, and rejects those of thousands of digits."""
 
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def body_bytes(body: str | None, *, is_base64: bool, limit: int = MAX_BODY_BYTES) -> bytes:
-    """The body as it was sent. Raises BodyTooLarge or InvalidJson."""
+    """The request body as bytes. Raises BodyTooLarge or InvalidJson."""
     if is_base64:
         return _limited(_decoded_base64(body or ""), limit)
     return _limited((body or "").encode("utf-8", "surrogatepass"), limit)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """Reads a JSON object, its numbers as int or Decimal. Raises InvalidJson or DuplicateJsonKey."""
+    """Parses a JSON object with its numbers as int or Decimal. Raises InvalidJson or DuplicateJsonKey."""
     text = _decoded_utf8(body)
     if _depth(text) > MAX_DEPTH:
         raise InvalidJson(f"the body must have at most {MAX_DEPTH} levels of nesting")
@@ -67,7 +67,7 @@ def _parsed(text: str) -> object:
 
 
 def _depth(text: str) -> int:
-    # Counted before parsing: how deep the parser itself can go differs from one Python to the next.
+    # Counted before parsing, since the parser's own depth limit differs between Python versions.
     if text.count("{") + text.count("[") <= MAX_DEPTH:
         return 0
     depth = deepest = 0
@@ -89,7 +89,7 @@ def _integer(text: str) -> int | Decimal:
 
 
 def _decimal(text: str) -> Decimal:
-    """A number beyond all bounds becomes infinite; the field that receives it rejects it by name."""
+    """An out-of-range number becomes infinite; the validation of its field rejects it."""
     try:
         return Decimal(text)
     except InvalidOperation:

@@ -29,7 +29,7 @@ PROBLEM_JSON: Final = "application/problem+json"
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _amounts_as: Final[ContextVar[AmountsAs]] = ContextVar("amounts_as", default="number")
-"""As the request that is being answered asked for them."""
+"""The form of amounts that the current request asked for."""
 _Request = TypeVar("_Request", bound=msgspec.Struct)
 
 
@@ -90,7 +90,7 @@ class Resolver(APIGatewayHttpResolver):
 
 
 def caller(event: APIGatewayProxyEventV2, scope: Scope, tenants: TenantRule) -> Caller:
-    """Who calls, if it may. Raises Unauthenticated, InsufficientScope or TenantMissing."""
+    """The caller. Raises Unauthenticated, InsufficientScope or TenantMissing."""
     return caller_of(event.raw_event["requestContext"], scope, tenants)
 
 
@@ -99,17 +99,17 @@ def request_id(event: APIGatewayProxyEventV2) -> str:
 
 
 def document(event: APIGatewayProxyEventV2, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
-    """The body, of at most `limit` bytes, read exactly. Raises BodyTooLarge, InvalidJson or DuplicateJsonKey."""
+    """The body, of at most `limit` bytes, parsed exactly. Raises BodyTooLarge, InvalidJson or DuplicateJsonKey."""
     return read_object(body_bytes(event.body, is_base64=bool(event.is_base64_encoded), limit=limit))
 
 
 def body(event: APIGatewayProxyEventV2, request_type: type[_Request]) -> _Request:
-    """The body as a request. Raises what `document` does, and ValidationFailed."""
+    """The body as a request. Raises as `document` does, and ValidationFailed."""
     return validation.convert(document(event), request_type)
 
 
 def query(event: APIGatewayProxyEventV2, request_type: type[_Request]) -> _Request:
-    """The query parameters as a request, without the one that any call may have. Raises ValidationFailed."""
+    """The query parameters as a request, without `amounts`, which every call accepts. Raises ValidationFailed."""
     given = {name: value for name, value in event.query_string_parameters.items() if name != AMOUNTS_PARAMETER}
     return validation.convert(given, request_type, root="query")
 
@@ -128,7 +128,7 @@ def problem(content: Mapping[str, Any], headers: Mapping[str, str] | None = None
 
 
 def recorded(outcome: Recorded) -> Response[str]:
-    """As the first time, but 200 when replayed; a refusal answers its first status again."""
+    """The answer to a mutation: 200 if replayed, but a replayed refusal keeps its status."""
     headers = {"Idempotency-Replayed": "true"} if outcome.replayed else {}
     if outcome.entry.is_refused:
         return problem(refusal_of(outcome.entry), headers)
@@ -136,10 +136,10 @@ def recorded(outcome: Recorded) -> Response[str]:
 
 
 def status_of(entry: Entry) -> int:
-    """What the first request was answered where the ledger did as it asked: 201, or 200 for a change of settings."""
+    """The first status of a mutation that was not refused: 201, or 200 for a change of settings."""
     return KINDS[entry.kind].status
 
 
 def encoded(content: Mapping[str, Any]) -> str:
-    """JSON text; a Decimal is written as the number that it is, an amount as the request asked for it."""
+    """JSON text; a Decimal is written as a number, an amount as the request asked for it."""
     return _ENCODER.encode(with_texts(content) if _amounts_as.get() == "string" else content).decode()

@@ -11,12 +11,12 @@ from shared.ledger.accounts import Account
 Scope: TypeAlias = Literal["credits/read", "credits/charge", "credits/fund", "credits/admin"]
 
 ADMIN_SCOPE: Final = "credits/admin"
-"""Opens every route."""
+"""The scope that opens every route."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified identity. A service names the actor it acts for; an end user is its own."""
+    """A verified identity. A service names the actor it acts for; an end user acts for itself."""
 
     subject: str
     tenant: str
@@ -31,14 +31,14 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class TenantRule:
-    """Where the tenant comes from: this claim, else `default`; without either the caller is refused."""
+    """The source of the tenant: this claim, or `default`. The caller is rejected if both are missing."""
 
     claim: str
     default: str
 
 
 def caller_of(request_context: Mapping[str, Any], scope: Scope, tenants: TenantRule) -> Caller:
-    """The caller, if it may use routes of this scope. Raises Unauthenticated, InsufficientScope or TenantMissing."""
+    """The caller, if its token has this scope. Raises Unauthenticated, InsufficientScope or TenantMissing."""
     claims = _claims(request_context)
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject:

@@ -1,4 +1,4 @@
-"""What every call that changes one account does, from the request to the answer."""
+"""The common steps of every call that changes one account, from the request to the answer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from shared.usecases.record_operation import record_operation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MutationRuntime:
-    """`deadline_ms` is what the ledger has for one transaction."""
+    """`deadline_ms` applies to one transaction of the ledger."""
 
     observability: Observability
     tenants: TenantRule
@@ -32,18 +32,18 @@ class MutationRuntime:
 
 
 class ActorRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A mutation names whom it is for."""
+    """A mutation with the actor that it is for."""
 
     actor: Identifier
 
     @property
     def about(self) -> dict[str, Any]:
-        """What goes on the record beside the terms."""
+        """The fields recorded beside the terms."""
         return {}
 
 
 class MeteredRequest(ActorRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A mutation that says what was used, and through what."""
+    """A mutation with the app and meter that were used."""
 
     app: Identifier | None = None
     meter: Identifier | None = None
@@ -59,14 +59,14 @@ _Request = TypeVar("_Request", bound=ActorRequest)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, under which idempotency key, in which request."""
+    """The caller, the idempotency key and the request."""
 
     caller: Caller
     key: str
     correlation_id: str
 
     def operation(self, account: Account, terms: Terms, about: Mapping[str, Any] | None = None) -> Operation:
-        """`about` is what goes on the record beside the terms: app, meter, metadata."""
+        """`about` are the fields recorded beside the terms: app, meter, metadata."""
         return Operation(
             account=account,
             key=self.key,
@@ -84,9 +84,9 @@ def mutate(
     read: Callable[[Asked], Operation],
     record: Callable[[Operation, Ledger, int], Recorded] = record_operation,
 ) -> Response[str]:
-    """The one way of a mutation: who calls, under which key, what is asked, record it, observe it, answer it.
+    """Handles a mutation: identity, key, body, record, observe, answer.
 
-    `read` makes the operation of the body. Raises what the request's identity, key and content call for.
+    `read` makes the operation from the body. Raises the errors of the request's identity, key and content.
     """
     caller = http.caller(event, scope, runtime.tenants)
     asked = Asked(caller, http.idempotency_key(event), http.request_id(event))
@@ -103,7 +103,7 @@ def mutate_by(
     terms: Callable[[_Request], Terms],
     record: Callable[[Operation, Ledger, int], Recorded] = record_operation,
 ) -> Response[str]:
-    """`mutate` for a body of one form."""
+    """`mutate` for a body with one form."""
 
     def read(asked: Asked) -> Operation:
         request = http.body(event, request_type)

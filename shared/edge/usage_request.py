@@ -1,4 +1,4 @@
-"""Usage in a request: `usage` in the place of an amount, checked strictly."""
+"""Usage in a request: `usage` instead of an amount, validated strictly."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -30,12 +30,12 @@ _NAME: Final = "must have quantity names of 1 to 64 characters from a-z, 0-9 and
 
 
 def read_usage(document: UsageDocument | msgspec.UnsetType, path: str = "$.usage") -> Usage | None:
-    """None where the field is not in the request. Raises ValidationFailed, which names every member that is wrong."""
+    """None if the field is not in the request. Raises ValidationFailed, which names every invalid member."""
     return None if isinstance(document, msgspec.UnsetType) else usage_of(document, path)
 
 
 def usage_of(document: UsageDocument, path: str = "$.usage") -> Usage:
-    """Raises ValidationFailed, which names every member that is wrong."""
+    """Raises ValidationFailed, which names every invalid member."""
     quantities = {name: value for name, value in document.items() if name not in {"meter", "model"}}
     if faults := list(_faults(document, quantities, path)):
         raise ValidationFailed(faults)
@@ -43,7 +43,7 @@ def usage_of(document: UsageDocument, path: str = "$.usage") -> Usage:
 
 
 def metered_by(meter: str | None, usage: Usage | None, root: str = "$") -> str | None:
-    """The meter of an entry: that of the usage, which must not differ. Raises ValidationFailed."""
+    """The meter of an entry: the usage's meter, which must not differ from `meter`. Raises ValidationFailed."""
     if usage is None or meter == usage.meter:
         return meter
     if meter is not None:
@@ -52,7 +52,7 @@ def metered_by(meter: str | None, usage: Usage | None, root: str = "$") -> str |
 
 
 def given(amount: int | msgspec.UnsetType) -> int | None:
-    """None where the field is not in the request."""
+    """None if the field is not in the request."""
     return None if isinstance(amount, msgspec.UnsetType) else int(amount)
 
 

@@ -1,7 +1,7 @@
-"""Requests, checked strictly.
+"""Strict validation of requests.
 
-msgspec converts the exactly parsed JSON into the request's struct. If that fails, the error names every invalid field
-and says what is required there.
+msgspec converts the exactly parsed JSON to the request's struct. If that fails, the error names every invalid field and
+states its requirement.
 """
 
 import json
@@ -29,7 +29,7 @@ MAX_TIME: Final = datetime.fromisoformat("9999-12-31T23:59:59.999+00:00")
 _ID: Final = r"\A[A-Za-z0-9_.:@-]{1,128}\Z"
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _WITHIN: Final = re.compile(r" - at `\$(\[[0-9]+\])`\Z")
-"""Where in a list msgspec found the fault."""
+"""The index in a list at which msgspec found the fault."""
 _MAX_INTEGER: Final = 2**63 - 1
 
 
@@ -42,7 +42,7 @@ class PositiveMicrocents(Microcents):
 
 
 class Metadata(dict[str, Any]):
-    """A JSON object of the caller's own."""
+    """A JSON object with the caller's own data."""
 
 
 class PageLimit(int):
@@ -73,7 +73,7 @@ _Request = TypeVar("_Request", bound=msgspec.Struct)
 
 
 def convert(document: Mapping[str, Any], request_type: type[_Request], *, root: str = "$") -> _Request:
-    """The document as a request. Raises ValidationFailed, which names every field that is wrong."""
+    """The document as a request. Raises ValidationFailed, which names every invalid field."""
     try:
         request = msgspec.convert(document, request_type, dec_hook=_read)
     except msgspec.ValidationError as invalid:
@@ -106,7 +106,7 @@ def is_identifier(value: object) -> bool:
 
 
 def _read(wanted: type, value: object) -> object:
-    """Reads the types that msgspec does not know. What a ValueError says completes "must be …"."""
+    """Reads the types that msgspec does not know. The text of a ValueError completes "must be …"."""
     return _READERS[wanted](value)
 
 
@@ -153,7 +153,7 @@ def _plain(value: object, depth: int) -> object:
 
 
 def _in_order(members: Mapping[str, object], depth: int) -> dict[str, object]:
-    # As the record has them, so that the first answer and every replay of it are the same text.
+    # As the record stores them, so that the first answer and every replay have the same text.
     return {name: _plain(members[name], depth + 1) for name in sorted(members)}
 
 
@@ -165,7 +165,7 @@ def _plain_number(value: int | Decimal) -> int | float:
     number = float(value)
     if not math.isfinite(number):
         raise ValueError("JSON whose numbers fit in a double")
-    # 9007199254740993.0 is a whole number that no double holds.
+    # 9007199254740993.0 is a whole number that no double can represent.
     is_rounded_integer = abs(value) <= _MAX_INTEGER and value == int(value) != number
     return int(value) if is_rounded_integer else number
 
@@ -180,7 +180,7 @@ _READERS: Final[Mapping[type, Callable[[object], object]]] = {
 
 
 def _errors(document: Mapping[str, Any], request_type: type[msgspec.Struct], root: str) -> Iterator[FieldError]:
-    """All that keeps the document from being such a request, field by field."""
+    """All faults of the document, field by field."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(request_type)}
     for name in document:
         if name not in fields:
@@ -204,7 +204,7 @@ def _field_errors(value: object, wanted: object, path: str) -> Iterator[FieldErr
 
 
 def _description(wanted: object) -> str:
-    """What the type's annotation says a value must be; a choice of words lists them."""
+    """The requirement in the type's annotation; a choice of words lists them."""
     for part in (wanted, *get_args(wanted)):
         for note in getattr(part, "__metadata__", ()):
             if isinstance(note, msgspec.Meta) and note.description:
@@ -221,7 +221,7 @@ def _words(wanted: object) -> Iterator[str]:
 
 
 def _times_out_of_range(request: msgspec.Struct, root: str) -> Iterator[FieldError]:
-    # An offset can carry a time beyond the last year that can be written down in UTC.
+    # With its offset a time can fall after the last year that UTC can express.
     for name, value in msgspec.structs.asdict(request).items():
         if isinstance(value, datetime) and value > MAX_TIME:
             yield FieldError(_path(root, name.rstrip("_")), "must be before the year 10000 in UTC")

@@ -1,4 +1,4 @@
 """The domain: prepaid credit accounts as pure functions.
 
-Standard library only; no AWS, clock, environment or logging.
+It uses the standard library and `tzdata` alone; it knows no AWS, clock, environment or logging.
 """

@@ -1,4 +1,4 @@
-"""An account and its state: what is available, held, funded and spent, and the grants that the credits came from."""
+"""An account and its state: available, held, funded and spent credits, and the grants that they came from."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,7 +12,7 @@ SCHEMA_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who pays (`actor`) within whose system (`tenant`). The tenant comes from the caller's identity, never a body."""
+    """Who pays (`actor`) within which `tenant`. The tenant comes from the caller's identity, never from a body."""
 
     tenant: str
     actor: str
@@ -20,14 +20,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """That the account has begun: written with its entry 1, and never taken away."""
+    """Marks that the account has begun: written with its entry 1 and never deleted."""
 
     seq: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Balances:
-    """Microcents. available + held + spent + what expired = funded."""
+    """Microcents. available + held + spent + expired = funded."""
 
     available: int
     held: int
@@ -39,14 +39,14 @@ class Balances:
 class AccountState:
     """Everything that decides the next operation. Amounts in microcents.
 
-    `grants` is sorted in draw-down order; the sum of what remains in them is max(available, 0). `seq` and `head_hash`
-    are those of the account's newest entry; the state of an account without entries has seq 0. `open_holds` counts the
-    holds that have not ended. `carry` is what usage was worth beyond what it took, in quanta of remainders.py. `policy`
-    is kept in an item of its own and has `policy_seq`, 0 where there is none.
+    `grants` is in draw-down order; the sum of their remaining amounts is max(available, 0). `seq` and `head_hash` are
+    those of the account's newest entry; the state of an account without entries has seq 0. `open_holds` counts the
+    holds that have not ended. `carry` is the collected remainders of priced usage, in quanta of remainders.py. `policy`
+    is stored in an item of its own; `policy_seq` is its seq, 0 if there is none.
 
-    `next_hold_expiry_ms` says when to look for holds that are over: no open hold expires before it. It is a bound and
-    no part of the record, since only a look at the holds tells when the next one is over after one was captured. So two
-    states are equal whatever it is; verification compares it with the holds.
+    `next_hold_expiry_ms` says when to look for expired holds: no open hold expires before it. It is a lower bound and
+    not on the record, since only reading the holds shows the next expiry after one was captured. So it does not count
+    when two states are compared; verification compares it with the holds.
     """
 
     account: Account
@@ -67,7 +67,7 @@ class AccountState:
 
     @property
     def has_its_policy(self) -> bool:
-        """Whether `policy` is the one that belongs to this state."""
+        """Whether `policy` is the version that belongs to this state."""
         return self.policy_seq == (self.policy.seq if self.policy else 0)
 
     @property
@@ -76,10 +76,13 @@ class AccountState:
 
     @property
     def spendable(self) -> int:
-        """What an enforced charge may take: available plus the overdraft. Below zero after a forced overdraft."""
+        """The most that an enforced charge may take: available plus the overdraft limit.
+
+        Negative after a forced overdraft.
+        """
         return self.available + self.overdraft_limit
 
     @property
     def next_expiry_ms(self) -> int | None:
-        """The instant at which the first open grant expires."""
+        """When the first open grant expires."""
         return min([grant.expires_at_ms for grant in self.grants if grant.expires_at_ms is not None], default=None)

@@ -1,7 +1,7 @@
-"""Amounts of money: parsed exactly, kept as integers.
+"""Amounts of money: parsed exactly, stored as integers.
 
-The API speaks millicents (1/1000 cent) with at most three decimals; the ledger stores microcents (1/1000 millicent),
-the integer in which every computation is exact.
+The API uses millicents (1/1000 cent) with at most three decimals. The ledger stores microcents (1/1000 millicent), an
+integer, so every computation is exact.
 """
 
 import re
@@ -19,9 +19,9 @@ _DECIMAL_STRING: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
 
 
 def parse_millicents(value: object) -> int:
-    """Reads an amount of the API and returns it in microcents.
+    """Converts an amount of the API to microcents.
 
-    `value` is what an exact JSON parser yields for a number (int or Decimal, never float) or a decimal string such as
+    `value` is a number from an exact JSON parser (int or Decimal, never float) or a decimal string such as
     "42.500". Raises InvalidAmount, whose message completes the sentence "<field> must be …".
     """
     amount = _exact(value)
@@ -37,13 +37,13 @@ def parse_millicents(value: object) -> int:
 
 
 def to_millicents(amount_microcents: int) -> int | Decimal:
-    """The amount as the API writes it: an int where it is whole, else a Decimal with one to three decimals."""
+    """The amount as the API writes it: an int if it is whole, otherwise a Decimal with one to three decimals."""
     whole, rest = divmod(amount_microcents, MICROCENTS_PER_MILLICENT)
     return Decimal(amount_microcents).scaleb(-_DECIMALS).normalize() if rest else whole
 
 
 def _exact(value: object) -> Decimal:
-    # bool is an int to Python; to a ledger `true` is no amount. A float has already lost the exact value.
+    # bool is an int in Python, but `true` is not an amount. A float has already lost the exact value.
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise InvalidAmount("a number or a decimal string")
     if isinstance(value, str) and not _DECIMAL_STRING.fullmatch(value):

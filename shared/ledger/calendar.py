@@ -1,9 +1,8 @@
-"""Calendar: where hours, days, weeks and months begin in an account's time zone.
+"""Calendar: the begin of hours, days, weeks and months in an account's time zone.
 
-Whatever a zone does with its clocks, a day begins at its 00:00; where that is skipped, at the instant of the skip.
-
-The names and rules of the zones are those of the package `tzdata`, whose version is pinned, and of nothing else: not of
-the machine, which has others or none. As the package moves too, what was computed goes on the record (`Periods`).
+A day begins at its 00:00, even when the zone changes its clocks; if 00:00 is skipped, at the instant of the skip. The
+zones come from the pinned package `tzdata` alone, not from the machine, which may have others or none. Since the
+package changes too, every computed end is recorded in the entry (`Periods`).
 """
 
 from collections.abc import Callable, Mapping
@@ -18,21 +17,21 @@ Period: TypeAlias = Literal["hour", "day", "week", "month"]
 _MS_PER_S: Final = 1000
 _HOUR_MS: Final = 3_600_000
 _CLOCKS_MOVE_MS: Final = 3 * _HOUR_MS
-"""More than clocks are ever moved by in a summer: so long after about the beginning of a day it has begun."""
+"""Longer than any change of the clocks: so long after the approximate begin of a day, the day has begun."""
 _NO_ZONES: Final = frozenset({"Factory"})
-"""Names in the list of the package that stand for no place: `Factory` says that nobody has set a zone."""
+"""Names in the package's list that are not places: `Factory` means that no zone was set."""
 
 
 @cache
 def zone_names() -> frozenset[str]:
-    """The names that an account can have."""
+    """The zone names that an account may have."""
     listed = files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
     return frozenset(listed) - _NO_ZONES
 
 
 @lru_cache(maxsize=64)
 def zone_of(name: str) -> tzinfo:
-    """Raises ValueError for a name that is none of `zone_names`."""
+    """Raises ValueError for a name that is not in `zone_names`."""
     if name == "UTC":
         return UTC
     if name not in zone_names():
@@ -42,7 +41,7 @@ def zone_of(name: str) -> tzinfo:
 
 
 def _zone_or_utc(name: str) -> tzinfo:
-    # An account keeps its zone; the package may drop its name. It goes on by UTC until somebody sets another.
+    # The package may drop a zone that an account has. UTC then applies until the account gets another zone.
     try:
         return zone_of(name)
     except ValueError:
@@ -50,9 +49,9 @@ def _zone_or_utc(name: str) -> tzinfo:
 
 
 def period_around(period: Period, at_ms: int, zone_name: str) -> tuple[int, int]:
-    """The period that `at_ms` lies in: its first instant and that of the next one, in epoch milliseconds.
+    """The first instant of the period around `at_ms` and of the next period, in epoch milliseconds.
 
-    By UTC where the zone is not known.
+    An unknown zone counts as UTC.
     """
     zone = _zone_or_utc(zone_name)
     local = datetime.fromtimestamp(at_ms / _MS_PER_S, zone)
@@ -63,7 +62,7 @@ def period_around(period: Period, at_ms: int, zone_name: str) -> tuple[int, int]
 
 
 def _hour(at_ms: int, offset: timedelta) -> tuple[int, int]:
-    # The hour that the clock shows now. Where clocks move by half an hour, one hour reaches into another.
+    # The hour on the local clock. If the clocks change by half an hour, one hour overlaps another.
     begin_ms = at_ms - (at_ms + offset // timedelta(milliseconds=1)) % _HOUR_MS
     return begin_ms, begin_ms + _HOUR_MS
 
@@ -90,22 +89,23 @@ _DAYS: Final[Mapping[str, Callable[[datetime], tuple[datetime, datetime]]]] = {
 
 
 def _midnight_ms(day: datetime, zone: tzinfo) -> int:
-    # fold=0 is the first of two midnights, and of one that was skipped the instant of the skip.
+    # fold=0 is the first of two midnights; for a skipped midnight it is the instant of the skip.
     return int(day.replace(tzinfo=zone, fold=0).timestamp()) * _MS_PER_S
 
 
 def end_after(period: Period, at_ms: int, zone_name: str, given_until_ms: int | None = None, moved_ms: int = 0) -> int:
-    """When the period ends that `at_ms` lies in, after one that was given until `given_until_ms`.
+    """The end of the period around `at_ms`, when the period until `given_until_ms` was already given.
 
-    A period is given once, whatever the zone does. `moved_ms` is by how much the zone has moved west since that end was
-    computed (below zero: east). Amsterdam's October ends at 00:00; if the account has moved to New York meanwhile, it
-    is still 18:00 of 31 October there: six hours of a second October would follow. They belong to November.
+    A period is given once, even if the account changes its zone. `moved_ms` is how far the zone has moved west since
+    that end was computed (negative: east). Example: Amsterdam's October ends at 00:00. If the account has moved to New
+    York by then, it is still 18:00 on 31 October there. The remaining six hours count as November, not as a second
+    October.
     """
     begin_ms, end_ms = period_around(period, at_ms, zone_name)
     if given_until_ms is None:
         return end_ms
     if period == "hour":
-        # An hour is the same everywhere, but for zones that are half an hour off.
+        # Hours begin at the same instants everywhere, except in zones with a half-hour offset.
         return end_ms if begin_ms >= given_until_ms else period_around(period, end_ms, zone_name)[1]
     follows_ms = given_until_ms + moved_ms
     if at_ms >= follows_ms:
@@ -114,16 +114,17 @@ def end_after(period: Period, at_ms: int, zone_name: str, given_until_ms: int | 
 
 
 def offset_ms(at_ms: int, zone_name: str) -> int:
-    """How far the clocks of the zone are ahead of UTC."""
+    """How far the zone's clocks are ahead of UTC."""
     offset = datetime.fromtimestamp(at_ms / _MS_PER_S, _zone_or_utc(zone_name)).utcoffset() or timedelta()
     return offset // timedelta(milliseconds=1)
 
 
 class Periods:
-    """What the calendar says around one instant: computed once each, or taken from the entry that needed it.
+    """The calendar around one instant. Each answer is computed once, or taken from the recorded entry.
 
-    `ends` is what was asked for: `day` for a first one, `day@1764028800000` for one after another that ended then,
-    with `-21600000` behind it where the zone has moved west by six hours since; `moved` for how far it moves now.
+    The keys of `ends` are the questions: `day` for a first period; `day@1764028800000` for the period after one that
+    ended then, followed by `-21600000` if the zone has moved west by six hours since; `moved` for the distance of a
+    move now.
     """
 
     def __init__(self, at_ms: int, zone_name: str, recorded: Mapping[str, int] | None = None) -> None:
@@ -143,13 +144,13 @@ class Periods:
         )
 
     def moved_to(self, zone_name: str) -> "Periods":
-        """The same instant in another zone; what is asked of that goes on the same record."""
+        """The same instant in another zone, with the same `ends`."""
         other = Periods(self.at_ms, zone_name, self._recorded)
         other.ends = self.ends
         return other
 
     def moved_ms(self, zone_name: str) -> int:
-        """By how much another zone lies west of this one; below zero: east."""
+        """How far another zone lies west of this one; negative: east."""
         return self._known("moved", lambda: offset_ms(self.at_ms, self.zone_name) - offset_ms(self.at_ms, zone_name))
 
     def _known(self, name: str, compute: Callable[[], int]) -> int:

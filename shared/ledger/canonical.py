@@ -1,4 +1,4 @@
-"""One way to write a value down, so that the same content always has the same hash."""
+"""Canonical JSON: the same content always has the same text, and so the same hash."""
 
 import hashlib
 import json
@@ -9,12 +9,15 @@ _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure
 
 
 def canonical_json(value: object) -> str:
-    """JSON with sorted keys and no white space. Amounts are integers; `by_value` is for other numbers."""
+    """JSON with sorted keys and no white space.
+
+    Amounts are integers; apply `by_value` first if there are other numbers.
+    """
     return _ENCODER.encode(value)
 
 
 def by_value(value: object) -> object:
-    """The value with one spelling for each number, however deep: 1.0 and 1e2 are 1 and 100, without losing a digit."""
+    """The value with one spelling per number at every depth: 1.0 and 1e2 become 1 and 100, without loss of digits."""
     match value:
         case float() if value.is_integer():
             return int(value)

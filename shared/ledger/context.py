@@ -1,4 +1,4 @@
-"""What decides an operation besides the account's state, and the words that effects are written in."""
+"""The input of an operation's effect besides the account's state, and the Effect itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ from shared.ledger.policies import Policy
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """What the terms of an operation name, as it stands: the hold, or the charge and what was refunded of it so far.
+    """The current state of what an operation's terms name: the hold, or the charge and its refunds so far.
 
-    `due` is what was found of holds that are over; None where nobody has looked. `parent` is the parent account that
-    pays too, and what the operation's counterpart there names. In a replay there is `approval` in its place: what the
-    entry says of the parent.
+    `due` is the listing of expired holds, None if it was not read. `parent` is the parent account that pays too, with
+    what the operation's counterpart names there. In a replay `approval` takes its place: the entry's record of the
+    parent's part.
     """
 
     hold: Hold | None = None
@@ -41,7 +41,7 @@ class References:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """An account as it stands, with what an operation on it names."""
+    """An account's current state, with what an operation on it names."""
 
     state: AccountState
     references: References = References()
@@ -49,10 +49,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class ParentApproval:
-    """What the parent account said to a member's operation: how much it could pay, and whether it refused.
+    """The parent account's part in a member's operation: how much it could pay, and whether it refused.
 
-    Its headroom names who decided it: the parent or one further up. `hold` is the id of the hold that was placed there;
-    `declined` why it has no part in what gives back, which goes on without it.
+    Its headroom names the account that decided: the parent or one above it. `hold` is the id of the hold placed at the
+    parent. `declined` is the reason why the parent takes no part in a release or refund, which proceeds without it.
     """
 
     actor: str
@@ -64,10 +64,10 @@ class ParentApproval:
 
 @dataclass(frozen=True, slots=True)
 class EffectContext:
-    """What decides an operation beside the state and its terms.
+    """What decides an operation besides the state and its terms.
 
-    `headroom` is the most that it may spend; `periods` the calendar of the account around now; `member` whose operation
-    it goes with, where it is one of a parent account.
+    `headroom` is the most that it may spend; `periods` is the account's calendar around now; `member` is set for the
+    operation of a parent account: whose operation it accompanies.
     """
 
     now_ms: int
@@ -83,10 +83,10 @@ class EffectContext:
 class Effect:
     """Signed changes of the balances; grants, hold and tally that replace the present ones (None: unchanged).
 
-    `amount` is the figure on the entry; `drawn` the grants that paid or, for what gives back, that got it back;
-    `shortfall` what was missing to the amount that was asked for; `limit` what decided a refusal, where it was not the
-    account's own balance; `origin` the app and meter that what the terms name was spent through; `merged` the grants
-    that became one for want of room.
+    `amount` is the amount of the entry. `drawn` lists the grants that paid, or that a release, expiry or refund
+    credited. `shortfall` is the missing part of the requested amount. `limit` is what decided a refusal, if not the
+    account's own balance. `origin` is the app and meter of the hold or charge that the terms name. `merged` names the
+    grants that were merged because the account had too many.
     """
 
     amount: int = 0
@@ -108,4 +108,4 @@ class Effect:
     overdraft_limit: int | None = None
     merged: Merger | None = None
     carry: int | None = None
-    """What is carried after it, in quanta of remainders.py."""
+    """The carry after the operation, in quanta of remainders.py."""

@@ -1,10 +1,10 @@
-"""Counterparts: what a parent account does when a member's operation concerns it too.
+"""Counterparts: a parent account's part in a member's operation.
 
-A member of a team spends, and the team pays as well. For each kind of operation that a parent takes part in there is a
+When a member of a team spends, the team pays as well. Each kind of operation that a parent takes part in has a
 `Counterpart`: who the parent is, what the terms name there, and the terms of the parent's own operation.
 
     alice charges 40            team charges 40, exactly
-    alice holds up to 50, 30    team holds 30: what the member got, no more and no less
+    alice holds up to 50, 30    team holds 30: exactly what the member got
     alice captures h7           team captures the hold that it placed for h7
     alice refunds key "a"       team refunds "~alice~a"
 """
@@ -18,18 +18,19 @@ from shared.ledger.context import Effect, References
 from shared.ledger.operations import CaptureHold, Charge, ExtendHold, Operation, PlaceHold, Refund, ReleaseHold, Terms
 
 Payer: TypeAlias = Callable[[AccountState | None, Terms, References], str | None]
-"""The actor of the account that takes part too; None where there is none. The state is the member's."""
+"""Returns the actor of the account that takes part; None if there is none. The state is the member's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counterpart:
     """How a parent takes part in one kind of operation.
 
-    `names` are terms that name, in the parent account, the counterpart of what the member's terms name; `terms` are
-    those of the parent's operation, given the member's, its effect and the id of the parent's hold.
+    `names` returns terms that name, in the parent account, the counterpart of what the member's terms name. `terms`
+    returns the terms of the parent's operation, from the member's operation, its effect and the id of the parent's
+    hold.
 
-    `gives_back`: the member's operation is never refused for the parent's sake. `shared_amount` is what both entries
-    say: their amount, or, where each gets back what has not expired, the amount of the hold.
+    `gives_back`: the parent cannot cause a refusal of the member's operation. `shared_amount` is what both entries
+    agree on: their amount, or the amount of the hold if each returns only what has not expired.
     """
 
     payer: Payer
@@ -40,12 +41,12 @@ class Counterpart:
 
 
 def counterpart_key(member: Account, key: str) -> str:
-    """The key of the parent's entry. No caller can make it: "~" is not in the alphabet of keys."""
+    """The key of the parent's entry. Callers cannot use it: "~" is not allowed in their keys."""
     return f"~{member.actor}~{key}"
 
 
 def held_at_parent(references: References) -> str:
-    """The id of the hold that the parent placed with the member's; "" where it placed none."""
+    """The id of the hold that the parent placed with the member's; "" if it placed none."""
     held = references.hold
     return held.parent[1] if held is not None and held.parent is not None else ""
 
@@ -60,7 +61,7 @@ def _parent_of_open_hold(_state: AccountState | None, _terms: Terms, references:
 
 
 def _parent_of_captured_hold(state: AccountState | None, terms: Terms, references: References) -> str | None:
-    """Also that of a hold that is over, where the capture settles what outlived it."""
+    """Includes the parent of an expired hold, if the capture charges it."""
     held = references.hold
     settles = cast("CaptureHold", terms).if_expired in {"charge", "overdraw"}
     if settles and held is not None and held.status == "expired":
@@ -78,7 +79,7 @@ def _nothing(_account: Account, _terms: Terms, _references: References) -> Terms
 
 
 def _hold(_account: Account, terms: Terms, references: References) -> Terms:
-    # The terms stay what they are: whether one further up pays for a hold that is over depends on them.
+    # The terms stay unchanged: they decide whether an account further up pays for an expired hold.
     held = held_at_parent(references)
     return replace(cast("CaptureHold | ReleaseHold | ExtendHold", terms), hold=held) if held else Charge(0)
 
@@ -88,7 +89,7 @@ def _charge(account: Account, terms: Terms, _references: References) -> Terms:
 
 
 def _charged(operation: Operation, effect: Effect, _held: str) -> Terms:
-    # What the member takes in part, its parent takes exactly.
+    # The member may charge a part; the parent charges exactly that part.
     may_overdraw = cast("Charge", operation.terms).if_insufficient == "overdraw"
     return Charge(-effect.amount, "overdraw" if may_overdraw else "refuse")
 

@@ -1,16 +1,16 @@
-"""What is due: holds that are over, refills of the allowance, and grants that expire, in the order of their instants.
+"""What is due: expired holds, refills of the allowance, and expired grants, in the order of their instants.
 
-Nobody wakes an account up when something falls due. It is done before the next operation, and a reader sees it as done.
-The order of the instants decides who pays, so nothing is left for later because an operation is covered anyway:
+Nothing runs when an item falls due. The next operation applies it first, and a reader sees it as applied. The order of
+the instants decides which grant pays, so every due item is applied, even if the operation is covered without it:
 
-    10:00  a hold of 100 for a minute, drawn from a promotion that lapses at 12:00; 100 purchased are there too
+    10:00  a hold of 100 for a minute, drawn from a promotion that expires at 12:00; the account also has 100 purchased
     11:00  a charge of 80
 
-    returned first     the promotion has 100 again since 10:01 and pays 80; 20 lapse at 12:00, and 100 are left
-    returned later     the purchased 100 pay 80; 100 of the promotion lapse at 12:00, and 20 are left
+    returned first     the promotion has 100 again since 10:01 and pays 80; 20 expire at 12:00, and 100 are left
+    returned later     the purchased 100 pay 80; 100 of the promotion expire at 12:00, and 20 are left
 
-At one instant holds come first, then the refill, then the grants that expire: a hold that ends with its grant returns
-nothing to it, and what rolls over is taken from a grant before that is gone.
+At one instant holds come first, then the refill, then the expiring grants: a hold that expires with its grant returns
+nothing to it, and a rollover is taken from a grant before that grant expires.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,10 +28,10 @@ _NEVER_MS: Final = 2**63
 
 @dataclass(frozen=True, slots=True)
 class DueHolds:
-    """What a listing of an account's open holds says: those that are due, in the order in which they were over.
+    """The listing of an account's open holds: the due ones, in the order of their expiry.
 
-    `next_ms` is when the first of the others is over, `listed` how many there were of both. A listing may trail the
-    state by a moment; it is whole where it has as many holds as the state counts.
+    `next_ms` is the first expiry of the others; `listed` counts both. The listing may be slightly behind the state; it
+    is complete if it has as many holds as the state counts.
     """
 
     holds: tuple[Hold, ...] = ()
@@ -44,25 +44,25 @@ NONE_DUE: Final = DueHolds()
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The terms of what the ledger does by itself, and the hold that they return."""
+    """The terms of an operation of the ledger itself, and the hold that it returns."""
 
     terms: Expire | RefillAllowance
     hold: Hold | None = None
 
 
 def in_due_order(holds: Sequence[Hold]) -> tuple[Hold, ...]:
-    """The order in which holds are over; of those that are over together the one that was placed first."""
+    """By expiry; holds with the same expiry in the order in which they were placed."""
     return tuple(sorted(holds, key=lambda hold: (hold.expires_at_ms, hold.placed_seq)))
 
 
 def may_hold_what_is_due(state: AccountState, now_ms: int) -> bool:
-    """Whether open holds have to be looked at. The state knows no more than a bound."""
+    """Whether the open holds must be read. The state has only a lower bound of the next expiry."""
     bound_ms = state.next_hold_expiry_ms
     return bound_ms is not None and bound_ms <= now_ms
 
 
 def first_due(state: AccountState, holds: Sequence[Hold], now_ms: int) -> Due | None:
-    """The first thing that is due by `now_ms`; None where nothing is. `holds` are the due ones, in due order."""
+    """The first item that is due by `now_ms`, or None. `holds` are the due holds, in due order."""
     over_ms = holds[0].expires_at_ms if holds else _NEVER_MS
     refill_ms = _refill_ms(state.policy)
     expiry_ms = _NEVER_MS if state.next_expiry_ms is None else state.next_expiry_ms
@@ -72,9 +72,9 @@ def first_due(state: AccountState, holds: Sequence[Hold], now_ms: int) -> Due | 
     if over_ms == first_ms:
         return Due(Expire(holds[0].id), holds[0])
     if refill_ms == first_ms:
-        # Refills of several periods in a row are one entry.
+        # Consecutive refills become one entry.
         return Due(_refill(state, min(now_ms, over_ms - 1)))
-    # So are grants that expire in a row: all that have by now, unless something else comes in between.
+    # Consecutive expiries of grants become one entry too, up to the next hold or refill.
     until_ms = min(over_ms, refill_ms) - 1
     due_at_ms = sorted(each for each in _expiries(state.grants) if each <= now_ms)
     if due_at_ms[-1] <= until_ms:

@@ -1,7 +1,7 @@
-"""Effects: what each kind of operation does to an account, one pure function a kind.
+"""Effects: what each kind of operation does to an account, one pure function per kind.
 
-A function is given the state, the terms, what the terms name, and the time. It returns an Effect: signed changes of the
-balances and what replaces what; the reducer makes the entry and the new state of it. Amounts are microcents.
+A function takes the state, the terms, what the terms name, and the time. It returns an Effect: signed changes of the
+balances and the replaced parts of the state. The reducer derives the entry and the new state. Amounts are microcents.
 """
 
 from collections.abc import Iterable, Mapping
@@ -118,7 +118,7 @@ def allowance(state: AccountState, terms: RefillAllowance, _context: EffectConte
     replaced = next((each for each in state.grants if each.id == terms.replaces), None)
     taken = replaced.remaining if replaced else 0
     others = tuple(each for each in state.grants if each is not replaced)
-    # Credits that were there stay where they are: only what is new pays an overdraft off.
+    # Existing credits stay; only the added ones pay off an overdraft.
     added = terms.amount - taken
     paid_off = min(_owed(state), max(added, 0))
     refilled = Grant(
@@ -128,7 +128,7 @@ def allowance(state: AccountState, terms: RefillAllowance, _context: EffectConte
         amount=added,
         available=added,
         funded=max(added, 0),
-        # What is left at the end of a period and does not roll over is gone.
+        # The part of the old period that does not roll over expires.
         expired=max(-added, 0),
         grants=add_grant(others, refilled, apart=refilled.seq),
         policy=_next_refill(state, terms),
@@ -241,7 +241,10 @@ def capture(state: AccountState, terms: CaptureHold, context: EffectContext) -> 
 def _capture_beyond(
     state: AccountState, terms: CaptureHold, context: EffectContext, held: Hold, wanted: int
 ) -> int | Effect:
-    """How much of what is more than the hold is captured. What was held was granted, whatever the limits say now."""
+    """How much of the amount beyond the hold is captured.
+
+    The held amount itself is granted, whatever the limits say now.
+    """
     if terms.overrun == "overdraw":
         return wanted
     if terms.overrun == "refuse":
@@ -255,7 +258,7 @@ def _capture_beyond(
 
 
 def _capture_of_nothing(state: AccountState, terms: CaptureHold, context: EffectContext) -> Effect:
-    """A charge for work that outlived its hold, which is captured by it: it cannot be settled twice."""
+    """A charge after the hold has expired. It marks the hold as captured, so that it cannot be captured twice."""
     held = context.references.hold
     if held is None:
         return _refused("hold_not_found")
@@ -300,14 +303,15 @@ def expire(state: AccountState, terms: Expire, context: EffectContext) -> Effect
 def _expire_hold(state: AccountState, held: Hold | None, now_ms: int) -> Effect:
     if held is None or not held.is_due(now_ms):
         raise InvalidOperation("hold", "open and due")
-    # It was over at its own instant, whenever that is written down: a grant that expires later gets its part back.
+    # The hold ended at its own expiry, however late the entry is written: a grant that expired since gets its part
+    # back.
     return _returned(state, replace(held, status="expired", seq=state.seq + 1), held.expires_at_ms)
 
 
 def configure(state: AccountState, terms: Configure, context: EffectContext) -> Effect:
     present, periods, seq = state.policy or Policy(), context.periods, state.seq + 1
     if terms.time_zone is not None and not periods.is_replayed:
-        # What was a zone then may be none in the data of today.
+        # A recorded zone may be missing from today's data.
         _require_zone(terms.time_zone)
     if terms.time_zone is not None and terms.time_zone != present.time_zone:
         present = in_zone(present, terms.time_zone, periods, seq)
@@ -320,7 +324,7 @@ def configure(state: AccountState, terms: Configure, context: EffectContext) -> 
 
 
 def _policy_changes(state: AccountState, present: Policy, terms: Configure, now_ms: int) -> dict[str, Any]:
-    """Raises InvalidOperation for what no account can have."""
+    """Raises InvalidOperation for settings that no account can have."""
     changes: dict[str, Any] = {"limits": ()} if terms.limits is not None and state.policy is None else {}
     if terms.status is not None:
         changes["status"] = terms.status
@@ -343,8 +347,8 @@ def _require_zone(name: str) -> None:
 
 
 def _allowance_changes(policy: Policy, terms: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
-    # The period that is running ends when it would have: what changes, changes with the next refill. So does an
-    # allowance that was ended and is set again: no period is given two.
+    # A running period keeps its end: new terms apply from the next refill. The same holds for an allowance that was
+    # ended and set again: no period is given twice.
     present = policy.allowance
     until_ms = present.next_at_ms if present else policy.allowed_until_ms
     moved_ms = present.moved_ms if present else policy.allowed_moved_ms
@@ -353,13 +357,13 @@ def _allowance_changes(policy: Policy, terms: Mapping[str, Any], now_ms: int) ->
     if present or until_ms > now_ms:
         return {"allowance": Allowance(**terms, next_at_ms=until_ms, moved_ms=moved_ms)}
     if until_ms + moved_ms > now_ms:
-        # By the clocks of the zone that it has moved to, the period that was given last is not over yet.
+        # By the clocks of the account's new zone, the period that was given last has not ended.
         return {"allowance": Allowance(**terms, next_at_ms=now_ms, moved_ms=until_ms + moved_ms - now_ms)}
     return {"allowance": Allowance(**terms, next_at_ms=now_ms), "given_seq": None}
 
 
 def _thresholds(state: AccountState, present: Policy, amounts: Iterable[int]) -> tuple[Threshold, ...]:
-    """One that is new is armed, and so warns at once of what is below it; one that was there is as it was."""
+    """A new threshold is armed, so it warns at once if the balance is below it; an existing one keeps its state."""
     was_armed = {each.amount: each.is_armed for each in present.thresholds}
     there = state.available + state.held
     return tuple(
@@ -375,8 +379,8 @@ def _parent_of(state: AccountState, parent: str) -> str | None:
 
 
 def _funded(state: AccountState, credited: Grant) -> Effect:
-    # Credits first pay what the account owes from an overdraft; the grant keeps the rest. So the sum of the grants is
-    # what is available, as long as anything is.
+    # Credits first pay what the account owes from an overdraft; the grant keeps the rest. So the grants add up to the
+    # available amount, unless that is negative.
     kept = replace(credited, remaining=max(credited.amount - _owed(state), 0))
     grants, merged = add_grant(state.grants, kept, _running(state)), None
     if len(grants) > max(MAX_OPEN_GRANTS, len(state.grants)):
@@ -411,12 +415,12 @@ def _restore(state: AccountState, drawn: tuple[Draw, ...], undrawn: int, now_ms:
 
 
 def _running(state: AccountState) -> int | None:
-    """The grant of the running allowance: a caller's that looks the same is another."""
+    """The grant of the running allowance. A caller's grant with the same attributes is not merged with it."""
     return state.policy.given_seq if state.policy else None
 
 
 def _last_paid(charge_entry: Entry, refunded: int, amount: int) -> tuple[tuple[Draw, ...], int]:
-    # Refunds undo a charge from its end: an overdraft first, then the grant that was drawn last.
+    # A refund undoes a charge from its end: first an overdraft, then the grant that was drawn last.
     backwards = charge_entry.drawn[::-1]
     overdrawn = -charge_entry.amount - sum(draw.amount for draw in backwards)
     undrawn = max(min(overdrawn - refunded, amount), 0)
@@ -426,14 +430,14 @@ def _last_paid(charge_entry: Entry, refunded: int, amount: int) -> tuple[tuple[D
 
 
 def _undrawn_rest(held: Hold, amount: int) -> int:
-    # Grants pay for a hold first, so its overdraft is its last part.
+    # Grants pay for a hold first, so an overdraft is its last part.
     overdrawn = held.amount - sum(draw.amount for draw in held.drawn)
     return max(min(overdrawn, held.amount - amount), 0)
 
 
 def _open_hold(context: EffectContext) -> Hold | Effect:
     held = context.references.hold
-    # A hold that goes with a member's is none to those who do not speak for that: it has to end together with it.
+    # A parent's hold ends only together with the member's: an operation without that member does not find it.
     if held is None or held.member != context.member:
         return _refused("hold_not_found")
     if held.status == "open" and not held.is_due(context.now_ms):
@@ -450,12 +454,12 @@ _RESOLVED: Final[Mapping[str, Reason]] = {"captured": "hold_captured", "released
 
 
 def refused_by_parent(approval: ParentApproval) -> Effect:
-    """The refusal of an operation that the parent account does not go along with."""
+    """The refusal of an operation that the parent account refuses."""
     return Effect(outcome="refused", reason=approval.refusal, limit={"account": approval.headroom.account})
 
 
 def given_back(held: Hold) -> Spending:
-    """What a hold that ends gives back to spending limits."""
+    """The amount that an ending hold returns to spending limits."""
     return Spending(-held.amount, held.placed_seq, held.app, held.meter)
 
 
@@ -464,7 +468,7 @@ def _is_refundable(entry: Entry, context: EffectContext) -> bool:
 
 
 def _origin_of(charge_entry: Entry) -> Origin:
-    # As it was counted: a capture through what its hold was placed through, whatever it says itself.
+    # As limits counted it: a capture counts through the app and meter of its hold, not its own.
     if charge_entry.hold is None:
         return Origin(charge_entry.app, charge_entry.meter, charge_entry.seq)
     named = charge_entry.origin or {}
@@ -485,7 +489,7 @@ def _is_frozen(state: AccountState) -> bool:
 
 
 def _insufficient(context: EffectContext, required: int, most: int | None = None) -> Effect:
-    """`most` is what would have been taken, where that is not the headroom."""
+    """`most` is the amount that could be taken, if it differs from the headroom."""
     headroom = context.headroom
     return Effect(
         outcome="refused",

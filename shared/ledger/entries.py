@@ -1,8 +1,8 @@
 """Entries: the rows of the ledger.
 
-An entry is the idempotency record of its operation, a line of the account's history, the audit row and the outbox,
-all in one. It holds its own input (kind and parameters) and its whole effect, so that it can be answered again word
-for word and replayed through the reducer.
+An entry is at once the idempotency record of its operation, a line of the account's history, the audit row and the
+outbox. It holds its input (kind and parameters) and its whole effect, so that the same answer can be given again and
+the entry can be replayed through the reducer.
 """
 
 from collections.abc import Mapping
@@ -18,16 +18,16 @@ from shared.ledger.operations import Kind, Operation, Outcome, Reason, Terms, te
 class Entry:
     """One row. Amounts in microcents, `amount` signed (a charge is negative), times in epoch milliseconds.
 
-    `shortfall` is what was missing: to a refused charge, or of the cost of a partial one. `hold` is what the entry made
-    of a hold (id, amount, captured, status, expires_at_ms). `hash` covers every other field, `prev_hash` included,
+    `shortfall` is the missing part of a refused charge, or of the cost of a partial one. `hold` is the resulting state
+    of a hold (id, amount, captured, status, expires_at_ms). `hash` covers every other field, including `prev_hash`,
     which chains the entries of an account.
 
-    In the record only where there is something to say: `hold`; `alerts`, the low-balance thresholds that it fell below;
-    `limit`, what decided a refusal other than the account's own balance; `origin`, the app and meter of the hold or
-    charge that it names; `parent`, what a parent account said to it; `member`, whose operation a parent's entry is;
-    `merged`, the grants that became one for want of room; `window_ends`, what the calendar said of the limits' windows,
-    so that nobody has to ask it again (`Periods.ends`);
-    `carry` before and after it, in quanta of remainders.py, where its usage is worth no whole number of microcents.
+    Fields that are in the record only if they have a value: `hold`; `alerts`, the low-balance thresholds that it fell
+    below; `limit`, what decided a refusal other than the account's own balance; `origin`, the app and meter of the hold
+    or charge that it names; `parent`, the parent account's part; `member`, whose operation a parent's entry
+    accompanies; `merged`, the grants that were merged because the account had too many; `window_ends`, the ends of the
+    limits' windows, so that a replay does not need the calendar (`Periods.ends`); `carry` before and after it, in
+    quanta of remainders.py, if its usage has a fraction of a microcent.
     """
 
     account: Account
@@ -61,7 +61,7 @@ class Entry:
     merged: Mapping[str, Any] | None = None
     carry: Mapping[str, int] | None = None
     record_text: str | None = field(init=False, default=None, repr=False, compare=False)
-    """Remembered by `records.record_of`; a copy with other values starts without."""
+    """Cached by `records.record_of`; a copy with other values starts without it."""
 
     @property
     def terms(self) -> Terms:
@@ -73,7 +73,7 @@ class Entry:
 
     @property
     def spent_through(self) -> tuple[str | None, str | None]:
-        """App and meter: its own, else those of the hold or charge that it names."""
+        """App and meter: its own, or those of the hold or charge that it names."""
         named = self.origin or {}
         return self.app or named.get("app"), self.meter or named.get("meter")
 
@@ -96,7 +96,7 @@ def operation_of(entry: Entry) -> Operation:
 def records(entry: Entry, operation: Operation) -> bool:
     """Whether the entry records an operation of this content.
 
-    Its own request hash may be of a release that spelled the same content otherwise: it is made anew then.
+    An older release may have spelled the same content differently, with another hash: then the hash is computed again.
     """
     asked = operation.request_hash
     return asked == entry.request_hash or asked == operation_of(entry).request_hash

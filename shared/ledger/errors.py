@@ -1,16 +1,16 @@
 """Reasons why an operation is not recorded.
 
 A refusal (insufficient credits, a funding conflict …) is not an error: it is an entry on the record, see `Reason` in
-operations.py. The errors here mean that nothing was written, or that nobody can tell yet.
+operations.py. The errors here mean that nothing was written, or that the outcome is not known yet.
 
     LedgerError
     ├── InvalidAmount, InvalidOperation       the request can never be recorded
-    ├── IdempotencyKeyReused                  the key belongs to something else
-    ├── TooManyHolds, TooManyGrants           not now: the same key goes through once there is a place
+    ├── IdempotencyKeyReused                  the key belongs to another operation
+    ├── TooManyHolds, TooManyGrants           not now: the same key can succeed after one has ended
     ├── AccountNotFound, OperationNotFound    there is nothing to read
     ├── LedgerThrottled                       nothing was written; the same key again is safe
-    ├── LedgerUnavailable                     nobody can tell; the same key again is safe and finds out
-    │   └── RecordDamaged                     nothing was written, nor will be until somebody has restored the account
+    ├── LedgerUnavailable                     the outcome is unknown; the same key again is safe and finds out
+    │   └── RecordDamaged                     nothing is written until an operator restores the account
     ├── shared/pricing/errors.py: Unpriced, RateVersionConflict
     └── shared/verification/errors.py: DigestNotFound, DigestExists, HeadsNotFound, NotInDigest
 """
@@ -66,7 +66,7 @@ class AccountNotFound(LedgerError):
 
 
 class OperationNotFound(LedgerError):
-    """Nothing is recorded under this key."""
+    """No entry has this key."""
 
     code = "operation_not_found"
 

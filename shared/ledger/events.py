@@ -1,4 +1,4 @@
-"""Events: what the bus carries. Each derives from an entry (or a check), so that it can be made again at any time."""
+"""Events of the bus. Each derives from an entry or a check, so that it can be made again at any time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Event:
 
 
 def entry_events(entry: Entry) -> tuple[Event, ...]:
-    """Every event of an entry: its own, and one for each low-balance threshold that it fell below."""
+    """All events of an entry: its own, and one for each low-balance threshold that it fell below."""
     return entry_event(entry), *(_low_balance_event(entry, threshold) for threshold in entry.alerts)
 
 
@@ -48,7 +48,7 @@ def _low_balance_event(entry: Entry, threshold: int) -> Event:
 
 
 def _detail(entry: Entry, event_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """`data` has the public entry in it."""
+    """`data` contains the public entry."""
     account = entry.account
     return {
         "version": VERSION,
@@ -63,12 +63,12 @@ def _detail(entry: Entry, event_id: str, data: Mapping[str, Any]) -> dict[str, A
 
 
 def entry_event_id(entry: Entry) -> str:
-    """The id of the entry's event, without making the event."""
+    """The id of the entry's event, without building the event."""
     return _event_id(entry.account, f"entry/{entry.seq}")
 
 
 def check_event(account: Account, check_id: str, answer: Mapping[str, Any], at_ms: int, correlation_id: str) -> Event:
-    """The event of a check. It changes nothing, so it has no seq; `data` is the answer that was given."""
+    """The event of a check, which changes nothing and has no seq; `data` is the answer."""
     return Event(
         detail_type=CHECK_DETAIL_TYPE,
         detail={
@@ -85,7 +85,7 @@ def check_event(account: Account, check_id: str, answer: Mapping[str, Any], at_m
 
 
 def digest_event(signed: Mapping[str, str], number: int, made_at: str) -> Event:
-    """The event of a digest, which is of no account. `signed` is all that somebody has to keep."""
+    """The event of a digest, which belongs to no account. `signed` is all that must be stored to verify it."""
     return Event(
         detail_type=DIGEST_DETAIL_TYPE,
         detail={
@@ -102,5 +102,5 @@ def digest_event(signed: Mapping[str, str], number: int, made_at: str) -> Event:
 
 
 def _event_id(account: Account, subject: str) -> str:
-    # Ids and keys cannot hold "/", so no two subjects spell the same name.
+    # Ids and keys contain no "/", so no two subjects have the same name.
     return str(uuid5(_NAMESPACE, f"{account.tenant}/{account.actor}/{subject}"))

@@ -1,4 +1,4 @@
-"""Grants: the lots that credits came in, each with a priority, an expiry and a category.
+"""Grants: lots of credits, each with a priority, an expiry and a category.
 
 A collection of grants is a tuple in draw-down order: priority (lower first), then earliest expiry, then earliest
 created. A grant is created by the entry whose `seq` it carries, so the order of creation is the order of seq.
@@ -13,14 +13,14 @@ Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
 
 MAX_OPEN_GRANTS: Final = 16
 MAX_REOPENED: Final = 32
-"""Giving back is never refused, so it may open more, up to this many: STATE and entries keep within bounds."""
+"""A refund or release is never refused, so it may reopen grants up to this number: it bounds STATE and entries."""
 DEFAULT_PRIORITY: Final = 10
 _NEVER_MS: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A lot of credits. `remaining` of `amount` microcents are left; unusable at `expires_at_ms` and after."""
+    """A lot of credits. `remaining` of `amount` microcents are left; it cannot be spent at `expires_at_ms` or after."""
 
     seq: int
     amount: int
@@ -39,7 +39,10 @@ Grants: TypeAlias = tuple[Grant, ...]
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """`amount` microcents moved out of (or, on a refund, back into) a grant. Carries all that would restore it."""
+    """`amount` microcents moved out of a grant, or back into it on a refund.
+
+    Contains all that restoring the grant needs.
+    """
 
     grant_seq: int
     amount: int
@@ -53,7 +56,7 @@ class Draw:
 
 
 def draw_down(grants: Grants, amount: int) -> tuple[Grants, tuple[Draw, ...]]:
-    """Takes `amount` from the grants in order. What they cannot give is left to the caller: an overdraft."""
+    """Takes `amount` from the grants in order. The caller handles what the grants lack: an overdraft."""
     left: list[Grant] = []
     draws: list[Draw] = []
     for grant in grants:
@@ -67,15 +70,15 @@ def draw_down(grants: Grants, amount: int) -> tuple[Grants, tuple[Draw, ...]]:
 
 
 def withdraw(grants: Grants, amount: int) -> tuple[Grants, tuple[Draw, ...]]:
-    """Takes `amount` back in reverse order: a correction of the funding first takes what would last be spent."""
+    """Takes `amount` back in reverse order: a reduced funding first takes what would be spent last."""
     left, draws = draw_down(grants[::-1], amount)
     return left[::-1], draws
 
 
 def add_grant(grants: Grants, grant: Grant, apart: int | None = None) -> Grants:
-    """Puts a grant in its place; one alike in priority, expiry and category grows instead, so that few stay open.
+    """Adds a grant, or increases one with the same priority, expiry and category, so that few stay open.
 
-    `apart` is the seq of one that is known by its id, the running allowance: it joins no other, and none joins it.
+    `apart` is the seq of the running allowance's grant, which is never merged: its id must stay.
     """
     if not grant.remaining:
         return grants
@@ -88,7 +91,9 @@ def add_grant(grants: Grants, grant: Grant, apart: int | None = None) -> Grants:
 
 @dataclass(frozen=True, slots=True)
 class Merger:
-    """An open grant became part of another for want of room: what it still had, under the later expiry of the two."""
+    """An open grant was merged into another because the account had too many: its amount, and the later expiry of the
+    two.
+    """
 
     seq: int
     into_seq: int
@@ -97,7 +102,7 @@ class Merger:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What an entry says of it."""
+        """The merger as an entry shows it."""
         return {
             "grant": f"g{self.seq}",
             "into": f"g{self.into_seq}",
@@ -107,10 +112,10 @@ class Merger:
 
 
 def make_room(grants: Grants, apart: int | None) -> tuple[Grants, Merger] | None:
-    """Makes one of the two grants of one category and priority whose expiries are nearest; None where none are alike.
+    """Merges the two grants of one category and priority with the nearest expiries; None if no two share both.
 
-    The later expiry counts, in the customer's favour; of several pairs that are as near the one that is spent first.
-    What was drawn from the other before, and comes back, comes back as it was drawn. `apart` as for `add_grant`.
+    The later expiry applies, in the customer's favour. Among equally near pairs, the one that is spent first is merged.
+    A refund of an earlier draw restores the grant as it was drawn. `apart` as for `add_grant`.
     """
     lasting = sorted((grant for grant in grants if grant.seq != apart), key=_in_groups)
     pairs = [(one, other) for one, other in pairwise(lasting) if _in_groups(one)[:2] == _in_groups(other)[:2]]
@@ -131,7 +136,7 @@ def _expiry(grant: Grant) -> int:
 
 
 def expire_due(grants: Grants, now_ms: int) -> tuple[Grants, tuple[Draw, ...]]:
-    """Splits off what has expired. The instant of expiry itself is too late."""
+    """Splits off the expired grants. A grant is expired at the very instant of its expiry."""
     left = tuple(grant for grant in grants if not is_due(grant, now_ms))
     return left, tuple(_draw(grant, grant.remaining) for grant in grants if is_due(grant, now_ms))
 
@@ -145,7 +150,7 @@ def in_draw_down_order(grants: Iterable[Grant]) -> Grants:
 
 
 def lasting_longest(grants: Grants) -> Grant:
-    """The one that expires last; of several such the one that is spent last."""
+    """The grant that expires last; among equals, the one that is spent last."""
     return max(
         grants,
         key=lambda grant: (_NEVER_MS if grant.expires_at_ms is None else grant.expires_at_ms, *draw_down_rank(grant)),

@@ -12,9 +12,9 @@ from shared.ledger.policies import Limit, limit_values
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """`amount` microcents, below zero where more than that was spent already.
+    """`amount` microcents, negative if more was spent already.
 
-    `limit` is the spending limit that decides, as plain values, None where the balance does; `account` the parent that
+    `limit` is the spending limit that decides, as plain values, None if the balance does; `account` is the parent that
     it belongs to, None for the account itself.
     """
 
@@ -24,7 +24,7 @@ class Headroom:
 
     @property
     def decided_by(self) -> dict[str, Any] | None:
-        """What a refusal says of it; None where it was the account's own balance."""
+        """The field of a refusal; None if the account's own balance decided."""
         account = {} if self.account is None else {"account": self.account}
         return {**(self.limit or {}), **account} or None
 
@@ -32,16 +32,16 @@ class Headroom:
 def headroom_of(
     state: AccountState, app: str | None, meter: str | None, periods: Periods, held: Hold | None = None
 ) -> Headroom:
-    """What the account itself may spend through `app` and on `meter`, with its overdraft.
+    """The most that the account itself may spend through `app` and on `meter`, including its overdraft limit.
 
-    `held` is an open hold that is to be captured: the most that may be captured of it. What it holds is there, and a
-    limit that counts it gives it back before the capture counts as a whole. With 80 held, then a limit of 100 a day,
-    100 may be captured: the limit has counted nothing of the 80.
+    With `held`, an open hold, it is the most that may be captured of that hold. The held amount is available to the
+    capture, and a limit that has counted the hold returns it before it counts the capture. Example: 80 are held, then a
+    limit of 100 a day is set. 100 may be captured: the limit has not counted the 80.
     """
     headroom = Headroom(state.spendable + (held.amount if held else 0))
     if state.policy is None:
         return headroom
-    # Windows that begin with this very entry count nothing that was held before.
+    # A window that begins with this entry has counted no earlier hold.
     limits = state.policy.limits_at(periods, state.seq + 1)
     return tightest(headroom, *(_headroom_of_limit(limit, held) for limit in limits if limit.covers(app, meter)))
 
@@ -52,5 +52,5 @@ def _headroom_of_limit(limit: Limit, held: Hold | None) -> Headroom:
 
 
 def tightest(*headrooms: Headroom) -> Headroom:
-    """Of equal ones the first."""
+    """The smallest headroom; among equals, the first."""
     return min(headrooms, key=lambda headroom: headroom.amount)

@@ -1,7 +1,7 @@
-"""Holds: credits set aside for work whose cost is not known yet, and refunds of charges that were.
+"""Holds: credits set aside for work of unknown cost. Also refunds of charges.
 
-A hold ends once: captured, released or expired. It remembers which grants it was drawn from, so that what returns goes
-back to where it came from.
+A hold ends once: captured, released or expired. It remembers the grants that it was drawn from, so that its credits
+return to them.
 """
 
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ HoldStatus: TypeAlias = Literal["open", "captured", "released", "expired"]
 
 DEFAULT_TTL_S: Final = 600
 MAX_OPEN_HOLDS: Final = 10_000
-"""Of one account: as many can be returned, and counted, at a time."""
+"""Per account. The number bounds how many are listed and returned at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Through which app, on which meter and by which entry something was spent that is now given back or captured."""
+    """The app, meter and entry through which the amount that is now captured or refunded was spent."""
 
     app: str | None = None
     meter: str | None = None
@@ -36,7 +36,7 @@ class Origin:
 
     @property
     def named(self) -> dict[str, str | None] | None:
-        """What an entry says of it; None where there is neither app nor meter."""
+        """The origin as an entry shows it; None without app and meter."""
         return {"app": self.app, "meter": self.meter} if self.app or self.meter else None
 
 
@@ -45,7 +45,7 @@ NOWHERE: Final = Origin()
 
 @dataclass(frozen=True, slots=True)
 class HeldPrice:
-    """By which card and version, for which model, and as of when the usage of a hold was priced."""
+    """The rate card, the model and the time by which the usage of a hold was priced."""
 
     rate_card: str
     model: str | None
@@ -54,11 +54,11 @@ class HeldPrice:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """`amount` microcents set aside until `expires_at_ms`, exclusive. `seq`: of the entry that last changed it.
+    """`amount` microcents set aside until `expires_at_ms`, exclusive. `seq` is the entry that last changed it.
 
-    It was placed through `app` and on `meter`. `parent` is the actor of the parent account that holds as much, and the
-    id of its hold; `member` that of the member whose hold this one of a parent account goes with. `price` is there
-    where usage was held: what is captured of it has that price.
+    It was placed through `app` and on `meter`. `parent` is the actor of the parent account and the id of its hold of
+    the same amount. `member` is set on a parent's hold: the member whose hold it accompanies. `price` is set if usage
+    was held: the capture is priced by it.
     """
 
     id: str
@@ -80,12 +80,12 @@ class Hold:
 
     @property
     def placed_seq(self) -> int:
-        """A hold is named by the entry that placed it."""
+        """The entry that placed the hold; the hold's id contains it."""
         return int(self.id[1:])
 
     @property
     def summary(self) -> dict[str, int | str]:
-        """What an entry says of it."""
+        """The hold as an entry shows it."""
         return {
             "id": self.id,
             "amount": self.amount,
@@ -100,7 +100,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class RefundTally:
-    """How much of a charge was given back so far."""
+    """The refunded amount of a charge so far."""
 
     charge_key: str
     refunded: int
@@ -109,7 +109,7 @@ class RefundTally:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What became of credits that were given back: the grants with them, and how much had expired in the meantime."""
+    """The result of returning credits: the new grants, the draws returned, and the amount that had expired."""
 
     grants: Grants
     returned: tuple[Draw, ...]
@@ -133,12 +133,11 @@ def split(drawn: Sequence[Draw], amount: int) -> tuple[tuple[Draw, ...], tuple[D
 def restore(
     grants: Grants, drawn: Sequence[Draw], undrawn: int, owed: int, at: tuple[int, int], apart: int | None = None
 ) -> Restored:
-    """Gives draws back to the grants that they came from.
+    """Returns draws to the grants that they came from.
 
-    `undrawn` is the part that no grant had paid (an overdraft), `owed` what the account owes now, `at` the seq and time
-    of the entry, `apart` the grant of the running allowance. What comes back first pays what is owed, in draw-down
-    order; a grant that has expired stays so, and its part lapses; what belongs to no grant any more opens a purchased
-    one.
+    `undrawn` is the part that no grant paid (an overdraft), `owed` what the account owes now, `at` the seq and time of
+    the entry, `apart` the grant of the running allowance. Returned credits first pay what is owed, in draw-down order.
+    The part of an expired grant expires too. Credits that belong to no grant open a purchased one.
     """
     seq, now_ms = at
     live = sorted((draw for draw in drawn if not _has_lapsed(draw, now_ms)), key=draw_down_rank)
@@ -161,7 +160,7 @@ def _give_back(grants: Grants, draw: Draw, apart: int | None) -> Grants:
     for grant in grants:
         if grant.seq == draw.grant_seq:
             return _with_more(grants, grant, draw.amount)
-    # The grant was spent to the end and closed.
+    # The grant was used up and closed.
     reopened = Grant(draw.grant_seq, draw.amount, draw.amount, draw.priority, draw.category, draw.expires_at_ms)
     opened = add_grant(grants, reopened, apart)
     return opened if len(opened) <= MAX_REOPENED else _with_more(grants, lasting_longest(grants), draw.amount)
@@ -169,6 +168,6 @@ def _give_back(grants: Grants, draw: Draw, apart: int | None) -> Grants:
 
 def _with_more(grants: Grants, grant: Grant, amount: int) -> Grants:
     remaining = grant.remaining + amount
-    # One that was closed meanwhile has forgotten what it was made with: it is at least what is in it.
+    # A grant that was closed meanwhile has lost its original amount: use at least what it contains now.
     grown = replace(grant, amount=max(grant.amount, remaining), remaining=remaining)
     return tuple(grown if each is grant else each for each in grants)

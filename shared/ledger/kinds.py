@@ -1,19 +1,19 @@
-"""Kinds: what each kind of operation means, said here and nowhere else.
+"""Kinds: the single definition of each kind of operation.
 
-A row names the terms of the kind, its effect, its event and everything that others decide by kind. Who adds a kind adds
-a row, its terms (operations.py), its effect (effects.py) and its tests; CONTRIBUTING lists the files.
+A row names the terms of the kind, its effect, its event and everything that other modules decide by kind. A new kind
+needs a row, its terms (operations.py), its effect (effects.py) and its tests; CONTRIBUTING lists the files.
 
     kind            what it does                                        in short
     charge          takes a cost                                        spends
-    hold            sets credits aside                                  spends, keeps an item of its own
+    hold            sets credits aside                                  spends, has a companion item
     capture         takes a part of a hold, returns the rest            spends, ends a hold
-    release         returns a hold                                      ends a hold, gives back
+    release         returns a hold                                      ends a hold, returns credits
     extend          lets a hold last longer
-    refund          returns a charge or capture, or a part of it        gives back, keeps an item of its own
+    refund          returns a charge or capture, or a part of it        returns credits, has a companion item
     grant, funding_update, allowance                                    fund
     void            takes a grant away
-    expire          a hold or grants are over                           written by the ledger alone
-    configure       changes what governs the account                    keeps an item of its own
+    expire          ends an expired hold or expired grants              written by the ledger alone
+    configure       changes the account's policy                        has a companion item
 """
 
 from collections.abc import Callable, Mapping
@@ -46,23 +46,23 @@ from shared.ledger.operations import (
 class Meaning:
     """What a kind of operation means.
 
-    terms, effect      its content, and what that does to an account
+    terms, effect      its content, and its effect on an account
     event              the detail type of its event
-    status             the HTTP status where the ledger did as it was asked
-    counterpart        how a parent account takes part; None where it concerns the account alone
-    spends             asks for headroom: what the balance, limits and the parent leave
-    takes_what_is_held the credits of the hold that it names are there for it too
-    counts             what spending limits count of it: itself; a part of the hold, or of the charge, that it names
-    ends_hold          limits get back what they counted of the hold that it names
-    is_refundable      can be given back
+    status             the HTTP status if it was not refused
+    counterpart        how a parent account takes part; None if it concerns the account alone
+    spends             needs headroom of the balance, the limits and the parent
+    takes_what_is_held can also take the credits of the hold that it names
+    counts             what spending limits count: itself; a part of the hold, or of the charge, that it names
+    ends_hold          limits subtract what they counted of the hold that it names
+    is_refundable      can be refunded
     usage              how sums of usage count it
-    companion          the item that it keeps beside the entries
-    happens_when_due   has the effect, and the calendar, of the instant at which it was due
-    arms_alone         a refill comes by itself: it arms low-balance thresholds and warns of none
-    begins_allowance   what is due of an allowance that it set follows at once
-    only_lapses        its expiries are its own, not of something that it gives back (unless it ends a hold)
-    answer             what an answer shows beside entry and balance
-    asked              the amount that was asked for, where a refusal says what would have been affordable
+    companion          the companion item that it writes
+    happens_when_due   its effect and calendar are those of the instant at which it was due
+    arms_alone         arms low-balance thresholds without warning, as a refill does
+    begins_allowance   a refill follows at once if it set an allowance
+    only_lapses        what expires is its own amount, not a part of what it returns (unless it ends a hold)
+    answer             what an answer shows besides entry and balance
+    asked              the requested amount, if a refusal shows the largest affordable one
     """
 
     terms: type[Terms]

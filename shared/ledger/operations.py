@@ -1,4 +1,4 @@
-"""Operations: what a caller asks of an account, identified by an idempotency key that the caller made.
+"""Operations: what a caller asks of an account under an idempotency key.
 
 Each kind has its terms: the content that decides its effect. Amounts are microcents, times epoch milliseconds.
 """
@@ -47,19 +47,20 @@ Reason: TypeAlias = Literal[
 ]
 
 FOR_WANT_OF_CREDITS: Final[frozenset[str | None]] = frozenset({"insufficient_credits", "limit_exceeded"})
-"""Reasons of a refusal that a smaller amount might not have met."""
+"""Reasons of a refusal that a smaller amount might avoid."""
 
 SYSTEM_CALLER: Final = "millicent"
-"""`by` of entries that the ledger writes on its own account, such as an expiry."""
+"""`by` of entries that the ledger writes by itself, such as an expiry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Takes `cost`. Where that is not there: `refuse`, go below zero (`overdraw`), or take what is (`partial`).
+    """Takes `cost`. Without sufficient credits: `refuse`, go below zero (`overdraw`), or take what is available
+    (`partial`).
 
     A cost that was computed from quantities comes with them (`usage`) and with the rate card that priced them, by name
-    and version. So do the amounts of holds and captures. `remainder` is what the usage is worth beyond the cost, in
-    quanta of remainders.py; None where that is nothing.
+    and version. The same holds for the amounts of holds and captures. `remainder` is the price of the usage beyond the
+    cost, in quanta of remainders.py; None if that is zero.
     """
 
     kind: ClassVar[Kind] = "charge"
@@ -73,7 +74,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class FundingUpdate:
-    """Compare and set of the funded total. `force` lets a reduction push the account below its limit."""
+    """Compare and set of the funded total. `force` lets a reduction push the account below its overdraft limit."""
 
     kind: ClassVar[Kind] = "funding_update"
     old_amount: int
@@ -84,7 +85,7 @@ class FundingUpdate:
 
 @dataclass(frozen=True, slots=True)
 class GrantCredits:
-    """Adds a lot of credits, unusable from `expires_at_ms` on."""
+    """Adds a grant, which cannot be spent from `expires_at_ms` on."""
 
     kind: ClassVar[Kind] = "grant"
     amount: int
@@ -96,7 +97,7 @@ class GrantCredits:
 
 @dataclass(frozen=True, slots=True)
 class VoidGrant:
-    """Takes back what is left of a grant, as if that much had never been funded."""
+    """Takes back the unspent part of a grant, as if that part had never been funded."""
 
     kind: ClassVar[Kind] = "void"
     grant: str
@@ -105,11 +106,9 @@ class VoidGrant:
 
 @dataclass(frozen=True, slots=True)
 class RefillAllowance:
-    """Lets the allowance hold `amount` until `expires_at_ms`, in the place of the grant that held it until now.
+    """Sets the allowance's grant to `amount` until `expires_at_ms`; it replaces the grant of the period before.
 
-    Of what that did not hold, what the account owes is paid first.
-
-    Only the ledger asks for it.
+    The added credits first pay what the account owes. Only the ledger creates this operation.
     """
 
     kind: ClassVar[Kind] = "allowance"
@@ -121,7 +120,7 @@ class RefillAllowance:
 
 @dataclass(frozen=True, slots=True)
 class PlaceHold:
-    """Sets `amount` aside for `ttl_ms`; with a `minimum_amount`, what is there down to that minimum."""
+    """Sets `amount` aside for `ttl_ms`; with a `minimum_amount`, as much as is spendable down to that minimum."""
 
     kind: ClassVar[Kind] = "hold"
     amount: int
@@ -133,7 +132,7 @@ class PlaceHold:
 
 @dataclass(frozen=True, slots=True)
 class ExtendHold:
-    """Lets an open hold expire `ttl_ms` from now. It never shortens it."""
+    """Lets an open hold expire `ttl_ms` from now. It never shortens a hold."""
 
     kind: ClassVar[Kind] = "extend"
     hold: str
@@ -142,14 +141,14 @@ class ExtendHold:
 
 @dataclass(frozen=True, slots=True)
 class CaptureHold:
-    """Charges `amount` of a hold (all of it when None) and returns the rest.
+    """Charges `amount` of a hold (all of it if None) and returns the rest.
 
-    More than is held is refused and leaves the hold intact, unless `overrun` says otherwise. Then the excess is charged
-    in the same entry: all of it, or the capture is refused (`charge`); as much as is there (`partial`); or all of it
-    whatever is there (`overdraw`).
+    An amount above the hold is refused and leaves the hold intact, unless `overrun` says otherwise. Then the excess is
+    charged in the same entry: all of it or nothing (`charge`), as much as is spendable (`partial`), or all of it
+    regardless of the balance (`overdraw`).
 
-    Of a hold that has expired nothing is left. `if_expired` settles the work all the same: the whole amount is a charge
-    like any other (`charge`), or is taken whatever is there (`overdraw`). None: it is refused.
+    An expired hold holds no credits. With `if_expired` the whole amount is charged like any other charge (`charge`), or
+    regardless of the balance (`overdraw`). None: the capture is refused.
     """
 
     kind: ClassVar[Kind] = "capture"
@@ -172,7 +171,7 @@ class ReleaseHold:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Gives back `amount` of a charge or capture (what is left of it when None) to the grants that paid."""
+    """Refunds `amount` of a charge or capture (the unrefunded rest if None) to the grants that paid."""
 
     kind: ClassVar[Kind] = "refund"
     charge: str
@@ -181,9 +180,9 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """Returns a hold that is over, or removes what is left of the grants that have expired by `due_at_ms` (None: now).
+    """Returns an expired hold, or removes the rest of the grants that have expired by `due_at_ms` (None: now).
 
-    Only the ledger asks for it. It has the effect that it had at its instant, however late it is written down.
+    Only the ledger creates this operation. Its effect is that of the instant of expiry, however late it is recorded.
     """
 
     kind: ClassVar[Kind] = "expire"
@@ -193,10 +192,10 @@ class Expire:
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """Changes what governs the account; what is None stays as it is.
+    """Changes the account's settings; None leaves a setting unchanged.
 
     `limits` are mappings of amount, window, app and meter. `allowance` has amount, interval, priority, rollover_minimum
-    and rollover_maximum, and ends the present one where it is empty; so does an empty `parent`.
+    and rollover_maximum; an empty one ends the present allowance, and an empty `parent` ends the membership.
     """
 
     kind: ClassVar[Kind] = "configure"
@@ -232,7 +231,7 @@ _TERMS: Final[Mapping[str, type[Terms]]] = {terms.kind: terms for terms in get_a
 class Operation:
     """One mutation of one account.
 
-    `by` is the identity of the caller, `correlation_id` the request that carried the operation; neither is content: the
+    `by` is the identity of the caller, `correlation_id` the request that carried the operation. Neither is content: the
     same key with the same content from another caller or in another request is a replay.
     """
 
@@ -245,7 +244,7 @@ class Operation:
     meter: str | None = None
     metadata: Mapping[str, Any] | None = None
     member: str | None = None
-    """The actor of the member whose operation this one of a parent account goes with."""
+    """On a parent account: the actor of the member whose operation this one accompanies."""
 
     @property
     def kind(self) -> Kind:
@@ -253,11 +252,14 @@ class Operation:
 
     @property
     def request_hash(self) -> str:
-        """SHA-256 of the content. Two operations under one key are the same operation if and only if these agree."""
+        """SHA-256 of the content.
+
+        Two operations under one key are the same operation if and only if their hashes are equal.
+        """
         return self.hash_with(parameters_of(self.terms))
 
     def hash_with(self, parameters: Mapping[str, Any]) -> str:
-        """The request hash, for who has made the parameters of its terms already."""
+        """The request hash, from the parameters of its terms."""
         return sha256_hex(
             canonical_json(
                 {
@@ -272,14 +274,14 @@ class Operation:
 
 
 def parameters_of(terms: Terms) -> dict[str, Any]:
-    """The terms as plain JSON values, absent ones left out. `terms_from` is the way back."""
+    """The terms as plain JSON values, without absent ones. `terms_from` is the inverse."""
     return {name: value for name in terms.__slots__ if (value := getattr(terms, name)) is not None}
 
 
 def _content_of(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parameters that the caller gave. What a rate card made of `usage` is not among them.
+    """The parameters that the caller gave, without the amount and rate card that were computed from `usage`.
 
-    So a request that is sent again after the prices changed is still the same request. Nor is the order of a set.
+    So a request that is sent again after a price change is still the same request. The order of a set does not matter.
     """
     if "usage" in parameters:
         return {name: value for name, value in parameters.items() if name not in _PRICED}
@@ -299,21 +301,21 @@ _IN_ORDER: Final[Mapping[str, Callable[[Any], list[Any]]]] = {
     "limits": _limits_in_order,
     "low_balance_thresholds": _highest_first,
 }
-"""Parameters that are sets, and the order that stands for all."""
+"""Parameters that are sets, with the order in which they are hashed."""
 
 
 def named_hold(terms: Terms) -> str | None:
-    """The id of the hold that the terms speak of."""
+    """The id of the hold that the terms name."""
     return getattr(terms, "hold", None)
 
 
 def named_charge(terms: Terms) -> str | None:
-    """The key of the charge that the terms speak of."""
+    """The key of the charge that the terms name."""
     return getattr(terms, "charge", None)
 
 
 def names_nothing(terms: Terms) -> bool:
-    """Whether the state alone decides what the operation does."""
+    """Whether the state alone decides the effect."""
     return named_hold(terms) is None and named_charge(terms) is None
 
 

@@ -1,23 +1,24 @@
-"""Parents: what a member of a team or organisation spends, its parent account pays as well, in the same transaction.
+"""Parents: when a member of a team spends, its parent account pays as well, in the same transaction.
 
-Each of the two keeps a record of its own that can be replayed alone. The member's entry says what the parent said
-(`ParentApproval`); the parent's entry, its counterpart, is an operation like any other, exact where the member's was
-not. A parent may be a member itself: then its counterpart has a counterpart.
+Each of the two has a record of its own that can be replayed alone. The member's entry contains the parent's part
+(`ParentApproval`). The parent's entry, its counterpart, is an ordinary operation with the exact amount that the member
+paid. A parent may be a member itself: then its counterpart has a counterpart.
 
-Theory of operation. Going up, every account that pays is read, the member's state before its parent's. The headroom of
-all of them is known before anything is decided: a member may spend the least that any account above it leaves. The
-member's effect is computed with that headroom, then the counterpart on the parent with exactly the member's amount, and
-so on up. All of it is one transaction under the condition on every state, so either all of them pay or none does.
+Theory of operation. Every account that pays is read from the bottom up, the member's state before its parent's. The
+headroom of all is known before the decision: a member may spend the smallest headroom among itself and the accounts
+above it. The member's effect is computed with that headroom, then the counterpart on the parent with exactly the
+member's amount, and so on upwards. All of it is one transaction under the condition on every state, so either all of
+them pay or none does.
 
-Example: alice has 50 and a limit of 40 a day, her team has 30, the organisation above it 100.
+Example: alice has 50 and a limit of 40 a day, her team has 30, its parent account acme has 100.
 
-    headroom     alice min(50, 40) = 40, team 30, organisation 100: the team decides
-    charge 35    refused, shortfall 5, limit {"account": "team"}; one entry, alice's: a refusal is nobody else's
-    charge 30    three entries of -30, in one transaction: alice 20, team 0, organisation 70 left
+    headroom     alice min(50, 40) = 40, team 30, acme 100: the team decides
+    charge 35    refused, shortfall 5, limit {"account": "team"}; one entry, alice's: a refusal writes no counterpart
+    charge 30    three entries of -30, in one transaction: alice 20, team 0, acme 70 left
 
-A member's refusal says which account decided. A frozen account above is named before one that is short: no smaller
-amount would go through. What gives back (a release, a refund) is never refused for the parent's sake: the parent's part
-is `declined` and the member's goes on.
+A member's refusal says which account decided. A frozen account above is named before one with too few credits, since no
+smaller amount would succeed. A parent cannot cause a refusal of a release or a refund: its part is then `declined`, and
+the member's proceeds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,11 +34,14 @@ from shared.ledger.kinds import KINDS
 from shared.ledger.operations import Kind, Operation, Terms
 
 MAX_PARENTS: Final = 4
-"""Accounts above one that pay with it. Those further up do not, nor does one again that is above itself."""
+"""The most accounts above one that pay with it.
+
+Accounts further up do not pay, nor does an account twice in a cycle.
+"""
 
 
 def parent_of(state: AccountState | None, terms: Terms, references: References) -> str | None:
-    """The actor of the account that pays too: today's parent for what is new, the one that paid for what is not."""
+    """The actor of the account that pays too: today's parent for new spending, else the parent that paid before."""
     counterpart = KINDS[terms.kind].counterpart
     return None if counterpart is None else counterpart.payer(state, terms, references)
 
@@ -49,9 +53,10 @@ def positions(
     read_named: Callable[[Account, Terms], References],
     below: tuple[str, ...] = (),
 ) -> tuple[AccountState | None, References]:
-    """Reads what decides an operation, each state before what it guards: the account's own and then the parent's.
+    """Reads the input of an operation: the account's own first, then the parent's; each state before what the terms
+    name.
 
-    `below` are the actors of the accounts that it comes from.
+    `below` are the actors of the member accounts on the way up.
     """
     state = read_state(account)
     references = read_named(account, terms)
@@ -65,7 +70,7 @@ def positions(
 
 
 def is_payer(parent: str, below: Sequence[str]) -> bool:
-    """Whether a parent pays with the accounts below it, the lowest first."""
+    """Whether a parent pays with the accounts below it, which are ordered from the lowest up."""
     return len(below) <= MAX_PARENTS and parent not in below
 
 
@@ -82,7 +87,7 @@ def _counterpart(kind: Kind) -> Counterpart:
 
 
 def counterpart_of(operation: Operation, effect: Effect, parent: Account, references: References) -> Operation:
-    """The operation on the parent that goes with the member's, which has `effect`."""
+    """The parent's operation for the member's operation, which has `effect`."""
     return Operation(
         account=parent,
         key=counterpart_key(operation.account, operation.key),
@@ -96,7 +101,7 @@ def counterpart_of(operation: Operation, effect: Effect, parent: Account, refere
 
 
 def frozen_above(position: Position) -> str | None:
-    """The actor of the nearest of the accounts above that is frozen."""
+    """The actor of the nearest frozen account above."""
     above: Position | None = position
     while above is not None:
         if above.state.policy is not None and above.state.policy.status == "frozen":
@@ -106,12 +111,12 @@ def frozen_above(position: Position) -> str | None:
 
 
 def frozen_approval(approval: ParentApproval, frozen: str) -> ParentApproval:
-    """What the parent says where it or one further up is frozen."""
+    """The parent's part if it or an account above it is frozen."""
     return replace(approval, refusal="account_frozen", headroom=replace(approval.headroom, account=frozen))
 
 
 def answered(approval: ParentApproval, counterpart: Entry) -> ParentApproval:
-    """The approval with what became of the counterpart. What gives back is never refused for the parent's sake."""
+    """The approval with the result of the counterpart. A parent cannot cause a refusal of a release or a refund."""
     if not counterpart.is_refused:
         held = counterpart.hold if counterpart.kind == "hold" else None
         return approval if held is None else replace(approval, hold=held["id"])
@@ -122,7 +127,7 @@ def answered(approval: ParentApproval, counterpart: Entry) -> ParentApproval:
 
 
 def recorded_approval(approval: ParentApproval | None) -> dict[str, Any] | None:
-    """What the member's entry says of the parent, as plain values. `approval_from` is the way back."""
+    """The approval as plain values for the member's entry. `approval_from` is the inverse."""
     if approval is None:
         return None
     headroom = approval.headroom

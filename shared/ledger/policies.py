@@ -1,26 +1,25 @@
-"""Policies: what governs an account beside its balance.
+"""Policies: the settings of an account.
 
-Whether it is open, its time zone, the thresholds that it is warned at, its spending limits, its recurring allowance and
-the parent that it spends together with. Most accounts have no policy. One that has is replaced together with the state,
-under the condition on the state, so the two always belong to each other. Amounts are microcents.
+A policy has the account's status, time zone, low-balance thresholds, spending limits, allowance and parent. Most
+accounts have no policy. A policy is replaced together with the state, under the condition on the state, so the two
+always match. Amounts are microcents.
 
-Theory of operation. A spending limit is a counter and the window that it counts in. No clock resets the counter: it is
-read as nothing once its window is over, and the next entry that counts begins the window that is running then. What is
-given back (by a release or a refund) is taken from the counter only while the window still runs in which it was
-counted, and only by a limit that was there to count it (`counted_from_seq`).
+Theory of operation. A spending limit is a counter and its window. No clock resets the counter: after its window it is
+read as 0, and the next entry that it counts begins the current window. A release or a refund reduces the counter only
+if the amount was counted in the window that is still current, and by this very limit (`counted_from_seq`).
 
 Example, a limit of 100 a day:
 
     Monday   charge 70      used 70, 30 left
     Monday   hold 20        used 90: a hold counts when it is placed
     Tuesday  charge 10      a new window: used 10
-    Tuesday  release        the hold was counted on Monday, whose window is over: still 10
+    Tuesday  release        the hold was counted on Monday, whose window has ended: still 10
 
-An allowance is the instant of its next refill and the terms of it. Each period is given once, whatever is changed in
-between: new terms begin with the next refill, an allowance that is ended and set again waits for the end of the period
-that was given, and one that moves to another time zone is not given the hours twice (`moved_ms`).
+An allowance has its terms and the instant of its next refill. Each period is given once, even if the settings change:
+new terms apply from the next refill; an allowance that is ended and set again waits for the end of the period that was
+given; a change of the time zone gives no hours twice (`moved_ms`).
 
-A threshold warns once when what is there falls below it, and is armed again by funding that lifts it above.
+A threshold warns once when the balance falls below it. Funding that raises the balance above it arms it again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,7 +40,7 @@ _PERIOD: Final[Mapping[Interval, Period]] = {"daily": "day", "weekly": "week", "
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """`amount` spent by the entry of `seq`; below zero what is given back of that."""
+    """`amount` spent by the entry of `seq`; a negative amount returns a part of that."""
 
     amount: int
     seq: int
@@ -51,10 +50,10 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `amount` may be spent through `app` and on `meter` (None: any) in a window, or ever where that is None.
+    """At most `amount` may be spent through `app` and on `meter` (None: any) in a window (None: ever).
 
-    `used` counts from the entry of `counted_from_seq` on, holds included, and starts again at `resets_at_ms`;
-    `moved_ms` is how far the account's zone has moved west since that was computed.
+    `used` counts from the entry of `counted_from_seq` on, including holds, and restarts at `resets_at_ms`. `moved_ms`
+    is how far the account's zone has moved west since that instant was computed.
     """
 
     amount: int
@@ -72,16 +71,16 @@ class Limit:
 
     @property
     def scope(self) -> tuple[str | None, str | None, str | None]:
-        """What makes it the same limit, whatever its amount."""
+        """Identifies the limit when its amount changes."""
         return self.window, self.app, self.meter
 
     def covers(self, app: str | None, meter: str | None) -> bool:
         return self.app in {None, app} and self.meter in {None, meter}
 
     def at(self, periods: Periods, seq: int) -> "Limit":
-        """As the entry of `seq` at the instant of `periods` finds it: with nothing counted where its window is over.
+        """The limit for the entry of `seq` at the instant of `periods`: reset if its window has ended.
 
-        A clock that is behind counts as in time.
+        A clock that is behind does not reset it.
         """
         if self.window is None or (self.resets_at_ms is not None and periods.at_ms < self.resets_at_ms):
             return self
@@ -94,9 +93,9 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Warns when what is there (available and held) falls below `amount`.
+    """Warns when available and held together fall below `amount`.
 
-    Once, and again when a funding has lifted it above in between, or leaves it below.
+    It warns once, and again after a funding that raised them above it or leaves them below it.
     """
 
     amount: int
@@ -105,9 +104,10 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """`amount` every interval, next at `next_at_ms`, in a grant that lasts until then; `moved_ms` as for a limit.
+    """`amount` every interval, next at `next_at_ms`, in a grant that lasts until the next refill; `moved_ms` as for a
+    limit.
 
-    What is left of a period rolls over if it is `rollover_minimum` at least, and up to `rollover_maximum`.
+    The unspent part of a period rolls over if it is at least `rollover_minimum`, and at most `rollover_maximum` of it.
     """
 
     amount: int
@@ -124,11 +124,11 @@ class Allowance:
     def due_by(
         self, now_ms: int, time_zone: str, remaining: int, owed: int, *, is_first: bool = False
     ) -> tuple[int, int]:
-        """What all the refills that are due by `now_ms` come to, and when the next one is.
+        """The sum of all refills that are due by `now_ms`, and the instant of the next one.
 
-        As if each had come in time: of what is `remaining` of a period only what rolls over is left at its end, so a
-        refill may come to less than nothing; what the account owes is paid first. `is_first`: it begins in the middle
-        of a period.
+        Each counts as if it came in time: of the amount `remaining` in a period only the rollover is left at its end,
+        so a refill can be negative. A refill first pays what the account owes. `is_first`: the allowance begins within
+        a period.
         """
         total, next_at_ms, period, moved_ms = 0, self.next_at_ms, _PERIOD[self.interval], self.moved_ms
         given_until_ms = None if is_first else next_at_ms
@@ -136,7 +136,7 @@ class Allowance:
             refill = self.amount + self._rolled_over(remaining) - remaining
             paid_off = min(owed, max(refill, 0))
             total, owed, remaining = total + refill, owed - paid_off, remaining + refill - paid_off
-            # Once one has nothing to add, the others have not either.
+            # Once a refill adds nothing, the later ones add nothing either.
             around_ms = next_at_ms if refill else now_ms
             given_until_ms = next_at_ms = end_after(period, around_ms, time_zone, given_until_ms, moved_ms)
             moved_ms = 0
@@ -148,12 +148,11 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`seq` is that of the entry that last changed it; `thresholds` from the highest down.
+    """`seq` is the entry that last changed the policy; `thresholds` are in descending order.
 
-    `allowed_until_ms` is the end of the period that an allowance which has been ended was last given for, and
-    `allowed_moved_ms` how far the zone has moved west since;
-    `given_seq` is the grant that the allowance of the running period is in; None where one begins in the middle of a
-    period.
+    `allowed_until_ms` is the end of the last given period of an ended allowance, and `allowed_moved_ms` how far the
+    zone has moved west since. `given_seq` is the grant of the allowance's current period; None if the allowance begins
+    within a period.
     """
 
     seq: int = 0
@@ -168,11 +167,11 @@ class Policy:
     given_seq: int | None = None
 
     def limits_at(self, periods: Periods, seq: int = 0) -> tuple[Limit, ...]:
-        """The limits as the entry of `seq` finds them; 0 for a reader, who writes none."""
+        """The limits for the entry of `seq`; 0 for a reader, which writes none."""
         return tuple(limit.at(periods, seq) for limit in self.limits)
 
     def counting(self, spending: Spending, periods: Periods, seq: int) -> "Policy":
-        """With `spending` counted by the entry of `seq`, wherever it lies in the present window."""
+        """The policy after the entry of `seq`, which counts `spending` in the current windows."""
         limits = self.limits_at(periods, seq)
         counted = tuple(
             limit.counting(spending.amount)
@@ -185,8 +184,8 @@ class Policy:
     def crossing(self, there: int, *, arms: bool, warns: bool) -> "tuple[Policy, tuple[int, ...]]":
         """The policy after an entry that left `there` available and held, and the thresholds that it warns of.
 
-        `arms`: credits have come, so that those are armed again that they lifted it to. `warns`: the entry warns of
-        every threshold that it leaves the account below, armed or not.
+        `arms`: credits were added, which arm the thresholds that are now reached. `warns`: the entry warns of every
+        threshold above the balance, armed or not.
         """
         below = tuple(each.amount for each in self.thresholds if there < each.amount and (each.is_armed or warns))
         thresholds = tuple(
@@ -196,7 +195,7 @@ class Policy:
 
 
 def in_zone(policy: Policy, zone_name: str, periods: Periods, seq: int) -> Policy:
-    """The policy of an account that moves to another zone. What runs, ends when it would have."""
+    """The policy of an account that changes its zone. Current windows and periods keep their ends."""
     moved_ms = periods.moved_ms(zone_name)
     limits = tuple(replace(limit, moved_ms=limit.moved_ms + moved_ms) for limit in policy.limits_at(periods, seq))
     allowance = policy.allowance and replace(policy.allowance, moved_ms=policy.allowance.moved_ms + moved_ms)
@@ -205,7 +204,10 @@ def in_zone(policy: Policy, zone_name: str, periods: Periods, seq: int) -> Polic
 
 
 def with_limits(policy: Policy, limits: Iterable[Limit], periods: Periods, seq: int) -> Policy:
-    """With other limits, by the entry of `seq`. One that limits the same as a present one goes on counting."""
+    """The policy with other limits, set by the entry of `seq`.
+
+    A limit with the scope of a present one keeps its count.
+    """
     counted = {limit.scope: limit for limit in policy.limits}
     return replace(
         policy,
@@ -219,7 +221,7 @@ def with_limits(policy: Policy, limits: Iterable[Limit], periods: Periods, seq: 
 
 
 def limit_values(limit: Limit) -> dict[str, Any]:
-    """The limit as plain values, as far as it is of interest to whom it refuses."""
+    """The fields of the limit that a refusal shows."""
     return {
         "app": limit.app,
         "meter": limit.meter,
@@ -231,12 +233,12 @@ def limit_values(limit: Limit) -> dict[str, Any]:
 
 
 def policy_values(policy: Policy) -> dict[str, Any]:
-    """The policy as plain JSON values. `policy_from` is the way back."""
+    """The policy as plain JSON values. `policy_from` is the inverse."""
     return asdict(policy)
 
 
 def policy_from(values: Mapping[str, Any]) -> Policy:
-    """Raises KeyError or TypeError where the values are no policy."""
+    """Raises KeyError or TypeError if the values are not a policy."""
     allowance = values["allowance"]
     return Policy(
         seq=values["seq"],

@@ -1,32 +1,32 @@
-"""The protocol: how one operation gets onto the record, exactly once, whatever happens on the way.
+"""The protocol: records one operation exactly once, whatever fails on the way.
 
-Sans I/O: a generator that yields commands and is fed their outcomes. An adapter executes the commands against DynamoDB
-and only translates its answers; a simulator executes them against a table of its own, with a fault at every one.
+Sans I/O: a generator yields commands and receives their outcomes. An adapter executes the commands against DynamoDB and
+only translates the answers. A simulator executes them against a table of its own, with a fault at every command.
 
     Read(account, terms) ->  Found(state, references)            a strong read of the state, then of what the terms name
                            | Busy | Unknown
     Commit(change)       ->  Committed                           entries and state are written, all or nothing
                            | Conflict(entries, state, …)       a condition did not hold; nothing was written
-                           | Damaged(account)                    it has begun and its state is gone; nothing was written
-                           | Busy                                turned away; nothing was written
-                           | Unknown                             no answer, or none that can be trusted
+                           | Damaged(account)                  the account's state is missing; nothing was written
+                           | Busy                                not executed; nothing was written
+                           | Unknown                             no answer, or one that cannot be trusted
     Lookup(account, key) ->  FoundEntry(entry) | Busy | Unknown  a strong read of the entry under a key
-    FindDue(account, at) ->  FoundDue(due) | Busy | Unknown      the holds that are over by then; may trail the state
-    Pause(ceiling_ms)    ->  Resumed                             a wait, random below the ceiling
+    FindDue(account, at) ->  FoundDue(due) | Busy | Unknown      the holds that are due by then; may be behind the state
+    Pause(ceiling_ms)    ->  Resumed                             a random wait below the ceiling
 
-What a commit that was turned down means, in this order:
+The meaning of a conflict, checked in this order:
 
-    1. the key has an entry, same content      its answer is the answer
+    1. the key has an entry, same content      that entry is the answer
     2. the key has an entry, other content     the key was reused
-    3. the state has moved on                  apply again, to the state that came back
+    3. the state has changed                   apply again, to the returned state
 
-What is due is done first: whenever the state says that a hold may be over, the holds are looked at, and what is due is
-returned in the transaction of the operation itself. Where that is more than such a transaction has room for, the first
-of it is done ahead, many to a transaction, and the operation goes on from there:
+Due items are applied first. Whenever the state says that a hold may have expired, the holds are listed, and the due
+ones are returned in the transaction of the operation. If they do not fit into that transaction, transactions of due
+items alone come before it:
 
     nothing due        Read                     Commit([charge])
-    3 holds over       Read  FindDue            Commit([expire, expire, expire, charge])
-    600 holds over     Read  FindDue  Commit([expire] * 48) …  Read  FindDue  Commit([expire, …, charge])
+    3 holds due        Read  FindDue            Commit([expire, expire, expire, charge])
+    600 holds due      Read  FindDue  Commit([expire] * 48) …  Read  FindDue  Commit([expire, …, charge])
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -56,22 +56,22 @@ from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, cat
 FIRST_PAUSE_MS: Final = 10
 LONGEST_PAUSE_MS: Final = 320
 MAX_BATCH: Final = 90
-"""Charges a transaction: its limit is 100 items, and the state, its policy and a little that is due need room too."""
+"""Charges per transaction: its limit is 100 items, and the state, its policy and some due items need room too."""
 DUE_WITH_ONE: Final = 30
-"""Entries of what is due, of all accounts that pay, in the transaction of an operation. Each may come with a hold."""
+"""Entries of due items, of all accounts that pay, in the transaction of an operation. Each may come with a hold."""
 DUE_WITH_BATCH: Final = 4
-"""As many beside a full batch."""
+"""The same beside a full batch."""
 DUE_ALONE: Final = 48
-"""In a transaction of their own."""
+"""The same in a transaction of their own."""
 BACKLOG_MS: Final = 7000
-"""What a request may take longer than its deadline for what is due: 10,000 holds need some 200 transactions."""
+"""How far a request may exceed its deadline to apply due items: 10,000 holds need some 200 transactions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """The state must be read before what the terms name: the commit's condition on the state then covers both.
 
-    `parents.positions` says what else has to be read where a parent account pays too.
+    `parents.positions` defines the further reads if a parent account pays too.
     """
 
     account: Account
@@ -92,10 +92,10 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Put each entry if its key has none; replace the state if its seq is still the one that was seen.
+    """Puts each entry if its key has none; replaces the state if its seq is still the one that was read.
 
-    A hold or tally of the change is put under the condition on seq of the one in `change.references`. So is what the
-    change writes to each account above.
+    A hold or tally of the change is put if its seq is still that of `change.references`. The same conditions apply to
+    each account above.
     """
 
     change: Change
@@ -108,7 +108,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`state` is None for an account that nothing was ever recorded for."""
+    """`state` is None for an account without entries."""
 
     state: AccountState | None
     references: References = NOTHING_NAMED
@@ -131,9 +131,9 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """What stood in the way: entries that have a key of the change, and what replaced the state, holds or tally seen.
+    """The items whose conditions failed: entries under a key of the change; the present state, holds or tally.
 
-    All of the operation's own account. The state has the policy that came back, none where none did.
+    All belong to the operation's own account. The state has a policy only if the policy came back too.
     """
 
     entries: tuple[Entry, ...]
@@ -144,14 +144,14 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """The account has begun, and no state of it is there: it must not begin again from nothing."""
+    """The account has begun and its state is missing: it must not begin again from nothing."""
 
     account: Account
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """`throttled`: for want of capacity; else another transaction was at work on the same items."""
+    """`throttled`: the table lacks capacity; otherwise another transaction works on the same items."""
 
     throttled: bool = False
 
@@ -171,7 +171,7 @@ CommandOutcome: TypeAlias = Found | FoundEntry | FoundDue | Committed | Conflict
 
 
 class Reply(NamedTuple):
-    """What the driver sends back: the outcome, and how much of the request's time is left."""
+    """The driver's reply: the outcome, and how much of the request's time is left."""
 
     outcome: CommandOutcome
     remaining_ms: int
@@ -190,11 +190,11 @@ class Recorded:
 
 
 def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
-    """Records the operation, or finds what was recorded under its key before.
+    """Records the operation, or finds the entry that an earlier request recorded under its key.
 
-    Raises IdempotencyKeyReused, InvalidOperation, TooManyHolds or TooManyGrants (none wrote anything), LedgerThrottled
-    (nothing was written) or LedgerUnavailable (the same operation again finds out), of which RecordDamaged is one
-    (nothing was written).
+    Raises IdempotencyKeyReused, InvalidOperation, TooManyHolds or TooManyGrants (nothing was written), LedgerThrottled
+    (nothing was written) or LedgerUnavailable (a retry of the same operation finds out), whose subclass RecordDamaged
+    means that nothing was written.
     """
     return _record(operation, now_ms, _RetryBudget())
 
@@ -202,25 +202,25 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
 def _record(operation: Operation, now_ms: int, budget: "_RetryBudget") -> Steps[Recorded]:
     """Theory of operation.
 
-    The change is computed from what was read and committed under the condition that none of it has moved: the state, by
-    its seq, and with that everything an operation replaces, since each operation writes the state. So no lock is held
-    and nothing that was computed from an outdated reading is ever written. Three things can then happen:
+    The change is computed from what was read, and committed under the condition that the state's seq is unchanged.
+    Every operation writes the state, so that covers everything that an operation replaces. There is no lock, and no
+    change that was computed from an outdated read is ever written. A commit can fail in three ways:
 
-        our key has an entry     somebody, maybe we ourselves, recorded it before: that entry is the answer
-        the state has moved      compute again from the state that came back with the conflict
-        no answer                the change may be written or not: send the same change again. If it was written, its
-                                 own entry stands in the way and is recognised by its hash
+        our key has an entry     it was recorded before, maybe by this request: that entry is the answer
+        the state has changed    compute again from the state that came back with the conflict
+        no answer                the change may be written or not: send the same change again. If it was written, the
+                                 conflict contains its own entry, which its hash identifies
 
-    Example. 100 are there; A charges 80 and B charges 70, both having read seq 4:
+    Example. 100 are available; A charges 80 and B charges 70, and both have read seq 4:
 
         A  Commit(entry 5: -80, seq 4 -> 5)        Committed
         B  Commit(entry 5: -70, seq 4 -> 5)        Conflict(state with seq 5, 20 available)
         B  Commit(entry 6: refused, seq 5 -> 6)    no answer
-        B  Commit(entry 6: refused, seq 5 -> 6)    Conflict(entry 6): its hash is ours, so B gets its first answer
+        B  Commit(entry 6: refused, seq 5 -> 6)    Conflict(entry 6): the hash is that of B's change
 
-    The order of the checks matters. An entry under the key comes before everything else: a state that has moved says
-    nothing about whether this very change moved it. What is invalid by now is looked up as well before it is refused,
-    since the same request may have been valid when it was recorded.
+    The order of the checks matters. An entry under the key is checked first: a changed state does not tell whether this
+    very change has changed it. An operation that is invalid now is looked up before it is rejected, since it may have
+    been valid when it was recorded.
     """
     state, references = yield from _read(operation, budget)
     while True:
@@ -242,9 +242,9 @@ def _record(operation: Operation, now_ms: int, budget: "_RetryBudget") -> Steps[
 
 
 def do_what_is_due(account: Account, correlation_id: str, now_ms: int) -> Steps[int]:
-    """Does what is due of an account that nobody calls. Gives the number of entries that say so.
+    """Applies what is due of an account without calls. Returns the number of entries written.
 
-    Raises LedgerThrottled or LedgerUnavailable; what was done by then is done.
+    Raises LedgerThrottled or LedgerUnavailable; the transactions before the error stay written.
     """
     budget, written = _RetryBudget(), 0
     while True:
@@ -266,11 +266,11 @@ def _read_state(account: Account, budget: "_RetryBudget") -> Steps[AccountState]
 
 
 def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str, Recorded | LedgerError]]:
-    """Records charges of one account, all in one transaction, and answers each under its key.
+    """Records charges of one account in one transaction, and returns the answer to each by its key.
 
-    Each stands on its own feet: one that was recorded before is answered again and the others go on without it. Those
-    that could not be recorded in time have LedgerThrottled or LedgerUnavailable for an answer. At most MAX_BATCH. Where
-    a parent account pays too, each is a transaction of its own.
+    Each charge is independent: one that was recorded before gets a replayed answer, and the others are recorded without
+    it. A charge that could not be recorded in time has LedgerThrottled or LedgerUnavailable as its answer. At most
+    MAX_BATCH. If a parent account pays too, each charge is a transaction of its own.
     """
     pending = {operation.key: operation for operation in operations}
     answers: dict[str, Recorded | LedgerError] = {}
@@ -338,7 +338,7 @@ def _read(operation: Operation, budget: "_RetryBudget") -> Steps[tuple[AccountSt
 
 
 def _is_whole(state: AccountState | None, references: References) -> bool:
-    """Whether the states have the policies that belong to them. One that moved between two reads makes another read."""
+    """Whether the states have their policies. If one changed between two reads, both are read again."""
     if state is not None and not state.has_its_policy:
         return False
     above = references.parent
@@ -346,23 +346,22 @@ def _is_whole(state: AccountState | None, references: References) -> bool:
 
 
 def _has_joined(state: AccountState, operation: Operation, references: References) -> bool:
-    """Whether a parent pays for the operation by now, of which nothing was read."""
+    """Whether a parent pays for the operation now, which was not read."""
     return references.parent is None and parent_of(state, operation.terms, references) is not None
 
 
 def _unless_joined(
     state: AccountState | None, operation: Operation, references: References, budget: "_RetryBudget"
 ) -> Steps[tuple[AccountState, References]]:
-    """What to go on from: the state, or a new reading where there is none or a parent account has come to pay too."""
+    """The state to continue from; read again if there is none, or if a parent account pays now."""
     if state is None or _has_joined(state, operation, references):
         return (yield from _read(operation, budget))
     return state, references
 
 
 def _has_unguarded_references(change: Change, operation: Operation) -> bool:
-    # A refusal leaves the hold or tally as it is, so no condition guards it and nothing of it comes back: what was
-    # refused on account of a hold may by now be right, because somebody extended it.
-    # And what moved in a parent account does not come back either.
+    # A refusal leaves the hold or tally unchanged, so no condition guards it and it does not come back. The refusal may
+    # be outdated, for example because the hold was extended. Changes in a parent account do not come back either.
     if change.references.parent is not None:
         return True
     names_hold = named_hold(operation.terms)
@@ -371,7 +370,7 @@ def _has_unguarded_references(change: Change, operation: Operation) -> bool:
 
 
 def _moved_state(seen: AccountState, conflict: Conflict) -> AccountState | None:
-    """The state that came back, with the policy that belongs to it; None where that has to be read."""
+    """The returned state with its policy; None if the policy must be read."""
     moved = conflict.state or seen
     if moved.has_its_policy:
         return moved
@@ -380,10 +379,10 @@ def _moved_state(seen: AccountState, conflict: Conflict) -> AccountState | None:
 
 
 def _moved_references(references: References, conflict: Conflict) -> References:
-    """What did not come back is as it was seen: it was under a condition of its own.
+    """An item that did not come back is unchanged, because a condition of its own guarded it.
 
-    A hold that came back to one who places a new one is another's, which took the id; the next attempt makes one of
-    another id. What is due has to be looked for again.
+    When a new hold is placed, a returned hold is another operation's, which took the id; the next attempt uses another
+    id. The due holds must be listed again.
     """
     seen = references.hold
     hold = seen and next((each for each in conflict.holds if each.id == seen.id), seen)
@@ -393,9 +392,9 @@ def _moved_references(references: References, conflict: Conflict) -> References:
 def _caught_up(
     state: AccountState, cause: Operation, now_ms: int, references: References, at_most: int, budget: "_RetryBudget"
 ) -> Steps[tuple[AccountState, References]]:
-    """What to apply the operation to: what is due is looked up, of every account that pays.
+    """The state and references to apply the operation to, with the due holds of every account that pays.
 
-    No more than `at_most` entries of it are left to be written with the operation; what is more is done here.
+    At most `at_most` entries of due items are left to be written with the operation; more are written here.
     """
     while True:
         references = yield from _with_due(state, references, now_ms, budget)
@@ -431,7 +430,7 @@ def _find_due(account: Account, now_ms: int, budget: "_RetryBudget") -> Steps[Du
 
 
 def _corrected(due: DueHolds, known: Iterable[Hold], now_ms: int) -> DueHolds:
-    """The listing without what was read since and is not due: it may trail the table, and its words are not final."""
+    """The listing without holds that are not due according to newer reads: the index may be behind the table."""
     newer = {hold.id: hold for hold in known}
     holds = tuple(newer.get(hold.id, hold) for hold in due.holds)
     if holds == due.holds:
@@ -440,7 +439,7 @@ def _corrected(due: DueHolds, known: Iterable[Hold], now_ms: int) -> DueHolds:
 
 
 def _too_far_behind(payer: Position, cause: Operation, now_ms: int, at_most: int) -> Position | None:
-    """The first account that pays of which more is due than fits beside the operation; None where all of it does."""
+    """The first account that pays with more due items than fit into the operation's transaction, or None."""
     left: int = at_most
     position: Position | None = payer
     while position is not None:
@@ -453,9 +452,10 @@ def _too_far_behind(payer: Position, cause: Operation, now_ms: int, at_most: int
 
 
 def _catch_up(position: Position, cause: str, now_ms: int, budget: "_RetryBudget") -> Steps[int]:
-    """Does what is due of one account, many to a transaction, until it is done or somebody else moves the account.
+    """Applies the due items of one account, many per transaction, until none is left or another writer changes the
+    account.
 
-    Gives the number of entries. They stay written, whatever becomes of the request that caused them.
+    Returns the number of entries. They stay written, whatever happens to the request.
     """
     state, due, written = position.state, position.references.due or NONE_DUE, 0
     while True:
@@ -474,7 +474,7 @@ def _catch_up(position: Position, cause: str, now_ms: int, budget: "_RetryBudget
 
 
 def _was_written(change: Change, conflict: Conflict) -> bool:
-    """Whether what stands in the way is the change itself, of which the answer was lost."""
+    """Whether the conflict is with the change itself, whose answer was lost."""
     last = change.entries[-1]
     return any(entry.hash == last.hash for entry in conflict.entries)
 
@@ -484,8 +484,8 @@ def _left_of(due: DueHolds, returned: int) -> DueHolds:
 
 
 def _commit(change: Change, budget: "_RetryBudget") -> Steps[Conflict | None]:
-    # Sending the same change again is safe whatever became of the first: if that was written, its entry is there and
-    # answers; if it is still under way, only one of the two can meet the condition on seq.
+    # Sending the same change again is safe. If the first was written, its entry comes back as the answer; if it is
+    # still in progress, only one of the two can meet the condition on seq.
     while True:
         match (yield from budget.send(Commit(change))):
             case Committed():
@@ -504,8 +504,8 @@ def _commit(change: Change, budget: "_RetryBudget") -> Steps[Conflict | None]:
 def _recorded_earlier(
     operation: Operation, refused: InvalidOperation | TooManyGrants | TooManyHolds, budget: "_RetryBudget"
 ) -> Steps[Recorded]:
-    # Content that is invalid by now may have been valid when it was first sent (an expiry that was still to come), and
-    # a replay gets its first answer however late it comes.
+    # Content that is invalid now may have been valid when it was first sent (an expiry that was still to come), and a
+    # replay gets its first answer however late it comes.
     while True:
         match (yield from budget.send(Lookup(operation.account, operation.key))):
             case FoundEntry(None):
@@ -523,14 +523,14 @@ def _entry_under(key: str, conflict: Conflict) -> Entry | None:
 def _answer_again(operation: Operation, entry: Entry, written: Entry | None) -> Recorded:
     if not records(entry, operation):
         raise IdempotencyKeyReused(f"the key {operation.key} was used for another operation; use a new key")
-    # The hash covers the correlation id, so an equal one means that this very request wrote the entry in an attempt
-    # whose answer was lost: the caller has not been answered yet.
+    # The hash covers the correlation id. An equal hash means that this very request wrote the entry in an attempt whose
+    # answer was lost, so it is not a replay.
     is_ours = written is not None and entry.hash == written.hash
     return Recorded(entry, replayed=not is_ours)
 
 
 class _RetryBudget:
-    """What the protocol knows of the time and the trouble a request has had so far."""
+    """The time left for a request, and what its attempts have shown so far."""
 
     def __init__(self) -> None:
         self._left_ms = 0
@@ -541,7 +541,7 @@ class _RetryBudget:
         self._holds: dict[Account, dict[str, Hold]] = {}
 
     def afresh(self) -> "_RetryBudget":
-        """For another operation of the same request."""
+        """The budget of another operation of the same request."""
         fresh = _RetryBudget()
         fresh._left_ms, fresh._given_back_ms = self._left_ms, self._given_back_ms
         return fresh
@@ -551,11 +551,11 @@ class _RetryBudget:
         return self._left_ms + self._given_back_ms
 
     def give_back(self, elapsed_ms: int) -> None:
-        """Time that went into a backlog is not the request's own, up to a bound."""
+        """Adds the time spent on due items to the request's time, up to a bound."""
         self._given_back_ms = min(self._given_back_ms + elapsed_ms, BACKLOG_MS)
 
     def learn(self, account: Account, holds: Iterable[Hold]) -> None:
-        """These holds came back from the table itself."""
+        """Remembers holds that came back from the table itself, which are newer than the index."""
         self._holds.setdefault(account, {}).update((hold.id, hold) for hold in holds)
 
     def known_holds(self, account: Account) -> tuple[Hold, ...]:
@@ -564,7 +564,7 @@ class _RetryBudget:
     def send(self, command: Command) -> Steps[CommandOutcome]:
         outcome, self._left_ms = yield command
         if isinstance(command, Commit):
-            # A commit that was turned down proves that no earlier one of this request was or will be written.
+            # A commit that failed its conditions proves that no earlier commit of this request was or will be written.
             self._in_doubt = isinstance(outcome, Unknown) or (self._in_doubt and isinstance(outcome, Busy))
         if not isinstance(command, Pause):
             self._throttled = isinstance(outcome, Busy) and outcome.throttled

@@ -1,4 +1,4 @@
-"""The canonical text of an entry: what its hash covers, what is stored, and what can be read back."""
+"""The canonical text of an entry: it is stored, the hash covers it, and entries are read back from it."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from shared.ledger.grants import Draw
 
 
 def record_of(entry: Entry) -> str:
-    """The canonical text that the entry's hash covers. `entry_from_record` is the way back."""
+    """The canonical text that the entry's hash covers. `entry_from_record` is the inverse."""
     text = entry.record_text
     if text is None:
         text = _record_text(entry)
@@ -20,20 +20,20 @@ def record_of(entry: Entry) -> str:
 
 
 def hash_of(entry: Entry) -> str:
-    """What the entry's hash must be."""
+    """The correct hash of the entry."""
     return sha256_hex(record_of(entry))
 
 
 def sealed(entry: Entry) -> Entry:
-    """Gives an entry its hash, in place: only for one that nobody else has seen. A copy would cost as much again."""
+    """Sets the entry's hash in place, which saves a copy. Only for an entry that no other code has seen."""
     object.__setattr__(entry, "hash", hash_of(entry))
     return entry
 
 
 def entry_from_record(record: str, digest: str) -> Entry:
-    """Reads a stored entry back. Nothing is checked here: whether `digest` is right is for chain.py to say.
+    """Reads a stored entry. It does not check `digest` against the text; chain.py does.
 
-    Raises ValueError, KeyError or TypeError where the text is no record.
+    Raises ValueError, KeyError or TypeError if the text is not a record.
     """
     fields = json.loads(record)
     if fields["schema"] != SCHEMA_VERSION:
@@ -76,13 +76,13 @@ def _record_text(entry: Entry) -> str:
     try:
         return _spelled_out(entry, encode_basestring)
     except TypeError:
-        # A text that somebody altered can hold anything; what it says then is for its hash to judge.
+        # A tampered text can contain any value; its hash will show that.
         return _spelled_out(entry, _text)
 
 
 def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:
-    # In the order of the keys, and by hand: a third of the time of an encoder, for something that whoever writes,
-    # publishes, audits or verifies an entry needs. `text` spells a string.
+    # In the order of the keys, and written out by hand: three times as fast as an encoder, and every writer, publisher,
+    # auditor and verifier of an entry calls it. `text` spells a string.
     account = entry.account
     alerts = _member("alerts", entry.alerts) if entry.alerts else ""
     carry = "" if entry.carry is None else _member("carry", entry.carry)
@@ -92,7 +92,7 @@ def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:
     merged = "" if entry.merged is None else _member("merged", entry.merged)
     origin = "" if entry.origin is None else _member("origin", entry.origin)
     parent = "" if entry.parent is None else _member("parent", entry.parent)
-    # The last of all keys: with the comma in front of it.
+    # The last of all keys, so its comma comes before it.
     window_ends = "" if entry.window_ends is None else f',"window_ends":{canonical_json(entry.window_ends)}'
     return (
         f'{{"actor":{text(account.actor)},"after":{_balances_text(entry.after)},{alerts}"amount":{entry.amount},'

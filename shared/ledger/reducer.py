@@ -1,7 +1,7 @@
 """The reducer: what an operation does to an account.
 
-`apply` is the one place where money moves. It is pure: no store, no clock, no randomness. The service, the simulator
-and every check that replays history call this same function.
+`apply` is the only function that changes balances. It is pure: no store, no clock, no randomness. The service, the
+simulator and every recomputation of a history call it.
 """
 
 from collections import deque
@@ -45,7 +45,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class ReplacedHold:
-    """What a hold becomes, and the seq that it had when it was read; 0 for a new one."""
+    """A hold's new version, and the seq of the version that was read; 0 for a new hold."""
 
     hold: Hold
     seen_seq: int
@@ -53,10 +53,10 @@ class ReplacedHold:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one transaction writes: the entries, and what replaces the state, holds and tally they were computed from.
+    """The content of one transaction: the entries, and the items that replace those they were computed from.
 
-    `holds` are those that the operation places or changes and those that were over; `tally` is None where it stays as
-    it is. `parent` is what the same transaction writes to the parent account, where that pays too.
+    `holds` are the holds that the operation places or changes, and the expired ones; `tally` is None if it is
+    unchanged. `parent` is the change of the parent account in the same transaction, if that pays too.
     """
 
     seen: AccountState
@@ -69,7 +69,7 @@ class Change:
 
     @property
     def parts(self) -> "Iterator[Change]":
-        """This change and those of the accounts above: one for each account that is written to."""
+        """This change and those of the accounts above: one per account."""
         part: Change | None = self
         while part is not None:
             yield part
@@ -80,7 +80,7 @@ class Change:
 
 
 class _Present(NamedTuple):
-    """An account with all that was due done: the state, the entries that say so, and the holds that were returned."""
+    """An account with all due items applied: the state, their entries, and the returned holds."""
 
     state: AccountState
     entries: tuple[Entry, ...]
@@ -88,7 +88,7 @@ class _Present(NamedTuple):
 
 
 class _Result(NamedTuple):
-    """`held` is the hold that the operation names, as it was before; `window_ends` what the calendar was asked for."""
+    """`held` is the hold that the operation names, before the operation; `window_ends` are the calendar's answers."""
 
     effect: Effect
     balances: Balances
@@ -101,10 +101,9 @@ class _Result(NamedTuple):
 def apply(state: AccountState, operation: Operation, now_ms: int, references: References = NOTHING_NAMED) -> Change:
     """The change that records `operation` on `state` at `now_ms`. `references` is what its terms name.
 
-    What is due by then (holds that are over, refills of the allowance, expired grants) comes first, in the order of its
-    instants and with entries of its own in the same change. A refusal is an entry too. Raises InvalidOperation for
-    content that no state could accept, TooManyHolds or TooManyGrants where there is no place for another; nothing is to
-    be written then.
+    Due items (expired holds, refills of the allowance, expired grants) come first, in the order of their instants and
+    as entries of their own in the same change. A refusal is an entry too. Raises InvalidOperation for content that no
+    state could accept, TooManyHolds or TooManyGrants if the account has the maximum; then nothing may be written.
     """
     seen, cause = references, operation.correlation_id
     present, entries, returned = _brought_up(state, cause, now_ms, references.due)
@@ -124,9 +123,9 @@ def apply(state: AccountState, operation: Operation, now_ms: int, references: Re
 
 
 def catch_up(state: AccountState, due: DueHolds, cause: str, now_ms: int, at_most: int) -> Change:
-    """The change that does what is due by `now_ms` and nothing else: the first `at_most` of it.
+    """The change that applies only what is due by `now_ms`: the first `at_most` entries.
 
-    `cause` is the correlation id of the request on whose behalf it is done. Without entries where nothing is due.
+    `cause` is the correlation id of the request that caused it. The change has no entries if nothing is due.
     """
     after, entries, returned = _brought_up(state, cause, now_ms, due, at_most)
     references = References(due=due)
@@ -136,7 +135,7 @@ def catch_up(state: AccountState, due: DueHolds, cause: str, now_ms: int, at_mos
 def apply_batch(
     state: AccountState, operations: Iterable[Operation], now_ms: int, references: References = NOTHING_NAMED
 ) -> Change:
-    """One change that records several charges of one account, each on what the ones before it left.
+    """One change that records several charges of one account, each on the state that the one before it left.
 
     Not for a member of a parent account: each of its charges is a transaction with the parent.
     """
@@ -156,9 +155,9 @@ def step(
     references: References = NOTHING_NAMED,
     recorded_ends: Mapping[str, int] | None = None,
 ) -> tuple[AccountState, Entry, Effect]:
-    """One operation, one entry, the next seq. `recorded_ends` are the window ends of the entry that is replayed.
+    """One operation, one entry, the next seq. `recorded_ends` are the window ends of a replayed entry.
 
-    Raises InvariantBroken for a state that cannot be.
+    Raises InvariantBroken if the state is impossible.
     """
     periods = _periods(state, operation, now_ms, references.hold, recorded_ends)
     effect = _effect_of(state, operation, now_ms, references, periods)
@@ -172,18 +171,18 @@ def step(
 
 
 def as_of(state: AccountState, now_ms: int, due: DueHolds = NONE_DUE) -> AccountState:
-    """The state as a reader at `now_ms` must see it: with what is due done, although no entry says so yet.
+    """The state for a reader at `now_ms`: due items are applied, even if they have no entry yet.
 
-    `due` is what was found of the holds that are over. A grant has the id under which the next operation will find it.
+    `due` is the listing of expired holds. A grant has the id that the next operation will give it.
     """
     present = _brought_up(state, "", now_ms, due)
     return replace(present.state, seq=state.seq, head_hash=state.head_hash) if present.entries else state
 
 
 class Replay:
-    """Goes through the entries of an account in order of seq and says what each should have been.
+    """Recomputes an account from its entries in order of seq, and returns what each entry should have been.
 
-    It needs nothing but the entries: the holds and refunds that later entries name follow from earlier ones.
+    It needs only the entries: the holds and refunds that later entries name follow from earlier ones.
     """
 
     def __init__(self, account: Account) -> None:
@@ -193,7 +192,7 @@ class Replay:
         self._tallies: dict[str, RefundTally] = {}
 
     def step(self, entry: Entry) -> Entry:
-        """The entry that the ledger writes for the operation that `entry` records. Raises as `apply` does."""
+        """The entry that the ledger would write for the operation that `entry` records. Raises as `apply` does."""
         operation = operation_of(entry)
         references = self._references_of(entry)
         self.state, expected, effect = step(self.state, operation, entry.at_ms, references, entry.window_ends or {})
@@ -215,7 +214,7 @@ class Replay:
 
 
 def replay(account: Account, entries: Iterable[Entry]) -> AccountState:
-    """The state that the entries, in order of seq, lead to. Raises ValueError at the first that cannot be."""
+    """The state after the entries, in order of seq. Raises ValueError at the first impossible entry."""
     history = Replay(account)
     for entry in entries:
         expected = history.step(entry)
@@ -227,7 +226,7 @@ def replay(account: Account, entries: Iterable[Entry]) -> AccountState:
 def _brought_up(
     state: AccountState, cause: str, now_ms: int, due: DueHolds | None, at_most: int | None = None
 ) -> _Present:
-    """Does what has become due by `now_ms`, one after the other, up to `at_most` entries."""
+    """Applies what is due by `now_ms`, one item at a time, up to `at_most` entries."""
     due = due or NONE_DUE
     open_holds = deque(due.holds)
     entries: list[Entry] = []
@@ -245,9 +244,9 @@ def _brought_up(
 
 
 def _looked_through(state: AccountState, due: DueHolds) -> AccountState:
-    """The state after all holds that were due are returned: it knows when to look again.
+    """The state after all due holds were returned: with the next expiry of a hold.
 
-    Where the listing had other holds than the state has, that stays as it was: the next operation looks once more.
+    If the listing does not match the state's number of holds, the bound stays: the next operation lists them again.
     """
     if not state.open_holds or due.listed - len(due.holds) != state.open_holds:
         return state
@@ -255,7 +254,7 @@ def _looked_through(state: AccountState, due: DueHolds) -> AccountState:
 
 
 def _with_returned(references: References, returned: tuple[Hold, ...]) -> References:
-    """With the hold that the terms name as it is by now, where it was over."""
+    """The references with the named hold in its present state, if it was due."""
     named = references.hold
     over = named and next((hold for hold in returned if hold.id == named.id), None)
     return replace(references, hold=over) if over else references
@@ -272,7 +271,7 @@ def _replaced_holds(seen: References, returned: tuple[Hold, ...], changed: Hold 
 def _with_parent(
     state: AccountState, operation: Operation, now_ms: int, references: References, position: Position
 ) -> tuple[References, Change | None]:
-    """What the parent says to the operation, and what it writes: nothing where member or parent refuse."""
+    """The references with the parent's part, and the parent's change; None if member or parent refuse."""
     parent = position.state.account
     approval = ParentApproval(
         parent.actor, _headroom_above(position, operation, now_ms, _spent_through(operation, references))
@@ -281,7 +280,7 @@ def _with_parent(
     periods = _periods(state, operation, now_ms, references.hold, None)
     effect = _effect_of(state, operation, now_ms, references, periods)
     if effect.reason in FOR_WANT_OF_CREDITS and (frozen := frozen_above(position)) is not None:
-        # Who is frozen is said before who is short: no amount would be affordable.
+        # A frozen account is named before one with too few credits, since no amount would be affordable.
         return replace(references, approval=frozen_approval(approval, frozen)), None
     if effect.outcome == "refused":
         return references, None
@@ -294,7 +293,7 @@ def _with_parent(
 def _headroom_above(
     position: Position, operation: Operation, now_ms: int, spent_through: tuple[str | None, str | None]
 ) -> Headroom:
-    """What a parent, and whoever is above it, can pay. The headroom says which of them decides."""
+    """The most that a parent and the accounts above it can pay. The headroom names the account that decides."""
     parent, _, returned = _brought_up(position.state, operation.correlation_id, now_ms, position.references.due)
     periods = Periods(now_ms, _zone_of(parent))
     held = _captured(operation, _with_returned(position.references, returned))
@@ -304,7 +303,7 @@ def _headroom_above(
 
 
 def _by_the_ledger(state: AccountState, due: Due, cause: str) -> Operation:
-    # No caller can make such a key: "~" is not in the alphabet of keys.
+    # Callers cannot use such a key: "~" is not allowed in their keys.
     key = f"~{due.terms.kind}-{due.hold.id if due.hold else state.seq + 1}"
     return Operation(state.account, key, due.terms, by=SYSTEM_CALLER, correlation_id=cause)
 
@@ -312,7 +311,7 @@ def _by_the_ledger(state: AccountState, due: Due, cause: str) -> Operation:
 def _periods(
     state: AccountState, operation: Operation, now_ms: int, held: Hold | None, recorded: Mapping[str, int] | None
 ) -> Periods:
-    """The account's calendar at the instant of the operation: for a hold that is over, that at which it was."""
+    """The account's calendar at the instant of the operation; for an expired hold, at its expiry."""
     happens_when_due = KINDS[operation.kind].happens_when_due
     return Periods(held.expires_at_ms if held is not None and happens_when_due else now_ms, _zone_of(state), recorded)
 
@@ -334,7 +333,7 @@ def _context(
 ) -> EffectContext:
     references = _with_refundable(references)
     app, meter = _spent_through(operation, references)
-    # What spends nothing asks for no headroom, and so for no calendar.
+    # An operation that spends nothing needs no headroom, and so no calendar.
     held = _captured(operation, references)
     headroom = headroom_of(state, app, meter, periods, held) if KINDS[operation.kind].spends else Headroom(0)
     if references.approval is not None:
@@ -343,7 +342,7 @@ def _context(
 
 
 def _with_refundable(references: References) -> References:
-    """Without the entry that the terms name where it is of a kind that cannot be given back."""
+    """The references without the named entry, if its kind cannot be refunded."""
     named = references.charge
     return references if named is None or KINDS[named.kind].is_refundable else replace(references, charge=None)
 
@@ -371,14 +370,14 @@ def _balances_after(state: AccountState, effect: Effect) -> Balances:
 def _policy_after(
     state: AccountState, operation: Operation, effect: Effect, after: Balances, held: Hold | None, periods: Periods
 ) -> tuple[Policy | None, tuple[int, ...]]:
-    """The policy that results, and the thresholds that the entry warns of."""
+    """The policy after the entry, and the thresholds that the entry warns of."""
     policy = effect.policy or state.policy
     if policy is None or effect.outcome == "refused":
         return policy, ()
     seq = state.seq + 1
     for counted in _counted_by_limits(operation, effect, held, seq):
         policy = policy.counting(counted, periods, seq)
-    # What is held counts as there: most of it comes back. A refill comes by itself, so it warns nobody of itself.
+    # Held credits count as present, since most of them return. A refill arms thresholds but does not warn.
     is_credited = effect.funded > 0
     return policy.crossing(
         after.available + after.held, arms=is_credited, warns=is_credited and not KINDS[operation.kind].arms_alone
@@ -386,10 +385,10 @@ def _policy_after(
 
 
 def _counted_by_limits(operation: Operation, effect: Effect, held: Hold | None, seq: int) -> Iterator[Spending]:
-    """What spending limits count of the entry of `seq`.
+    """The amounts that spending limits count for the entry of `seq`.
 
-    A hold counts when it is placed. When it ends its amount is given back, and what is captured counts anew. With a
-    limit of 100 a day, a hold of 80 leaves 20; captured at 30 it leaves 70.
+    A hold counts when it is placed. When it ends, its amount is subtracted and the captured amount is counted. With a
+    limit of 100 a day, a hold of 80 leaves 20; after a capture of 30 it leaves 70.
     """
     kind, origin = KINDS[operation.kind], effect.origin
     if kind.ends_hold and held is not None and held.status == "open":
@@ -479,7 +478,7 @@ def _either(changed: _Value | None, present: _Value) -> _Value:
 
 
 def _opened(before: Hold | None, after: Hold | None) -> int:
-    """By how many holds there are more open ones."""
+    """By how much the number of open holds changes."""
     if after is None:
         return 0
     was_open = before is not None and before.status == "open"
@@ -487,7 +486,7 @@ def _opened(before: Hold | None, after: Hold | None) -> int:
 
 
 def _next_hold_expiry_ms(state: AccountState, effect: Effect, open_holds: int) -> int | None:
-    # A lower bound is enough, and all that can be known without a look at every hold: it only says when to look.
+    # Only reading every hold would show the exact expiry. A lower bound is enough to know when to list the holds.
     if not open_holds:
         return None
     candidates = [state.next_hold_expiry_ms, effect.hold.expires_at_ms if effect.hold else None]

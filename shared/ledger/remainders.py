@@ -1,9 +1,9 @@
-"""Remainders: what usage is worth below a microcent, which an account carries until it makes one up.
+"""Remainders: the fractions of a microcent of priced usage, which an account carries until they make up a whole one.
 
-Counted in quanta, of which a microcent has 10^15: a price with twelve decimals of a millicent, times units with six, is
-a whole number of them. An operation whose worth is no whole number of microcents takes the nearest one to its worth and
-the carry together, and leaves the difference as the new carry: from half a microcent below to less than half above. So
-what an account has paid is never half a microcent from the sum of what its usage was worth.
+They are counted in quanta of 10^-15 microcent: a price with twelve decimals of a millicent, times units with six, is an
+integer number of quanta. An operation with a fractional price takes the integer number of microcents nearest to its
+price plus the carry, and the difference becomes the new carry: at least -1/2 and less than 1/2 microcent. So the sum
+that an account has paid is always within half a microcent of the price of its usage.
 """
 
 from decimal import Decimal
@@ -17,14 +17,14 @@ _HALF: Final = QUANTA_PER_MICROCENT // 2
 
 
 class Settled(NamedTuple):
-    """What an operation takes, in microcents, and what is carried on after it, in quanta."""
+    """The microcents that an operation takes, and the carry after it in quanta."""
 
     amount: int
     carry: int
 
 
 def settled(amount: int, remainder: int | None, carry: int) -> Settled:
-    """`amount` microcents and `remainder` quanta are what it is worth; None where that is whole: nothing changes."""
+    """`amount` microcents and `remainder` quanta are the price. Without a `remainder` the carry does not change."""
     if remainder is None:
         return Settled(amount, carry)
     more, left = divmod(remainder + carry + _HALF, QUANTA_PER_MICROCENT)
@@ -33,6 +33,6 @@ def settled(amount: int, remainder: int | None, carry: int) -> Settled:
 
 def carry_text(carry: int) -> str:
     """The carry as the API writes it: a decimal text of millicents, without an exponent."""
-    # As a text of digits: 18 decimals are more than a number of JSON has for every client.
+    # As text: not every client's JSON numbers have 18 decimals.
     exact = Decimal(carry).scaleb(-_DECIMALS_OF_A_MILLICENT)
     return f"{exact.normalize():f}" if carry else "0"

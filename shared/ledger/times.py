@@ -13,5 +13,5 @@ def rfc3339(at_ms: int) -> str:
 
 
 def epoch_ms(at: datetime) -> int:
-    """`at` must carry its offset. Fractions of a millisecond are cut."""
+    """`at` must have a UTC offset. Fractions of a millisecond are cut off."""
     return (at - _EPOCH) // _MILLISECOND

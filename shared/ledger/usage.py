@@ -1,7 +1,7 @@
-"""Usage: what an account spent, summed by UTC day and, day for day, by app, by meter and by member.
+"""Usage: the spending of an account, summed by UTC day and, per day, by app, by meter and by member.
 
-The sums are derived from the entries and from nothing else, in the order of the sequence. What was counted is known by
-one number, so entries can be counted late, again or by several at once, and still count once.
+The sums derive from the entries alone, in the order of seq. One number says how far was counted, so entries can be
+counted late, repeatedly or concurrently, and still count once.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,17 +14,17 @@ from shared.ledger.times import rfc3339
 
 Grouping: TypeAlias = Literal["day", "app", "meter", "member"]
 FindEntry: TypeAlias = Callable[[str], Entry | None]
-"""The entry of the same account that is recorded under a key."""
+"""Finds the entry of the same account by its key."""
 
 MAX_SLOTS: Final = 99
-"""Sums of one tally: with the mark of how far was counted they fill one transaction."""
+"""Sums per tally: with the seq counted through they fill one transaction."""
 
 _DAY: Final = slice(len("2026-01-31"))
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What a sum is of: a day and the app, meter or member of that name; "" for what names none, and for `day`."""
+    """The key of a sum: a day and the name of an app, meter or member; "" for entries without one, and for `day`."""
 
     grouping: Grouping
     name: str
@@ -33,7 +33,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Microcents that were taken and given back, and the number of charges and captures that took them."""
+    """Microcents charged and refunded, and the number of charges and captures."""
 
     charged: int = 0
     refunded: int = 0
@@ -45,7 +45,7 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What the entries after seq `after` up to `through` add to the sums."""
+    """The additions of the entries after seq `after` up to `through`."""
 
     after: int
     through: int
@@ -53,9 +53,9 @@ class Tally:
 
 
 def tallies(entries: Sequence[Entry], after: int, find: FindEntry, max_slots: int = MAX_SLOTS) -> Iterator[Tally]:
-    """Adds up the entries that follow seq `after`, as far as none is missing.
+    """Adds up the entries that follow seq `after`, up to the first missing one.
 
-    `entries` are in the order of their seq. Each tally is of at most `max_slots` sums, and continues the one before.
+    `entries` are in the order of seq. Each tally has at most `max_slots` sums and continues the one before.
     """
     sums: dict[Slot, Sums] = {}
     first, through = after, after
@@ -74,9 +74,9 @@ def tallies(entries: Sequence[Entry], after: int, find: FindEntry, max_slots: in
 
 
 def miscounted(entries: Sequence[Entry], through: int, stored: Mapping[Slot, Sums]) -> list[Slot]:
-    """What is stored other than the entries up to seq `through` add up to, in order; nothing where one is missing.
+    """The stored sums that differ from the entries up to seq `through`, in order; none if an entry is missing.
 
-    `entries` are all of the account, in the order of their seq.
+    `entries` are all entries of the account, in the order of seq.
     """
     counted = [entry for entry in entries if entry.seq <= through]
     if len(counted) != through:
@@ -114,7 +114,7 @@ def _sums_of(entry: Entry) -> Sums | None:
 
 
 def _through(entry: Entry, find: FindEntry) -> tuple[str | None, str | None]:
-    """App and meter: those that the entry names, else those of its hold. A refund's are those of what it gives back."""
+    """App and meter: those of the entry, or else of its hold. A refund's are those of the refunded entry."""
     if KINDS[entry.kind].usage != "refunded":
         return entry.spent_through
     refunded = find(entry.parameters["charge"])

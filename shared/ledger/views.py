@@ -1,4 +1,4 @@
-"""Views: how the API and the events show what the ledger keeps. Amounts in millicents, times as RFC 3339."""
+"""Views: entries and balances as the API and the events show them. Amounts in millicents, times as RFC 3339."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
@@ -16,7 +16,6 @@ from shared.ledger.times import rfc3339
 
 
 def public_entry(entry: Entry) -> dict[str, Any]:
-    """The entry as the API and the events show it: amounts in millicents, times as RFC 3339."""
     shown: dict[str, Any] = {
         "key": entry.key,
         "seq": entry.seq,
@@ -41,10 +40,10 @@ def public_entry(entry: Entry) -> dict[str, Any]:
 
 
 def _not_restored(entry: Entry) -> dict[str, Any]:
-    """What it would have given back, had the grants that it came from not expired in the meantime."""
+    """The part of the returned credits that had expired because their grants had."""
     if KINDS[entry.kind].only_lapses and entry.hold is None:
         return {}
-    # Credits are available, held, spent or expired: what is missing from the first three has expired.
+    # Credits are available, held, spent or expired: what the first three lack has expired.
     before, after = entry.before, entry.after
     there = after.available + after.held + after.spent - before.available - before.held - before.spent
     lapsed = after.funded - before.funded - there
@@ -52,7 +51,7 @@ def _not_restored(entry: Entry) -> dict[str, Any]:
 
 
 def _public_details(entry: Entry) -> dict[str, Any]:
-    """What only some entries have."""
+    """The optional fields of an entry."""
     details: dict[str, Any] = {}
     if entry.hold is not None:
         details["hold"] = public_hold(entry.account, entry.hold)
@@ -69,7 +68,7 @@ def _public_details(entry: Entry) -> dict[str, Any]:
 
 
 def _public_price(entry: Entry) -> dict[str, Any]:
-    """Of an entry of usage: what was used, by which card it was priced, and what was carried before and after."""
+    """For an entry of priced usage: the usage, its rate card, and the carry before and after."""
     parameters = entry.parameters
     if "rate_card" not in parameters:
         return {}
@@ -95,9 +94,9 @@ def _public_merger(merged: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def public_settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What a change of the settings has set; what it left as it was is absent.
+    """The settings that a change has set; unchanged ones are absent.
 
-    In the order that the record has, so that a replay is the same word for word.
+    In the order of the record, so that a replay is the same word for word.
     """
     return {name: _SHOWN.get(name, _as_it_is)(value) for name, value in sorted(parameters.items())}
 
@@ -105,7 +104,7 @@ def public_settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def public_limit(limit: Mapping[str, Any]) -> dict[str, Any]:
     """`limit` of an answer: the spending limit, or the parent account, that decided.
 
-    In the order that the record has, so that a replay is the same word for word.
+    In the order of the record, so that a replay is the same word for word.
     """
     resets_at_ms = limit.get("resets_at_ms")
     amounts = {name: to_millicents(limit[name]) for name in ("amount", "used") if name in limit}
@@ -114,7 +113,7 @@ def public_limit(limit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def public_hold(account: Account, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """`hold` of an answer, of what an entry or a hold itself says of it."""
+    """`hold` of an answer, from an entry's or a hold's summary."""
     return {
         "id": summary["id"],
         "actor": account.actor,
@@ -170,7 +169,10 @@ def _public_draw(draw: Draw) -> dict[str, Any]:
 
 
 def effect_of(entry: Entry) -> dict[str, Any]:
-    """What an entry did, as the API says it. Made of the entry alone: a replay says the same word for word."""
+    """The effect of an entry, as the API shows it.
+
+    Derived from the entry alone, so that a replay is the same word for word.
+    """
     effect: dict[str, Any] = {"entry": public_entry(entry), "balance": public_balance(entry.after)}
     if entry.hold is not None:
         effect["hold"] = public_hold(entry.account, entry.hold)
@@ -185,9 +187,10 @@ def effect_of(entry: Entry) -> dict[str, Any]:
 
 
 def _grant(entry: Entry, terms: GrantCredits) -> dict[str, Any]:
-    """The grant as this operation made it: what an overdraft took at once is gone from it.
+    """The grant as this operation added it, less what an overdraft took at once.
 
-    It may have joined an older one alike in priority, expiry and category, which is then the one that an account lists.
+    It may have been merged into an older grant with the same priority, expiry and category; the account then lists that
+    one.
     """
     owed = max(-entry.before.available, 0)
     return {
@@ -201,7 +204,7 @@ def _grant(entry: Entry, terms: GrantCredits) -> dict[str, Any]:
 
 
 def public_policy(policy: Policy, now_ms: int) -> dict[str, Any]:
-    """What governs the account, as the API shows it: amounts in millicents."""
+    """The settings of the account, as the API shows them: amounts in millicents."""
     return {
         "status": policy.status,
         "time_zone": policy.time_zone,
@@ -255,7 +258,7 @@ def _limit(entry: Entry) -> dict[str, Any]:
 
 
 def _what_is_missing(entry: Entry, required: int) -> dict[str, Any]:
-    """`largest_affordable` is the most that the same operation could have asked for instead."""
+    """`largest_affordable` is the largest amount that would not have been refused."""
     return {
         "shortfall": to_millicents(entry.shortfall),
         "largest_affordable": to_millicents(max(required - entry.shortfall, 0)),
@@ -263,7 +266,7 @@ def _what_is_missing(entry: Entry, required: int) -> dict[str, Any]:
 
 
 def _required(entry: Entry) -> int | None:
-    """What the operation asked for, in microcents; of a hold that takes what is there, the least."""
+    """The amount that the operation required, in microcents; for a hold with a minimum, the minimum."""
     asked, parameters = KINDS[entry.kind].asked, entry.parameters
     match asked:
         case "cost":
@@ -281,5 +284,5 @@ def _required(entry: Entry) -> int | None:
 
 
 def _with_carry(entry: Entry, amount: int, remainder: int | None) -> int:
-    """What usage would have taken, with what the account carried."""
+    """The cost of the usage including the account's carry."""
     return settled(amount, remainder, entry.carry["before"] if entry.carry else 0).amount

@@ -1,1 +1,1 @@
-"""What the use cases need of the world, as protocols: adapters and fakes implement them."""
+"""Protocols that the use cases need; adapters and fakes implement them."""

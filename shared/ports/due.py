@@ -1,4 +1,4 @@
-"""Port of who does what is due in the background: the accounts to go to."""
+"""Port of the background run that applies what is due: lists the accounts."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +8,7 @@ from shared.ledger.accounts import Account
 
 @dataclass(frozen=True, slots=True)
 class AccountBehind:
-    """An account with holds that are over and still open, the first of them since `since_ms`.
+    """An account with expired holds that are still open, the first of them since `since_ms`.
 
     `cursor` continues the listing after it.
     """
@@ -20,18 +20,19 @@ class AccountBehind:
 
 @dataclass(frozen=True, slots=True)
 class AccountsBehind:
-    """A page, which may be empty in the middle of the listing. `next` continues it, None at its end."""
+    """A page of the listing, which can be empty before its end. `next` continues it, None at the end."""
 
     items: tuple[AccountBehind, ...]
     next: str | None
 
 
 class DueAccounts(Protocol):
-    """The open holds of all accounts, as far as they tell who has not been called for long."""
+    """The expired open holds of all accounts."""
 
     def behind(self, before_ms: int, after: str | None) -> AccountsBehind:
-        """Accounts with holds that were over by `before_ms`, in any order; may trail the newest writes by a moment.
+        """Accounts with holds that expired by `before_ms`, in any order. The listing may be slightly behind the newest
+        writes.
 
-        An account of many holds can come again on the next page.
+        An account with many holds can appear again on the next page.
         """
         ...

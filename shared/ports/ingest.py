@@ -1,4 +1,4 @@
-"""Ports of the ingest queue. Apart from ports.py, so that its function alone has them."""
+"""Ports of the ingest queue. In a module of their own, so that only its function packages them."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,7 +6,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it came. `sender` is who AWS says has sent it, `tenant` the one that it names."""
+    """A message as it arrived.
+
+    `sender` is the sender's identity from AWS, `tenant` the tenant that the message names.
+    """
 
     id: str
     group: str
@@ -17,15 +20,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a message can never be recorded. `code` is the API's."""
+    """Why a message can never be recorded. `code` is that of the API."""
 
     code: str
     why: str
 
 
 class PoisonQueue(Protocol):
-    """Where messages go that can never be recorded."""
+    """A queue for messages that can never be recorded."""
 
     def set_aside(self, letter: Message, poison: Rejection) -> bool:
-        """Whether the message is in safe keeping now."""
+        """Whether the message was stored safely."""
         ...

@@ -1,4 +1,4 @@
-"""Ports of those who inspect the record: the reconciler, and the makers of digests and proofs."""
+"""Ports for inspecting the record: for the reconciler, digests and proofs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from shared.verification.digest import Chunk, Head, HeadTree
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it lies in a table. `name` is its sort key.
+    """A row as it is stored in a table. `name` is its sort key.
 
-    `entry` is what its text says, None where the text is no entry. `is_as_written`: its place and every attribute are
-    those that the ledger gives to that entry.
+    `entry` is the entry in its text, None if the text is not an entry. `is_as_written`: its place and all attributes
+    are those that the ledger writes for that entry.
     """
 
     name: str
@@ -26,9 +26,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item beside the entries as it lies in the table. `name` is its sort key.
+    """A companion item as it is stored in the table. `name` is its sort key.
 
-    `kept` is what it says, None where that is nothing of its kind. `is_as_written` as for a row.
+    `kept` is its value, None if it is not one of its kind. `is_as_written` as for a row.
     """
 
     name: str
@@ -38,9 +38,9 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """`state` is None where there is none, or none that the ledger could have written (`is_as_written` is False).
+    """`state` is None if there is none, or none that the ledger could have written (`is_as_written` is False).
 
-    It is without its policy, which is an item beside it.
+    It comes without its policy, which is a companion item.
     """
 
     state: AccountState | None
@@ -49,7 +49,7 @@ class StoredState:
 
 @dataclass(frozen=True, slots=True)
 class AccountPlace:
-    """An account in the listing of all; `cursor` continues the listing after it."""
+    """An account in the listing; `cursor` continues the listing after it."""
 
     account: Account
     cursor: str
@@ -66,7 +66,7 @@ class AccountPlaces:
 
 @dataclass(frozen=True, slots=True)
 class StoredUsage:
-    """The sums of an account and how far they go. `strangers` are the keys of what is no sum."""
+    """The sums of an account and the seq counted through. `strangers` are the keys of items that are not sums."""
 
     through: int
     sums: Mapping[Slot, Sums]
@@ -74,10 +74,10 @@ class StoredUsage:
 
 
 class LedgerInspection(Protocol):
-    """The tables as they lie, read strongly and without trusting any of it."""
+    """The tables as they are stored, read strongly and without trust in any value."""
 
     def accounts(self, after: str | None) -> AccountPlaces:
-        """Every account that has any row in the ledger, then those that only the audit table has, then usage."""
+        """Every account with any row in the ledger, then those only in the audit table, then those only in usage."""
         ...
 
     def has_rows(self, account: Account) -> bool:
@@ -91,11 +91,11 @@ class LedgerInspection(Protocol):
         ...
 
     def entry(self, account: Account, key: str) -> Entry | None:
-        """What is recorded under a key; None also where that is no entry."""
+        """The entry under a key; None also if the item is not an entry."""
         ...
 
     def beside(self, account: Account) -> Iterator[Item]:
-        """All items of the account that are neither its state nor an entry, in any order."""
+        """All companion items of the account, in any order."""
         ...
 
     def audited(self, account: Account) -> Iterator[Row]:
@@ -103,18 +103,18 @@ class LedgerInspection(Protocol):
         ...
 
     def usage(self, account: Account) -> StoredUsage | None:
-        """None where it was added to while it was read."""
+        """None if the sums changed while they were read."""
         ...
 
 
 class Heads(Protocol):
     def heads(self) -> Iterator[Head]:
-        """The head of every account, in any order; what is no state of an account is left out."""
+        """The head of every account, in any order, without unreadable states."""
         ...
 
 
 class Continuation(Protocol):
-    """Starts the function again with another request, later and on its own time."""
+    """Invokes the function again with another request, asynchronously."""
 
     def go_on(self, function: str, request: Mapping[str, Any]) -> None: ...
 
@@ -149,31 +149,31 @@ class SignedDigest:
 
 
 class DigestStore(Protocol):
-    """Where digests are kept, numbered 1, 2, 3 …; nothing in it is ever replaced.
+    """Stores digests, numbered 1, 2, 3 …; nothing in it is ever replaced.
 
-    What was kept first under a name is what is read, whatever somebody has put over it or hidden it behind.
+    A read returns the first version under a name, even if somebody has put another version over it or hidden it.
     """
 
     def newest(self, before_ms: int | None = None) -> SignedDigest | None:
-        """The newest, or the newest that was kept before an instant."""
+        """The newest digest, or the newest before an instant."""
         ...
 
     def numbered(self, number: int) -> SignedDigest | None: ...
 
     def tampered(self) -> Sequence[str]:
-        """The names of digests that somebody has hidden, or put something else over."""
+        """The names of digests that somebody has hidden or overwritten."""
         ...
 
     def keep_regressions(self, number: int, text: str) -> None:
-        """Keeps the list that the digest of this number has the hash of."""
+        """Stores the list whose hash is in the digest of this number."""
         ...
 
     def keep(self, number: int, digest: SignedDigest) -> None:
-        """Raises DigestExists when there is one of that number."""
+        """Raises DigestExists if there is a digest of that number."""
         ...
 
     def keep_heads(self, root: str, tree: HeadTree) -> None:
-        """Keeps what proofs against this root are made of."""
+        """Stores the heads that proofs against this root need."""
         ...
 
     def summary(self, root: str) -> Sequence[Chunk]:

@@ -1,4 +1,4 @@
-"""Ports: what the use cases need of the world. Adapters and fakes implement them."""
+"""Ports of the use cases. Adapters and fakes implement them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ from shared.ledger.protocol import Recorded
 _Item_co = TypeVar("_Item_co", covariant=True)
 
 Kept: TypeAlias = Literal["kept", "already_kept", "differs"]
-"""What became of an audit row: written, there already word for word, or there with other content."""
+"""The result for an audit row: written, already there with the same text, or there with other content."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
     """Which entries to list, newest first. Times in epoch milliseconds, `from_ms` inclusive, `to_ms` exclusive.
 
-    `app` and `meter` are those that an entry names or, where it names none, those of the hold or charge that it names.
+    `app` and `meter` match those of an entry or, if it has none, those of the hold or charge that it names.
     """
 
     limit: int
@@ -40,7 +40,7 @@ class EntryFilter:
 
     @property
     def is_sieve(self) -> bool:
-        """Whether it may leave few of the entries that it goes over."""
+        """Whether the filter may admit only a few of the entries that it evaluates."""
         given = (self.kind, self.from_ms, self.to_ms, self.app, self.meter)
         return any(each is not None for each in given)
 
@@ -49,7 +49,7 @@ class EntryFilter:
 class Page(Generic[_Item_co]):
     """`next_before_seq` continues the listing; None at its end.
 
-    `is_whole`: nothing on it was unreadable or out of place.
+    `is_whole`: no row was unreadable or out of place.
     """
 
     items: tuple[_Item_co, ...]
@@ -58,7 +58,7 @@ class Page(Generic[_Item_co]):
 
 
 class Ledger(Protocol):
-    """The record itself."""
+    """The record of all accounts."""
 
     def record(self, operation: Operation, now_ms: int) -> Recorded:
         """See protocol.record for the guarantees and errors."""
@@ -73,23 +73,23 @@ class Ledger(Protocol):
         ...
 
     def open_holds(self, account: Account) -> tuple[Hold, ...]:
-        """Those that have not ended, due or not. May trail the newest writes by a moment."""
+        """The holds that have not ended, due or not. The listing may be slightly behind the newest writes."""
         ...
 
     def hold(self, account: Account, hold_id: str) -> Hold | None:
-        """A strong read. None where there never was such a hold."""
+        """A strong read. None if there never was such a hold."""
         ...
 
     def state(self, account: Account) -> AccountState | None:
-        """A strong read. None for an account that nothing was ever recorded for."""
+        """A strong read. None for an account without entries."""
         ...
 
     def entry(self, account: Account, key: str) -> Entry | None:
-        """A strong read of what is recorded under a key."""
+        """A strong read of the entry under a key."""
         ...
 
     def entries(self, account: Account, wanted: EntryFilter) -> Page[Entry]:
-        """May trail the newest writes by a moment."""
+        """The listing may be slightly behind the newest writes."""
         ...
 
 
@@ -107,7 +107,7 @@ class AuditTrail(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Indexes of the events that the bus did not take; empty when it took all."""
+    """Indexes of the events that the bus did not accept; empty if it accepted all."""
 
     failed: tuple[int, ...] = field(default=())
 
@@ -117,6 +117,6 @@ class EventBus(Protocol):
 
 
 class FailureQueue(Protocol):
-    """Where a stream record goes that can never be published."""
+    """Receives stream records that can never be published."""
 
     def send(self, record: object, why: str) -> None: ...

@@ -1,4 +1,4 @@
-"""Ports of the usage: the ledger read forward, and the book of the sums."""
+"""Ports of usage: the ledger read forward, and the book of sums."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,7 +26,7 @@ class UsagePage:
 
 class EntriesForward(Protocol):
     def following(self, account: Account, after_seq: int, limit: int) -> tuple[Entry, ...]:
-        """At most `limit` entries in the order of their seq. May trail the newest writes by a moment."""
+        """At most `limit` entries in the order of seq. The listing may be slightly behind the newest writes."""
         ...
 
     def entry(self, account: Account, key: str) -> Entry | None:
@@ -35,16 +35,16 @@ class EntriesForward(Protocol):
 
 
 class UsageBook(Protocol):
-    """Where the sums of every account are kept."""
+    """Stores the sums of every account."""
 
     def counted_through(self, account: Account) -> int:
-        """The seq of the last entry that is in the sums, 0 before the first. A strong read."""
+        """The seq of the last entry in the sums, 0 before the first. A strong read."""
         ...
 
     def add(self, account: Account, tally: Tally) -> bool:
-        """Adds a tally, whole, if the last entry counted is the one that it follows. False where it is another."""
+        """Adds a whole tally if it follows the last counted entry; otherwise returns False."""
         ...
 
     def usage(self, account: Account, grouping: Grouping, period: DayRange, after: str | None, limit: int) -> UsagePage:
-        """A strong read, of at most `limit` names; of fewer where many have nothing in the period."""
+        """A strong read of at most `limit` names; fewer if many have no sums in the period."""
         ...

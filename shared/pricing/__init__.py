@@ -1,4 +1,4 @@
-"""Prices: from usage to microcents.
+"""Prices: converts usage to microcents.
 
-Standard library only, as the ledger: pure functions, and ports for what has to be read.
+It uses the standard library alone, like the ledger: pure functions, and ports for reads.
 """

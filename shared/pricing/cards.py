@@ -8,14 +8,14 @@ from typing import Any, Final, Protocol
 from shared.pricing.rates import Price, Rate, Tier
 
 VERSIONS_KEPT: Final = 1024
-"""Old versions that are remembered; a version never changes."""
+"""The number of cached old versions, which never change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateCard:
-    """What a model of a meter costs (`model` None: a meter without models) from a time on.
+    """The prices of a model of a meter (`model` None: a meter without models) from a time on.
 
-    `reference` is what entries keep of it.
+    `reference` is what entries store of it.
     """
 
     reference: str
@@ -35,18 +35,18 @@ class RateCards(Protocol):
     """The cards of the tenants."""
 
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
-        """The versions of a card, newest first, down to the first that is effective already."""
+        """The versions of a card, newest first, down to the first that is already in effect."""
 
     def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None: ...
 
 
 class BuiltInCard(Protocol):
     def find(self, meter: str, model: str | None, now_ms: int) -> RateCard | None:
-        """The built-in price of a model as of then."""
+        """The built-in price of a model at that time."""
 
 
 class RateBook:
-    """Which card holds: a tenant's own, of which it remembers the newest for `keep_ms`, else the built-in one."""
+    """Finds the card in effect: a tenant's own, cached for `keep_ms`, or the built-in one."""
 
     def __init__(
         self, cards: RateCards, built_in: BuiltInCard, monotonic_ms: Callable[[], int], keep_ms: int = 0
@@ -59,17 +59,17 @@ class RateBook:
         self._versions: dict[tuple[str, str, str | None, int], RateCard] = {}
 
     def find(self, tenant: str, meter: str, model: str | None, now_ms: int) -> RateCard | None:
-        """The newest version that is effective at `now_ms`."""
+        """The newest version in effect at `now_ms`."""
         own = effective(self._newest(tenant, meter, model, now_ms), now_ms)
         return own or self._built_in.find(meter, model, now_ms)
 
     def find_again(
         self, tenant: str, meter: str, model: str | None, reference: str, priced_at_ms: int
     ) -> RateCard | None:
-        """The card of this meter and model that `reference` named at `priced_at_ms`; None where it is gone.
+        """The card of this meter and model that `reference` named at `priced_at_ms`; None if it no longer exists.
 
-        Of the built-in prices there are only those of the release that runs: the same ones, unless a release has
-        corrected them since. A price that changed on its own date is found as of `priced_at_ms`.
+        Built-in prices are those of the running release: they differ only if a release has corrected them since. A
+        price that changed on its own date is found as of `priced_at_ms`.
         """
         version = own_version(reference, meter, model)
         if version is None:
@@ -83,7 +83,7 @@ class RateBook:
         return card
 
     def forget(self) -> None:
-        """The next price is of what is there then."""
+        """Empties the cache: the next price is read from the store."""
         self._kept = {}
 
     def _newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
@@ -105,14 +105,14 @@ def reference_of(meter: str, model: str | None, version: int) -> str:
 
 
 def own_version(reference: str, meter: str, model: str | None) -> int | None:
-    """The way back from `reference_of`; None where it names no card of a tenant's of this meter and model."""
+    """The inverse of `reference_of`; None if it names no card of the tenant for this meter and model."""
     _, _, version = reference.rpartition("@")
     is_own = version.isdecimal() and reference == reference_of(meter, model, int(version))
     return int(version) if is_own else None
 
 
 def rate_from(document: Mapping[str, Any]) -> Rate:
-    """The rate that a document of documents.py describes."""
+    """The rate in a document of documents.py."""
     return Rate(
         prices={name: _price(each) for name, each in document["prices"].items()},
         request_price=Decimal(document["request_price"]),

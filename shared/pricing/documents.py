@@ -1,6 +1,6 @@
-"""Rates and what they make of usage, as JSON: how a rate is stored, and how the API shows it.
+"""Rates and line items as JSON: the stored form of a rate, which the API shows too.
 
-Prices are decimal texts of millicents, units numbers.
+Prices are decimal texts of millicents, units are numbers.
 """
 
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -14,7 +14,7 @@ _CONTEXT: Final = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
 def document_of(rate: Rate) -> dict[str, Any]:
-    """`cards.rate_from` is the way back."""
+    """`cards.rate_from` is the inverse."""
     return {
         "prices": {name: _price(price) for name, price in rate.prices.items()},
         "request_price": text_of(rate.request_price),
@@ -23,7 +23,7 @@ def document_of(rate: Rate) -> dict[str, Any]:
 
 
 def items_document(worth: Worth) -> list[dict[str, Any]]:
-    """Their amounts are not rounded, but for what a text of twelve decimals cannot hold."""
+    """The items' amounts, rounded only to the twelve decimals of a text."""
     return [_item(each) for each in worth.items]
 
 

@@ -1,4 +1,4 @@
-"""What can keep usage from being priced, or a rate card from being stored."""
+"""Errors of pricing usage and of storing rate cards."""
 
 from shared.ledger.errors import LedgerError
 

@@ -1,8 +1,9 @@
-"""Estimates: the most that usage may be worth of which only bounds are known.
+"""Estimates: the highest possible price of usage of which only upper bounds are known.
 
-Usage is within an estimate where no quantity is more than the estimate says. A part that the estimate does not name
-(what is written to a cache, of the input) may be as much as its whole; what is named neither itself nor as a whole is
-nothing. Whatever is within, `worth_of` it is at most what is estimated here: work that was held for can be paid.
+Usage is within an estimate if no quantity exceeds the estimate's. A part that the estimate does not name (such as the
+cache writes of the input) may be as large as its whole; a quantity that is named neither itself nor as a whole is 0.
+For all usage within the estimate, `worth_of` it is at most the price computed here: a hold of that amount covers the
+work.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,7 +37,7 @@ def most_of(units: Units, rate: Rate) -> Worth:
 
 
 def _refuse_parts_beyond_their_whole(units: Units, rate: Rate) -> None:
-    # The sum of several parts may well be more than their whole: each alone may be as much as that.
+    # The sum of several parts may exceed their whole: each part alone may be as large as the whole.
     for name, price in rate.prices.items():
         for whole in price.part_of:
             if _bound(whole, units, rate) < units.get(name, _ZERO):
@@ -44,12 +45,12 @@ def _refuse_parts_beyond_their_whole(units: Units, rate: Rate) -> None:
 
 
 def _families(units: Units, rate: Rate) -> dict[str, list[str]]:
-    """The quantities that are used and part of nothing, each with the parts that its units may turn out to be."""
+    """The quantities that are used and are part of no other, each with the parts that its units may be counted as."""
     families: dict[str, list[str]] = {
         name: [] for name, price in rate.prices.items() if not price.part_of and units.get(name)
     }
     for name, price in rate.prices.items():
-        # What is part of two counts with the smaller: it cannot be more than that.
+        # A part of two quantities is bounded by the smaller one.
         roots = sorted((units[whole], whole) for whole in price.part_of if whole in families)
         if roots and _bound(name, units, rate):
             families[roots[0][1]].append(name)
@@ -57,13 +58,13 @@ def _families(units: Units, rate: Rate) -> dict[str, list[str]]:
 
 
 def _bound(name: str, units: Units, rate: Rate) -> Fraction:
-    """The most that there can be of a quantity."""
+    """The most units that a quantity can have."""
     wholes = rate.prices[name].part_of if name in rate.prices else rate.counted.get(name, ())
     return min((units[each] for each in (name, *wholes) if each in units), default=_ZERO)
 
 
 def _dearest_mix(root: str, parts: Iterable[str], units: Units, rate: Rate) -> Iterator[LineItem]:
-    """All units of the root, the dearest that they may be first, each at its dearest price."""
+    """All units of the root, assigned to its most expensive parts first, each at its highest price."""
     least = {name: Fraction(rate.prices[name].minimum_units) for name in (root, *parts)}
     most = {name: _bound(name, units, rate) + least[name] for name in parts}
     most[root] = max(units[root], least[root])
@@ -83,7 +84,7 @@ def _dearest_price(name: str, number: Fraction, units: Units, rate: Rate) -> Dec
 
 
 def _dearest_number(name: str, units: Units, rate: Rate) -> Iterator[LineItem]:
-    """Of a quantity without parts: more of it costs more, unless another price holds for all of it then."""
+    """A quantity without parts: more units cost more, unless another tier's price then applies to all of them."""
     price = rate.prices[name]
     number, least = units[name], Fraction(price.minimum_units)
     if price.tier_mode == "graduated":
@@ -96,7 +97,7 @@ def _dearest_number(name: str, units: Units, rate: Rate) -> Iterator[LineItem]:
 
 
 def _up_to_each_tier(number: Fraction, price: Price) -> Iterator[tuple[Fraction, Decimal]]:
-    """The most units that each tier's price can hold for, of the tiers that are reached."""
+    """For each reached tier: the most units to which its price can apply."""
     bounds = [_ZERO, *(Fraction(tier.above) for tier in price.tiers), number]
     for place, step in enumerate([price.price, *(tier.price for tier in price.tiers)]):
         if number > bounds[place]:

@@ -1,7 +1,7 @@
-"""Rates: what usage is worth.
+"""Rates: compute the price of usage.
 
-Everything is computed with exact fractions, for the whole operation, and rounded once: half up, to a microcent. What
-that leaves out is kept beside the amount, for the account to carry.
+All computation uses exact fractions, for the whole operation, and rounds once: half up, to a microcent. The difference
+is kept beside the amount, as the remainder that the account carries.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from shared.ledger.remainders import QUANTA_PER_MICROCENT
 
 TierMode: TypeAlias = Literal["graduated", "volume"]
 Units: TypeAlias = Mapping[str, Fraction]
-"""How much of each quantity was used."""
+"""The number of units of each quantity."""
 
 _ZERO = Fraction(0)
 _HALF = Fraction(1, 2)
@@ -24,7 +24,7 @@ _HALF = Fraction(1, 2)
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Above so many units another price holds."""
+    """The price above a number of units."""
 
     above: Decimal
     price: Decimal
@@ -34,10 +34,10 @@ class Tier:
 class Price:
     """Millicents for `per` units of a quantity.
 
-    `graduated` tiers, in rising order, each hold for the units above their bound alone; of `volume` tiers the one that
-    the number of units of `tiers_by` (of the quantity itself by default) is above holds for all units. `part_of` names
-    the quantities that count these units too: what has a price of its own is not paid for again there. Whoever uses any
-    pays for `minimum_units`.
+    `graduated` tiers, in rising order, each apply only to the units above their bound. Of `volume` tiers, one applies
+    to all units: the highest whose bound the number of units of `tiers_by` (default: the quantity itself) exceeds.
+    `part_of` names the quantities that include these units: a part with its own price is not paid again there. Any use
+    pays for at least `minimum_units`.
     """
 
     price: Decimal
@@ -51,9 +51,9 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """The prices of the quantities of one model. `request_price` and `minimum_charge` are millicents an operation.
+    """The prices of the quantities of one model. `request_price` and `minimum_charge` are millicents per operation.
 
-    `counted` names quantities without a price of their own, and the priced ones that count them already.
+    `counted` maps quantities without a price of their own to the priced quantities that include them.
     """
 
     prices: Mapping[str, Price]
@@ -64,7 +64,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class LineItem:
-    """Units at one price. `item` is the quantity, `request`, or `minimum_charge` for what is missing to that."""
+    """Units at one price. `item` is the quantity, `request`, or `minimum_charge` for the difference to that minimum."""
 
     item: str
     units: Fraction
@@ -80,7 +80,7 @@ class LineItem:
 class Worth:
     """`amount` in microcents is the sum of the items, rounded once.
 
-    `remainder` is what the sum is beyond that, in quanta of remainders.py.
+    `remainder` is the sum minus the amount, in quanta of remainders.py.
     """
 
     amount: int
@@ -89,8 +89,8 @@ class Worth:
 
 
 def worth_of(units: Units, rate: Rate) -> Worth:
-    """Raises InvalidOperation for a quantity that the rate does not know, for parts that are more than their whole,
-    and for an amount beyond all bounds.
+    """Raises InvalidOperation for an unknown quantity, for parts that exceed their whole, and for an amount above the
+    maximum.
     """
     refuse_unknown(units, rate)
     items = with_minimum(list(_items(units, rate)), rate)
@@ -99,12 +99,12 @@ def worth_of(units: Units, rate: Rate) -> Worth:
 
 
 def rounded_up(items: list[LineItem]) -> Worth:
-    """So much covers the items, whatever is carried when they are paid. Raises as `worth_of` does."""
+    """An amount that covers the items, whatever carry is added to them. Raises as `worth_of` does."""
     return Worth(_within_bounds(_microcents(items).__ceil__()), tuple(items))
 
 
 def with_minimum(items: list[LineItem], rate: Rate) -> list[LineItem]:
-    """The items, and what they are short of the least charge."""
+    """The items, with the difference to the minimum charge."""
     missing = Fraction(rate.minimum_charge) - _sum(items)
     return [*items, LineItem("minimum_charge", missing, Decimal(1))] if missing > 0 else items
 
@@ -132,14 +132,14 @@ def _items(units: Units, rate: Rate) -> Iterator[LineItem]:
 
 
 def _missing_units(used: Fraction, price: Price) -> Fraction:
-    """What is paid for though it was not used. Parts with a price of their own count as used."""
+    """Units that are paid up to the minimum without being used. Parts with a price of their own count as used."""
     return max(Fraction(price.minimum_units) - used, _ZERO) if used else _ZERO
 
 
 def _own_units(units: Units, rate: Rate) -> Units:
-    """What is left of each quantity without the parts that have a price of their own."""
+    """The units of each quantity without the parts that have a price of their own."""
     own: dict[str, Fraction] = {}
-    # What is part of more comes first: the parts of a quantity are known before it.
+    # Quantities that are part of the most others come first: the parts of a quantity must be known before it.
     for name in sorted(rate.prices, key=lambda name: -len(rate.prices[name].part_of)):
         parts = sum((own[part] for part in own if name in rate.prices[part].part_of), _ZERO)
         own[name] = units.get(name, _ZERO) - parts
@@ -158,7 +158,7 @@ def _priced(name: str, number: Fraction, price: Price, units: Units) -> Iterator
 
 
 def graduated(name: str, number: Fraction, price: Price) -> Iterator[LineItem]:
-    """The units, each at the price of its step."""
+    """The units, each at the price of its tier."""
     lower = _ZERO
     for upper, step_price in _steps(price):
         if number > lower:
@@ -167,7 +167,7 @@ def graduated(name: str, number: Fraction, price: Price) -> Iterator[LineItem]:
 
 
 def _steps(price: Price) -> Iterator[tuple[Fraction | None, Decimal]]:
-    """Each step's upper end, None for the last, and its price."""
+    """Each tier's upper bound, None for the last, and its price."""
     uppers = [*(Fraction(tier.above) for tier in price.tiers), None]
     return zip(uppers, [price.price, *(tier.price for tier in price.tiers)], strict=True)
 
@@ -181,7 +181,7 @@ def _microcents(items: list[LineItem]) -> Fraction:
 
 
 def _rounded(microcents: Fraction) -> tuple[int, int]:
-    """Half up to a microcent, and what that leaves out, in quanta."""
+    """Rounded half up to a microcent, and the remainder in quanta."""
     quanta = (microcents * QUANTA_PER_MICROCENT + _HALF).__floor__()
     amount = (Fraction(quanta, QUANTA_PER_MICROCENT) + _HALF).__floor__()
     return amount, quanta - amount * QUANTA_PER_MICROCENT

@@ -1,4 +1,4 @@
-"""Port: where tenants keep their rate cards."""
+"""Port: the store of the tenants' rate cards."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +8,7 @@ from shared.pricing.cards import RateCard, RateCards
 
 @dataclass(frozen=True, slots=True)
 class CardPlace:
-    """Where a listing goes on: after this version."""
+    """The version after which a listing continues."""
 
     meter: str
     model: str | None
@@ -35,6 +35,6 @@ class CardFilter:
 
 class RateCardStore(RateCards, Protocol):
     def put(self, tenant: str, card: RateCard) -> bool:
-        """Whether it was written; False where the version is there already, maybe by an attempt of this very call."""
+        """Whether it was written; False if the version exists already, maybe from an attempt of this very call."""
 
     def page(self, tenant: str, wanted: CardFilter) -> CardPage: ...

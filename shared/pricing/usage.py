@@ -1,4 +1,4 @@
-"""Usage: what was used, in quantities, before it is known what that is worth."""
+"""Usage: quantities before they are priced."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from typing import Any, Final, TypeAlias
 from shared.ledger.errors import InvalidOperation
 
 ESTIMATE_PREFIX: Final = "max_"
-"""`max_output_tokens` of an estimate stands for output_tokens."""
+"""The prefix of estimates: `max_output_tokens` stands for output_tokens."""
 
 Quantity: TypeAlias = int | str
-"""A number of units: an int where it is whole, else its shortest decimal text. So there is one spelling for each."""
+"""A number of units: an int if it is whole, otherwise its shortest decimal text. So each number has one spelling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Usage:
 
     @property
     def content(self) -> dict[str, Any]:
-        """As an operation carries it, in the order of a record: a replay shows it as it was shown at first.
+        """The form in an operation, in the order of the record, so that a replay shows it unchanged.
 
-        `usage_from` is the way back.
+        `usage_from` is the inverse.
         """
         model = {} if self.model is None else {"model": self.model}
         return dict(sorted({"meter": self.meter, **model, **self.quantities}.items()))
@@ -35,12 +35,12 @@ class Usage:
 
     @property
     def is_estimate(self) -> bool:
-        """Whether a quantity is the most that may be used, which only a hold can be of."""
+        """Whether a quantity is an upper bound, which only holds and quotes accept."""
         return any(name.startswith(ESTIMATE_PREFIX) for name in self.quantities)
 
     @property
     def estimated_units(self) -> dict[str, Fraction]:
-        """The most that may be used. Raises InvalidOperation where a quantity is there twice."""
+        """The upper bounds. Raises InvalidOperation if a quantity is given twice."""
         units: dict[str, Fraction] = {}
         for given, number in self.units.items():
             name = given.removeprefix(ESTIMATE_PREFIX)

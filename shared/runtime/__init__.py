@@ -1,1 +1,1 @@
-"""What a function runs in: its settings, its logs and metrics, its clock."""
+"""The runtime of a function: its settings, its logs and metrics, its clock."""

@@ -1,4 +1,4 @@
-"""The clock, ids and waiting. They are passed to what needs them, so that a test can set them."""
+"""The clock, ids and waiting. They are passed in, so that tests can control them."""
 
 import time
 from uuid import uuid4

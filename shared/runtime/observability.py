@@ -1,4 +1,7 @@
-"""Logs and metrics. Messages are constant, ids are keys; no body is ever logged, no account is a metric's dimension."""
+"""Logs and metrics.
+
+Messages are constant, ids are keys; no body is ever logged, and no account is a metric's dimension.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,17 +12,17 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from shared.runtime.settings import Settings
 
-if TYPE_CHECKING:  # who only logs has none of the ledger in its package
+if TYPE_CHECKING:  # keeps the ledger out of the packages of functions that only log
     from shared.ledger.entries import Entry
     from shared.ledger.errors import RecordDamaged
     from shared.ledger.protocol import Recorded
 
-_FATES: Final[Mapping[str, str]] = {"applied": "recorded", "partial": "recorded in part", "refused": "refused"}
+_RESULTS: Final[Mapping[str, str]] = {"applied": "recorded", "partial": "recorded in part", "refused": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
 class Observability:
-    """What a function tells the people who run it."""
+    """The logs and metrics of a function."""
 
     logger: Logger
     metrics: Metrics
@@ -28,15 +31,15 @@ class Observability:
         self.metrics.add_metric(name=metric, unit=MetricUnit.Count, value=number)
 
     def recorded(self, recorded: "Recorded") -> None:
-        """One metric and one line for a mutation that was answered."""
+        """One metric and one log line for an answered mutation."""
         entry = recorded.entry
-        fate = "replayed" if recorded.replayed else _FATES[entry.outcome]
-        message = f"{entry.kind.replace('_', ' ')} {fate}"
+        result = "replayed" if recorded.replayed else _RESULTS[entry.outcome]
+        message = f"{entry.kind.replace('_', ' ')} {result}"
         self.count(message.title().replace(" ", ""))
         self.logger.info(message, extra=_ids(entry))
 
     def damaged(self, damage: "RecordDamaged") -> None:
-        """One metric and one line for an account that has begun and has no state: somebody has to restore it."""
+        """One metric and one log line for an account without its state: an operator has to restore it."""
         self.count("RecordsDamaged")
         self.logger.error("record is damaged", extra={"tenant": damage.tenant, "actor": damage.actor})
 

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 
 CheckEvents: TypeAlias = Literal["all", "refused", "none"]
 IngestTenant: TypeAlias = Literal["default", "message"]
-"""Where the tenant of a message of the ingest queue comes from: DEFAULT_TENANT, or what the message says."""
+"""The source of the tenant of an ingest message: DEFAULT_TENANT, or the message itself."""
 
 DEFAULT_LEDGER_DEADLINE_MS: Final = 5000
 DEFAULT_AUDIT_GRACE_S: Final = 900
@@ -35,19 +35,19 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "due": _COMMON | {"LEDGER_TABLE"},
     "proof": _COMMON | _IDENTITY | {"AUDIT_TABLE", "DIGEST_BUCKET"},
 }
-"""The variables that each function reads; template.yaml gives it these and no others."""
+"""The variables that each function reads; template.yaml sets exactly these."""
 
 _MAY_BE_EMPTY: Final = frozenset({"DEFAULT_TENANT"})
 _MAY_BE_ABSENT: Final = frozenset({"LEDGER_DEADLINE_MS"})
 
 
 class InvalidSettings(Exception):
-    """The environment lacks something. The message lists everything that is wrong with it."""
+    """The environment is incomplete. The message lists every fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a function is configured with. What it does not use is left at its default."""
+    """The configuration of a function. Unused settings keep their defaults."""
 
     function: str
     stage: str
@@ -70,7 +70,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], function: str) -> "Settings":
-        """Reads what `function` uses. Raises InvalidSettings with all problems at once."""
+        """Reads the settings of `function`. Raises InvalidSettings with all faults at once."""
         values = {name: environ[name] for name in VARIABLES[function] if name in environ}
         if problems := _problems(values, function):
             raise InvalidSettings(f"the {function} function cannot start: {'; '.join(problems)}")

@@ -1,7 +1,7 @@
 """Checks whether an actor may spend, from strong reads. Changes nothing.
 
-The answer is the ledger's own: the reducer is asked what it would do with a charge of the minimum on the accounts as
-they stand, and nothing of that is written. So whatever decides a charge decides a check, with the same words.
+The reducer computes the entry of a charge of the minimum on the present accounts, and the check shows its result
+without writing it. So the same rules, with the same words, decide a check and a charge.
 """
 
 from collections.abc import Mapping
@@ -26,14 +26,14 @@ Publishing: TypeAlias = Literal["all", "refused", "none"]
 
 _KEY: Final = "~check"
 _ALL_THERE_IS: Final = 10**30
-"""Microcents: more than any account can have. A partial charge of it takes what can be spent."""
+"""Microcents: more than any account can have. A partial charge of it takes all that is spendable."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreditQuestion:
-    """Would a charge of `minimum` (microcents), or of what `usage` is worth now, be taken through `app` on `meter`?
+    """Would a charge of `minimum` (microcents), or of the price of `usage`, succeed now through `app` on `meter`?
 
-    `check_id` names the answer, so that a charge can refer to it.
+    `check_id` identifies the answer, so that a charge can refer to it.
     """
 
     account: Account
@@ -46,14 +46,14 @@ class CreditQuestion:
 
     @property
     def charge(self) -> Operation:
-        """What is asked of the ledger; one with usage is still to be priced."""
+        """The charge to compute; one with usage is not priced yet."""
         terms = Charge(self.minimum, check_id=self.check_id, usage=self.usage)
         return Operation(self.account, _KEY, terms, "", self.correlation_id, self.app, self.meter)
 
 
 @dataclass(frozen=True, slots=True)
 class CreditAnswer:
-    """`body` as the API gives it. `is_unpublished`: the bus should have had the event and did not take it."""
+    """`body` is the API's answer. `is_unpublished`: the event should be on the bus, but the bus did not accept it."""
 
     body: dict[str, Any]
     is_allowed: bool
@@ -62,14 +62,14 @@ class CreditAnswer:
 
 @dataclass(frozen=True, slots=True)
 class _Payers:
-    """The account as it stands now, and those above it that would pay too."""
+    """The account in its present state, and the accounts above it that would pay too."""
 
     state: AccountState
     references: References
     now_ms: int
 
     def told(self, charge: Operation) -> Entry:
-        """The entry that the ledger would write."""
+        """The entry that the ledger would write for the charge."""
         return apply(self.state, charge, self.now_ms, self.references).entry_under(charge.key)
 
 
@@ -81,9 +81,9 @@ def check_credits(
     publishing: Publishing,
     book: RateBook | None = None,
 ) -> CreditAnswer:
-    """Answers, and tells the bus what it answered. That the bus cannot be told never fails a check.
+    """Answers the question, and publishes the answer on the bus. A failure of the bus does not fail the check.
 
-    A question with usage needs the `book`. Raises what pricing raises.
+    A question with usage needs the `book`. Raises the errors of pricing.
     """
     charge = question.charge if book is None else priced(question.charge, ledger, book, now_ms)
     body = _body(question.check_id, charge, _payers(question.account, ledger, now_ms))
@@ -95,7 +95,7 @@ def check_credits(
 
 
 def _payers(account: Account, ledger: Ledger, now_ms: int) -> _Payers:
-    """Read as the ledger reads them before a charge, each as it stands now."""
+    """The accounts that would pay, read in the order of a charge, each in its present state."""
     state, references = positions(
         account,
         Charge(0),

@@ -1,7 +1,6 @@
 """Keeps the usage sums up to date. An event signals that an account has spent; the amount comes from the ledger.
 
-So an event that comes twice, late or out of order changes nothing, and what a lost one would have counted is counted
-with the next.
+So an event that arrives twice, late or out of order changes nothing, and the next event makes up for a lost one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,12 +16,15 @@ CountResult: TypeAlias = Literal["counted", "waiting", "malformed"]
 
 ENTRIES_AT_ONCE: Final = 500
 PAUSES_MS: Final = (50, 100, 200, 400, 800)
-"""Between one look at the listing of entries and the next, where it trails the event."""
+"""Pauses between reads of the entry listing while it is behind the event."""
 
 
 @dataclass(frozen=True, slots=True)
 class UsageSignal:
-    """A message: an entry of this seq is there to be counted. `account` is None where the message is no such event."""
+    """A message that an entry of this seq is ready to be counted.
+
+    `account` is None if the message is not such an event.
+    """
 
     message_id: str
     account: Account | None = None
@@ -31,14 +33,14 @@ class UsageSignal:
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """What became of a message. One that has to wait comes again."""
+    """The result of one message. A message that has to wait is delivered again."""
 
     message_id: str
-    fate: CountResult
+    result: CountResult
 
     @property
     def is_failed(self) -> bool:
-        return self.fate != "counted"
+        return self.result != "counted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,13 @@ class Counter:
     pause: Callable[[int], None]
 
     def through(self, account: Account, seq: int) -> int:
-        """Counts an account at least up to `seq`, as far as time and the listing allow. Returns how far it got."""
+        """Counts an account at least up to `seq`, as far as time and the listing allow.
+
+        Returns the seq counted through.
+        """
         counted = self.book.counted_through(account)
         if counted >= seq:
-            # Of many messages about an account the first has counted what the others tell of. Listing costs more.
+            # An earlier message about this account has counted the entry already. Listing costs more than this read.
             return counted
         counted = self._as_far_as_listed(account, counted)
         for pause_ms in PAUSES_MS:
@@ -70,7 +75,7 @@ class Counter:
             parts = tallies(found, counted, partial(self.entries.entry, account))
             added = self._added(account, parts)
             if added is None:
-                # Somebody else counts this account too.
+                # Another invocation counts this account too.
                 counted = self.book.counted_through(account)
                 continue
             counted = max(counted, added)
@@ -79,7 +84,7 @@ class Counter:
         return counted
 
     def _added(self, account: Account, parts: Iterator[Tally]) -> int | None:
-        """The seq that was counted through, 0 for nothing; None where another count came in between."""
+        """The seq counted through, 0 if nothing was added; None if another count came in between."""
         through = 0
         for part in parts:
             if not self.book.add(account, part):
@@ -89,10 +94,10 @@ class Counter:
 
 
 def count_usage(wakes: Iterable[UsageSignal], counter: Counter) -> list[Counting]:
-    """Counts every account that the messages name, each once. What the ledger or the book raises escapes."""
+    """Counts every account that the messages name once. Errors of the ledger and the book propagate."""
     wakes = list(wakes)
     counted = {account: counter.through(account, seq) for account, seq in _newest(wakes).items()}
-    return [Counting(wake.message_id, _fate(wake, counted)) for wake in wakes]
+    return [Counting(wake.message_id, _result(wake, counted)) for wake in wakes]
 
 
 def _newest(wakes: Iterable[UsageSignal]) -> dict[Account, int]:
@@ -103,7 +108,7 @@ def _newest(wakes: Iterable[UsageSignal]) -> dict[Account, int]:
     return newest
 
 
-def _fate(wake: UsageSignal, counted: Mapping[Account, int]) -> CountResult:
+def _result(wake: UsageSignal, counted: Mapping[Account, int]) -> CountResult:
     if wake.account is None:
         return "malformed"
     return "counted" if counted[wake.account] >= wake.seq else "waiting"

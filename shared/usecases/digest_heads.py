@@ -12,11 +12,11 @@ from shared.verification.errors import HeadsNotFound
 from shared.verification.regressions import is_chunk_of, is_summary_of
 
 CHUNKS_IN_MEMORY: Final = 64
-"""A quarter of a million heads, some 100 MB: accounts are read in an order of their own, each from another chunk."""
+"""A quarter of a million heads, some 100 MB: the reconciler's order of accounts differs from the digest's."""
 
 
 class DigestHeads:
-    """Everything raises HeadsNotFound where what the digest was made of is gone or was altered."""
+    """Every method raises HeadsNotFound if the digest's heads are missing or altered."""
 
     def __init__(self, digest: Digest, store: DigestStore) -> None:
         self.digest = digest
@@ -37,12 +37,12 @@ class DigestHeads:
         return heads
 
     def head(self, account: Account) -> Head | None:
-        """None where the account had no entry when the digest was made."""
+        """None if the account had no entry when the digest was made."""
         index = chunk_of(account, self.summary)
         return None if index is None else self._in_memory(index).get(account)
 
     def __iter__(self) -> Iterator[Head]:
-        """In digest order, one chunk in memory at a time."""
+        """In digest order, with one chunk in memory at a time."""
         for index in range(len(self.summary)):
             yield from self.chunk(index)
 

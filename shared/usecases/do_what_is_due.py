@@ -1,12 +1,12 @@
 """Applies what is due on accounts without calls, as the next operation of the account would.
 
-Who is called does it with the next operation. An account that leaked holds and was left would keep them open for ever:
-here it is found by those holds, and then all that is due of it is done, refills and expiries too. An account without
-such holds is not looked for: what it lacks is at most two entries for each of its grants, however long nobody calls,
-and they come with the next operation.
+An account in use applies its due items with its next operation. An account that leaked holds and is no longer used
+would keep them open for ever. This run finds such an account by its holds, and applies all its due items, including
+refills and expiries of grants. It does not look for accounts without such holds: they lack at most two entries for each
+of their grants, and the next operation writes those.
 
-Going to an account twice does no harm: the second time nothing is due. So the listing may trail, runs may overlap, and
-a run that ended in the middle is gone on with, or begun again.
+Visiting an account twice does no harm: the second time nothing is due. So the listing may be behind, runs may overlap,
+and an interrupted run can be continued or started again.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,14 +20,14 @@ from shared.ports.ledger import Ledger
 
 ACCOUNTS_AT_ONCE: Final = 8
 BEHIND_MS: Final = 3_600_000
-"""An account that could not be done although a hold has been over for longer than this stays behind."""
+"""A failed account with a hold that expired longer ago than this counts as behind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Accounts are gone to once a hold has been over for `grace_ms`: who is called anyway needs nobody else.
+    """Accounts are visited once a hold has been expired for `grace_ms`: accounts in use apply it themselves.
 
-    `now_ms` is asked anew for every account, for a run takes minutes. `is_time_up` is asked before each.
+    `now_ms` is read again for every account, since a run takes minutes. `is_time_up` is asked before each.
     """
 
     grace_ms: int
@@ -38,7 +38,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An account that was not done, or not to the end, and why. Another run goes on with it."""
+    """An account that was not finished, and why. A later run tries again."""
 
     account: Account
     stays_behind: bool
@@ -47,7 +47,7 @@ class Failed:
 
 @dataclass(slots=True)
 class Run:
-    """What a run did. `next` continues it, None at the end; `entries` were written for `accounts`."""
+    """The result of a run. `next` continues it, None at the end; `entries` were written for `accounts`."""
 
     next: str | None
     accounts: int = 0
@@ -60,13 +60,13 @@ class Run:
 
 
 _Outcome = int | Failed | None
-"""Of one account: the entries that were written, or why not; None where it was not begun."""
+"""For one account: the number of entries written, or the failure; None if it was not begun."""
 
 
 def do_what_is_due(after: str | None, accounts: DueAccounts, ledger: Ledger, plan: Plan) -> Run:
-    """All accounts that are behind from `after` on (None: from the first), several at once, as far as time allows.
+    """Visits all accounts behind from `after` on (None: from the first), several in parallel, as far as time allows.
 
-    One that fails does not keep the others from being done. The first of a run is begun in any case.
+    A failed account does not stop the others. The first account of a run is always begun.
     """
     run, before_ms = Run(after), plan.now_ms() - plan.grace_ms
     is_first = True
@@ -84,7 +84,7 @@ def do_what_is_due(after: str | None, accounts: DueAccounts, ledger: Ledger, pla
 
 
 def _is_added(run: Run, items: Sequence[AccountBehind], outcomes: Sequence[_Outcome]) -> bool:
-    """False where the run ends on this page: the next one begins with the first account that was not begun."""
+    """False if the run ends on this page: the next run begins with the first account that was not begun."""
     is_whole = True
     for item, outcome in zip(items, outcomes, strict=True):
         if outcome is None:

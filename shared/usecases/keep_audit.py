@@ -1,7 +1,7 @@
 """The audit trail: every event of the bus becomes one row, and no row is ever replaced.
 
-Events may come twice, late and in any order. One that says something else than the row already kept is the alarm that
-an audit trail exists for: it is never kept, never dropped, and ends where a person looks.
+Events may arrive twice, late and in any order. An event that differs from the row already stored is the alarm that an
+audit trail exists for: it is neither stored nor dropped, and stays in the failure queue for a person to look at.
 """
 
 import json
@@ -24,14 +24,15 @@ from shared.ledger.records import entry_from_record, hash_of
 from shared.ports.ledger import AuditTrail, Kept
 
 _OF_NO_ROW: Final = frozenset({LOW_BALANCE_DETAIL_TYPE, DIGEST_DETAIL_TYPE})
-"""The entry that fell below a threshold says so itself, in an event of its own; a digest is kept where it was made."""
+"""Events without a row: the entry itself names the thresholds it fell below, and a digest is stored where it is made.
+"""
 
 AuditResult: TypeAlias = Kept | Literal["malformed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`body` is the JSON text of an event's envelope, as the queue hands it over."""
+    """`body` is the JSON text of an event's envelope, as the queue delivers it."""
 
     message_id: str
     body: str
@@ -39,19 +40,19 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What became of a message."""
+    """The result of one message."""
 
     message_id: str
-    fate: AuditResult
+    result: AuditResult
 
     @property
     def is_failed(self) -> bool:
-        """Reported as failed, so that it comes again and in the end stays in the failure queue."""
-        return self.fate in {"differs", "malformed"}
+        """Reported as failed, so that it is delivered again and finally stays in the failure queue."""
+        return self.result in {"differs", "malformed"}
 
 
 def keep_audit(messages: Iterable[Message], trail: AuditTrail) -> list[Audited]:
-    """Keeps the events of a batch. What the trail raises escapes: the batch comes again."""
+    """Stores the events of a batch. Errors of the trail propagate, and the batch is delivered again."""
     return [Audited(message.message_id, keep_message(message.body, trail)) for message in messages]
 
 
@@ -64,7 +65,7 @@ def keep_message(body: str, trail: AuditTrail) -> AuditResult:
 
 
 def keep_event(envelope: object, trail: AuditTrail) -> AuditResult:
-    """Keeps one event. `envelope` has at least source, detail-type and detail, amounts in it int or Decimal."""
+    """Stores one event. `envelope` has at least source, detail-type and detail, its amounts as int or Decimal."""
     if not isinstance(envelope, Mapping) or envelope.get("source") != SOURCE:
         return "malformed"
     detail_type, detail = envelope.get("detail-type"), envelope.get("detail")
@@ -85,7 +86,7 @@ def _is_check(detail: Mapping[str, Any]) -> bool:
 
 
 def _entry_of(detail_type: str, detail: Mapping[str, Any]) -> Entry | None:
-    """The entry in the event, if the event is the one that this entry makes."""
+    """The entry in the event, if the event is exactly that of the entry."""
     try:
         entry = entry_from_record(detail["data"]["record"], detail["data"]["hash"])
         expected = KINDS[entry.kind].event, entry_event_id(entry)

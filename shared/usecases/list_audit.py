@@ -1,11 +1,11 @@
-"""The audit rows of an account, newest first, and whether they are an intact part of its history.
+"""Lists the audit rows of an account, newest first, and verifies that they are an intact part of its history.
 
-Copies come late and in any order, so a row that is not there may be on its way. What is there and is not as it must
-be, was altered. Whether what is not there is late or was removed, the ledger's own entry says: one that is younger than
-the grace of the reconciler is late.
+Copies arrive late and in any order, so a missing row may be on its way. An existing row that is wrong was altered. The
+ledger's own entry tells whether a missing row is late or was removed: it is late if the entry is younger than the
+reconciler's grace.
 
-The account's state is read before the rows: what it counts was on the ledger by then. So nobody who writes meanwhile
-makes a row seem to be missing, and one that is ahead of the state is looked at again.
+The account's state is read before the rows, so all entries that it counts are in the ledger by then. A concurrent
+writer therefore cannot make a row seem missing. A row that is ahead of the state makes the state be read again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,16 +22,16 @@ from shared.usecases.read_account import known_state
 Verified: TypeAlias = bool | Literal["pending"]
 
 _ENTRIES_LOOKED_AT: Final = 100
-"""From the first that is missing on. All that are missing above it are younger."""
+"""From the first missing row on. All other missing rows are younger."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
-    """`verified` is True where no row of the page, nor between it and the next, is missing, altered or out of place.
+    """`verified` is True if no row on the page, or between it and the next page, is missing, altered or out of place.
 
-    It is "pending" where all that can be seen is as it must be and some copies are still on their way;
-    `verified_through` is the seq up to which it is True. It is False where something was altered, or is missing for
-    longer than the grace; then there is no `verified_through`.
+    It is "pending" if all visible rows are correct and some copies are still on their way; `verified_through` is the
+    seq up to which it is True. It is False if a row was altered, or is missing for longer than the grace; then there is
+    no `verified_through`.
     """
 
     page: Page[Entry]
@@ -53,9 +53,9 @@ class Grace:
 def list_audit(
     account: Account, limit: int, before_seq: int | None, trail: AuditTrail, ledger: Ledger, grace: Grace
 ) -> AuditPage:
-    """Raises AccountNotFound for an actor for whom nothing was ever recorded."""
+    """Raises AccountNotFound for an actor without entries."""
     state = ledger.state(account)
-    # One row more than is shown: the page must link to it.
+    # One row more than the page shows, since the page must link to it.
     found = trail.page(account, limit + 1, before_seq)
     if state is None and found.is_whole and not found.items:
         state = known_state(account, ledger)
@@ -71,7 +71,7 @@ def list_audit(
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """The rows that there are, newest first, of those above `bottom_seq` up to `top_seq`."""
+    """The existing rows above `bottom_seq` up to `top_seq`, newest first."""
 
     account: Account
     rows: tuple[Entry, ...]
@@ -80,7 +80,7 @@ class _Stretch:
 
     @property
     def first_missing_seq(self) -> int | None:
-        """The oldest."""
+        """The lowest seq without a row."""
         expected_seq = self.bottom_seq + 1
         for row in reversed(self.rows):
             if row.seq > expected_seq:
@@ -90,7 +90,7 @@ class _Stretch:
 
 
 def _judged(stretch: _Stretch, ledger: Ledger, grace: Grace) -> tuple[Verified, int | None]:
-    """Whether the rows are whole, and the seq up to which they are."""
+    """Whether the rows are complete and correct, and the seq up to which they are."""
     missing_seq = stretch.first_missing_seq
     if missing_seq is None:
         return (True, stretch.top_seq) if _is_chain(stretch.rows) else (False, None)
@@ -102,16 +102,16 @@ def _judged(stretch: _Stretch, ledger: Ledger, grace: Grace) -> tuple[Verified, 
 
 
 def _recorded_from(seq: int, stretch: _Stretch, ledger: Ledger) -> list[Entry]:
-    """The ledger's own entries from the first on that has no row."""
+    """The ledger's own entries, from the first one without a row."""
     size = min(stretch.top_seq - seq + 1, _ENTRIES_LOOKED_AT)
     listed = ledger.entries(stretch.account, EntryFilter(size, before_seq=seq + size)).items
     return [entry for entry in listed if entry.seq >= seq]
 
 
 def _is_lost(missing_seq: int, known: Iterable[Entry], grace: Grace) -> bool:
-    """Whether the entry without a row is too old for one that is on its way.
+    """Whether the entry without a row is too old for its copy to be on its way.
 
-    The listing of entries may trail the ledger. An entry that is not in it is no younger than the one after it.
+    The listing of entries may be behind the ledger. An entry that it lacks is not younger than the entry after it.
     """
     since = min((each for each in known if each.seq >= missing_seq), key=lambda each: each.seq, default=None)
     return since is not None and grace.is_over(since)
@@ -122,12 +122,12 @@ def _are_as_recorded(account: Account, entries: Iterable[Entry]) -> bool:
 
 
 def _is_up_to(state: AccountState | None, rows: Sequence[Entry], account: Account, ledger: Ledger) -> bool:
-    """Whether the newest row is one that the ledger's state counts, and its last one if it is of the same seq."""
+    """Whether the state counts the newest row, and has its hash if both have the same seq."""
     if not rows:
         return True
     newest = rows[0]
     if state is None or state.seq < newest.seq:
-        # Written since, or in no ledger.
+        # The row was written since the state was read, or it is in no ledger.
         state = ledger.state(account)
     if state is None or state.seq < newest.seq:
         return False
@@ -135,7 +135,7 @@ def _is_up_to(state: AccountState | None, rows: Sequence[Entry], account: Accoun
 
 
 def _is_chain(entries: Iterable[Entry]) -> bool:
-    """Whether those of one seq are one, and each links to the one before it, where that is there."""
+    """Whether rows with the same seq are equal, and each row links to the one before it, if that exists."""
     in_order = sorted(entries, key=lambda entry: entry.seq)
     if in_order and in_order[0].seq == 1 and in_order[0].prev_hash != GENESIS_HASH:
         return False

@@ -7,7 +7,7 @@ from shared.usecases.read_account import known_state
 
 
 def list_entries(account: Account, wanted: EntryFilter, ledger: Ledger) -> Page[Entry]:
-    """Raises AccountNotFound for an actor for whom nothing was ever recorded."""
+    """Raises AccountNotFound for an actor without entries."""
     page = ledger.entries(account, wanted)
     if not page.items:
         known_state(account, ledger)

@@ -1,4 +1,4 @@
-"""Sums what an account has spent, by meter, app, member or day."""
+"""Sums the spending of an account, by meter, app, member or day."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from shared.usecases.read_account import known_state
 
 @dataclass(frozen=True, slots=True)
 class UsageAsked:
-    """`after` is the name that the page before ended with."""
+    """`after` is the last name of the page before."""
 
     grouping: Grouping
     period: DayRange
@@ -21,15 +21,15 @@ class UsageAsked:
 
 @dataclass(frozen=True, slots=True)
 class UsageSoFar:
-    """Every entry up to seq `counted_through` is in the sums; later ones may be."""
+    """All entries up to seq `counted_through` are in the sums; later ones may be."""
 
     page: UsagePage
     counted_through: int
 
 
 def list_usage(account: Account, asked: UsageAsked, book: UsageBook, ledger: Ledger) -> UsageSoFar:
-    """Raises AccountNotFound for an actor for whom nothing was ever recorded."""
-    # First how far was counted, then the sums: so they cannot fall short of it.
+    """Raises AccountNotFound for an actor without entries."""
+    # The seq is read before the sums, so that the sums contain at least the entries up to it.
     counted_through = book.counted_through(account)
     if not counted_through:
         known_state(account, ledger)

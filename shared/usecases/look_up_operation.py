@@ -7,7 +7,7 @@ from shared.ports.ledger import Ledger
 
 
 def look_up_operation(account: Account, key: str, ledger: Ledger) -> Entry:
-    """Raises OperationNotFound while nothing is recorded under the key."""
+    """Raises OperationNotFound if no entry has the key."""
     entry = ledger.entry(account, key)
     if entry is None:
         raise OperationNotFound(f"account {account.actor} has no operation with the key {key}")

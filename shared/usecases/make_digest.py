@@ -1,7 +1,7 @@
 """Makes the next digest: one signed hash over the heads of all accounts, linked to the digest before it.
 
-And compares it with that: a record only grows, so an account that is gone, a seq that fell or another hash at the same
-seq is something that somebody has done. The new digest says how much of it there is.
+It also compares the two. A record only grows, so a missing account, a lower seq or another hash at the same seq was
+caused by tampering. The new digest says how many such accounts there are.
 """
 
 import hashlib
@@ -29,13 +29,13 @@ class MadeDigest:
 
 
 def make_digest(accounts: Heads, store: DigestStore, signer: Signer, now_ms: int) -> MadeDigest:
-    """Raises DigestExists when another run made this one meanwhile.
+    """Raises DigestExists if another run has made this digest meanwhile.
 
-    Each head is read strongly, though not all at one instant: the digest says of every account that it had come at
-    least this far. The heads are kept before the digest, so that a digest can always be proved against.
+    Each head is read strongly, but not all at one instant: every account had at least this many entries. The heads are
+    stored before the digest, so that proofs against a digest are always possible.
     """
-    # Before the heads: what came after this digest was made cannot be behind it. Two runs at once would contradict each
-    # other otherwise.
+    # The last digest is read before the heads, so no head can be behind it. Otherwise two concurrent runs would
+    # contradict each other.
     previous = store.newest()
     tree = head_tree(accounts.heads())
     found = listed(_contradictions(previous, tree, store, signer))

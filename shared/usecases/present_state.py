@@ -1,7 +1,7 @@
-"""An account as readers must see it now: everything due is applied, even without an entry yet.
+"""An account as readers must see it now: with all due items applied, even if they have no entry yet.
 
 Expired grants are gone, expired holds are returned, and refills have come, in the order of their instants, as the next
-operation will write it down.
+operation will record them.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Present:
 
 
 def present_state(account: Account, ledger: Ledger, now_ms: int) -> AccountState | None:
-    """None for an account that nothing was ever recorded for. Asks for holds only where one may have expired."""
+    """None for an account without entries. Lists holds only if one may have expired."""
     state = ledger.state(account)
     if state is None or not may_hold_what_is_due(state, now_ms):
         return None if state is None else as_of(state, now_ms)
@@ -33,7 +33,7 @@ def present_state(account: Account, ledger: Ledger, now_ms: int) -> AccountState
 
 
 def present_account(account: Account, ledger: Ledger, now_ms: int) -> Present | None:
-    """As `present_state`, with the open holds."""
+    """The same as `present_state`, with the open holds."""
     state = ledger.state(account)
     if state is None:
         return None
@@ -41,10 +41,10 @@ def present_account(account: Account, ledger: Ledger, now_ms: int) -> Present | 
 
 
 def _present(state: AccountState, ledger: Ledger, now_ms: int) -> Present:
-    """Returns what is due, in the reader's view alone.
+    """Applies due items in the reader's copy alone.
 
-    The listing of holds may trail the state. They belong together when they agree on what is held; where they do not
-    after a few reads, the state stands as it is stored, which never shows more than there is.
+    The listing of holds may be behind the state. They match if they agree on the held amount. If they still differ
+    after a few reads, the stored state is used, which never shows more than is available.
     """
     account = state.account
     holds: tuple[Hold, ...] = ()

@@ -1,4 +1,4 @@
-"""Prices usage, and names the rate card."""
+"""Prices usage, and names its rate card."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ class Quote:
 
 
 def price_usage(usage: Usage, units: Units, tenant: str, book: RateBook, now_ms: int) -> Quote:
-    """The price of `units`, which are those of the usage, as of now. Raises Unpriced or InvalidOperation."""
+    """The price of `units`, the usage's quantities, now. Raises Unpriced or InvalidOperation."""
     return _quote(book.find(tenant, usage.meter, usage.model, now_ms), usage, units, worth_of)
 
 
 def price_by(card: RateCard | None, usage: Usage) -> Quote:
-    """As `price_usage`, by this card."""
+    """The price of the usage by this card. Raises as `price_usage`."""
     return _quote(card, usage, usage.units, worth_of)
 
 
 def estimate_usage(usage: Usage, tenant: str, book: RateBook, now_ms: int) -> Quote:
-    """What a hold of the usage sets aside: the most that it can be worth, however it turns out. Raises the same."""
+    """The amount that a hold of the usage sets aside: its highest possible price. Raises as `price_usage`."""
     return _quote(book.find(tenant, usage.meter, usage.model, now_ms), usage, usage.estimated_units, most_of)
 
 
@@ -36,6 +36,6 @@ def _quote(card: RateCard | None, usage: Usage, units: Units, worth: Callable[[U
     if card is None:
         raise Unpriced(usage.meter, usage.model)
     if not units and not card.rate.request_price:
-        # Who forgot to say how much is not to have it for nothing.
+        # Usage without quantities would be free by mistake.
         raise InvalidOperation("usage", "an object with at least one quantity, such as input_tokens")
     return Quote(card, worth(units, card.rate))

@@ -1,4 +1,4 @@
-"""Proves that an account's head is in a digest. A verifier of the proof does not need the service."""
+"""Proves that an account's head is in a digest. Verifying the proof does not need the service."""
 
 import base64
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """The newest digest that was kept before this instant."""
+    """The newest digest before this instant."""
 
     before_ms: int
 
@@ -57,7 +57,7 @@ def prove_account(
 
 
 def show_digest(wanted: Wanted, store: DigestStore) -> dict[str, str]:
-    """The digest itself, which says nothing of any account. Raises DigestNotFound."""
+    """The digest itself, which names no account. Raises DigestNotFound."""
     signed = _found(wanted, store)
     if signed is None:
         raise DigestNotFound("no such digest exists yet")
@@ -75,7 +75,7 @@ def _found(wanted: Wanted, store: DigestStore) -> SignedDigest | None:
 
 
 def public_digest(signed: SignedDigest) -> dict[str, str]:
-    """All that somebody has to keep of it."""
+    """All that must be stored to verify the digest later."""
     return {
         "text": signed.text,
         "signature": base64.b64encode(signed.signature.value).decode(),

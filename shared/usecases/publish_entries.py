@@ -1,7 +1,7 @@
 """The outbox: publishes the events of every new entry on the bus, at least once, in the order of the stream.
 
-A stream hands over a batch again from its first failed record on, so a record that can never be published must not be
-reported as failed: it would hold up all that follow it. It goes to the failure queue instead.
+A stream delivers a batch again from its first failed record on. So a record that can never be published must not be
+reported as failed: it would block all records after it. It goes to the failure queue instead.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,10 +20,10 @@ FIRST_PAUSE_MS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
-    """A new row of the ledger as the stream shows it.
+    """A new row of the ledger in the stream.
 
-    `record` and `digest` are the entry's canonical text and hash, None where the row has no such text. `raw` is all
-    that came, for whoever has to look into a record that cannot be published.
+    `record` and `digest` are the entry's canonical text and hash, None if the row has no such text. `raw` is the whole
+    stream record, for the analysis of records that cannot be published.
     """
 
     sequence_number: str
@@ -34,9 +34,9 @@ class StreamRecord:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What became of a batch: `published` counts events, `poisoned` what can never be one.
+    """The result of a batch: `published` counts events, `poisoned` the records that can never be published.
 
-    `failed` holds the sequence numbers to report as failed, in the order of the stream.
+    `failed` lists the sequence numbers to report as failed, in the order of the stream.
     """
 
     published: int
@@ -45,7 +45,7 @@ class Publication:
 
     @property
     def is_outage(self) -> bool:
-        """The bus took nothing at all of what it was given."""
+        """Whether the bus accepted none of the events."""
         return bool(self.failed) and not self.published
 
 
@@ -73,15 +73,16 @@ def publish_entries(
     size_bytes: Callable[[Event], int],
     pause: Callable[[int], None],
 ) -> Publication:
-    """Publishes the entries of a batch. `size_bytes` tells what an event weighs on the bus, `pause` waits that many ms.
+    """Publishes the entries of a batch. `size_bytes` returns the size of an event on the bus, `pause` waits that many
+    ms.
 
-    Never raises for a single record. What the failure queue raises escapes, after all that could be published was: the
-    batch then comes again, and every event of it is one that consumers know how to meet twice.
+    Never raises for a single record. Errors of the failure queue propagate after everything else was published. The
+    batch is then delivered again, and consumers recognise the repeated events.
     """
     examined = [each for position, record in enumerate(records) for each in _examine(position, record, size_bytes)]
     publishable = [each for each in examined if isinstance(each, _Publishable)]
     failed = [position for call in calls(publishable) for position in _publish(call, bus, pause)]
-    # What follows the first failure comes again, so its poison can wait until then.
+    # The records after the first failure are delivered again, so their poison can wait until then.
     settled = min(failed, default=len(records))
     poison = [each for each in examined if isinstance(each, _Poison) and each.position < settled]
     for each in poison:
@@ -128,7 +129,7 @@ def _weighed(position: int, event: Event, size: int) -> _Sorted:
 
 
 def _publish(call: Sequence[_Publishable], bus: EventBus, pause: Callable[[int], None]) -> list[int]:
-    """Sends one call, then again only what the bus did not take. Returns the positions that it never took."""
+    """Sends one call, then again only the rejected events. Returns the positions that the bus never accepted."""
     waiting = list(call)
     for attempt in range(ATTEMPTS):
         if attempt:

@@ -10,7 +10,7 @@ from shared.pricing.store import RateCardStore
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A card to be: `version` None is the next one, `effective_from_ms` None is at once."""
+    """A new card: `version` None is the next version, `effective_from_ms` None is at once."""
 
     meter: str
     model: str | None
@@ -25,14 +25,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """`made` False: the version was there with this very content."""
+    """`made` is False if the version existed already with the same content."""
 
     card: RateCard
     made: bool
 
 
 def put_rate_card(tenant: str, draft: Draft, store: RateCardStore, now_ms: int, by: str) -> Put:
-    """Raises RateVersionConflict for a version that is not the next one, unless it has this content."""
+    """Raises RateVersionConflict for a version that is not the next one, unless it exists with the same content."""
     while True:
         newest = next(iter(store.newest(tenant, draft.meter, draft.model, now_ms)), None)
         newest_version = 0 if newest is None else int(newest.version)
@@ -44,7 +44,7 @@ def put_rate_card(tenant: str, draft: Draft, store: RateCardStore, now_ms: int, 
         card = _card(draft, newest_version + 1, now_ms, by)
         if store.put(tenant, card):
             return Put(card, made=True)
-        # Somebody was faster, or an attempt of ours whose answer was lost: what is there now tells.
+        # Another writer was faster, or the answer to an earlier attempt was lost: the stored version decides.
 
 
 def _there(tenant: str, draft: Draft, version: int, store: RateCardStore) -> RateCard | None:

@@ -28,7 +28,7 @@ def read_account(account: Account, ledger: Ledger, now_ms: int) -> dict[str, Any
 
 
 def known_state(account: Account, ledger: Ledger) -> AccountState:
-    """The stored state. Raises AccountNotFound for an actor for whom nothing was ever recorded."""
+    """The stored state. Raises AccountNotFound for an actor without entries."""
     state = ledger.state(account)
     if state is None:
         raise _unknown(account)

@@ -1,16 +1,16 @@
 """The reconciler: checks that the stored items add up and match the audit table.
 
-Accounts are in use while they are read, so the order of reading matters. The sums of usage and the audit rows come
-first: what they tell of was on the ledger before. Then STATE, the entries, what lies beside them, and STATE again:
-where it moved meanwhile, the entries up to the first reading are compared with that reading, and only what lies
-beyond the second is an entry too many. And whatever is found counts only if a second look finds it too. The other
-half of what a member and its parent wrote together is looked up where it belongs.
+Accounts are in use while they are read, so the order of the reads matters. The usage sums and the audit rows come
+first: whatever they contain was in the ledger before. Then STATE, the entries, the companion items, and STATE again. If
+STATE has changed meanwhile, the entries up to the first reading are compared with that reading, and only an entry
+beyond the second reading is one too many. A finding counts only if a second look confirms it. The counterpart of an
+entry is looked up at the parent or the member.
 
-Accounts are listed by any row that any table has of them, then by the last signed digest: one of which no row is left
-was there when that was made. And of each the entry that the digest has the hash of must be the ledger's.
+Accounts are listed by their rows in any table, then by the last signed digest: it names accounts whose rows have all
+vanished. For every account the entry whose hash the digest has must be in the ledger.
 
-The ledger is never written to. An audit row that is missing is written again from the ledger, where that is asked for
-and the ledger's own record of the account is whole; a row that is there is never touched.
+The ledger is never written to. A missing audit row is written again from the ledger if the request asks for it and the
+ledger's own record of the account is intact; an existing row is never changed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,20 +41,19 @@ from shared.verification.digest import Head, digest_from_text
 from shared.verification.errors import HeadsNotFound
 
 FINDINGS_MAX: Final = 1000
-"""Of one run: it ends there, and the next one goes on. An account is never cut in two."""
+"""Per run: it ends there, and the next one continues. An account is never split."""
 
 _IN_DIGEST: Final = "digest/"
-"""How a cursor begins that is not one of the tables' own: its number and chunk follow."""
+"""The prefix of a cursor in the digest: its number and chunk follow."""
 _DERIVED: Final = frozenset({"audit", "usage"})
 _ROWS_BETWEEN_LOOKS: Final = 256
-"""Kinds of entries that begin something beside them."""
 
 _Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileTerms:
-    """An entry younger than `grace_ms` that is not audited yet is late, not missing. `repair` writes what is missing.
+    """An entry younger than `grace_ms` without an audit row is late, not missing. `repair` writes missing rows.
 
     `is_time_up` is asked between accounts, and between some rows of one.
     """
@@ -67,7 +66,7 @@ class ReconcileTerms:
 
 @dataclass(frozen=True, slots=True)
 class AccountReport:
-    """`missing` are entries without an audit row, `repaired` those of them that have one again."""
+    """`missing` are entries without an audit row, `repaired` those of them whose row was written again."""
 
     entries: int
     audited: int
@@ -80,7 +79,7 @@ class AccountReport:
 
 @dataclass(slots=True)
 class Run:
-    """What a run saw. `next` continues it, None at the end. `unverified` are too large for the time of one run."""
+    """The result of a run. `next` continues it, None at the end. `unverified` are too large for the time of one run."""
 
     next: str | None
     accounts: int = 0
@@ -108,7 +107,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One reading of an account, in the order in which it was read."""
+    """One reading of an account, its parts in the order in which they were read."""
 
     usage: StoredUsage | None
     audited: list[Row]
@@ -120,13 +119,16 @@ class _Look:
 
     @property
     def settled(self) -> list[Entry]:
-        """The entries that the first reading of STATE answers for: all, unless it moved while they were read."""
+        """The entries that the first reading of STATE covers: all, unless it changed while they were read."""
         if self.before == self.after:
             return self.entries
         return [entry for entry in self.entries if entry.seq <= _seq(self.before)]
 
     def expected_beside(self, account: Account) -> dict[str, CompanionItem]:
-        """Without a replay for most accounts, of which nothing is kept beside the entries."""
+        """The companion items that the entries lead to.
+
+        Without companion items there is no need to replay the entries.
+        """
         begun = of_any_entry(self.settled)
         is_item_kept = any(not isinstance(item.kept, Begun) for item in self.items)
         is_any_kept = is_item_kept or any(KINDS[entry.kind].companion is not None for entry in self.settled)
@@ -134,11 +136,11 @@ class _Look:
 
 
 class OutOfTime(Exception):
-    """The account could not be read whole before the run's time was up."""
+    """The run's time was up before the account was read completely."""
 
 
 class LastDigest:
-    """What the newest digest says of accounts; nothing where there is none. `problems` are what kept it from saying."""
+    """The heads of the newest digest; empty if there is none. `problems` are the errors of reading it."""
 
     def __init__(self, store: DigestStore) -> None:
         self._store = store
@@ -157,7 +159,7 @@ class LastDigest:
             return None
 
     def chunk(self, index: int) -> Sequence[Head]:
-        """Empty beyond the last."""
+        """Empty after the last chunk."""
         try:
             return self.heads.chunk(index) if self.heads and index < len(self.heads.summary) else ()
         except HeadsNotFound as lost:
@@ -178,7 +180,7 @@ class LastDigest:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is compared with what."""
+    """The sources to compare."""
 
     books: LedgerInspection
     trail: AuditTrail
@@ -186,7 +188,7 @@ class Sources:
 
 
 def reconcile_accounts(after: str | None, sources: Sources, policy: ReconcileTerms) -> Run:
-    """All accounts from `after` on (None: from the first), as far as time allows."""
+    """Reconciles all accounts from `after` on (None: from the first), as far as time allows."""
     run = Run(after)
     if after is None or not after.startswith(_IN_DIGEST):
         _add_listed(run, sources, policy)
@@ -197,7 +199,6 @@ def reconcile_accounts(after: str | None, sources: Sources, policy: ReconcileTer
 
 
 def reconcile_one(account: Account, sources: Sources, policy: ReconcileTerms) -> Run:
-    """One account alone."""
     run = Run(None)
     _is_added(run, account, sources, policy)
     run.findings += sources.digest.findings
@@ -213,7 +214,7 @@ def reconcile_account(account: Account, sources: Sources, policy: ReconcileTerms
 
 
 def _add_listed(run: Run, sources: Sources, policy: ReconcileTerms) -> None:
-    """Accounts that there is a row of. `run.next` is then in the digest, or where time was up."""
+    """Accounts with a row in a table. Afterwards `run.next` is in the digest, or where the time was up."""
     while True:
         places = sources.books.accounts(run.next)
         for place in places.items:
@@ -227,7 +228,7 @@ def _add_listed(run: Run, sources: Sources, policy: ReconcileTerms) -> None:
 
 
 def _add_vanished(run: Run, sources: Sources, policy: ReconcileTerms) -> None:
-    """Accounts that the digest has and no table has a row of: those of one chunk after the other."""
+    """Accounts in the digest without a row in any table, chunk by chunk."""
     number, _, chunk = str(run.next).removeprefix(_IN_DIGEST).partition("/")
     index = int(chunk) if int(number) == sources.digest.number else 0
     while heads := sources.digest.chunk(index):
@@ -243,7 +244,7 @@ def _add_vanished(run: Run, sources: Sources, policy: ReconcileTerms) -> None:
 
 
 def _is_added(run: Run, account: Account, sources: Sources, policy: ReconcileTerms) -> bool:
-    """False where the run ends before this account, and the next one begins with it."""
+    """False if the run ends before this account; the next run begins with it."""
     is_first = not run.accounts and not run.unverified
     if not is_first and (policy.is_time_up() or run.is_full):
         return False
@@ -306,7 +307,7 @@ def _confirmed(first: AccountReport, second: AccountReport) -> AccountReport:
 
 
 def _repaired(report: AccountReport, trail: AuditTrail) -> AccountReport:
-    """What the ledger itself is in doubt about is evidence: it is not copied."""
+    """Writes missing audit rows, unless the ledger itself has findings: those are evidence and must not be copied."""
     if any(found.place not in _DERIVED for found in report.findings):
         return report
     repaired = tuple(entry for entry in report.missing if trail.keep_entry(entry, _event_id(entry)) != "differs")
@@ -364,7 +365,7 @@ def _beside_findings(account: Account, look: _Look, expected: Mapping[str, Compa
 
 
 def _readable(account: Account, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """An entry that was altered until nothing can be made of it must not keep the next accounts from being read."""
+    """An unreadable entry must not stop the verification of the next accounts."""
     try:
         yield from findings
     except NOT_AN_OPERATION:
@@ -372,7 +373,7 @@ def _readable(account: Account, findings: Iterable[Finding]) -> Iterator[Finding
 
 
 def _digest_findings(account: Account, look: _Look, digest: LastDigest) -> Iterator[Finding]:
-    """What was signed must still be there: the hash of that entry covers all before it."""
+    """What was signed must still exist: the hash of that entry covers all entries before it."""
     head = digest.head(account)
     if head is None or any((entry.seq, entry.hash) == (head.seq, head.hash) for entry in look.entries):
         return
@@ -394,7 +395,7 @@ def _usage_findings(account: Account, look: _Look) -> Iterator[Finding]:
 
 
 def _half_findings(look: _Look, books: LedgerInspection, policy: ReconcileTerms) -> Iterator[Finding]:
-    """An entry of a member and that of its parent were written together: each must have the other."""
+    """An entry of a member and its counterpart were written together: each must have the other."""
     halves = ((entry, half) for entry in look.settled for half in other_halves(entry))
     for entry, half in _in_time(halves, policy):
         yield from compare_halves(entry, half, books.entry(half.account, half.key))

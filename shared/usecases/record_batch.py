@@ -13,7 +13,7 @@ from shared.ports.ledger import Ledger
 
 Answer: TypeAlias = Recorded | LedgerError
 Answers: TypeAlias = dict[str, Answer]
-"""Of one account, by key."""
+"""The answers of one account, by key."""
 
 ACCOUNTS_AT_ONCE: Final = 16
 
@@ -21,10 +21,10 @@ ACCOUNTS_AT_ONCE: Final = 16
 def record_batch(
     operations: Sequence[Operation], ledger: Ledger, now_ms: int, may_begin: Callable[[], bool]
 ) -> list[Answer]:
-    """An answer for each operation, in order; each stands on its own feet.
+    """The answers to the operations, in order; each operation is independent.
 
-    A key that comes again is a replay of its first, or reused where the content is another. `may_begin` says whether
-    there is time for one more transaction; without, what is left is unavailable.
+    A repeated key is a replay of its first operation, or a reused key if the content differs. `may_begin` says whether
+    there is time for another transaction; without it the remaining operations are unavailable.
     """
     accounts = _by_account(operations)
     if not accounts:
@@ -36,13 +36,13 @@ def record_batch(
 
 
 def damages(answers: Iterable[object]) -> set[RecordDamaged]:
-    """The damaged records that were come upon, each once."""
+    """The damaged accounts among the answers, each once."""
     found = [answer for answer in answers if isinstance(answer, RecordDamaged)]
     return set({(damage.tenant, damage.actor): damage for damage in found}.values())
 
 
 def _by_account(operations: Sequence[Operation]) -> dict[Account, dict[str, Operation]]:
-    """By account and key, the first under each key, in order."""
+    """By account and key, the first operation under each key, in order."""
     accounts: dict[Account, dict[str, Operation]] = {}
     for operation in operations:
         accounts.setdefault(operation.account, {}).setdefault(operation.key, operation)
@@ -54,7 +54,7 @@ def _record_in_turn(
 ) -> Answers:
     """One transaction after the other: each begins with the balances that the one before it left.
 
-    Their size is no matter: with the largest body and the most grants they are far below what a transaction may have.
+    Its size needs no check: even with the largest body and the most grants it is far below the limit of a transaction.
     """
     answers: Answers = {}
     for part in _parts(list(firsts.values())):

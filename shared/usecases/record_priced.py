@@ -1,10 +1,10 @@
 """Records mutations whose amount may be given as usage, which a rate card prices.
 
-The prices are no part of an operation's content: the same usage under the same key is the same operation, whatever it
-is worth by now, and has the answer that it had at first. So a key that has an entry is answered before anybody is told
-that the usage has no price (any more).
+The price is not part of an operation's content: the same usage under the same key is the same operation, even after a
+price change, and gets a replayed answer. So a key with an entry is answered before the usage can be rejected as
+unpriced.
 
-A hold's price holds: what is captured of it is priced by the card and version that priced the hold.
+A hold keeps its price: its capture is priced by the card and version that priced the hold.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ Metered: TypeAlias = Charge | PlaceHold | CaptureHold
 
 
 def record_priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Recorded:
-    """Raises what pricing raises, unless there is an entry under the key, and what recording does."""
+    """Raises the errors of recording; also those of pricing, unless there is an entry under the key."""
     try:
         asked = _priced(operation, ledger, book, now_ms)
     except (Unpriced, InvalidOperation) as refused:
@@ -47,9 +47,9 @@ def record_priced_batch(
     *,
     keeps_order: bool = False,
 ) -> list[Answer]:
-    """As `record_batch`. What has no price does not keep the others from being recorded.
+    """The same as `record_batch`. An unpriced operation does not stop the others.
 
-    `keeps_order`: what could not be priced in time does keep back what comes after it in its account.
+    `keeps_order`: an operation that could not be priced in time holds up the later ones of its account.
     """
     asked = [_priced_or_refused(each, ledger, book, now_ms, may_begin) for each in operations]
     if keeps_order:
@@ -60,7 +60,7 @@ def record_priced_batch(
 
 
 def priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Operation:
-    """The operation as it would be recorded now. Raises Unpriced or InvalidOperation."""
+    """The operation with its present price. Raises Unpriced or InvalidOperation."""
     return _priced(operation, ledger, book, now_ms)
 
 
@@ -88,7 +88,7 @@ def _kept_in_order(
 def _answered_earlier(
     operations: Sequence[Operation], answers: list[Answer], ledger: Ledger, may_begin: Callable[[], bool]
 ) -> list[Answer]:
-    """The answers, where an unpriced charge has been recorded before with the one that it had then."""
+    """The answers; an unpriced charge that was recorded before gets a replayed answer."""
     refused = {place: each for place, each in enumerate(answers) if isinstance(each, Unpriced | InvalidOperation)}
     if not refused:
         return answers
@@ -116,7 +116,7 @@ def _recorded_earlier(operation: Operation, ledger: Ledger, refused: LedgerError
 
 
 def _priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Operation:
-    """The operation with the amount that its usage is worth; one without usage as it is."""
+    """The operation with the price of its usage as its amount; unchanged without usage."""
     terms = operation.terms
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
@@ -136,7 +136,7 @@ def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book:
 def _card_of_hold(
     account: Account, terms: CaptureHold, usage: Usage, ledger: Ledger, book: RateBook
 ) -> RateCard | None:
-    """The card that priced the hold, where that was of the same meter and model. Raises what reading the hold does."""
+    """The card that priced the hold, if it was for the same meter and model. Raises the errors of reading the hold."""
     held = ledger.hold(account, terms.hold)
     if held is None or held.price is None or (held.meter, held.price.model) != (usage.meter, usage.model):
         return None

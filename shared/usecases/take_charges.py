@@ -14,14 +14,14 @@ from shared.usecases.record_batch import Answer
 from shared.usecases.record_priced import record_priced_batch
 
 MessageResult: TypeAlias = Literal["recorded", "refused", "replayed", "set_aside", "failed"]
-"""What became of a message. One that `failed` comes again; a refusal is on the record, and so an answer like any."""
+"""The result of a message. A `failed` message is delivered again; a refusal is on the record and so final."""
 
 _PASSING: Final = (LedgerThrottled, LedgerUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message, and what it asks for."""
+    """A message, and the operation in it."""
 
     letter: Message
     asked: Operation | Rejection
@@ -29,13 +29,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`poison` is why a message was set aside, or why it would have been had the failure queue taken it.
+    """`poison` is why a message was set aside, or should have been when the failure queue did not accept it.
 
-    `damage` is why one has failed that will fail again.
+    `damage` is why a failed message will fail again.
     """
 
     letter: Message
-    fate: MessageResult
+    result: MessageResult
     poison: Rejection | None = None
     damage: RecordDamaged | None = None
 
@@ -48,9 +48,10 @@ def take_charges(
     now_ms: int,
     may_begin: Callable[[], bool],
 ) -> list[Taken]:
-    """What became of each, in order. Once one has failed, so have all after it in its group: they come again together.
+    """The result of each message, in order. After a failure all later messages of its group fail too, to keep their
+    order.
 
-    Those of them that are on the record by then are answered as replays.
+    They are delivered again together; those that were recorded by then get replayed answers.
     """
     operations = [each.asked for each in requests if isinstance(each.asked, Operation)]
     answers = iter(record_priced_batch(operations, ledger, book, now_ms, may_begin, keeps_order=True))
@@ -59,7 +60,7 @@ def take_charges(
     for each in requests:
         outcome = each.asked if isinstance(each.asked, Rejection) else next(answers)
         settled = _failed(each.letter) if each.letter.group in waiting else _settle(each.letter, outcome, poison_queue)
-        if settled.fate == "failed":
+        if settled.result == "failed":
             waiting.add(each.letter.group)
         taken.append(settled)
     return taken
@@ -68,7 +69,7 @@ def take_charges(
 def _settle(letter: Message, outcome: Answer | Rejection, poison_queue: PoisonQueue) -> Taken:
     match outcome:
         case Recorded():
-            return Taken(letter, _fate_of(outcome))
+            return Taken(letter, _result_of(outcome))
         case Rejection():
             return _set_aside(letter, outcome, poison_queue)
         case _ if isinstance(outcome, _PASSING):
@@ -81,7 +82,7 @@ def _failed(letter: Message) -> Taken:
     return Taken(letter, "failed")
 
 
-def _fate_of(recorded: Recorded) -> MessageResult:
+def _result_of(recorded: Recorded) -> MessageResult:
     if recorded.replayed:
         return "replayed"
     return "refused" if recorded.entry.is_refused else "recorded"

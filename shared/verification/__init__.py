@@ -1,1 +1,1 @@
-"""How anyone can tell that a record is whole: the chain, replay, companion items, digests."""
+"""Verifies that a record is intact: chain, replay, companion items, digests."""

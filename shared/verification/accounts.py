@@ -1,6 +1,6 @@
-"""Verification: does an account's record hold, and does the audit table tell the same story?
+"""Verification: is an account's record intact, and does the audit table match it?
 
-Pure, like the reducer: it is given what the tables hold and names everything that is not as it must be.
+Pure, like the reducer: it takes the content of the tables and returns a finding for every fault.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,14 +26,14 @@ NOT_AN_OPERATION: Final = (
     AttributeError,
     OverflowError,
 )
-"""What comes of reading parameters that somebody has altered."""
+"""The errors of reading altered parameters."""
 
 Place: TypeAlias = Literal["ledger", "state", "audit", "usage", "digest"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it must be. `seq` is None where no single entry is at fault."""
+    """One fault. `seq` is None if it is not in a single entry."""
 
     account: Account
     place: Place
@@ -43,14 +43,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class AuditComparison:
-    """How the audit table differs from the ledger. `missing` can be repaired; the other two are evidence."""
+    """How the audit table differs from the ledger. `missing` can be repaired; the other differences are evidence."""
 
     missing: tuple[Entry, ...]
     findings: tuple[Finding, ...]
 
 
 def verify_account(account: Account, entries: Sequence[Entry], stored: AccountState | None) -> list[Finding]:
-    """Everything wrong with an account. `entries` is all of them, in order of seq; `stored` the state beside them."""
+    """All faults of an account. `entries` is all its entries in order of seq, `stored` its state."""
     chain = [Finding(account, "ledger", found.seq, found.problem) for found in breaks(entries)]
     history, altered = _replay(account, entries)
     state = stored or AccountState(account)
@@ -58,7 +58,7 @@ def verify_account(account: Account, entries: Sequence[Entry], stored: AccountSt
 
 
 def drift_microcents(account: Account, entries: Sequence[Entry], stored: AccountState | None) -> int:
-    """By how much the stored balances differ from what the entries add up to; 0 where all is well."""
+    """The difference between the stored balances and the sum of the entries; 0 if all is well."""
     history, _ = _replay(account, entries)
     return _distance(history.state.balances, (stored or AccountState(account)).balances)
 
@@ -82,14 +82,14 @@ def compare_audit(account: Account, entries: Iterable[Entry], audited: Iterable[
 
 @dataclass(frozen=True, slots=True)
 class OtherHalf:
-    """Where an entry of a member or of its parent has its other half: it was written in the same transaction."""
+    """Where the counterpart of an entry is: it was written in the same transaction."""
 
     account: Account
     key: str
 
 
 def other_halves(entry: Entry) -> Iterator[OtherHalf]:
-    """None for most entries, two for one of an account that is a parent and a member."""
+    """None for most entries, two for an entry of an account that is a parent and a member."""
     tenant = entry.account.tenant
     if entry.parent is not None and not entry.is_refused and "declined" not in entry.parent:
         yield OtherHalf(Account(tenant, str(entry.parent.get("actor"))), counterpart_key(entry.account, entry.key))
@@ -99,7 +99,7 @@ def other_halves(entry: Entry) -> Iterator[OtherHalf]:
 
 
 def compare_halves(entry: Entry, half: OtherHalf, found: Entry | None) -> list[Finding]:
-    """Compares an entry with what a strong read found under one of its `other_halves`."""
+    """Compares an entry with the counterpart that a strong read found at `half`."""
     if found is None:
         problem = f"has no counterpart at {half.account.actor}"
     elif _shared(entry) != _shared(found) or OtherHalf(entry.account, entry.key) not in other_halves(found):
@@ -110,7 +110,7 @@ def compare_halves(entry: Entry, half: OtherHalf, found: Entry | None) -> list[F
 
 
 def _shared(entry: Entry) -> tuple[object, ...]:
-    """What both halves say. Of a hold that is released each gets back what has not expired: not always the same."""
+    """The fields that both entries share. After a release their amounts can differ, since some grants have expired."""
     counterpart = KINDS[entry.kind].counterpart
     is_of_hold = entry.hold is not None and counterpart is not None and counterpart.shared_amount == "hold"
     amount = entry.hold["amount"] if entry.hold is not None and is_of_hold else entry.amount
@@ -118,8 +118,8 @@ def _shared(entry: Entry) -> tuple[object, ...]:
 
 
 def _replay(account: Account, entries: Iterable[Entry]) -> tuple[Replay, list[Finding]]:
-    # Goes on from what the reducer says, not from what the entry says, so that one altered entry is one finding and
-    # the balances that result are those that should have been.
+    # Continues from the reducer's entry, not from the stored one, so that one altered entry is one finding and the
+    # resulting balances are the correct ones.
     history = Replay(account)
     findings: list[Finding] = []
     for entry in entries:
@@ -162,11 +162,11 @@ def _compare_states(replayed: AccountState, stored: AccountState) -> list[Findin
 
 
 def _overlooked(holds: Iterable[Hold], stored: AccountState) -> list[Finding]:
-    """A state that looks for holds too late would let one keep credits back that is over."""
+    """A state that looks for expired holds too late would not return their credits in time."""
     first_ms = min((hold.expires_at_ms for hold in holds if hold.status == "open"), default=None)
     if first_ms is None or (stored.next_hold_expiry_ms is not None and stored.next_hold_expiry_ms <= first_ms):
         return []
-    return [Finding(stored.account, "state", None, "next_hold_expiry_ms is after an open hold is over")]
+    return [Finding(stored.account, "state", None, "next_hold_expiry_ms is after the expiry of an open hold")]
 
 
 def _distance(one: Balances, other: Balances) -> int:

@@ -1,4 +1,4 @@
-"""The hash chain: what shows that no entry is missing, altered or out of place."""
+"""The hash chain: shows that no entry is missing, altered or out of place."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from shared.ledger.records import hash_of
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Where the history of an account stops being whole."""
+    """A break in the history of an account."""
 
     seq: int
     problem: str
 
 
 def breaks(entries: Iterable[Entry], *, after_seq: int = 0, after_hash: str = GENESIS_HASH) -> list[Break]:
-    """All that is wrong with entries that should follow, in order of seq, the one with `after_seq` and `after_hash`."""
+    """All faults in entries that should follow, in order of seq, the one with `after_seq` and `after_hash`."""
     found: list[Break] = []
     for entry in entries:
         if entry.seq != after_seq + 1:

@@ -1,7 +1,7 @@
-"""What lies beside an account's entries and state: its holds, its refunds and its policy.
+"""The companion items of an account: its holds, its refunds and its policy.
 
-Each is an item that operations replace, so that none has to read the whole history; and each is what the entries add
-up to. A new kind of item is a line in `of_entries` and one in `name_of`.
+Operations replace them, so that no operation has to read the whole history. Each must match the entries. A new kind of
+item needs a line in `of_entries` and one in `name_of`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from shared.ledger.reducer import Replay
 from shared.verification.accounts import NOT_AN_OPERATION, Finding
 
 CompanionItem: TypeAlias = Begun | Hold | RefundTally | Policy
-"""What an item beside an account's entries keeps. All have the `seq` of the entry that last changed them."""
+"""A companion item. Each has the `seq` of the entry that last changed it."""
 
 _BEGUN: Final = "mark that it has begun"
 _POLICY: Final = "policy"
@@ -37,16 +37,16 @@ def name_of(kept: CompanionItem) -> str:
 
 
 def of_any_entry(entries: Sequence[Entry]) -> dict[str, CompanionItem]:
-    """What lies beside the entries of every account that has any."""
+    """The companion items of every account with entries."""
     return {_BEGUN: Begun()} if entries else {}
 
 
 def of_entries(account: Account, entries: Iterable[Entry]) -> dict[str, CompanionItem]:
-    """All that should lie beside these entries, which are in order of seq, by name, but for `of_any_entry`."""
+    """The companion items that these entries, in order of seq, lead to, by name; without those of `of_any_entry`."""
     history = Replay(account)
     tallies: dict[str, RefundTally] = {}
     for entry in entries:
-        # What cannot have been is named by whoever verifies the entries.
+        # Impossible entries are reported by the verification of the entries.
         with suppress(*NOT_AN_OPERATION):
             _add_refund(tallies, history.step(entry))
     policy = history.state.policy
@@ -55,7 +55,7 @@ def of_entries(account: Account, entries: Iterable[Entry]) -> dict[str, Companio
 
 
 def with_policy(state: AccountState, kept: Mapping[str, CompanionItem]) -> AccountState:
-    """The state with the policy that belongs to it, where it was read without."""
+    """The state with its policy, if it was read without it."""
     policy = kept.get(_POLICY)
     return replace(state, policy=policy) if isinstance(policy, Policy) else state
 
@@ -67,10 +67,10 @@ def compare_companions(
     settled_seq: int,
     newest_seq: int,
 ) -> Iterator[Finding]:
-    """All that is wrong with what is stored. `expected` follows from the entries up to `settled_seq`.
+    """All faults of the stored items. `expected` follows from the entries up to `settled_seq`.
 
-    `stored` was read at some time between that entry and the one with `newest_seq`: what changed meanwhile is newer
-    than what is expected, and cannot be judged.
+    `stored` was read at some time between that entry and the one with `newest_seq`: an item that changed meanwhile is
+    newer than expected and cannot be judged.
     """
     found = {name_of(each): each for each in stored}
     for name in expected.keys() - found.keys():

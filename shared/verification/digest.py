@@ -1,10 +1,11 @@
-"""Digests: one hash that stands for the heads of all accounts, and short proofs that a head is among them.
+"""Digests: one hash over the heads of all accounts, and short proofs that a head is among them.
 
-A Merkle tree after RFC 6962: leaves and nodes are hashed with different prefixes, so that neither can pass for the
-other; n leaves split at the largest power of two below n. A head covers its account's whole history by the hash chain.
+A Merkle tree after RFC 6962: leaves and nodes are hashed with different prefixes, so that neither can be mistaken for
+the other; n leaves split at the largest power of two below n. By the hash chain a head covers its account's whole
+history.
 
-The tree is kept in chunks of CHUNK_SIZE leaves. As that is a power of two, every chunk but the last is a whole subtree:
-a proof needs one chunk and the roots of the others.
+The tree is stored in chunks of CHUNK_SIZE leaves. Since that is a power of two, every chunk but the last is a whole
+subtree: a proof needs one chunk and the roots of the others.
 """
 
 import hashlib
@@ -19,10 +20,10 @@ from shared.ledger.canonical import canonical_json
 
 Side: TypeAlias = Literal["left", "right"]
 ProofStep: TypeAlias = tuple[Side, str]
-"""The hash to put at that side of what has been computed so far."""
+"""A hash, and the side on which it is joined to the one computed so far."""
 
 VERSION: Final = 2
-"""Digests of version 1 say nothing of the one before them; they are read all the same."""
+"""Digests of version 1 have no fields about the digest before them; they can still be read."""
 CHUNK_SIZE: Final = 4096
 
 _LEAF_PREFIX: Final = b"\x00"
@@ -45,7 +46,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """CHUNK_SIZE heads in a row (the last chunk has what is left): the first of them, and the root over them."""
+    """CHUNK_SIZE consecutive heads (fewer in the last chunk): the first of them, and the root over them."""
 
     first: Head
     root: str
@@ -53,7 +54,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class HeadTree:
-    """All heads in digest order, in chunks. `summary` has as many members as `chunks`."""
+    """All heads in digest order, in chunks. `summary` has as many items as `chunks`."""
 
     chunks: tuple[tuple[Head, ...], ...]
     summary: tuple[Chunk, ...]
@@ -69,10 +70,10 @@ class HeadTree:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What is signed. `previous` is the SHA-256 of the text of the digest before it, `key` that of the public key.
+    """The signed content. `previous` is the SHA-256 of the text of the digest before it, `key` that of the public key.
 
-    `regressions` is how much contradicts the digest before it, and `regressions_hash` that of the list of it, which is
-    kept beside the digest: a digest is shown to every tenant, and names none.
+    `regressions` is the number of contradictions to the digest before it, and `regressions_hash` the hash of their
+    list. The list is stored beside the digest: a digest is shown to every tenant, so it names no account.
     """
 
     number: int
@@ -86,12 +87,12 @@ class Digest:
 
     @property
     def text(self) -> str:
-        """The canonical text: what the signature covers."""
+        """The canonical text, which the signature covers."""
         return canonical_json({"version": VERSION, **{name: getattr(self, name) for name in self.__slots__}})
 
 
 def digest_from_text(text: str) -> Digest:
-    """Raises ValueError, KeyError or TypeError where the text is no digest of this version or the one before it."""
+    """Raises ValueError, KeyError or TypeError if the text is not a digest of this version or the one before it."""
     fields = json.loads(text)
     if fields.pop("version") not in {1, VERSION}:
         raise ValueError("a digest of another version")
@@ -110,14 +111,14 @@ def root_of_chunks(summary: Sequence[Chunk]) -> str:
 
 
 def chunk_of(account: Account, summary: Sequence[Chunk]) -> int | None:
-    """Which chunk has the account's head, if any has; None where it would come before all others."""
+    """The chunk that can contain the account's head; None if the account sorts before all heads."""
     firsts = [(chunk.first.tenant, chunk.first.actor) for chunk in summary]
     index = bisect_right(firsts, (account.tenant, account.actor)) - 1
     return index if index >= 0 else None
 
 
 def proof_in_chunks(heads: Sequence[Head], index: int, chunk: int, summary: Sequence[Chunk]) -> list[ProofStep]:
-    """As `inclusion_proof`, from the one chunk that has the head and the summary of all."""
+    """The same as `inclusion_proof`, from the chunk with the head and the summary of all chunks."""
     roots = [bytes.fromhex(each.root) for each in summary]
     beyond = [(side, sibling.hex()) for side, sibling in _path(roots, chunk)]
     return [*inclusion_proof(heads, index), *beyond]
@@ -133,12 +134,12 @@ def in_digest_order(heads: Iterable[Head]) -> list[Head]:
 
 
 def merkle_root(heads: Sequence[Head]) -> str:
-    """The root over heads in digest order. Without any: the hash of nothing."""
+    """The root over heads in digest order. Without heads it is the hash of the empty string."""
     return _root([leaf_hash(head) for head in heads]).hex()
 
 
 def inclusion_proof(heads: Sequence[Head], index: int) -> list[ProofStep]:
-    """The hashes that lead from the head at `index` to the root, nearest first."""
+    """The hashes from the head at `index` to the root, nearest first."""
     return [(side, sibling.hex()) for side, sibling in _path([leaf_hash(head) for head in heads], index)]
 
 

@@ -1,10 +1,10 @@
-"""What can keep a proof from being made."""
+"""Errors of making a proof."""
 
 from shared.ledger.errors import LedgerError
 
 
 class DigestNotFound(LedgerError):
-    """The digest asked for does not exist."""
+    """The requested digest does not exist."""
 
     code = "digest_not_found"
 

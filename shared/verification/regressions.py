@@ -1,6 +1,6 @@
-"""What a digest must not say: that an account is gone, has fewer entries than before, or another history.
+"""Regressions: what a digest must not show: a missing account, fewer entries than before, or another history.
 
-A record only grows. So whatever a later digest takes back of an earlier one was altered, or the earlier one was.
+A record only grows. So if a later digest contradicts an earlier one, the accounts or the earlier digest were altered.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,12 +11,12 @@ from shared.ledger.canonical import canonical_json, sha256_hex
 from shared.verification.digest import Chunk, Head, merkle_root, root_of_chunks
 
 LISTED_MAX: Final = 1000
-"""Of one digest. It counts all of them; a list of a million accounts would help nobody."""
+"""Per digest. The digest counts all regressions; a list of a million accounts would help nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """`tenant` and `actor` are empty where it is the digest before itself that was tampered with."""
+    """`tenant` and `actor` are empty if the digest before it was itself tampered with."""
 
     tenant: str
     actor: str
@@ -32,7 +32,7 @@ class Regressions:
 
     @property
     def text(self) -> str:
-        """What is kept beside the digest, which has the hash of it."""
+        """The list that is stored beside the digest, which contains its hash."""
         rows = [[each.tenant, each.actor, each.problem] for each in self.listed]
         return canonical_json({"count": self.count, "listed": rows})
 
@@ -42,7 +42,7 @@ class Regressions:
 
 
 def listed(found: Iterable[Regression]) -> Regressions:
-    """Goes through all of them and keeps as many as are listed."""
+    """Counts all regressions and lists the first of them."""
     count, kept = 0, []
     for each in found:
         count += 1
@@ -52,7 +52,7 @@ def listed(found: Iterable[Regression]) -> Regressions:
 
 
 def regressions_of(before: Iterable[Head], now: Iterable[Head]) -> Iterator[Regression]:
-    """Both in digest order; each is gone through once, so that neither has to be in memory."""
+    """Both in digest order. Each is read once, so neither has to be in memory."""
     heads = iter(now)
     head = next(heads, None)
     for earlier in before:

@@ -73,9 +73,9 @@ def found(ledger: AnyLedger, now_ms: int) -> DueHolds:
 
 def balances(ledger: Ledger, account: Account = ALICE) -> tuple[int, int, int]:
     """Available, held, spent; checked against all there is on record."""
-    till = LedgerDriver(ledger)
-    till._accounts.add(account)
-    return till.balances(account)
+    driver = LedgerDriver(ledger)
+    driver._accounts.add(account)
+    return driver.balances(account)
 
 
 def mixed(number: int) -> list[int]:
@@ -154,17 +154,17 @@ def test_the_listing_goes_on_after_any_account_also_once_that_is_done(stored: An
 
 
 def test_a_member_and_its_parent_that_nobody_calls_are_both_done(stored: AnyLedger, accounts: DueAccounts) -> None:
-    till = LedgerDriver(stored)
-    till.send(FundingUpdate(0, 100), TEAM)
-    till.send(FundingUpdate(0, 100))
-    till.send(Configure(parent=TEAM.actor))
-    till.hold(30, ttl_ms=TTL_MS)
-    assert (till.state().held, till.state(TEAM).held) == (30, 30)
-    till.now_ms += TTL_MS
-    plan = Plan(0, "background", lambda: till.now_ms, lambda: False)
+    driver = LedgerDriver(stored)
+    driver.send(FundingUpdate(0, 100), TEAM)
+    driver.send(FundingUpdate(0, 100))
+    driver.send(Configure(parent=TEAM.actor))
+    driver.hold(30, ttl_ms=TTL_MS)
+    assert (driver.state().held, driver.state(TEAM).held) == (30, 30)
+    driver.now_ms += TTL_MS
+    plan = Plan(0, "background", lambda: driver.now_ms, lambda: False)
     run = do_what_is_due(None, accounts, stored, plan)
     assert (run.accounts, run.entries, run.failed, run.next) == (2, 2, (), None)
-    assert till.balances(TEAM) == till.balances() == (100, 0, 0)
+    assert driver.balances(TEAM) == driver.balances() == (100, 0, 0)
 
 
 def seen(accounts: DueAccounts, before_ms: int) -> dict[Account, int]:

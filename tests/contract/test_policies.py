@@ -45,68 +45,68 @@ EVERYTHING = Configure(
 
 
 @pytest.fixture
-def till(ledger: Ledger) -> LedgerDriver:
+def driver(ledger: Ledger) -> LedgerDriver:
     return LedgerDriver(ledger)
 
 
 @pytest.fixture
-def hierarchy(till: LedgerDriver) -> LedgerDriver:
+def hierarchy(driver: LedgerDriver) -> LedgerDriver:
     """Alice is a member of the team, the team of the organisation."""
     for account in (ALICE, TEAM, ORG):
-        till.send(GrantCredits(100), account)
-    till.send(Configure(parent=TEAM.actor))
-    till.send(Configure(parent=ORG.actor), TEAM)
-    return till
+        driver.send(GrantCredits(100), account)
+    driver.send(Configure(parent=TEAM.actor))
+    driver.send(Configure(parent=ORG.actor), TEAM)
+    return driver
 
 
-def test_settings_come_back_as_they_were_set(till: LedgerDriver) -> None:
-    till.send(EVERYTHING)
-    state = till.state()
-    policy = till.policy()
+def test_settings_come_back_as_they_were_set(driver: LedgerDriver) -> None:
+    driver.send(EVERYTHING)
+    state = driver.state()
+    policy = driver.policy()
     assert (state.overdraft_limit, state.policy_seq, policy.seq) == (5, 2, 2)
     assert (policy.time_zone, policy.parent, len(policy.limits), len(policy.thresholds)) == ("Asia/Tokyo", "org", 2, 2)
-    till.check()
+    driver.check()
 
 
-def test_a_limit_is_counted_and_refuses_with_what_it_says(till: LedgerDriver) -> None:
-    till.send(GrantCredits(100))
-    till.send(Configure(limits=[CHAT_A_DAY]))
-    till.send(Charge(30), app="chat")
-    hold = till.hold(20, app="chat")
-    refused = till.send(Charge(1), app="chat")
+def test_a_limit_is_counted_and_refuses_with_what_it_says(driver: LedgerDriver) -> None:
+    driver.send(GrantCredits(100))
+    driver.send(Configure(limits=[CHAT_A_DAY]))
+    driver.send(Charge(30), app="chat")
+    hold = driver.hold(20, app="chat")
+    refused = driver.send(Charge(1), app="chat")
     assert ending(refused) == ("refused", "limit_exceeded")
     assert refused.limit is not None
     assert refused.limit["used"] == 50
-    till.send(ReleaseHold(hold))
-    assert ending(till.send(Charge(20), app="chat")) == ("applied", None)
-    till.now_ms += DAY_MS
-    assert ending(till.send(Charge(30), app="chat")) == ("applied", None)
-    assert till.balances() == (20, 0, 80)
+    driver.send(ReleaseHold(hold))
+    assert ending(driver.send(Charge(20), app="chat")) == ("applied", None)
+    driver.now_ms += DAY_MS
+    assert ending(driver.send(Charge(30), app="chat")) == ("applied", None)
+    assert driver.balances() == (20, 0, 80)
 
 
-def test_a_frozen_account_is_frozen_for_the_next_operation(till: LedgerDriver) -> None:
-    till.send(GrantCredits(100))
-    till.send(Configure(status="frozen"))
-    assert ending(till.send(Charge(1))) == ("refused", "account_frozen")
-    till.send(Configure(status="open"))
-    assert ending(till.send(Charge(1))) == ("applied", None)
-    till.check()
+def test_a_frozen_account_is_frozen_for_the_next_operation(driver: LedgerDriver) -> None:
+    driver.send(GrantCredits(100))
+    driver.send(Configure(status="frozen"))
+    assert ending(driver.send(Charge(1))) == ("refused", "account_frozen")
+    driver.send(Configure(status="open"))
+    assert ending(driver.send(Charge(1))) == ("applied", None)
+    driver.check()
 
 
-def test_an_allowance_refills_in_the_transaction_of_the_next_operation(till: LedgerDriver) -> None:
-    till.send(Configure(allowance=ALLOWANCE))
-    till.send(Charge(95))
-    till.now_ms += 2 * DAY_MS
-    till.send(Charge(1))
-    assert [entry.amount for entry in till.entries()] == [0, 100, -95, 115, -1]
-    assert till.balances() == (119, 0, 96)
+def test_an_allowance_refills_in_the_transaction_of_the_next_operation(driver: LedgerDriver) -> None:
+    driver.send(Configure(allowance=ALLOWANCE))
+    driver.send(Charge(95))
+    driver.now_ms += 2 * DAY_MS
+    driver.send(Charge(1))
+    assert [entry.amount for entry in driver.entries()] == [0, 100, -95, 115, -1]
+    assert driver.balances() == (119, 0, 96)
 
 
-def test_alerts_are_on_the_entry_that_fell_below(till: LedgerDriver) -> None:
-    till.send(GrantCredits(95))
-    till.send(Configure(low_balance_thresholds=[90, 70, 50]))
-    entry = till.send(Charge(55))
-    assert till.ledger.entry(ALICE, entry.key) == entry
+def test_alerts_are_on_the_entry_that_fell_below(driver: LedgerDriver) -> None:
+    driver.send(GrantCredits(95))
+    driver.send(Configure(low_balance_thresholds=[90, 70, 50]))
+    entry = driver.send(Charge(55))
+    assert driver.ledger.entry(ALICE, entry.key) == entry
     assert entry.alerts == (90, 70, 50)
 
 
@@ -145,15 +145,15 @@ def test_expired_holds_of_member_and_parents_make_room(hierarchy: LedgerDriver) 
     assert [hierarchy.balances(account) for account in (ALICE, TEAM, ORG)] == [(0, 0, 100)] * 3
 
 
-def test_a_batch_on_an_account_with_a_limit_counts_every_charge_of_it(till: LedgerDriver) -> None:
-    till.send(GrantCredits(100))
-    till.send(Configure(limits=[CHAT_A_DAY]))
+def test_a_batch_on_an_account_with_a_limit_counts_every_charge_of_it(driver: LedgerDriver) -> None:
+    driver.send(GrantCredits(100))
+    driver.send(Configure(limits=[CHAT_A_DAY]))
     batch = [Operation(ALICE, f"b-{n}", Charge(20), "service", "one request", app="chat") for n in range(4)]
-    answers = till.ledger.record_batch(batch, till.now_ms)
+    answers = driver.ledger.record_batch(batch, driver.now_ms)
     outcomes = [answer.entry.outcome for answer in answers.values() if isinstance(answer, Recorded)]
     assert outcomes == ["applied", "applied", "refused", "refused"]
-    assert till.policy().limits[0].used == 40
-    till.check()
+    assert driver.policy().limits[0].used == 40
+    driver.check()
 
 
 # What follows looks at the items themselves.
@@ -269,9 +269,9 @@ def test_a_parents_hold_tally_and_entry_are_never_taken_for_the_members(member: 
 
 
 def test_a_hold_says_whom_it_goes_with_at_both_ends(member: DynamoLedger) -> None:
-    till = LedgerDriver(member)
-    hold = till.hold(40)
-    own, theirs = till.ledger.open_holds(ALICE)[0], till.ledger.open_holds(TEAM)[0]
+    driver = LedgerDriver(member)
+    hold = driver.hold(40)
+    own, theirs = driver.ledger.open_holds(ALICE)[0], driver.ledger.open_holds(TEAM)[0]
     assert (own.id, own.parent, own.member) == (hold, (TEAM.actor, theirs.id), None)
     assert (theirs.parent, theirs.member) == (None, ALICE.actor)
     assert HoldItem.of(TEAM, theirs).hold == theirs

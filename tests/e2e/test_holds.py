@@ -61,8 +61,8 @@ def test_an_expired_hold_is_available_at_once_and_blocks_no_payer(client: Millic
 def test_of_many_holds_at_once_as_many_are_placed_as_there_is_for(laptop: Laptop, client: Millicent) -> None:
     actor = "user:crowd"
     client.grant(actor, 5000)
-    fates = at_once(laptop, 6, lambda own, _: own.hold(actor, 1000))
-    assert fates == {"accepted": 5, "insufficient_credits": 1}
+    results = at_once(laptop, 6, lambda own, _: own.hold(actor, 1000))
+    assert results == {"accepted": 5, "insufficient_credits": 1}
     assert (client.account(actor).held, len(client.account(actor).holds)) == (Decimal(5000), 5)
 
 
@@ -70,15 +70,15 @@ def test_of_many_captures_at_once_one_wins(laptop: Laptop, client: Millicent) ->
     actor = "user:captures"
     client.grant(actor, 100)
     hold = placed(client, actor, 40)
-    fates = at_once(laptop, 6, lambda own, number: own.capture(actor, hold, number))
-    assert fates == {"accepted": 1, "hold_captured": 5}
+    results = at_once(laptop, 6, lambda own, number: own.capture(actor, hold, number))
+    assert results == {"accepted": 1, "hold_captured": 5}
     assert client.account(actor).held == 0
 
 
 def at_once(laptop: Laptop, number: int, send: Callable[[Millicent, int], Receipt]) -> Counter[str]:
     """What became of so many requests, each over a connection of its own."""
 
-    def fate(place: int) -> str:
+    def result(place: int) -> str:
         with laptop.client() as own:
             try:
                 send(own, place + 1)
@@ -87,7 +87,7 @@ def at_once(laptop: Laptop, number: int, send: Callable[[Millicent, int], Receip
         return "accepted"
 
     with ThreadPoolExecutor(number) as threads:
-        return Counter(threads.map(fate, range(number)))
+        return Counter(threads.map(result, range(number)))
 
 
 def test_a_batch_of_several_accounts_is_recorded_and_audited(client: Millicent) -> None:

@@ -89,7 +89,7 @@ class MemoryLedger:
                 with self._lock:
                     return self._commit(change)
             case Pause():
-                raise TypeError("a pause is the driver's")
+                raise TypeError("the driver handles pauses")
 
     def _commit(self, change: Change) -> Committed | Conflict | Damaged:
         parts = list(change.parts)

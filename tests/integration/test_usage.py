@@ -192,7 +192,7 @@ def test_what_an_event_says_of_amounts_is_not_believed(spent: World) -> None:
 def test_a_message_that_is_no_event_of_ours_is_reported_alone(world: World, log: StringIO, body: str) -> None:
     answer = world.invoke("usage", {"Records": [{"messageId": "m-1", "body": body}]})
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
-    assert '"fate":"malformed"' in log.getvalue()
+    assert '"result":"malformed"' in log.getvalue()
 
 
 def test_an_event_about_an_entry_that_is_not_there_yet_comes_again(

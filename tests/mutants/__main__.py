@@ -17,7 +17,7 @@ _WIDTH: Final = max(len(mutant.name) for mutant in MUTANTS)
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class Verdict:
     mutant: Mutant
     is_killed: bool
     by: str
@@ -26,24 +26,26 @@ class Fate:
 def main() -> int:
     started_s = time.monotonic()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        fates = []
-        for fate in pool.map(_fate, MUTANTS):
-            fates.append(fate)
-            say(f"{'killed' if fate.is_killed else 'ALIVE':<7} {fate.mutant.name:<{_WIDTH}}  {fate.by}")
-    killed = sum(fate.is_killed for fate in fates)
+        verdicts = []
+        for verdict in pool.map(_verdict, MUTANTS):
+            verdicts.append(verdict)
+            say(f"{'killed' if verdict.is_killed else 'ALIVE':<7} {verdict.mutant.name:<{_WIDTH}}  {verdict.by}")
+    killed = sum(verdict.is_killed for verdict in verdicts)
     seconds = round(time.monotonic() - started_s, 1)
-    say(json.dumps({"mutants": len(fates), "killed": killed, "survived": len(fates) - killed, "seconds": seconds}))
-    return 0 if killed == len(fates) else 1
+    say(
+        json.dumps({"mutants": len(verdicts), "killed": killed, "survived": len(verdicts) - killed, "seconds": seconds})
+    )
+    return 0 if killed == len(verdicts) else 1
 
 
-def _fate(mutant: Mutant) -> Fate:
+def _verdict(mutant: Mutant) -> Verdict:
     for killer in mutant.killers:
         code, said = _trial(mutant, killer)
         if code == KILLED:
-            return Fate(mutant, is_killed=True, by=f"simulator: {said}" if killer == SIMULATOR else said)
+            return Verdict(mutant, is_killed=True, by=f"simulator: {said}" if killer == SIMULATOR else said)
         if code == STALE:
-            return Fate(mutant, is_killed=False, by=said)
-    return Fate(mutant, is_killed=False, by=f"survived {', '.join(mutant.killers)}")
+            return Verdict(mutant, is_killed=False, by=said)
+    return Verdict(mutant, is_killed=False, by=f"survived {', '.join(mutant.killers)}")
 
 
 def _trial(mutant: Mutant, killer: str) -> tuple[int, str]:

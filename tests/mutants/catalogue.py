@@ -122,7 +122,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         (
             "read the state of an audited account once",
-            "        # Written since, or in no ledger.\n        state = ledger.state(account)\n",
+            "        state = ledger.state(account)\n",
             "        pass\n",
         ),
         (

@@ -18,48 +18,48 @@ TEAM = Account("main", "team:red")
 ORG = Account("main", "org")
 
 
-def asked(till: LedgerDriver, minimum: int, app: str | None = None, meter: str | None = None) -> dict[str, Any]:
+def asked(driver: LedgerDriver, minimum: int, app: str | None = None, meter: str | None = None) -> dict[str, Any]:
     question = CreditQuestion(ALICE, minimum, "check-1", "request-1", app, meter)
-    answer = check_credits(question, till.ledger, NoBus(), till.now_ms, "none")
+    answer = check_credits(question, driver.ledger, NoBus(), driver.now_ms, "none")
     assert answer.is_allowed == answer.body["allowed"]
     return answer.body
 
 
-def assert_that_a_charge_is_told_the_same(till: LedgerDriver, minimum: int) -> None:
-    told = asked(till, minimum)
-    entry = till.send(Charge(minimum))
+def assert_that_a_charge_is_told_the_same(driver: LedgerDriver, minimum: int) -> None:
+    told = asked(driver, minimum)
+    entry = driver.send(Charge(minimum))
     assert told["allowed"] != entry.is_refused
     if entry.is_refused:
         assert told == told | explanation_of(entry)
 
 
 @pytest.fixture
-def till() -> LedgerDriver:
+def driver() -> LedgerDriver:
     """Alice is a member of the team, the team of the organisation; each has a hundred millicents."""
-    till = LedgerDriver()
+    driver = LedgerDriver()
     for account in (ALICE, TEAM, ORG):
-        till.send(GrantCredits(100_000), account)
-    till.send(Configure(parent=TEAM.actor))
-    till.send(Configure(parent=ORG.actor), TEAM)
-    return till
+        driver.send(GrantCredits(100_000), account)
+    driver.send(Configure(parent=TEAM.actor))
+    driver.send(Configure(parent=ORG.actor), TEAM)
+    return driver
 
 
 @pytest.mark.parametrize("account", [ALICE, TEAM, ORG])
-def test_the_poorest_of_all_who_pay_decides_and_is_named(till: LedgerDriver, account: Account) -> None:
-    till.send(Charge(60_000), account)
-    assert asked(till, 40_000)["allowed"]
-    refused = asked(till, 40_001)
+def test_the_poorest_of_all_who_pay_decides_and_is_named(driver: LedgerDriver, account: Account) -> None:
+    driver.send(Charge(60_000), account)
+    assert asked(driver, 40_000)["allowed"]
+    refused = asked(driver, 40_001)
     assert (refused["spendable"], refused["largest_affordable"], refused["shortfall"]) == (40, 40, Decimal("0.001"))
     assert refused["reason"] == "insufficient_credits"
     assert refused.get("limit") == (None if account == ALICE else {"account": account.actor})
 
 
 @pytest.mark.parametrize("account", [ALICE, TEAM, ORG])
-def test_a_limit_of_any_who_pay_is_told_with_its_reset(till: LedgerDriver, account: Account) -> None:
+def test_a_limit_of_any_who_pay_is_told_with_its_reset(driver: LedgerDriver, account: Account) -> None:
     limit = {"amount": 50_000, "window": "day", "app": "chat", "meter": None}
-    till.send(Configure(limits=[limit]), account)
-    assert asked(till, 50_001)["allowed"]
-    refused = asked(till, 50_001, app="chat")
+    driver.send(Configure(limits=[limit]), account)
+    assert asked(driver, 50_001)["allowed"]
+    refused = asked(driver, 50_001, app="chat")
     assert refused["reason"] == "limit_exceeded"
     told = refused["limit"]
     assert isinstance(told, dict)
@@ -68,9 +68,9 @@ def test_a_limit_of_any_who_pay_is_told_with_its_reset(till: LedgerDriver, accou
 
 
 @pytest.mark.parametrize("account", [ALICE, TEAM, ORG])
-def test_one_frozen_account_refuses_for_all_below_it(till: LedgerDriver, account: Account) -> None:
-    till.send(Configure(status="frozen"), account)
-    refused = asked(till, 1)
+def test_one_frozen_account_refuses_for_all_below_it(driver: LedgerDriver, account: Account) -> None:
+    driver.send(Configure(status="frozen"), account)
+    refused = asked(driver, 1)
     assert (refused["reason"], refused["spendable"]) == ("account_frozen", 0)
     assert refused.get("limit") == (None if account == ALICE else {"account": account.actor})
 
@@ -78,33 +78,33 @@ def test_one_frozen_account_refuses_for_all_below_it(till: LedgerDriver, account
 @pytest.mark.parametrize("short", [ALICE, TEAM, ORG])
 @pytest.mark.parametrize("frozen", [ALICE, TEAM, ORG])
 def test_who_is_frozen_is_told_before_who_is_short_and_a_charge_is_told_the_same(
-    till: LedgerDriver, short: Account, frozen: Account
+    driver: LedgerDriver, short: Account, frozen: Account
 ) -> None:
-    till.send(Charge(60_000), short)
-    till.send(Configure(status="frozen"), frozen)
-    refused = asked(till, 90_000)
+    driver.send(Charge(60_000), short)
+    driver.send(Configure(status="frozen"), frozen)
+    refused = asked(driver, 90_000)
     assert refused["reason"] == "account_frozen"
     assert refused.get("limit") == (None if frozen == ALICE else {"account": frozen.actor})
-    assert_that_a_charge_is_told_the_same(till, 90_000)
+    assert_that_a_charge_is_told_the_same(driver, 90_000)
 
 
 @pytest.mark.parametrize("account", [ALICE, TEAM, ORG])
-def test_a_limit_of_a_meter_is_told_to_who_asks_for_that_meter(till: LedgerDriver, account: Account) -> None:
-    till.send(Configure(limits=[{"amount": 50_000, "window": None, "app": None, "meter": "llm"}]), account)
-    assert asked(till, 50_001)["allowed"]
-    assert asked(till, 50_001, meter="llm")["reason"] == "limit_exceeded"
-    assert (asked(till, 1)["spendable"], asked(till, 1, meter="llm")["spendable"]) == (100, 50)
+def test_a_limit_of_a_meter_is_told_to_who_asks_for_that_meter(driver: LedgerDriver, account: Account) -> None:
+    driver.send(Configure(limits=[{"amount": 50_000, "window": None, "app": None, "meter": "llm"}]), account)
+    assert asked(driver, 50_001)["allowed"]
+    assert asked(driver, 50_001, meter="llm")["reason"] == "limit_exceeded"
+    assert (asked(driver, 1)["spendable"], asked(driver, 1, meter="llm")["spendable"]) == (100, 50)
 
 
-def test_an_overdraft_can_be_spent_and_is_not_available(till: LedgerDriver) -> None:
+def test_an_overdraft_can_be_spent_and_is_not_available(driver: LedgerDriver) -> None:
     for account in (ALICE, TEAM, ORG):
-        till.send(Configure(overdraft_limit=30_000), account)
-    told = asked(till, 130_000)
+        driver.send(Configure(overdraft_limit=30_000), account)
+    told = asked(driver, 130_000)
     assert (told["allowed"], told["available"], told["spendable"]) == (True, 100, 130)
-    refused = asked(till, 130_001)
+    refused = asked(driver, 130_001)
     assert (refused["allowed"], refused["largest_affordable"]) == (False, 130)
-    assert_that_a_charge_is_told_the_same(till, 130_001)
-    assert_that_a_charge_is_told_the_same(till, 130_000)
+    assert_that_a_charge_is_told_the_same(driver, 130_001)
+    assert_that_a_charge_is_told_the_same(driver, 130_000)
 
 
 def test_a_check_of_an_account_without_a_parent_reads_its_state_once() -> None:
@@ -115,31 +115,31 @@ def test_a_check_of_an_account_without_a_parent_reads_its_state_once() -> None:
             self.reads += 1
             return super().state(account)
 
-    till = LedgerDriver(ledger := Counting())
-    till.send(GrantCredits(100_000))
+    driver = LedgerDriver(ledger := Counting())
+    driver.send(GrantCredits(100_000))
     ledger.reads = 0
-    assert asked(till, 1)["allowed"]
+    assert asked(driver, 1)["allowed"]
     assert ledger.reads == 1
 
 
 @pytest.mark.parametrize("terms", [Configure(parent=""), Configure(parent=ALICE.actor)])
-def test_who_does_not_pay_is_not_asked(till: LedgerDriver, terms: Terms) -> None:
-    till.send(Charge(100_000), ORG)
-    assert not asked(till, 1)["allowed"]
-    till.send(terms, TEAM)
-    assert asked(till, 1)["allowed"]
+def test_who_does_not_pay_is_not_asked(driver: LedgerDriver, terms: Terms) -> None:
+    driver.send(Charge(100_000), ORG)
+    assert not asked(driver, 1)["allowed"]
+    driver.send(terms, TEAM)
+    assert asked(driver, 1)["allowed"]
 
 
 def test_a_parent_that_nothing_was_recorded_for_pays_nothing() -> None:
-    till = LedgerDriver()
-    till.send(GrantCredits(100_000))
-    till.send(Configure(parent=TEAM.actor))
-    refused = asked(till, 1)
+    driver = LedgerDriver()
+    driver.send(GrantCredits(100_000))
+    driver.send(Configure(parent=TEAM.actor))
+    refused = asked(driver, 1)
     assert (refused["reason"], refused["limit"]) == ("insufficient_credits", {"account": TEAM.actor})
 
 
-def test_what_an_expired_hold_keeps_back_at_a_parent_is_there_again(till: LedgerDriver) -> None:
-    till.hold(100_000)
-    assert not asked(till, 1)["allowed"]
-    till.now_ms += TTL_MS
-    assert asked(till, 100_000)["allowed"]
+def test_what_an_expired_hold_keeps_back_at_a_parent_is_there_again(driver: LedgerDriver) -> None:
+    driver.hold(100_000)
+    assert not asked(driver, 1)["allowed"]
+    driver.now_ms += TTL_MS
+    assert asked(driver, 100_000)["allowed"]

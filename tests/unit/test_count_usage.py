@@ -46,7 +46,7 @@ class Office:
 
     def wake(self, *seqs: int, account: Account = ALICE, has_time: Callable[[], bool] = lambda: True) -> list[str]:
         wakes = [UsageSignal(str(place), account, seq) for place, seq in enumerate(seqs)]
-        return [each.fate for each in count_usage(wakes, self.counter(has_time))]
+        return [each.result for each in count_usage(wakes, self.counter(has_time))]
 
     def counter(self, has_time: Callable[[], bool] = lambda: True) -> Counter:
         return Counter(self.entries, self.book, has_time, self._pause)
@@ -100,7 +100,7 @@ def test_accounts_are_counted_apart_and_each_once_a_batch(office: Office) -> Non
     office.charge(1, 2)
     office.charge(10, account=BOB)
     wakes = [UsageSignal("a", ALICE, 2), UsageSignal("b", BOB, 2), UsageSignal("c", ALICE, 3)]
-    assert [each.fate for each in count_usage(wakes, office.counter())] == ["counted"] * 3
+    assert [each.result for each in count_usage(wakes, office.counter())] == ["counted"] * 3
     assert [office.sums(), office.sums(BOB)] == [Sums(charged=3, count=2), Sums(charged=10, count=1)]
 
 
@@ -140,8 +140,8 @@ def test_without_time_to_count_the_event_comes_again_and_goes_on_from_there(
 
 
 def test_what_is_no_event_of_ours_is_told_apart(office: Office) -> None:
-    (fate,) = count_usage([UsageSignal("x")], office.counter())
-    assert (fate.fate, fate.is_failed) == ("malformed", True)
+    (result,) = count_usage([UsageSignal("x")], office.counter())
+    assert (result.result, result.is_failed) == ("malformed", True)
 
 
 class RacingBook(MemoryUsageBook):

@@ -52,21 +52,21 @@ class Round:
     """How often there is time yet."""
 
     def __post_init__(self) -> None:
-        self.till = LedgerDriver(self.ledger)
+        self.driver = LedgerDriver(self.ledger)
         self.accounts = MemoryDueAccounts(self.ledger, self.page_size)
 
     def leak(self, accounts: Sequence[Account], holds: int = 1) -> None:
         for account in accounts:
-            self.till.send(FundingUpdate(0, 100), account)
+            self.driver.send(FundingUpdate(0, 100), account)
             for _ in range(holds):
-                self.till.send(PlaceHold(10, TTL_MS), account)
+                self.driver.send(PlaceHold(10, TTL_MS), account)
 
     def go(self, after: str | None = None, grace_ms: int = GRACE_MS) -> Run:
-        plan = Plan(grace_ms, "background", lambda: self.till.now_ms, self._is_time_up)
+        plan = Plan(grace_ms, "background", lambda: self.driver.now_ms, self._is_time_up)
         return do_what_is_due(after, self.accounts, self.ledger, plan)
 
     def held(self, accounts: Sequence[Account]) -> list[int]:
-        return [self.till.state(account).held for account in accounts]
+        return [self.driver.state(account).held for account in accounts]
 
     def _is_time_up(self) -> bool:
         self.time_left -= 1
@@ -80,46 +80,46 @@ def actors(number: int) -> list[Account]:
 def test_an_account_that_nobody_calls_for_weeks_is_tidy_all_the_same() -> None:
     round_ = Round()
     round_.leak([ALICE], holds=5)
-    round_.till.now_ms += 3 * WEEK_MS
+    round_.driver.now_ms += 3 * WEEK_MS
     run = round_.go()
     assert (run.accounts, run.entries, run.next) == (1, 5, None)
-    assert round_.till.balances() == (100, 0, 0)
-    assert {entry.correlation_id for entry in round_.till.entries() if entry.kind == "expire"} == {"background"}
+    assert round_.driver.balances() == (100, 0, 0)
+    assert {entry.correlation_id for entry in round_.driver.entries() if entry.kind == "expire"} == {"background"}
     assert round_.go() == Run(None)
 
 
 def test_refills_and_grants_of_such_an_account_are_done_in_the_same_line() -> None:
     round_ = Round()
-    till = round_.till
-    till.now_ms = START_MS
-    till.send(Configure(allowance=allowance(20, "daily")))
-    till.send(GrantCredits(10, "promotional", expires_at_ms=START_MS + WEEK_MS))
-    till.hold(25, ttl_ms=TTL_MS)
-    till.now_ms = at("2026-01-20")
-    shown = present_state(ALICE, till.ledger, till.now_ms)
+    driver = round_.driver
+    driver.now_ms = START_MS
+    driver.send(Configure(allowance=allowance(20, "daily")))
+    driver.send(GrantCredits(10, "promotional", expires_at_ms=START_MS + WEEK_MS))
+    driver.hold(25, ttl_ms=TTL_MS)
+    driver.now_ms = at("2026-01-20")
+    shown = present_state(ALICE, driver.ledger, driver.now_ms)
     round_.go()
-    till.check()
+    driver.check()
     assert shown is not None
-    stored = till.state()
+    stored = driver.state()
     assert (stored.available, stored.funded, stored.grants) == (shown.available, shown.funded, shown.grants)
-    assert {"expire", "allowance"} <= {entry.kind for entry in till.entries()}
+    assert {"expire", "allowance"} <= {entry.kind for entry in driver.entries()}
 
 
 def test_who_was_over_a_moment_ago_is_left_to_the_next_operation() -> None:
     round_ = Round()
     round_.leak([ALICE])
-    round_.till.now_ms += TTL_MS + GRACE_MS - 1
+    round_.driver.now_ms += TTL_MS + GRACE_MS - 1
     assert (round_.go().accounts, round_.held([ALICE])) == (0, [10])
-    round_.till.now_ms += 1
+    round_.driver.now_ms += 1
     assert (round_.go().accounts, round_.held([ALICE])) == (1, [0])
 
 
 def test_an_account_without_holds_that_are_over_is_not_gone_to() -> None:
     round_ = Round()
-    round_.till.now_ms = START_MS
-    round_.till.send(Configure(allowance=allowance(20, "daily")))
-    round_.till.hold(5, ttl_ms=2 * WEEK_MS)
-    round_.till.now_ms += WEEK_MS
+    round_.driver.now_ms = START_MS
+    round_.driver.send(Configure(allowance=allowance(20, "daily")))
+    round_.driver.hold(5, ttl_ms=2 * WEEK_MS)
+    round_.driver.now_ms += WEEK_MS
     assert round_.go() == Run(None)
     assert round_.ledger.asked == []
 
@@ -131,7 +131,7 @@ def test_one_account_that_fails_does_not_keep_the_others_from_being_done(failure
     round_, accounts = Round(page_size=3), actors(7)
     round_.leak(accounts)
     round_.ledger.failing[accounts[1]] = failure
-    round_.till.now_ms += TTL_MS + GRACE_MS
+    round_.driver.now_ms += TTL_MS + GRACE_MS
     run = round_.go()
     assert round_.held(accounts) == [0, 10, 0, 0, 0, 0, 0]
     assert (run.accounts, run.entries, run.next) == (6, 6, None)
@@ -143,16 +143,16 @@ def test_an_account_stays_behind_that_fails_for_more_than_an_hour() -> None:
     round_ = Round()
     round_.leak([ALICE])
     round_.ledger.failing[ALICE] = LedgerThrottled("over capacity")
-    round_.till.now_ms += TTL_MS + BEHIND_MS
+    round_.driver.now_ms += TTL_MS + BEHIND_MS
     assert (len(round_.go().failed), round_.go().behind) == (1, 0)
-    round_.till.now_ms += 1
+    round_.driver.now_ms += 1
     assert (len(round_.go().failed), round_.go().behind) == (1, 1)
 
 
 def test_several_accounts_are_done_side_by_side() -> None:
     round_, accounts = Round(), actors(ACCOUNTS_AT_ONCE)
     round_.leak(accounts)
-    round_.till.now_ms += TTL_MS + GRACE_MS
+    round_.driver.now_ms += TTL_MS + GRACE_MS
     round_.ledger.together = Barrier(ACCOUNTS_AT_ONCE)
     assert round_.go().accounts == ACCOUNTS_AT_ONCE
 
@@ -162,7 +162,7 @@ def test_several_accounts_are_done_side_by_side() -> None:
 def test_runs_that_end_for_want_of_time_go_on_until_all_is_done(page_size: int, time_left: int) -> None:
     round_, accounts = Round(page_size=page_size), actors(12)
     round_.leak(accounts)
-    round_.till.now_ms += TTL_MS + GRACE_MS
+    round_.driver.now_ms += TTL_MS + GRACE_MS
     runs: list[Run] = []
     while not runs or runs[-1].next is not None:
         round_.time_left = time_left
@@ -176,11 +176,11 @@ def test_runs_that_end_for_want_of_time_go_on_until_all_is_done(page_size: int, 
 def test_a_run_reads_the_time_anew_for_each_account() -> None:
     round_, accounts = Round(page_size=1), actors(3)
     round_.leak(accounts)
-    round_.till.now_ms += TTL_MS + GRACE_MS
-    begun_ms = round_.till.now_ms
+    round_.driver.now_ms += TTL_MS + GRACE_MS
+    begun_ms = round_.driver.now_ms
 
     def a_second_passes() -> None:
-        round_.till.now_ms += SECOND_MS
+        round_.driver.now_ms += SECOND_MS
 
     round_.accounts.on_page = a_second_passes
     round_.go()
@@ -190,6 +190,6 @@ def test_a_run_reads_the_time_anew_for_each_account() -> None:
 def test_now_is_the_instant_of_what_is_done() -> None:
     round_ = Round()
     round_.leak([ALICE])
-    round_.till.now_ms = NOW_MS + WEEK_MS
+    round_.driver.now_ms = NOW_MS + WEEK_MS
     round_.go()
-    assert round_.till.entries()[-1].at_ms == NOW_MS + WEEK_MS
+    assert round_.driver.entries()[-1].at_ms == NOW_MS + WEEK_MS

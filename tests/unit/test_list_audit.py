@@ -41,26 +41,26 @@ class Books:
     """Alice's account, and its copies as far as they have come."""
 
     def __init__(self, ledger: MemoryLedger | None = None) -> None:
-        self.till = LedgerDriver(ledger or MemoryLedger())
+        self.driver = LedgerDriver(ledger or MemoryLedger())
         self.trail = Trail()
 
     def write(self, charges: int = ENTRIES - 1) -> None:
-        self.till.send(GrantCredits(1_000_000))
+        self.driver.send(GrantCredits(1_000_000))
         for _ in range(charges):
             self.charge()
 
     def charge(self) -> None:
-        self.till.now_ms += SECOND_MS
-        self.till.send(Charge(1))
+        self.driver.now_ms += SECOND_MS
+        self.driver.send(Charge(1))
 
     def copy(self, *seqs: int) -> None:
-        for entry in self.till.entries():
+        for entry in self.driver.entries():
             if not seqs or entry.seq in seqs:
                 self.trail.keep_entry(entry, "event")
 
     def read(self, limit: int = 100, before_seq: int | None = None) -> AuditPage:
-        grace = Grace(self.till.now_ms, GRACE_MS)
-        return list_audit(ALICE, limit, before_seq, self.trail, self.till.ledger, grace)
+        grace = Grace(self.driver.now_ms, GRACE_MS)
+        return list_audit(ALICE, limit, before_seq, self.trail, self.driver.ledger, grace)
 
     def verdicts(self, limit: int = 100) -> Sequence[object]:
         """Of all pages."""
@@ -80,7 +80,7 @@ def books() -> Books:
     books = Books()
     books.write()
     books.copy()
-    books.till.now_ms += GRACE_MS
+    books.driver.now_ms += GRACE_MS
     return books
 
 
@@ -137,9 +137,9 @@ def test_a_row_that_is_missing_for_longer_than_the_grace_makes_a_page_false(
 def test_the_grace_ends_to_the_millisecond() -> None:
     books = Books()
     books.write(charges=0)
-    books.till.now_ms += GRACE_MS - 1
+    books.driver.now_ms += GRACE_MS - 1
     assert books.read().verified == "pending"
-    books.till.now_ms += 1
+    books.driver.now_ms += 1
     assert books.read().verified is False
 
 
@@ -186,8 +186,8 @@ def all_rows_from_one_on_with_their_hashes(books: Books) -> None:
 
 def a_row_that_is_anothers(books: Books) -> None:
     for _ in range(ENTRIES):
-        books.till.send(GrantCredits(1), BOB)
-    books.trail.put(books.till.entries(BOB)[4])
+        books.driver.send(GrantCredits(1), BOB)
+    books.trail.put(books.driver.entries(BOB)[4])
 
 
 def two_rows_change_places(books: Books) -> None:
@@ -203,7 +203,7 @@ def a_row_lies_in_the_place_of_another(books: Books) -> None:
 
 def a_row_that_no_ledger_has(books: Books) -> None:
     newest = books.trail.row(ENTRIES)
-    books.trail.put(rehashed(newest, seq=ENTRIES + 1, prev_hash=newest.hash, at_ms=books.till.now_ms))
+    books.trail.put(rehashed(newest, seq=ENTRIES + 1, prev_hash=newest.hash, at_ms=books.driver.now_ms))
 
 
 def a_row_is_altered_and_the_next_one_removed(books: Books) -> None:
@@ -232,7 +232,7 @@ def test_what_is_altered_is_false_at_once(alter: Callable[[Books], None], limit:
     books = Books()
     books.write()
     books.copy()
-    books.till.now_ms += age_ms
+    books.driver.now_ms += age_ms
     alter(books)
     assert False in books.verdicts(limit)
 
@@ -246,13 +246,13 @@ def test_what_is_altered_stays_false_while_copies_come(alter: Callable[[Books], 
     for _ in range(5):
         books.charge()
         assert books.read().verified is False
-        books.copy(books.till.state().seq)
+        books.copy(books.driver.state().seq)
         assert books.read().verified is False
 
 
 def test_rows_of_an_account_that_is_in_no_ledger_are_false(books: Books) -> None:
     trail = books.trail
-    found = list_audit(ALICE, 100, None, trail, MemoryLedger(), Grace(books.till.now_ms, GRACE_MS))
+    found = list_audit(ALICE, 100, None, trail, MemoryLedger(), Grace(books.driver.now_ms, GRACE_MS))
     assert (found.verified, len(found.page.items)) == (False, ENTRIES)
 
 
@@ -266,7 +266,7 @@ class Rewound(MemoryLedger):
 def test_a_state_that_was_put_back_makes_the_rows_beyond_it_false() -> None:
     books = Books(ledger := Rewound())
     books.write()
-    before = books.till.state()
+    before = books.driver.state()
     books.charge()
     books.copy()
     assert books.read().verified is True
@@ -292,7 +292,7 @@ def test_an_entry_that_is_not_listed_yet_is_as_old_as_the_one_after_it(
     books.write()
     books.copy(*(seq for seq in range(1, ENTRIES + 1) if seq != hidden))
     ledger.hidden = frozenset({hidden})
-    books.till.now_ms += age_ms
+    books.driver.now_ms += age_ms
     assert books.read().verified == verified
 
 
@@ -342,17 +342,19 @@ def test_of_200_readings_of_a_busy_account_whose_copies_come_in_any_order_none_i
     while len(seen) < 200:
         for _ in range(random.randrange(4)):
             books.charge()
-            on_their_way.append(books.till.state().seq)
+            on_their_way.append(books.driver.state().seq)
         random.shuffle(on_their_way)
         late = {
-            entry.seq for entry in books.till.entries() if books.till.now_ms - entry.at_ms > GRACE_MS - SECOND_MS * 60
+            entry.seq
+            for entry in books.driver.entries()
+            if books.driver.now_ms - entry.at_ms > GRACE_MS - SECOND_MS * 60
         }
         arriving = on_their_way[: random.randrange(5)] + [seq for seq in on_their_way if seq in late]
         on_their_way = [seq for seq in on_their_way if seq not in arriving]
         if arriving:
             books.copy(*arriving)
-        books.till.now_ms += random.randrange(20) * SECOND_MS
-        before_seq = random.choice([None, None, random.randint(1, books.till.state().seq)])
+        books.driver.now_ms += random.randrange(20) * SECOND_MS
+        before_seq = random.choice([None, None, random.randint(1, books.driver.state().seq)])
         found = books.read(random.choice([1, 5, 20, 100]), before_seq)
         seen.append(found.verified)
         if found.verified_through is not None:

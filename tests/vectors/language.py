@@ -410,28 +410,28 @@ def _limit(words: str) -> dict[str, Any]:
 # --- what is expected --------------------------------------------------------------------------------------------
 
 
-def fate(answer: Answer) -> str:
+def result_of(answer: Answer) -> str:
     return "accepted" if answer.status in {200, 201} else answer.code
 
 
 @expectation("accepted")
 def last_accepted(story: Story) -> None:
-    assert fate(story.answers[-1]) == "accepted"
+    assert result_of(story.answers[-1]) == "accepted"
 
 
 @expectation("refused as {code:rest}")
 def last_refused(story: Story, code: str) -> None:
-    assert fate(story.answers[-1]) == code.replace(" ", "_")
+    assert result_of(story.answers[-1]) == code.replace(" ", "_")
 
 
 @expectation("{n:n} accepted")
 def accepted(story: Story, n: str) -> None:
-    assert [fate(answer) for answer in story.answers].count("accepted") == int(n)
+    assert [result_of(answer) for answer in story.answers].count("accepted") == int(n)
 
 
 @expectation("{n:n} refused as {code:rest}")
 def refused(story: Story, n: str, code: str) -> None:
-    assert [fate(answer) for answer in story.answers].count(code.replace(" ", "_")) == int(n)
+    assert [result_of(answer) for answer in story.answers].count(code.replace(" ", "_")) == int(n)
 
 
 @expectation("the same answer twice")

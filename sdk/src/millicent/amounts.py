@@ -1,23 +1,23 @@
-"""Amounts of money, exact from the caller's hand to the wire and back.
+"""Amounts of money, exact from the caller to the API and back.
 
-The API speaks millicents (1/1000 cent, $0.00001) with at most three decimals; a microcent is 1/1000 millicent. Nothing
-here ever passes through a binary float.
+The API uses millicents (1/1000 cent, $0.00001) with at most three decimals; a microcent is 1/1000 millicent. No amount
+is ever converted to a binary float.
 """
 
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, TypeAlias
 
 Amount: TypeAlias = int | Decimal | str
-"""Millicents as a caller may give them: `42`, `Decimal("42.5")` or `"42.500"`. A float is refused: it is not exact."""
+"""Millicents from the caller: `42`, `Decimal("42.5")` or `"42.500"`. A float is rejected: it is not exact."""
 
 MICROCENTS_PER_DOLLAR: Final = 10**8
 _MICROCENT: Final = Decimal("0.001")
 
 
 def wire_text(amount: Amount) -> str:
-    """The amount as the API takes it, a plain decimal string. Whether its size and decimals fit is for the API to say.
+    """The amount as the API accepts it, a plain decimal string. The API checks its size and decimals.
 
-    Raises TypeError for a float or a bool, ValueError for text that is no finite number.
+    Raises TypeError for a float or a bool, ValueError for text that is not a finite number.
     """
     if isinstance(amount, bool) or not isinstance(amount, int | Decimal | str):
         raise TypeError(f"an amount is an int, a Decimal or a decimal string, not {amount!r}")
@@ -28,12 +28,12 @@ def wire_text(amount: Amount) -> str:
 
 
 def microcents(amount_millicents: Decimal) -> int:
-    """Amounts of the API have at most three decimals, so nothing is cut off."""
+    """Exact: amounts of the API have at most three decimals."""
     return int(amount_millicents.scaleb(3))
 
 
 def millicents(amount_microcents: int) -> Decimal:
-    """With its three decimals: 1375 microcents are Decimal("1.375")."""
+    """With three decimals: 1375 microcents are Decimal("1.375")."""
     return Decimal(amount_microcents).scaleb(-3)
 
 
@@ -43,7 +43,7 @@ def dollars_to_microcents(price_dollars: Decimal) -> int:
 
 
 def readable(amount_millicents: Decimal) -> str:
-    """For people: thousands apart, three decimals ("1,234.500")."""
+    """For people: with thousands separators and three decimals ("1,234.500")."""
     return format(amount_millicents.quantize(_MICROCENT), ",f")
 
 

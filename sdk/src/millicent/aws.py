@@ -1,7 +1,7 @@
-"""The deployed stack, for those who run it: what it consists of, and its functions and queues.
+"""The deployed stack, for its operators: its outputs, functions and queues.
 
-Needs boto3, which the extra `aws` brings, and AWS credentials as every AWS tool finds them. The stack is the one that
-is named, else that of MILLICENT_STACK, else that of the nearest `.millicent/aws.json`, which the laptop cloud writes.
+It needs boto3, which the extra `aws` installs, and AWS credentials from the usual places. The stack is the named one,
+or that of MILLICENT_STACK, or that of the nearest `.millicent/aws.json`, which the laptop cloud writes.
 """
 
 import json
@@ -30,7 +30,7 @@ Service: TypeAlias = Literal["cloudformation", "dynamodbstreams", "kms", "lambda
 
 
 class AwsFailed(Unavailable):
-    """AWS, or a function of the stack, did not do what it was asked."""
+    """A call to AWS, or a function of the stack, failed."""
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ class Access(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed stack. Every call raises AwsFailed when AWS refuses or does not answer."""
+    """A deployed stack. Every call raises AwsFailed if AWS rejects it or does not answer."""
 
     name: str
     session: "Session"
@@ -59,7 +59,7 @@ class Stack:
         return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
     def output(self, name: str) -> str:
-        """Raises ConfigurationError where the stack has no such output: it is another one, or an older one."""
+        """Raises ConfigurationError if the stack has no such output: it is another stack, or an older release."""
         try:
             return self.outputs[name]
         except KeyError as missing:
@@ -80,7 +80,7 @@ class Stack:
             return getattr(self.client(service), operation)(**arguments)
 
     def invoke(self, function: str, request: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        """What the function answers. Raises AwsFailed when it fails."""
+        """The function's answer. Raises AwsFailed if the function fails."""
         answer = self.call("lambda", "invoke", FunctionName=function, Payload=json.dumps(request).encode())
         content = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" in answer:
@@ -88,13 +88,13 @@ class Stack:
         return content
 
     def start(self, function: str, request: Mapping[str, Any]) -> None:
-        """Has the function run by itself; Lambda tries three times."""
+        """Invokes the function asynchronously; Lambda makes up to three attempts."""
         payload = json.dumps(request).encode()
         self.call("lambda", "invoke", FunctionName=function, InvocationType="Event", Payload=payload)
 
 
 def find_stack(name: str | None = None, environ: Mapping[str, str] = os.environ, start: Path | None = None) -> Stack:
-    """Raises ConfigurationError when boto3 is not installed or nothing says which stack."""
+    """Raises ConfigurationError if boto3 is not installed or no stack is configured."""
     try:
         from boto3 import Session  # noqa: PLC0415 - an extra
     except ImportError as missing:
@@ -124,7 +124,7 @@ def _read(path: Path) -> Access:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Access)
     except (OSError, msgspec.DecodeError) as unreadable:
-        raise ConfigurationError(f"{path} says nothing about a stack: {unreadable}") from unreadable
+        raise ConfigurationError(f"{path} does not describe a stack: {unreadable}") from unreadable
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The client: one method for each call of the API."""
+"""The client: one method per call of the API."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -51,14 +51,14 @@ Window: TypeAlias = Literal["hour", "day", "month"]
 Interval: TypeAlias = Literal["daily", "weekly", "monthly"]
 
 Wire: TypeAlias = Mapping[str, object]
-"""A part of a request as it is sent."""
+"""A part of a request in its JSON form."""
 
 Usage: TypeAlias = Mapping[str, object]
 """A meter, a model and quantities: `{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}`."""
 
 _Answer = TypeVar("_Answer")
 _NULL: Final = msgspec.Raw(b"null")
-"""A member that is sent as null: one that is None is not sent."""
+"""The value of a member that is sent as null; a member that is None is not sent."""
 _USER_AGENT: Final = f"millicent-python/{version('millicent')}"
 _MAX_PAGE: Final = 100
 _MAX_LINES: Final = 1000
@@ -84,7 +84,7 @@ class BatchCharge:
 
     @property
     def wire(self) -> dict[str, object]:
-        """As the API takes it."""
+        """The JSON form of the API."""
         members = {each.name: getattr(self, each.name) for each in fields(self)} | {"cost": _optional_amount(self.cost)}
         return {name: value for name, value in members.items() if value is not None}
 
@@ -100,12 +100,12 @@ class SpendingLimit:
 
     @property
     def wire(self) -> Wire:
-        """As the API takes it."""
+        """The JSON form of the API."""
         return {"amount": wire_text(self.amount), "window": self.window, "app": self.app, "meter": self.meter}
 
 
 class Holding:
-    """An open hold within a block. `hold` is what was set aside."""
+    """An open hold within a block. `hold` is the hold as it was placed."""
 
     def __init__(self, client: "Millicent", placed: Receipt, key: str) -> None:
         if placed.hold is None:
@@ -116,13 +116,13 @@ class Holding:
         self._is_captured = False
 
     def capture(self, amount: Amount | None = None, **terms: Any) -> Receipt:  # noqa: ANN401 - those of Millicent.capture
-        """Charges what the work cost, as `Millicent.capture` does. A refusal leaves the hold to be released."""
+        """Charges the cost of the work, as `Millicent.capture` does. After a refusal the hold is still released."""
         receipt = self._client.capture(self.hold.actor, self.hold.id, amount, key=f"{self._key}.capture", **terms)
         self._is_captured = True
         return receipt
 
     def release(self) -> None:
-        """Returns what is held, unless it was captured or is over."""
+        """Releases the hold, unless it was captured or has ended."""
         if self._is_captured:
             return
         with suppress(HoldEnded):
@@ -132,11 +132,11 @@ class Holding:
 class Millicent:
     """A connection to the service; threads may share it.
 
-    Where it is and as whom to call: `base_url` and `token`, else the environment (MILLICENT_URL, MILLICENT_TOKEN), else
-    the nearest `.millicent/endpoint.json` upwards from the working directory.
+    The service and the identity come from `base_url` and `token`, or the environment (MILLICENT_URL, MILLICENT_TOKEN),
+    or the nearest `.millicent/endpoint.json` upwards from the working directory.
 
-    Every mutation carries an idempotency key, made here unless the caller gives one, and is sent again with that same
-    key while its outcome is unknown. Errors are those of `millicent.errors`; each keeps the key.
+    Every mutation has an idempotency key, which is created here unless the caller gives one. It is sent again with that
+    same key while its outcome is unknown. Errors are those of `millicent.errors`; each contains the key.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class Millicent:
             headers={"User-Agent": _USER_AGENT, "Accept": "application/json"},
             limits=_limits(max_connections),
             transport=transport,
-            # A proxy of the environment's cannot reach this machine's own loopback.
+            # A proxy in the environment cannot reach this machine's own loopback.
             trust_env=not endpoint.is_on_this_machine,
         )
         self._policy, self._clock = retry or RetryPolicy(), clock or Clock()
@@ -171,7 +171,6 @@ class Millicent:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections."""
         self._http.close()
 
     @property
@@ -187,9 +186,9 @@ class Millicent:
         app: str | None = None,
         meter: str | None = None,
     ) -> CheckResult:
-        """Whether a charge of `minimum` (the service's default: 100 millicents), or of `usage`, would be taken now.
+        """Whether a charge of `minimum` (default of the service: 100 millicents), or of `usage`, would succeed now.
 
-        Raises Unpriced where no rate card has a price for the usage.
+        Raises Unpriced if no rate card has a price for the usage.
         """
         body = {
             "actor": actor,
@@ -215,7 +214,7 @@ class Millicent:
     ) -> Receipt:
         """Records a cost, or `usage`, which a rate card prices. Raises InsufficientCredits, which is final for the key.
 
-        Raises Unpriced where no rate card has a price for the usage.
+        Raises Unpriced if no rate card has a price for the usage.
         """
         body = {
             "actor": actor,
@@ -230,10 +229,10 @@ class Millicent:
         return self._mutate("/v1/cost", body, key)
 
     def charge_batch(self, charges: Iterable[BatchCharge]) -> tuple[BatchResult, ...]:
-        """Records many costs in as few calls as the service takes; each result is as if its charge had come alone.
+        """Records many costs in as few calls as the service allows. Each result is that of an independent charge.
 
-        What the service had no time for is sent again, with its key, until the deadline. Raises OutcomeUnknown where an
-        answer is lost; the same charges again are safe.
+        Charges that the service had no time for are sent again, with their keys, until the deadline. Raises
+        OutcomeUnknown if an answer is lost; it is safe to send the same charges again.
         """
         return tuple(result for part in _parts(charges) for result in self._charge_part(part))
 
@@ -264,10 +263,10 @@ class Millicent:
         metadata: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> Receipt:
-        """Sets credits aside until they are captured or released, or `ttl_s` is over (by default 600 seconds).
+        """Sets credits aside until they are captured or released, or for `ttl_s` (default 600 seconds).
 
-        `usage` in the place of an amount is the most that may be used: `max_output_tokens` stands for output_tokens.
-        With a `minimum_amount` the hold takes what is there, at least that much. Raises InsufficientCredits.
+        Instead of an amount, `usage` gives an upper bound: `max_output_tokens` stands for output_tokens. With a
+        `minimum_amount` the hold takes as much as is spendable, but at least that amount. Raises InsufficientCredits.
         """
         body = {
             "actor": actor,
@@ -295,12 +294,12 @@ class Millicent:
         metadata: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> Receipt:
-        """Charges `amount` of the hold, or what `usage` is worth (by default all of it), and returns the rest.
+        """Charges `amount` of the hold, or the price of `usage` (default: the whole hold), and returns the rest.
 
-        More than is held raises ExceedsHold, unless `overrun` says otherwise: the excess is charged like any cost
-        (`charge`), as far as it is there (`partial`), or whatever is there (`overdraw`). Raises HoldEnded for a hold
-        that was captured, released or is over; `if_expired` settles the last in one call, as a charge of the whole
-        amount (`charge`, or `overdraw` where the work is done).
+        An amount above the hold raises ExceedsHold, unless `overrun` says otherwise: the excess is charged like any
+        cost (`charge`), as far as it is spendable (`partial`), or regardless of the balance (`overdraw`). Raises
+        HoldEnded for a hold that was captured, released or has expired. For an expired hold `if_expired` charges the
+        whole amount instead: like any cost (`charge`), or regardless of the balance (`overdraw`).
         """
         body = {
             "actor": actor,
@@ -315,11 +314,11 @@ class Millicent:
         return self._mutate(f"{_hold_path(hold)}/capture", body, key)
 
     def release(self, actor: str, hold: str, *, key: str | None = None) -> Receipt:
-        """Returns all that is held. Raises HoldEnded."""
+        """Returns all credits of the hold. Raises HoldEnded."""
         return self._mutate(f"{_hold_path(hold)}/release", {"actor": actor}, key)
 
     def extend(self, actor: str, hold: str, ttl_s: int, *, key: str | None = None) -> Receipt:
-        """Lets the hold last `ttl_s` from now, if it would not last longer anyway. Raises HoldEnded."""
+        """Lets the hold last at least `ttl_s` from now. Raises HoldEnded."""
         return self._mutate(f"{_hold_path(hold)}/extend", {"actor": actor, "ttl_s": ttl_s}, key)
 
     @contextmanager
@@ -331,7 +330,7 @@ class Millicent:
         key: str | None = None,
         **terms: Any,  # noqa: ANN401 - those of hold()
     ) -> Iterator[Holding]:
-        """A hold for the length of a block: what the block does not capture is released when it ends, however it ends.
+        """A hold for the duration of a block: at its end, the part that was not captured is released.
 
         `terms` are those of `hold`. The keys of capture and release derive from `key`, so that the same block again,
         with the same key, is applied once. Raises InsufficientCredits before the block is entered.
@@ -345,15 +344,15 @@ class Millicent:
             holding.release()
 
     def refund(self, actor: str, charge: str, amount: Amount | None = None, *, key: str | None = None) -> Receipt:
-        """Gives back `amount` (by default what is left) of the charge or capture that was recorded under a key.
+        """Refunds `amount` (default: the unrefunded rest) of the charge or capture with the key `charge`.
 
-        Raises ExceedsCharge, or ReferenceNotFound where nothing was charged under that key.
+        Raises ExceedsCharge, or ReferenceNotFound if there is no such charge.
         """
         body = {"actor": actor, "charge": charge, "amount": _optional_amount(amount)}
         return self._mutate("/v1/refunds", body, key)
 
     def void_grant(self, actor: str, grant: str, *, reason: str | None = None, key: str | None = None) -> Receipt:
-        """Takes back what is left of a grant. Raises ReferenceNotFound for one that is not open."""
+        """Takes back the unspent part of a grant. Raises ReferenceNotFound for a grant that is not open."""
         body = {"actor": actor, "reason": reason}
         return self._mutate(f"/v1/grants/{quote(grant, safe='')}/void", body, key)
 
@@ -367,9 +366,11 @@ class Millicent:
         force: bool = False,
         key: str | None = None,
     ) -> Receipt:
-        """Sets the funded total to `new_amount` if it is `old_amount` (0 at first); available moves by the difference.
+        """Sets the funded total to `new_amount` if it is `old_amount` (0 at first); available changes by the
+        difference.
 
-        Raises FundingConflict when it is not, WouldOverdraw when available would fall below the limit without `force`.
+        Raises FundingConflict if it is not, WouldOverdraw if without `force` the account would be overdrawn beyond its
+        limit.
         """
         body = {
             "actor": actor,
@@ -391,7 +392,7 @@ class Millicent:
         reason: str | None = None,
         key: str | None = None,
     ) -> Receipt:
-        """Adds a lot of credits. `expires_at` needs its offset. Lower `priority` is spent first."""
+        """Adds a grant. `expires_at` needs its offset. Grants with a lower `priority` are spent first."""
         body = {
             "actor": actor,
             "amount": wire_text(amount),
@@ -413,10 +414,10 @@ class Millicent:
         parent: str | None = None,
         key: str | None = None,
     ) -> Receipt:
-        """Changes settings of the account; what is None stays as it is.
+        """Changes settings of the account; None leaves a setting unchanged.
 
-        Windows and periods begin by the clocks of `time_zone` (an IANA name). With a `parent`, what the account spends
-        is paid by that account too; `leave` ends it.
+        Windows and periods follow the clocks of `time_zone` (an IANA name). With a `parent`, that account pays for the
+        account's spending too; `leave` ends it.
         """
         thresholds = low_balance_thresholds
         body = {
@@ -429,22 +430,22 @@ class Millicent:
         return self._mutate(_account_path(actor), body, key, "PATCH")
 
     def freeze(self, actor: str, *, key: str | None = None) -> Receipt:
-        """Lets the account spend nothing new. What is held can still be captured."""
+        """Refuses new spending of the account. Open holds can still be captured."""
         return self.configure(actor, status="frozen", key=key)
 
     def unfreeze(self, actor: str, *, key: str | None = None) -> Receipt:
         return self.configure(actor, status="open", key=key)
 
     def join(self, actor: str, parent: str, *, key: str | None = None) -> Receipt:
-        """Makes the account a member: what it spends, its parent pays as well, and the tighter of the two decides."""
+        """Makes the account a member: its parent pays for its spending too, and the smaller headroom decides."""
         return self.configure(actor, parent=parent, key=key)
 
     def leave(self, actor: str, *, key: str | None = None) -> Receipt:
-        """Lets the account pay alone again. What is held goes on being both accounts' until it ends."""
+        """Ends the membership. Open holds stay with both accounts until they end."""
         return self._mutate(_account_path(actor), {"parent": _NULL}, key, "PATCH")
 
     def set_limits(self, actor: str, limits: Iterable[SpendingLimit], *, key: str | None = None) -> Receipt:
-        """Gives the account these spending limits and no others. One that it had goes on with what it has counted."""
+        """Replaces all spending limits of the account. A limit that existed before keeps its count."""
         body = {"limits": [limit.wire for limit in limits]}
         return self._mutate(f"{_account_path(actor)}/limits", body, key, "PUT")
 
@@ -459,10 +460,10 @@ class Millicent:
         rollover_maximum: Amount | None = None,
         key: str | None = None,
     ) -> Receipt:
-        """Gives the account `amount` every day, week or month. The first is there at once.
+        """Refills `amount` every day, week or month. The first refill comes at once.
 
-        A change of one that is running comes with the next refill. What is left then is gone, but for up to
-        `rollover_maximum`, where at least `rollover_minimum` is left.
+        A change of a running allowance applies from the next refill. The rest of a period expires then, except that up
+        to `rollover_maximum` is carried over if at least `rollover_minimum` is left.
         """
         body = {
             "amount": wire_text(amount),
@@ -474,11 +475,11 @@ class Millicent:
         return self._mutate(_allowance_path(actor), body, key, "PUT")
 
     def end_allowance(self, actor: str, *, key: str | None = None) -> Receipt:
-        """Lets no refill come any more. What is there lasts until its period is over."""
+        """Ends the refills. The current credits last until their period ends."""
         return self._mutate(_allowance_path(actor), None, key, "DELETE")
 
     def account(self, actor: str) -> Account:
-        """Raises NotFound for an actor that nothing was ever recorded for."""
+        """Raises NotFound for an actor without entries."""
         return self._answer(Call("GET", _account_path(actor)), Account)
 
     def entries(  # noqa: PLR0913 - one option for each parameter of the API
@@ -492,7 +493,7 @@ class Millicent:
         meter: str | None = None,
         page_size: int = _MAX_PAGE,
     ) -> Iterator[Entry]:
-        """The account's entries, newest first, page by page as they are read. `until` is exclusive."""
+        """The account's entries, newest first; pages are fetched as they are read. `until` is exclusive."""
         filters = _filters(kind, since, until, app, meter)
         after: str | None = None
         while True:
@@ -514,7 +515,7 @@ class Millicent:
         meter: str | None = None,
         page_size: int = _MAX_LINES,
     ) -> Iterator[str]:
-        """The account's entries as CSV, newest first: a heading, and page by page the lines. `until` is exclusive."""
+        """The account's entries as CSV, newest first: a heading, then the lines of each page. `until` is exclusive."""
         path, filters = f"{_account_path(actor)}/entries", _filters(kind, since, until, app, meter)
         after: str | None = None
         while True:
@@ -534,15 +535,15 @@ class Millicent:
         last: date | None = None,
         page_size: int = _MAX_PAGE,
     ) -> UsagePage:
-        """What the account has spent by meter, app, member or day, all pages in one.
+        """The account's spending by meter, app, member or day, with all pages combined.
 
-        From the day `first` to `last`, both included, in UTC; by default the last 30 days. At most 366 days.
+        From the day `first` to `last`, both inclusive, in UTC; default: the last 30 days. At most 366 days.
         """
         days: Params = {"group_by": group_by, "from": _optional_day(first), "to": _optional_day(last)}
         path = f"{_account_path(actor)}/usage"
         whole = page = self._answer(Call("GET", path, params={**days, "limit": page_size}), UsagePage)
         while page.next is not None:
-            # The period stays that of the first page, should a day begin in between.
+            # The period stays that of the first page, even if a new day begins in between.
             days = {**days, "from": _optional_day(whole.first), "to": _optional_day(whole.last)}
             page = self._answer(Call("GET", path, params={**days, "limit": page_size, "after": page.next}), UsagePage)
             counted_through = min(whole.counted_through, page.counted_through)
@@ -551,7 +552,7 @@ class Millicent:
         return whole
 
     def audit(self, actor: str, *, max_rows: int | None = None) -> AuditTrail:
-        """The account's newest rows in the audit table (by default all), and whether sequence and chain hold."""
+        """The account's newest rows in the audit table (default: all), and whether sequence and chain are intact."""
         rows: list[Entry] = []
         pages: list[AuditPage] = []
         for page in self._audit_pages(actor, max_rows):
@@ -563,34 +564,37 @@ class Millicent:
         return AuditTrail(items=tuple(rows[:max_rows]), verified=verified, verified_through=through)
 
     def operation(self, key: str, actor: str) -> Operation:
-        """What was recorded under `key`, refusals included. Raises NotFound when nothing was."""
+        """The entry under `key`, refusals included. Raises NotFound if there is none."""
         path = f"/v1/operations/{quote(key, safe='')}"
         return self._answer(Call("GET", path, params={"actor": actor}), Operation)
 
     def proof(self, actor: str, *, digest: str = "latest", records: int | None = None) -> Mapping[str, Any]:
         """The proof that the account's history is in a digest: `latest`, a number or a date. See verify_proof.
 
-        With the newest `records` entries (at most 100) up to the head. Raises NotFound where there is nothing to prove.
+        With the newest `records` entries (at most 100) up to the head. Raises NotFound if there is no such proof.
         """
         params: Params = {"digest": digest, "records": records}
         return self._answer(Call("GET", f"{_account_path(actor)}/proof", params=params), dict[str, Any])
 
     def quote(self, usage: Usage, *, actor: str | None = None) -> Quote:
-        """What usage is worth now, as the next operation of `actor` where given; records nothing. Raises Unpriced."""
+        """The price of usage now, as the next operation of `actor` if given; records nothing. Raises Unpriced."""
         body = {"usage": usage, **({} if actor is None else {"actor": actor})}
         return self._answer(Call("POST", "/v1/rates/quote", body), Quote)
 
     def digest(self, wanted: str = "latest") -> Mapping[str, Any]:
         """A signed digest over all accounts: `latest`, or a number. Its text, signature, public_key and key_id.
 
-        Raises NotFound where there is none of that number. See millicent.kept for what to do with one that was kept.
+        Raises NotFound if there is no digest of that number. millicent.kept compares digests that were kept.
         """
         return self._answer(Call("GET", f"/v1/digests/{quote(wanted, safe='')}"), dict[str, Any])
 
     def rates(
         self, meter: str | None = None, model: str | None = None, *, page_size: int = _MAX_PAGE
     ) -> Iterator[RateCard]:
-        """The versions of the tenant's own rate cards, page by page as they are read. Built-in ones are not listed."""
+        """The versions of the tenant's own rate cards; pages are fetched as they are read.
+
+        Built-in cards are not listed.
+        """
         after: str | None = None
         while True:
             params: Params = {"meter": meter, "model": model, "limit": page_size, "after": after}
@@ -601,14 +605,14 @@ class Millicent:
                 return
 
     def rate_in_effect(self, meter: str, model: str | None = None) -> RateCard | None:
-        """The card that prices usage of this model now, the built-in one included; None where nothing does."""
+        """The card that prices usage of this model now, built-in prices included; None if there is none."""
         params: Params = {"meter": meter, "model": model, "limit": 1}
         return self._answer(Call("GET", "/v1/rates", params=params), RatePage).in_effect
 
     def put_rate(self, card: Wire) -> RateCard:
-        """Makes the next version of a card; the same content again makes none. Needs the scope credits/admin.
+        """Creates the next version of a card; the same content again creates none. Needs the scope credits/admin.
 
-        With a `version` it is that one, however late it comes again, or raises RateVersionConflict.
+        With a `version` it creates that version, however often it is repeated, or raises RateVersionConflict.
         """
         return self._answer(Call("PUT", "/v1/rates", card), RateCard)
 
@@ -644,14 +648,14 @@ def _decoded(call: Call, response: httpx.Response, kind: type[_Answer]) -> _Answ
 
 
 def _limits(max_connections: int) -> httpx.Limits:
-    # Every connection may be kept: as many calls run at once as there are connections.
+    # Every connection may be kept open: as many calls run at once as there are connections.
     return httpx.Limits(
         max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=_KEEP_ALIVE_S
     )
 
 
 def _parts(charges: Iterable[BatchCharge]) -> Iterator[list[Wire]]:
-    """The charges in order, in calls within the bounds of the service."""
+    """The charges in order, split into calls within the limits of the service."""
     part: list[Wire] = []
     size_bytes = 0
     for charge in charges:
@@ -681,7 +685,7 @@ def _allowance_path(actor: str) -> str:
 def _filters(
     kind: str | None, since: datetime | None, until: datetime | None, app: str | None, meter: str | None
 ) -> Params:
-    """Which entries to list."""
+    """The filters for entries."""
     times = {"from": _optional_instant(since), "to": _optional_instant(until)}
     return {"kind": kind, **times, "app": app, "meter": meter}
 
@@ -697,7 +701,7 @@ def _optional_day(day: date | None) -> str | None:
 
 
 def _verdict(pages: Sequence[AuditPage]) -> tuple[Verified, int | None]:
-    """Of pages, newest first, put together: the worst of each, and the seq below the oldest gap."""
+    """The verdict over all pages, newest first: the worst verdict, and the seq below the oldest gap."""
     if not all(page.verified for page in pages):
         return False, None
     pending = [page for page in pages if page.verified == "pending"]
@@ -709,7 +713,7 @@ def _optional_amount(amount: Amount | None) -> str | None:
 
 
 def _optional_instant(at: datetime | None) -> str | None:
-    """RFC 3339. Raises ValueError for a time without offset, which could be any of two dozen instants."""
+    """RFC 3339. Raises ValueError for a time without offset, which would be ambiguous."""
     if at is None:
         return None
     if at.tzinfo is None:

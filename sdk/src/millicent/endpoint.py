@@ -1,7 +1,7 @@
-"""Where the service is and as whom to call it: arguments, else the environment, else the nearest endpoint file.
+"""The service's URL and the caller's tokens: from arguments, or the environment, or the nearest endpoint file.
 
-The environment gives a token (MILLICENT_TOKEN) or a machine client's credentials, with which tokens are fetched and
-renewed (MILLICENT_TOKEN_URL, MILLICENT_CLIENT_ID, MILLICENT_CLIENT_SECRET).
+The environment has a token (MILLICENT_TOKEN) or a machine client's credentials, which fetch and renew tokens
+(MILLICENT_TOKEN_URL, MILLICENT_CLIENT_ID, MILLICENT_CLIENT_SECRET).
 """
 
 import os
@@ -26,7 +26,7 @@ ENDPOINT_FILE: Final = Path(".millicent", "endpoint.json")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Without `tokens` only the open routes answer."""
+    """Without `tokens` only the open routes can be called."""
 
     base_url: httpx.URL
     tokens: TokenSource | None
@@ -40,9 +40,9 @@ class Endpoint:
 def find_endpoint(
     base_url: str | None, token: Token | None, environ: Mapping[str, str] = os.environ, start: Path | None = None
 ) -> Endpoint:
-    """Raises ConfigurationError when neither argument, environment nor a file upwards of `start` says where.
+    """Raises ConfigurationError if no argument, environment or file upwards of `start` names the service.
 
-    The tokens of an endpoint file are only ever sent to the address in that file.
+    The tokens of an endpoint file are sent only to the address in that file.
     """
     url = base_url or environ.get(URL_VARIABLE)
     given = token_source(token) if token else _tokens_of(environ)

@@ -1,10 +1,10 @@
-"""What can go wrong, by what a caller can do about it.
+"""Errors, grouped by what a caller can do about them.
 
-* `ApiError`: the service answered and said no. It means the same however often one asks; see its subclasses.
-* `Unavailable`: no certain answer before the deadline. `Unreachable` when nothing was ever sent, `OutcomeUnknown` when
+* `ApiError`: the service answered with an error. Repeating the call does not change it; see its subclasses.
+* `Unavailable`: no certain answer before the deadline. `Unreachable` if nothing was ever sent, `OutcomeUnknown` if
   a mutation may have been applied: send it again with the same key, or look the key up.
-* `UnexpectedAnswer`: what answered is not Millicent, or a version of it that this client does not know.
-* `ConfigurationError`, `TokenError`: nothing was sent, because where to or as whom is not known.
+* `UnexpectedAnswer`: the answer is not Millicent's, or from a version that this client does not know.
+* `ConfigurationError`, `TokenError`: nothing was sent, because the URL or the token is missing or invalid.
 """
 
 from collections.abc import Mapping
@@ -18,25 +18,25 @@ from millicent.models import Decision, FieldError, Problem
 
 
 class MillicentError(Exception):
-    """Base of every error of the client. `idempotency_key` is the key of the mutation that was tried, if it was one."""
+    """Base of every error of the client. `idempotency_key` is the key of the attempted mutation, if it was one."""
 
     idempotency_key: str | None = None
 
 
 class ConfigurationError(MillicentError):
-    """The client does not know where the service is, or what it was told makes no sense."""
+    """The service's URL or another setting is missing or invalid."""
 
 
 class TokenError(MillicentError):
-    """The token endpoint refused to give a token."""
+    """The token endpoint refused to issue a token."""
 
 
 class TokenUnavailable(TokenError):
-    """The token endpoint did not answer; asking again may help."""
+    """The token endpoint did not answer; a retry may help."""
 
 
 class UnexpectedAnswer(MillicentError):
-    """An answer that is not of this API. Whether a mutation was applied is unknown."""
+    """An answer that is not of this API. It is unknown whether a mutation was applied."""
 
     def __init__(self, message: str, idempotency_key: str | None = None) -> None:
         super().__init__(message)
@@ -64,7 +64,7 @@ class OutcomeUnknown(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What came with an error's answer beside its body."""
+    """The parts of an error's answer besides its body."""
 
     idempotency_key: str | None = None
     request_id: str | None = None
@@ -73,9 +73,9 @@ class Circumstances:
 
 
 class ApiError(MillicentError):
-    """The service said no. `code` is the stable name of why; `replayed`: this key was refused before.
+    """The service answered with an error. `code` is its stable name; `replayed`: this key was refused before.
 
-    As text it has the figures too: what was required and available, the limit and when it resets.
+    Its text includes the figures: the required and available amounts, the limit and when it resets.
     """
 
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
@@ -94,11 +94,11 @@ class BadRequest(ApiError):
 
 
 class Unauthenticated(ApiError):
-    """401: no token, or one that is not valid (any more)."""
+    """401: the token is missing, invalid or expired."""
 
 
 class Forbidden(ApiError):
-    """403: the token lacks the scope, or the actor is not the caller's."""
+    """403: the token lacks the scope, or the caller may not act for the actor."""
 
 
 class NotFound(ApiError):
@@ -106,11 +106,11 @@ class NotFound(ApiError):
 
 
 class Refused(ApiError):
-    """The ledger refused and wrote it down: final for this key, also after a top-up."""
+    """The ledger refused the operation and recorded that: final for this key, even after a funding."""
 
 
 class InsufficientCredits(Refused):
-    """402. `shortfall` of the `required` millicents are missing, here or in the account above (`problem.limit`)."""
+    """402: `shortfall` of the `required` millicents are missing, here or in the parent account (`problem.limit`)."""
 
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
         super().__init__(problem, circumstances)
@@ -122,7 +122,7 @@ class InsufficientCredits(Refused):
 
 
 class LimitExceeded(InsufficientCredits):
-    """402: a spending limit leaves less than `required`, whatever is available. `limit` says which, and until when."""
+    """402: a spending limit leaves less than `required`. `limit` names the limit and when it resets."""
 
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
         super().__init__(problem, circumstances)
@@ -130,11 +130,11 @@ class LimitExceeded(InsufficientCredits):
 
 
 class Conflict(Refused):
-    """409: the account's state says no."""
+    """409: the account's state does not allow it."""
 
 
 class FundingConflict(Conflict):
-    """409: the funded total is not the `old_amount` that the update started from; it is `funded`."""
+    """409: the funded total is not the update's `old_amount`; it is `funded`."""
 
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
         super().__init__(problem, circumstances)
@@ -142,31 +142,31 @@ class FundingConflict(Conflict):
 
 
 class AccountFrozen(Conflict):
-    """409: the account, or the one above it, is frozen and spends nothing new."""
+    """409: the account, or one above it, is frozen and allows no new spending."""
 
 
 class WouldOverdraw(Conflict):
-    """409: the funding update would push the account below its limit."""
+    """409: the funding update would overdraw the account beyond its limit."""
 
 
 class HoldEnded(Conflict):
-    """409: the hold was captured, released or has expired; `code` says which."""
+    """409: the hold was captured or released, or has expired; `code` says which."""
 
 
 class ExceedsHold(Conflict):
-    """409: the capture is more than the hold, which stands as it was."""
+    """409: the capture exceeds the hold, which is unchanged."""
 
 
 class ExceedsCharge(Conflict):
-    """409: the refund is more than what is left of the charge."""
+    """409: the refund exceeds the unrefunded part of the charge."""
 
 
 class ReferenceNotFound(NotFound, Refused):
-    """404: the hold, charge or grant that the operation speaks of is not there; written down, so final for the key."""
+    """404: the hold, charge or grant that the operation names does not exist; recorded, so final for the key."""
 
 
 class ValidationFailed(ApiError):
-    """422: the content is wrong; `errors` names each field."""
+    """422: the content is invalid; `errors` names each field."""
 
     @property
     def errors(self) -> tuple[FieldError, ...]:
@@ -183,7 +183,7 @@ class Unpriced(ValidationFailed):
 
 
 class RateVersionConflict(ApiError):
-    """409: the version of the rate card is not the next one; `newest` is the last there is."""
+    """409: the version is not the next one of the rate card; `newest` is the newest version."""
 
     def __init__(self, problem: Problem, circumstances: Circumstances) -> None:
         super().__init__(problem, circumstances)
@@ -199,7 +199,7 @@ class Throttled(ApiError):
 
 
 class ServerError(ApiError):
-    """5xx. Only ever the cause of an `Unavailable`: the client tries again until its deadline."""
+    """5xx. Only the cause of an `Unavailable`, since the client retries until its deadline."""
 
 
 _BY_CODE: Final[Mapping[str | None, type[ApiError]]] = MappingProxyType(
@@ -244,18 +244,18 @@ _WHAT_TO_DO: Final[Mapping[int, str]] = MappingProxyType(
         404: "no such route; check the URL of the API",
     }
 )
-"""Where the gateway answers, which says no more than `Forbidden`."""
+"""For answers of the gateway, which has no more detail than `Forbidden`."""
 
 
 def figures_of(problem: Problem) -> dict[str, str]:
-    """What explains a refusal, as people read it."""
+    """The figures that explain a refusal, for people."""
     given = {name: getattr(problem, name) for name in _FIGURES}
     figures = {name.replace("_", " "): _figure(value) for name, value in given.items() if value is not None}
     return figures | ({} if problem.limit is None else _figures_of_limit(problem.limit))
 
 
 def error_from(problem: Problem, circumstances: Circumstances) -> ApiError:
-    """The error that the problem stands for. Raises ValueError where a member that its code promises is missing."""
+    """The error of a problem. Raises ValueError if a member that its code requires is missing."""
     by_status = ServerError if problem.status >= 500 else _BY_STATUS.get(problem.status, ApiError)  # noqa: PLR2004
     return _BY_CODE.get(problem.code, by_status)(problem, circumstances)
 
@@ -275,7 +275,7 @@ def _figure(value: Decimal | int) -> str:
 
 
 def _figures_of_limit(limit: Decision) -> dict[str, str]:
-    """A limit in one go, `300.000 a day, app chat`; only an account where its balance decided."""
+    """A limit as text, `300.000 every day, app chat`; only an account if its balance decided."""
     if limit.amount is None:
         return {} if limit.account is None else {"account": limit.account}
     window = f" every {limit.window}" if limit.window else ""

@@ -1,7 +1,7 @@
-"""The failure queues: what could not be done, and how to have it done after all.
+"""The failure queues: messages that could not be processed, and how to process them again.
 
-Whatever is in them can be handed over again as often as one likes: everything downstream knows what it has seen. A
-message is deleted only after it was taken where it belongs.
+Redriving is safe: every consumer recognises repeated messages. A message is deleted only after its target has accepted
+it.
 """
 
 import base64
@@ -21,7 +21,7 @@ _TOPICS: Final = {
     "credit.low-balance": ("LowBalanceTopicArn", "low balances"),
     "ledger.digest": ("DigestTopicArn", "digests"),
 }
-"""Events that go to a topic: the output that names it, and what it is of."""
+"""Events that go to a topic: the output with its name, and the subject of the events."""
 _SHOWN_FOR_S: Final = 10
 _HANDED_OVER_IN_S: Final = 300
 _PAGE: Final = 10
@@ -29,17 +29,17 @@ _ATTRIBUTES: Final = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupI
 _INGEST: Final = "ingest"
 _USAGE: Final = "usage"
 _ON_SCHEDULE: Final = ("ReconcileFunctionName", "DigestFunctionName", "DueFunctionName")
-"""Outputs of the functions that are called on a schedule; a stack of an older release has not all of them."""
+"""Outputs of the functions that are invoked on a schedule; stacks of older releases lack some of them."""
 _WAITING: Final = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
 
 class NotTaken(Exception):
-    """The message stays where it is; says why."""
+    """The message stays in its queue; the text says why."""
 
 
 @dataclass(frozen=True)
 class Queue:
-    """`name` is what the commands call it: outbox, rule, audit, usage, schedule or ingest."""
+    """`name` is its name in the commands: outbox, rule, audit, usage, schedule or ingest."""
 
     name: str
     url: str
@@ -47,7 +47,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many messages wait; `in_hand` are being looked at by somebody."""
+    """The number of waiting messages; `in_hand` are being processed by another reader."""
 
     queue: Queue
     waiting: int
@@ -56,9 +56,9 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Failure:
-    """A message. An event of the bus, an entry or a batch of entries to publish, a call of a function, or a charge.
+    """A message: an event of the bus, an entry or a batch of entries to publish, a call of a function, or a charge.
 
-    A charge has the `group` that orders it and, where it names one, its `tenant`.
+    A charge has the `group` that orders it and, if it names one, its `tenant`.
     """
 
     id: str
@@ -76,7 +76,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Redriven:
-    """`done` says what became of it, or why it stays."""
+    """`done` says what happened to the message, or why it stays."""
 
     failure: Failure
     is_taken: bool
@@ -84,7 +84,7 @@ class Redriven:
 
 
 def queues(stack: Stack) -> list[Queue]:
-    """All failure exits of the stack, found by its outputs."""
+    """All failure queues of the stack, from its outputs."""
     found = {name: url for name, url in stack.outputs.items() if name.endswith(_SUFFIX)}
     return [Queue(name.removesuffix(_SUFFIX).lower(), url) for name, url in sorted(found.items())]
 
@@ -103,7 +103,7 @@ def waiting(stack: Stack, queue: Queue) -> Waiting:
 
 
 def show(stack: Stack, queue: Queue, limit: int) -> list[Failure]:
-    """The first messages, put back as they were."""
+    """The first messages, without removing them."""
     failures = list(_received(stack, queue, limit, _SHOWN_FOR_S))
     for failure in failures:
         _put_back(stack, queue, failure)
@@ -111,7 +111,10 @@ def show(stack: Stack, queue: Queue, limit: int) -> list[Failure]:
 
 
 def redrive(stack: Stack, queue: Queue, limit: int | None = None) -> Iterator[Redriven]:
-    """Hands over what waits now (at most `limit`), one by one. What comes back meanwhile is left for another time."""
+    """Sends the messages that wait now (at most `limit`) again, one by one.
+
+    Messages that come back are left for later.
+    """
     there = waiting(stack, queue).waiting
     for failure in _received(stack, queue, there if limit is None else min(limit, there), _HANDED_OVER_IN_S):
         try:
@@ -196,7 +199,7 @@ def _stream_record(content: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a recor
 
 
 def _of_the_stream(stack: Stack, content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The batch, read from the stream again; for 24 hours it is there."""
+    """The batch, read from the stream again, which keeps it for 24 hours."""
     batch = content["DDBStreamBatchInfo"]
     last = int(batch["endSequenceNumber"])
     records: list[dict[str, Any]] = []
@@ -232,7 +235,7 @@ def _as_lambda_shows_it(value: object) -> object:
 
 
 def _received(stack: Stack, queue: Queue, limit: int, hidden_for_s: int) -> Iterator[Failure]:
-    """Up to `limit` messages, each once. They come again after `hidden_for_s` unless deleted."""
+    """Up to `limit` messages, each once. They become visible again after `hidden_for_s` unless deleted."""
     seen: set[str] = set()
     while len(seen) < limit:
         page = stack.call(
@@ -275,7 +278,7 @@ def _failure(queue: Queue, message: Mapping[str, Any]) -> Failure:
 
 
 def _charge(message: Mapping[str, Any]) -> Failure:
-    """What was in the ingest queue, be it a charge or not."""
+    """A message of the ingest queue, even if it is not a charge."""
     attributes = _texts(message)
     return Failure(
         id=message["MessageId"],
@@ -306,7 +309,7 @@ _Understood: TypeAlias = tuple[Kind, str, str | None, Any, str | None]
 
 
 def _understood(message: Mapping[str, Any]) -> _Understood:
-    """What the message is about."""
+    """The content of the message."""
     attributes = _texts(message)
     why = attributes.get("ERROR_MESSAGE") or attributes.get("ERROR_CODE")
     body = message["Body"]

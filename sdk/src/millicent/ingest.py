@@ -1,7 +1,8 @@
-"""The ingest queue: charges that nobody waits for, in order by actor.
+"""The ingest queue: asynchronous charges, in order by actor.
 
-Needs boto3 and AWS credentials that may send to the queue; see `millicent.aws`. What became of a charge is found under
-its key (`Millicent.operation`); what can never be recorded is in the failure queue (`millicent dlq show ingest`).
+It needs boto3 and AWS credentials that may send to the queue; see `millicent.aws`. The outcome of a charge is found by
+its key (`Millicent.operation`); messages that can never be recorded are in the failure queue (`millicent dlq show
+ingest`).
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from millicent.aws import AwsFailed, Stack
 from millicent.client import BatchCharge
 
 Charge: TypeAlias = BatchCharge | Mapping[str, Any]
-"""A mapping is sent as it is: what the service learns of charges needs no newer client. It has `actor` and `key`."""
+"""A mapping is sent unchanged, so new fields of the service need no newer client. It has `actor` and `key`."""
 
 _SENT_AT_ONCE: Final = 10
 _LONGEST_GROUP: Final = 128
@@ -25,14 +26,14 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True)
 class NotTaken:
-    """A charge that the queue did not take, and why."""
+    """A charge that the queue rejected, and why."""
 
     key: str
     why: str
 
 
 class NotEnqueued(AwsFailed):
-    """The queue did not take all. Enqueue all of them again: none is charged twice."""
+    """The queue did not accept all charges. Enqueue all of them again: none is charged twice."""
 
     def __init__(self, charges: Iterable[NotTaken]) -> None:
         self.charges = tuple(charges)
@@ -41,12 +42,12 @@ class NotEnqueued(AwsFailed):
 
 
 def enqueue(stack: Stack, charges: Iterable[Charge], *, tenant: str | None = None, queue_url: str | None = None) -> int:
-    """How many charges were sent: all of them. `tenant` is for a stack that takes it from messages.
+    """Returns the number of charges sent, which is all of them. `tenant` is for a stack that takes it from messages.
 
-    `queue_url` spares those who may only send the right to look up the stack.
+    With `queue_url`, callers that may only send need no permission to look up the stack.
 
-    A charge needs a key that stays the same when it is enqueued again, and no two charges of an actor share one. Raises
-    NotEnqueued, or AwsFailed when it is not known what the queue took.
+    Every charge needs a key that stays the same when it is enqueued again, and keys are unique per actor. Raises
+    NotEnqueued, or AwsFailed if it is unknown which charges the queue accepted.
     """
     url = queue_url or stack.output("IngestQueueUrl")
     documents = (charge.wire if isinstance(charge, BatchCharge) else charge for charge in charges)
@@ -58,14 +59,14 @@ def enqueue(stack: Stack, charges: Iterable[Charge], *, tenant: str | None = Non
 
 
 def message(charge: Mapping[str, Any], tenant: str | None) -> dict[str, Any]:
-    """The arguments of SendMessage for a charge. Its group is its account: so it stays in order."""
+    """The arguments of SendMessage for a charge. Its group is its account, which keeps it in order."""
     body = _encode(charge).decode()
     named = {} if tenant is None else {"tenant": {"DataType": "String", "StringValue": tenant}}
     return {
         "MessageBody": body,
-        # Long names may share a group and then wait for each other: no harm but that.
+        # Accounts with long names may share a group and then wait for each other, which does no harm.
         "MessageGroupId": f"{tenant or ''}/{charge['actor']}"[:_LONGEST_GROUP],
-        # The body, not the key alone: a key that is reused for another charge must be noticed, not dropped.
+        # The whole body, since a key that is reused for another charge must be rejected, not dropped.
         "MessageDeduplicationId": hashlib.sha256(f"{tenant or ''}\n{body}".encode()).hexdigest(),
         "MessageAttributes": named,
     }

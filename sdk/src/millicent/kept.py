@@ -1,8 +1,8 @@
-"""Kept digests against those of today: did the service take anything back?
+"""Compares kept digests with those of today: did the service change its history?
 
-A digest that somebody else keeps is the one that cannot be taken back. It comes by mail, as an event of the bus
-(`ledger.digest`), from `GET /v1/digests/{number}` or within a proof; a file may hold one of them, a JSON array of them,
-or one a line.
+The service cannot take back a digest that somebody else keeps. Digests come by mail, as an event of the bus
+(`ledger.digest`), from `GET /v1/digests/{number}` or within a proof; a file may contain one of them, a JSON array of
+them, or one per line.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ Signed: TypeAlias = Mapping[str, Any]
 """A digest with its signature: `text`, `signature`, `public_key` and `key_id`."""
 
 _WRAPPED_IN: Final = ("detail", "data", "digest")
-"""In an event's envelope, in its detail, in a proof."""
+"""The places of a digest: in an event's envelope, in its detail, in a proof."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """All kept digests are the service's still, which lead without a gap to its newest.
+    """All kept digests are still the service's, and lead without a gap to its newest digest.
 
-    `contradictions` are the numbers of digests that say themselves that something had been taken back.
+    `contradictions` are the numbers of digests that themselves report regressions.
     """
 
     kept: int
@@ -35,7 +35,7 @@ class Kept:
 
 
 def digests_from(text: str) -> list[Signed]:
-    """The digests in a file. Raises ValueError where it holds something else."""
+    """The digests in a file. Raises ValueError for other content."""
     rows = _rows(text.strip())
     if not rows:
         raise ValueError("the file contains no digest")
@@ -45,7 +45,7 @@ def digests_from(text: str) -> list[Signed]:
 def verify_kept(
     kept: Iterable[Signed], fingerprint: str, numbered: Callable[[int], Signed | None], newest: Signed | None
 ) -> Kept:
-    """`numbered` and `newest` are what the service has today, None where it has none. Raises NotProved."""
+    """`numbered` and `newest` return the service's present digests, None if there is none. Raises NotProved."""
     ours = _by_number(kept, fingerprint)
     first = min(ours)
     last = digest_of(_found(newest, "the service has no digest at all"), fingerprint)
@@ -80,7 +80,7 @@ def sentence(found: Kept) -> str:
 
 
 def _by_number(kept: Iterable[Signed], fingerprint: str) -> dict[int, str]:
-    """The texts of what was kept, each signed with the trusted key."""
+    """The texts of the kept digests, each signed with the trusted key."""
     ours: dict[int, str] = {}
     for signed in kept:
         number, text = digest_of(signed, fingerprint)["number"], signed["text"]

@@ -1,4 +1,4 @@
-"""Idempotency keys: made by the client, before anything is sent."""
+"""Idempotency keys: created by the client before the request is sent."""
 
 import secrets
 import time

@@ -1,4 +1,4 @@
-"""What the API answers. Amounts are exact millicents, times carry their offset (UTC).
+"""The answers of the API. Amounts are exact millicents, times have their offset (UTC).
 
 Fields that a later version of the API adds are ignored, so that an older client keeps working.
 """
@@ -14,7 +14,7 @@ Verified: TypeAlias = Literal["pending"] | bool
 
 
 class Draw(msgspec.Struct, frozen=True, kw_only=True):
-    """What one grant paid."""
+    """The part of a charge that one grant paid."""
 
     grant: str
     amount: Decimal
@@ -24,7 +24,7 @@ class Draw(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Merger(msgspec.Struct, frozen=True, kw_only=True):
-    """For want of room a grant became part of another: what it still had, and until when that lasts now."""
+    """A grant was merged into another because the account had too many: its amount, and the merged grant's expiry."""
 
     grant: str
     into: str
@@ -35,13 +35,13 @@ class Merger(msgspec.Struct, frozen=True, kw_only=True):
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the ledger.
 
-    `amount` is signed (a charge is negative). `outcome` is `applied`, `partial` or `refused`; a refused operation moved
-    nothing and says its `reason` and, where it was not the account's own balance, what decided (`limit`). `low_balance`
-    are the thresholds that the balance fell below. `parent` is the parent that paid too; the entry there says whose it
-    was (`member`). `settings` is what it changed. `rate_card` is what priced its `usage`; where that was worth no
-    whole number of microcents, `carry_before` and `carry_after` say what is carried, in exact millicents. `merged` are
-    two grants that became one for want of room. `not_restored` is what it did not give back, because the grants that
-    had paid have expired. `hash` chains the entries of an account.
+    `amount` is signed (a charge is negative). `outcome` is `applied`, `partial` or `refused`; a refused operation
+    changed nothing and has a `reason` and, if it was not the account's own balance, what decided (`limit`).
+    `low_balance` are the thresholds that the balance fell below. `parent` is the parent that paid too; `member` in the
+    parent's entry is the member. `settings` is what it changed. `rate_card` priced its `usage`; if that had a fraction
+    of a microcent, `carry_before` and `carry_after` are the carry, in exact millicents. `merged` are two grants that
+    were merged because the account had too many. `not_restored` is the part that was not returned because its grants
+    had expired. `hash` chains the entries of an account.
     """
 
     key: str
@@ -77,7 +77,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
-    """An account's money after an operation."""
+    """The balances of an account after an operation."""
 
     available: Decimal
     held: Decimal
@@ -86,7 +86,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """A lot of credits; `remaining` of `amount` are left. Lower `priority` is spent first."""
+    """Credits with a priority and an expiry; `remaining` of `amount` are left. Lower `priority` is spent first."""
 
     id: str
     amount: Decimal
@@ -108,9 +108,9 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """A spending limit: at most `amount` through `app` and on `meter` (where it names them), a `window` or ever.
+    """A spending limit: at most `amount` through `app` and on `meter` (if set) in a `window`, or ever.
 
-    `used` includes holds and resets at `resets_at`. A change of limits shows what it set, and not what is used.
+    `used` includes holds and resets at `resets_at`. A change of limits shows only what was set, without `used`.
     """
 
     amount: Decimal
@@ -122,7 +122,9 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What decided a refusal: a spending limit; the balance of the `account` above; or, with both, a limit of that."""
+    """What decided a refusal: a spending limit; the balance of the parent `account`; or, with both, a limit of that
+    account.
+    """
 
     account: str | None = None
     amount: Decimal | None = None
@@ -134,9 +136,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Allowance(msgspec.Struct, frozen=True, kw_only=True):
-    """`amount` every `interval`, next at `next_at`, which is absent where it was only just set.
+    """`amount` every `interval`, next at `next_at`, which is absent right after it was set.
 
-    What is left rolls over up to `rollover_maximum`, where it is `rollover_minimum` at least.
+    The rest of a period rolls over up to `rollover_maximum` if it is at least `rollover_minimum`.
     """
 
     amount: Decimal
@@ -148,11 +150,12 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change of settings has set. What it left as it was is not in it; where an allowance was ended, or a parent
-    left, its value is empty.
+    """The settings that a change has set, without unchanged ones.
+
+    After the end of an allowance or a membership its value is empty.
     """
 
-    # Not in it is UNSET here, empty is None.
+    # An unchanged setting is UNSET here; None means that it was removed.
 
     overdraft_limit: Decimal | msgspec.UnsetType = msgspec.UNSET
     low_balance_thresholds: tuple[Decimal, ...] | msgspec.UnsetType = msgspec.UNSET
@@ -164,11 +167,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the actor may go ahead: what a charge of `minimum` would be told.
+    """Whether the actor may spend: the result that a charge of `minimum` would have.
 
-    `spendable` is the most that a charge could take now: what is available and may be overdrawn, within every limit, by
-    all who pay. `rate_card` is what priced the usage that was asked for. Where it is refused `reason` says why, `limit`
-    what decides, if not the account's own balance, and the figures are those of the charge's refusal.
+    `spendable` is the most that a charge could take now: the available credits and the overdraft limit, within every
+    limit, of all accounts that pay. `rate_card` priced the usage of the question. If it is refused, `reason` says why,
+    `limit` what decided (if not the account's own balance), and the figures are those of the charge's refusal.
     """
 
     allowed: bool
@@ -189,9 +192,9 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """A recorded mutation: its entry and the balance after it.
 
-    `replayed` says that it had been recorded before, under the same key, and that nothing was applied again.
-    `shortfall` is what a partial charge, or a hold with a minimum, could not take. `hold` is what the operation made of
-    a hold, `grant` the grant that it made, `settings` what it changed.
+    `replayed` means that it was recorded before, under the same key, and was not applied again. `shortfall` is what a
+    partial charge, or a hold with a minimum, could not take. `hold` is the resulting state of a hold, `grant` the new
+    grant, `settings` what was changed.
     """
 
     entry: Entry
@@ -204,7 +207,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """An account as it is now; `seq` is the number of its newest entry. `parent` is the account that pays with it."""
+    """An account in its present state; `seq` is its newest entry. `parent` is the account that pays with it."""
 
     actor: str
     available: Decimal
@@ -224,14 +227,14 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FieldError(msgspec.Struct, frozen=True, kw_only=True):
-    """One fault in a request: the JSON path of the field and what it should be."""
+    """One fault in a request: the JSON path of the field, and its requirement."""
 
     path: str
     detail: str
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Problem details (RFC 9457) with the members that Millicent adds."""
+    """Problem details (RFC 9457) with Millicent's extensions."""
 
     status: int
     code: str | None = None
@@ -252,10 +255,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one charge of a batch: its `entry`, or the `problem` that kept it from being one.
+    """The result of one charge of a batch: its `entry`, or the `problem` that prevented it.
 
-    `status` and `problem` are what the charge would have been answered alone, `unpriced` for one. 429 and 503 leave it
-    open: send it again, with its key. There is no `key` where the service could not read it.
+    `status` and `problem` are those of a single charge, `unpriced` for a missing price. After 429 and 503 the outcome
+    is open: send the charge again, with its key. `key` is absent if the service could not read it.
     """
 
     key: str | None
@@ -267,7 +270,7 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_open(self) -> bool:
-        """Whether nothing certain is known of it yet."""
+        """Whether its outcome is still unknown."""
         return self.status in {429, 503}
 
 
@@ -278,7 +281,7 @@ class BatchResults(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """What was recorded under a key: the entry, the `status` that was first answered and, of a refusal, the problem."""
+    """The record under a key: the entry, the `status` of the first answer and, for a refusal, the problem."""
 
     entry: Entry
     balance: Balance
@@ -296,8 +299,8 @@ class EntryPage(msgspec.Struct, frozen=True, kw_only=True):
 class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of the audit table, newest first.
 
-    `verified`: True where their sequence is dense and their chain of hashes holds; False where something was altered,
-    or is missing for longer than a copy takes; "pending" where all that is there holds and copies are on their way.
+    `verified`: True if their sequence is dense and their hash chain is intact; False if a row was altered, or is
+    missing for longer than a copy takes; "pending" if all existing rows are correct and copies are on their way.
     `verified_through` is the seq up to which it is True.
     """
 
@@ -308,7 +311,7 @@ class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditTrail(msgspec.Struct, frozen=True, kw_only=True):
-    """The pages of an audit put together: `verified` as that of a page, and only if every page is."""
+    """All pages of an audit: `verified` is that of the worst page."""
 
     items: tuple[Entry, ...]
     verified: Verified
@@ -316,7 +319,7 @@ class AuditTrail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Another price above so many units."""
+    """Another price above a number of units."""
 
     above: str
     price: str
@@ -325,8 +328,8 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Millicents for `per` units. Prices are exact decimal texts.
 
-    `graduated` tiers hold for the units above their bound, `volume` tiers for all units, by the number of `tiers_by`.
-    What is `part_of` other quantities is paid for once.
+    `graduated` tiers apply to the units above their bound, `volume` tiers to all units, by the number of `tiers_by`.
+    Units that are `part_of` other quantities are paid only once.
     """
 
     price: str
@@ -339,7 +342,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def more(self) -> str:
-        """All but price and per, in words."""
+        """All fields but price and per, in words."""
         words = [f"{tier.price} above {tier.above} {self.tiers_by or ''}".rstrip() for tier in self.tiers]
         if self.tiers:
             words.append(self.tier_mode)
@@ -351,7 +354,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RateCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A version of the prices of a model of a meter; `card` names it. The built-in one was made by nobody."""
+    """A version of the prices of a model of a meter; `card` names it. The built-in card has no creator."""
 
     card: str
     version: int | str
@@ -366,9 +369,9 @@ class RateCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
-    """What was charged and given back in a period; `net` is the difference, `count` the number of charges and captures.
+    """The sums charged and refunded in a period; `net` is the difference, `count` the number of charges and captures.
 
-    They are of the day, app, meter or member that is named, or of all that names none.
+    They are for the named day, app, meter or member, or for all entries without one.
     """
 
     charged: Decimal
@@ -382,9 +385,9 @@ class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsagePage(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}):
-    """What was spent in some days of UTC, of which the first and the last are included.
+    """The spending in a range of UTC days, first and last inclusive.
 
-    Every entry up to seq `counted_through` is in the sums, and later ones may be. `next` continues the listing and is
+    All entries up to seq `counted_through` are in the sums; later ones may be. `next` continues the listing and is
     opaque; the last page has none.
     """
 
@@ -398,7 +401,7 @@ class UsagePage(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "fro
 
 
 class RatePage(msgspec.Struct, frozen=True, kw_only=True):
-    """In the order of meter, model and version. `in_effect` of one card, where the listing is of one."""
+    """In the order of meter, model and version. `in_effect` is given if the listing is of one card."""
 
     items: tuple[RateCard, ...]
     next: str | None = None
@@ -416,11 +419,11 @@ class LineItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """What usage is worth: `amount`, rounded once from the sum of `items`, by the rate card `card`.
+    """The price of usage: `amount`, rounded once from the sum of `items`, by the rate card `card`.
 
-    `hold` is what a hold of it sets aside: the most that it can be worth, however it turns out. Of an estimate that is
-    the amount too. Where it was asked for an account, the amount is what its next operation takes with what is carried:
-    `carry_before` it and `carry_after` it, in exact millicents.
+    `hold` is the amount that a hold of the usage sets aside: its highest possible price. For an estimate that is the
+    amount too. If an account was given, the amount is that of its next operation including its carry: `carry_before`
+    and `carry_after`, in exact millicents.
     """
 
     amount: Decimal
@@ -437,7 +440,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     status: str
 
 
-# msgspec looks into a type when it is first read. Two threads that read their first answers at once could meet a half
-# of that, which ends the process: so it is done here, where there is one.
+# msgspec inspects a type at its first use. Two threads doing that at once could crash the process, so it is done here,
+# in one thread.
 for _kind in [kind for kind in vars().values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]:
     msgspec.json.Decoder(_kind)

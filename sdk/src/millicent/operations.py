@@ -1,4 +1,4 @@
-"""What those who run the service ask of it: reconcile the accounts, make a digest."""
+"""Calls for the operators of the service: reconcile the accounts, make a digest."""
 
 import base64
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from millicent.errors import MillicentError, UnexpectedAnswer
 from millicent.verify_proof import fingerprint_of
 
 _BUDGET_S: Final = 60
-"""Of one call, so that there is something to tell while it goes on."""
+"""Per call, so that progress can be shown."""
 
 
 class NothingRecorded(MillicentError):
@@ -19,7 +19,7 @@ class NothingRecorded(MillicentError):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is not as it must be. `seq` is None where no single entry is at fault."""
+    """One fault. `seq` is None if it is not in a single entry."""
 
     tenant: str
     actor: str
@@ -34,7 +34,8 @@ class TenantActor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
-    """What was checked and found. `late` entries are on their way to the audit table, `repaired` rows are in it again.
+    """The result of a reconciliation. `late` entries are on their way to the audit table, `repaired` rows were written
+    again.
 
     `unverified` accounts are too large for one run of the function. `next` continues, None at the end.
     """
@@ -55,11 +56,11 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def saw_nothing(self) -> bool:
-        """Neither a row nor anything wrong: what was asked for does not exist."""
+        """No rows and no findings: the account does not exist."""
         return self.holds and not self.entries and not self.audited
 
     def plus(self, other: "Reconciliation") -> "Reconciliation":
-        """Both together; `other` came after."""
+        """The sum of both; `other` is the later one."""
         added = (getattr(self, name) + getattr(other, name) for name in _ADDED)
         return Reconciliation(**dict(zip(_ADDED, added, strict=True)), next=other.next)
 
@@ -69,7 +70,7 @@ _ADDED: Final = tuple(name for name in Reconciliation.__struct_fields__ if name 
 
 
 class Contradiction(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the digest before. `tenant` and `actor` are empty where it is that itself that was tampered with."""
+    """A contradiction to the digest before. `tenant` and `actor` are empty if that digest itself was tampered with."""
 
     tenant: str
     actor: str
@@ -77,9 +78,9 @@ class Contradiction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
-    """`root` stands for the heads of `count` accounts; `previous` is the hash of the digest before it.
+    """`root` is the hash over the heads of `count` accounts; `previous` is the hash of the digest before it.
 
-    `regressions` is how many accounts are gone, cut or rewritten since that; `findings` are the first of them.
+    `regressions` counts the accounts that are missing, cut or rewritten since then; `findings` are the first of them.
     """
 
     number: int
@@ -93,7 +94,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
-    """`fingerprint` is what a verifier has to know, by a way of its own."""
+    """`fingerprint` is what a verifier must know from an independent source."""
 
     fingerprint: str
     pem: str
@@ -103,7 +104,7 @@ class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
 def reconcile(
     stack: Stack, *, repair: bool, grace_s: int | None = None, tenant: str | None = None, actor: str | None = None
 ) -> Iterator[Reconciliation]:
-    """What was seen so far, after each call of the function; the last is the whole."""
+    """The results so far, after each call of the function; the last one is complete."""
     request: dict[str, Any] = {"repair": repair, "grace_s": grace_s, "budget_s": _BUDGET_S}
     if actor is not None:
         request = {"repair": repair, "grace_s": grace_s, "tenant": tenant, "actor": actor}

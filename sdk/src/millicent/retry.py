@@ -1,4 +1,4 @@
-"""When to try again, and how long to wait before it."""
+"""When to retry, and how long to wait before."""
 
 import time
 from collections.abc import Callable
@@ -14,10 +14,10 @@ _MAX_DOUBLINGS: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Attempts go on until `deadline_s` after the call began, each waiting for at most `attempt_timeout_s`.
+    """Attempts continue until `deadline_s` after the start of the call; each waits for at most `attempt_timeout_s`.
 
     Between them is a random pause of up to `base_s`, doubled with every attempt up to `cap_s` (exponential backoff with
-    full jitter), or what the service asks for in Retry-After if that is longer.
+    full jitter), or the service's Retry-After if that is longer.
     """
 
     deadline_s: float = 30.0
@@ -26,13 +26,13 @@ class RetryPolicy:
     cap_s: float = 5.0
 
     def longest_pause_s(self, attempt: int) -> float:
-        """Before the attempt that follows the `attempt`th (from 0)."""
+        """Before the attempt that follows attempt number `attempt` (from 0)."""
         return min(self.cap_s, self.base_s * 2.0 ** min(attempt, _MAX_DOUBLINGS))
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time and chance, so that a test can bring its own. `now_s` only ever grows; its zero means nothing."""
+    """Time and randomness, replaceable in tests. `now_s` is monotonic, with an arbitrary zero."""
 
     now_s: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -40,7 +40,10 @@ class Clock:
 
 
 def retry_after_s(headers: httpx.Headers) -> float | None:
-    """Both forms of Retry-After. A date counts from the answer's own Date, so this machine's clock does not matter."""
+    """Both forms of Retry-After.
+
+    A date is compared with the answer's own Date, so this machine's clock does not matter.
+    """
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)

@@ -1,4 +1,4 @@
-"""Bearer tokens: where they come from and how a new one is had when the service takes the old one no longer."""
+"""Bearer tokens: their sources, and their renewal after the service has rejected one."""
 
 import threading
 import time
@@ -17,23 +17,23 @@ _TOKEN_TIMEOUT_S: Final = 10.0
 
 
 class TokenSource(ABC):
-    """Gives tokens; many threads may ask at once."""
+    """A source of tokens; many threads may use it at once."""
 
     @abstractmethod
     def token(self) -> str:
-        """The token to send. Raises TokenError when there is none to be had."""
+        """The token to send. Raises TokenError if there is none."""
 
     def renewed(self, rejected: str) -> str | None:  # noqa: ARG002 - a source that can renew needs to know
-        """A token to try after the service refused `rejected`; None when there is no other."""
+        """A new token after the service rejected `rejected`; None if there is no other."""
         return None
 
 
 Token: TypeAlias = str | Callable[[], str] | TokenSource
-"""A token as a caller may give it: the token itself, a function that returns the current one, or a source."""
+"""A token from the caller: the token itself, a function that returns the current one, or a source."""
 
 
 class FixedToken(TokenSource):
-    """One token, for good."""
+    """One token that never changes."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -43,7 +43,7 @@ class FixedToken(TokenSource):
 
 
 class CalledToken(TokenSource):
-    """Asks a function of the caller's each time."""
+    """Calls a function of the caller each time."""
 
     def __init__(self, current: Callable[[], str]) -> None:
         self._current = current
@@ -56,14 +56,14 @@ class CalledToken(TokenSource):
 
 
 class EndpointDocument(msgspec.Struct, frozen=True):
-    """Content of an endpoint file: where the service is, and a token for each role."""
+    """The content of an endpoint file: the service's URL, and a token for each role."""
 
     base_url: str
     tokens: dict[str, str]
 
 
 class EndpointFile(TokenSource):
-    """`.millicent/endpoint.json`. Whoever runs the service renews its tokens, so after a refusal it is read again."""
+    """`.millicent/endpoint.json`. The service's operator renews its tokens, so it is read again after a rejection."""
 
     ROLE: Final = "admin"
 
@@ -98,9 +98,10 @@ class _Granted(msgspec.Struct, frozen=True):
 
 
 class ClientCredentials(TokenSource):
-    """OAuth 2.0 client credentials (RFC 6749, 4.4): a token of a machine client, kept until a minute before it expires.
+    """OAuth 2.0 client credentials (RFC 6749, 4.4): a token of a machine client, cached until a minute before its
+    expiry.
 
-    `http` is a client of the caller's to ask with; it stays the caller's to close.
+    `http` is an optional client of the caller, which the caller closes.
     """
 
     def __init__(
@@ -130,7 +131,7 @@ class ClientCredentials(TokenSource):
 
     def renewed(self, rejected: str) -> str | None:
         with self._lock:
-            # Another thread may have had the same refusal and fetched already.
+            # Another thread may have had the same rejection and fetched a token already.
             return self._fetch() if self._kept in (None, rejected) else self._kept
 
     def _fetch(self) -> str:
@@ -159,19 +160,22 @@ def _granted(response: httpx.Response) -> _Granted:
 
 
 def token_source(token: Token) -> TokenSource:
-    """The source behind whatever form of token the caller gave."""
+    """The source for any form of token that the caller gave."""
     if isinstance(token, TokenSource):
         return token
     return FixedToken(token) if isinstance(token, str) else CalledToken(token)
 
 
 def fits_header(text: str) -> bool:
-    """Whether HTTP can send it. What it cannot send must be refused here, where nothing was sent for certain."""
+    """Whether the token fits into an HTTP header.
+
+    An unsendable one must be rejected here, while it is certain that nothing was sent.
+    """
     return text.isascii() and text.isprintable() and text == text.strip()
 
 
 class BearerAuth(httpx.Auth):
-    """Signs requests; on a 401 it tries once more if there is another token."""
+    """Signs requests; after a 401 it tries once more if there is another token."""
 
     def __init__(self, source: TokenSource) -> None:
         self._source = source

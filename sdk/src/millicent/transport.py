@@ -40,9 +40,10 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A mutation carries its idempotency `key`, or each of its parts does (`is_batch`); what has none changes nothing.
+    """A mutation has its idempotency `key`, or each of its parts has one (`is_batch`); a call without a key changes
+    nothing.
 
-    Members that are None are not sent. `accept` is the media type to answer in, where it is not JSON.
+    Members that are None are not sent. `accept` is the media type of the answer, if it is not JSON.
     """
 
     method: str
@@ -55,7 +56,7 @@ class Call:
 
 
 class _Gateway(msgspec.Struct):
-    """How an API gateway, which does not know problem details, words a refusal."""
+    """An error of an API gateway, which does not use problem details."""
 
     message: str | None = None
 
@@ -64,7 +65,7 @@ _decode_gateway: Final = msgspec.json.Decoder(_Gateway).decode
 
 
 class _Inconclusive(Exception):
-    """An attempt that leaves the outcome open. `may_have_applied`: it reached, or may have reached, the ledger."""
+    """An attempt with an open outcome. `may_have_applied`: it reached, or may have reached, the ledger."""
 
     def __init__(self, cause: Exception, *, may_have_applied: bool, pause_s: float = 0.0) -> None:
         super().__init__(str(cause))
@@ -82,10 +83,10 @@ class Transport:
         self._clock = clock
 
     def send(self, call: Call) -> httpx.Response:
-        """The answer, a success. The same request, with the same key, goes out as often as it takes.
+        """The successful answer. The same request, with the same key, is sent as often as needed.
 
-        Raises ApiError for a definite refusal, Unavailable when the deadline passes without a certain answer, and
-        ConfigurationError, before anything is sent, for a key that no header can hold.
+        Raises ApiError for a definite error, Unavailable if the deadline passes without a certain answer, and
+        ConfigurationError, before anything is sent, for a key that does not fit into a header.
         """
         if call.key is not None and not fits_header(call.key):
             raise ConfigurationError(f"{call.key!r} is not a key: take 1 to 128 of A-Z a-z 0-9 _ . : @ -")
@@ -99,7 +100,7 @@ class Transport:
                 if not self._pause(attempt, failure, deadline_s):
                     raise _given_up(call, failure, may_have_applied) from failure.cause
             except (Unauthenticated, Forbidden) as refusal:
-                # Whoever refused this did not look at the ledger: it says nothing of an earlier attempt.
+                # This error came before the ledger was asked: it says nothing about an earlier attempt.
                 if not may_have_applied:
                     raise
                 raise _outcome_unknown(call, refusal) from refusal
@@ -127,7 +128,7 @@ class Transport:
         )
 
     def _pause(self, attempt: int, failure: _Inconclusive, deadline_s: float) -> bool:
-        """False, at once, when the next attempt would come after the deadline."""
+        """False, at once, if the next attempt would come after the deadline."""
         jitter_s = self._clock.uniform(0.0, self._policy.longest_pause_s(attempt))
         pause_s = max(jitter_s, failure.pause_s)
         if self._clock.now_s() + pause_s >= deadline_s:
@@ -173,7 +174,7 @@ def _problem(response: httpx.Response) -> Problem:
         problem = msgspec.json.decode(response.content, type=Problem)
     except msgspec.DecodeError:
         return Problem(status=response.status_code, title=response.reason_phrase, detail=_gateway_message(response))
-    # The status line is what counts, should the body say otherwise.
+    # The status line decides, even if the body says otherwise.
     return msgspec.structs.replace(problem, status=response.status_code)
 
 
@@ -194,7 +195,7 @@ def _circumstances(call: Call, response: httpx.Response) -> Circumstances:
 
 
 def is_replayed(response: httpx.Response) -> bool:
-    """Whether the answer repeats what was recorded before."""
+    """Whether the answer is a replay of an earlier one."""
     return str(response.headers.get(REPLAYED_HEADER, "")).lower() == "true"
 
 

@@ -1,14 +1,14 @@
-"""Verifies a proof that an account's history is in a signed digest. One file, the standard library, nothing else.
+"""Verifies a proof that an account's history is in a signed digest. One file, standard library only.
 
     python verify_proof.py proof.json --key 3f1c…            the fingerprint of the key that you trust
     python verify_proof.py proof.json --key key.pem          or the key itself, PEM or DER
     python verify_proof.py proof.json --key … --records FILE
 
-Says what is proved and ends with 0, or says what is wrong and ends with 1. Proved is: the holder of the key signed, at
-the time that the digest names, that the account's newest entry was the one with this number and hash. The hash of an
-entry covers the one before it, so whoever has entries that lead to that hash has them as they were then.
+Prints what is proved and exits with 0, or prints the fault and exits with 1. Proved is: the holder of the key signed,
+at the time that the digest names, that the account's newest entry was the one with this number and hash. The hash of an
+entry covers the entry before it, so entries that lead to that hash are unaltered since then.
 
-The key to trust comes from you, never from the proof: ask for it once, by another way, and keep it.
+You supply the trusted key; it never comes from the proof. Obtain it once from an independent source, and keep it.
 
 Records are the texts of entries in order of their number, up to the head: those that come with the proof, or those of
 `--records`: a JSON array or JSON lines of texts, of objects with a member `record`, or of items of a table's export.
@@ -26,10 +26,10 @@ from typing import Any, Final
 
 VERSION: Final = 1
 DIGEST_VERSIONS: Final = frozenset({1, 2})
-"""Those of version 2 also say how much contradicted the digest before them; the signature covers that too."""
+"""Version 2 also counts the contradictions to the digest before it; the signature covers that too."""
 GENESIS: Final = "0" * 64
 _SHA256_PREFIX: Final = bytes.fromhex("3031300d060960864801650304020105000420")
-"""DER of the algorithm and the length, which PKCS #1 v1.5 puts before a SHA-256 hash (RFC 8017, 9.2)."""
+"""The DER of algorithm and length, which PKCS #1 v1.5 puts before a SHA-256 hash (RFC 8017, 9.2)."""
 _RSA: Final = bytes.fromhex("06092a864886f70d010101")
 _SMALLEST_KEY_BITS: Final = 2048
 _SEQUENCE, _INTEGER, _BIT_STRING = 0x30, 0x02, 0x03
@@ -43,8 +43,8 @@ class NotProved(Exception):
 class Proved:
     """`records` lead to the head, from entry `first_record` on.
 
-    `regressions`: how many accounts the digest found gone, cut or rewritten since the one before it; None where it says
-    nothing of that.
+    `regressions`: how many accounts the digest found missing, cut or rewritten since the one before it; None if it has
+    no such count.
     """
 
     tenant: str
@@ -68,7 +68,7 @@ def verify(proof: Mapping[str, Any], fingerprint: str, records: Iterable[str] | 
 
 
 def digest_of(shown: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
-    """What a digest says: `shown` has its text, signature and public_key, as a proof has it. Raises NotProved."""
+    """The content of a digest: `shown` has its text, signature and public_key, as in a proof. Raises NotProved."""
     try:
         return _signed(shown, _plain(fingerprint))
     except (KeyError, TypeError, ValueError, AttributeError) as malformed:
@@ -76,7 +76,7 @@ def digest_of(shown: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
 
 
 def fingerprint_of(key: bytes) -> str:
-    """Of a public key in PEM or DER. Raises ValueError where it is neither."""
+    """The fingerprint of a public key in PEM or DER. Raises ValueError for other content."""
     text = key.strip()
     if text.startswith(b"-----BEGIN PUBLIC KEY-----"):
         key = base64.b64decode(b"".join(text.splitlines()[1:-1]), validate=True)
@@ -113,7 +113,7 @@ def _verified(proof: Mapping[str, Any], fingerprint: str, records: Iterable[str]
 
 
 def _signed(shown: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
-    """What the digest says, if the trusted key has signed it."""
+    """The content of the digest, if the trusted key has signed it."""
     key = base64.b64decode(shown["public_key"], validate=True)
     _require(hashlib.sha256(key).hexdigest() == fingerprint, "the digest is not signed with the trusted key")
     signature = base64.b64decode(shown["signature"], validate=True)
@@ -133,7 +133,7 @@ def _require(holds: bool, otherwise: str) -> None:
 
 
 def _is_signed(text: bytes, signature: bytes, key: bytes) -> bool:
-    """RSASSA-PKCS1-v1_5 with SHA-256: what the signature opens to must be the padded hash, byte for byte."""
+    """RSASSA-PKCS1-v1_5 with SHA-256: the decrypted signature must be the padded hash, byte for byte."""
     modulus, exponent = _rsa_key(key)
     size = (modulus.bit_length() + 7) // 8
     opened = pow(int.from_bytes(signature, "big"), exponent, modulus).to_bytes(size, "big")
@@ -152,7 +152,7 @@ def _root(head: Mapping[str, Any], path: Iterable[tuple[str, str]]) -> str:
 
 
 def _follow(records: list[str], head: Mapping[str, Any]) -> None:
-    """Each record must be of the account and link to the one before; the last one must be the head."""
+    """Each record must belong to the account and link to the one before; the last one must be the head."""
     before: tuple[int, str] | None = None
     for text in records:
         entry = json.loads(text)
@@ -170,7 +170,7 @@ def _canonical(value: object) -> bytes:
 
 
 def _rsa_key(der: bytes) -> tuple[int, int]:
-    """Modulus and exponent of a SubjectPublicKeyInfo. Raises ValueError where it is none of RSA."""
+    """Modulus and exponent of a SubjectPublicKeyInfo. Raises ValueError if it is not an RSA key."""
     outer, rest = _der(der, _SEQUENCE)
     algorithm, bits = _der(outer, _SEQUENCE)
     packed, beyond = _der(bits, _BIT_STRING)
@@ -186,7 +186,7 @@ def _rsa_key(der: bytes) -> tuple[int, int]:
 
 
 def _der(data: bytes, tag: int) -> tuple[bytes, bytes]:
-    """The content of the first element, which must have this tag, and what follows it."""
+    """The content of the first element, which must have this tag, and the rest after it."""
     if len(data) < 2 or data[0] != tag:  # noqa: PLR2004 - a tag and a length
         raise ValueError("this is not a public key in DER")
     start, length = 2, data[1]
@@ -208,7 +208,7 @@ def _record(row: Any) -> str:  # noqa: ANN401 - whatever JSON holds
 
 
 def trusted(given: str) -> str:
-    """The fingerprint of a key file, or the one that was given. Raises ValueError where it is neither."""
+    """The fingerprint of a key file, or the given fingerprint. Raises ValueError for other input."""
     path = Path(given)
     if path.is_file():
         return fingerprint_of(path.read_bytes())
@@ -239,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def sentence(proved: Proved) -> str:
-    """What a person may now rely on."""
+    """The result in one sentence."""
     said = (
         f"proved: digest {proved.number} of {proved.made_at}, over {proved.accounts} accounts, has {proved.actor} "
         f"(tenant {proved.tenant}) at entry {proved.seq}, hash {proved.head_hash}"

@@ -22,7 +22,7 @@ def envelope(event: Event, **changes: Any) -> dict[str, Any]:
     return {"source": "millicent", "detail-type": event.detail_type, "detail": dict(event.detail), **changes}
 
 
-def fate(content: Mapping[str, Any], trail: MemoryAuditTrail) -> str:
+def result_of(content: Mapping[str, Any], trail: MemoryAuditTrail) -> str:
     return keep_message(encoded(content), trail)
 
 
@@ -33,12 +33,12 @@ def entry() -> Entry:
 @pytest.mark.parametrize("name", sorted(GOLDEN.keys() - {"low-balance", "digest"}))
 def test_an_event_is_kept_once_however_often_it_comes(name: str) -> None:
     trail = MemoryAuditTrail()
-    assert [fate(envelope(GOLDEN[name]), trail) for _ in range(3)] == ["kept", "already_kept", "already_kept"]
+    assert [result_of(envelope(GOLDEN[name]), trail) for _ in range(3)] == ["kept", "already_kept", "already_kept"]
 
 
 def test_an_alert_makes_no_row_beside_that_of_its_entry() -> None:
     trail = MemoryAuditTrail()
-    assert [fate(envelope(GOLDEN[name]), trail) for name in ("low-balance", "record-cost-low-balance")] == [
+    assert [result_of(envelope(GOLDEN[name]), trail) for name in ("low-balance", "record-cost-low-balance")] == [
         "already_kept",
         "kept",
     ]
@@ -47,7 +47,7 @@ def test_an_alert_makes_no_row_beside_that_of_its_entry() -> None:
 
 def test_an_entry_is_kept_word_for_word() -> None:
     trail = MemoryAuditTrail()
-    fate(envelope(entry_event(entry())), trail)
+    result_of(envelope(entry_event(entry())), trail)
     assert trail.page(ALICE, 10, None).items == (entry(),)
 
 
@@ -55,9 +55,9 @@ def test_another_story_about_a_kept_row_differs_and_is_reported() -> None:
     trail = MemoryAuditTrail()
     other = dataclasses.replace(entry(), amount=-6)
     other = dataclasses.replace(other, hash=hash_of(other))
-    fate(envelope(entry_event(entry())), trail)
+    result_of(envelope(entry_event(entry())), trail)
     [audited] = keep_audit([Message("m", encoded(envelope(entry_event(other))))], trail)
-    assert (audited.message_id, audited.fate, audited.is_failed) == ("m", "differs", True)
+    assert (audited.message_id, audited.result, audited.is_failed) == ("m", "differs", True)
     assert trail.page(ALICE, 10, None).items == (entry(),)
 
 
@@ -94,7 +94,7 @@ CHECK = GOLDEN["check-available"]
 def test_what_is_no_event_of_the_ledger_is_reported_and_not_kept(content: dict[str, Any]) -> None:
     trail = MemoryAuditTrail()
     [audited] = keep_audit([Message("m", encoded(content))], trail)
-    assert (audited.fate, audited.is_failed) == ("malformed", True)
+    assert (audited.result, audited.is_failed) == ("malformed", True)
     assert (trail.page(ALICE, 10, None).items, trail.checks) == ((), {})
 
 
@@ -107,7 +107,7 @@ def test_one_bad_message_does_not_hold_up_the_others() -> None:
     trail = MemoryAuditTrail()
     good = encoded(envelope(CHARGE))
     audited = keep_audit([Message("a", good), Message("b", "junk"), Message("c", good)], trail)
-    assert [(each.message_id, each.fate) for each in audited] == [
+    assert [(each.message_id, each.result) for each in audited] == [
         ("a", "kept"),
         ("b", "malformed"),
         ("c", "already_kept"),

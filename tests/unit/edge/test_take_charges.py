@@ -73,8 +73,8 @@ def funded(ledger: Ledger, *actors: str) -> Ledger:
     return ledger
 
 
-def fates(taken: Iterable[Taken]) -> dict[str, MessageResult]:
-    return {each.letter.id: each.fate for each in taken}
+def results(taken: Iterable[Taken]) -> dict[str, MessageResult]:
+    return {each.letter.id: each.result for each in taken}
 
 
 def take(requests: list[Request], ledger: Ledger, kept: Kept | None = None, *, in_time: bool = True) -> list[Taken]:
@@ -83,27 +83,27 @@ def take(requests: list[Request], ledger: Ledger, kept: Kept | None = None, *, i
 
 def test_charges_are_recorded_in_their_order() -> None:
     ledger = funded(Ledger(), "a")
-    assert set(fates(take([request("a", key) for key in "321"], ledger)).values()) == {"recorded"}
+    assert set(results(take([request("a", key) for key in "321"], ledger)).values()) == {"recorded"}
     seqs = {key: ledger.entry(Account("main", "a"), key) for key in "321"}
     assert [entry.seq for entry in seqs.values() if entry is not None] == [2, 3, 4]
 
 
 def test_a_refusal_is_on_the_record_and_no_failure() -> None:
     kept = Kept()
-    assert fates(take([request("poor", "1")], Ledger(), kept)) == {"1": "refused"}
+    assert results(take([request("poor", "1")], Ledger(), kept)) == {"1": "refused"}
     assert kept.messages == []
 
 
 def test_the_same_message_again_is_a_replay() -> None:
     ledger = funded(Ledger(), "a")
     take([request("a", "1")], ledger)
-    assert fates(take([request("a", "1"), request("a", "1")], ledger)) == {"1": "replayed"}
+    assert results(take([request("a", "1"), request("a", "1")], ledger)) == {"1": "replayed"}
 
 
 def test_poison_is_set_aside_alone_and_its_group_goes_on() -> None:
     kept = Kept()
     taken = take([request("a", "1"), request("a", "2", NO_JSON), request("a", "3")], funded(Ledger(), "a"), kept)
-    assert fates(taken) == {"1": "recorded", "2": "set_aside", "3": "recorded"}
+    assert results(taken) == {"1": "recorded", "2": "set_aside", "3": "recorded"}
     assert kept.messages == [("2", NO_JSON)]
 
 
@@ -111,7 +111,7 @@ def test_a_key_that_was_used_for_another_charge_is_poison() -> None:
     ledger, kept = funded(Ledger(), "a"), Kept()
     take([request("a", "1")], ledger)
     other = Request(Message("again", "a", "sender", "body"), charge("a", "1", cost=11))
-    assert fates(take([other], ledger, kept)) == {"again": "set_aside"}
+    assert results(take([other], ledger, kept)) == {"again": "set_aside"}
     assert kept.messages == [
         ("again", Rejection("idempotency_key_reused", "the key 1 was used for another operation; use a new key"))
     ]
@@ -121,13 +121,16 @@ def test_a_charge_that_may_succeed_later_keeps_its_group_waiting_and_no_other() 
     for passing in (LedgerUnavailable("no answer"), LedgerThrottled("too much")):
         ledger, kept = funded(Ledger({"2": passing}), "a", "b"), Kept()
         taken = take([request("a", "1"), request("a", "2"), request("b", "x"), request("a", "3")], ledger, kept)
-        assert fates(taken) == {"1": "recorded", "2": "failed", "x": "recorded", "3": "failed"}
+        assert results(taken) == {"1": "recorded", "2": "failed", "x": "recorded", "3": "failed"}
         assert kept.messages == []
 
 
 def test_poison_behind_a_failure_waits_for_its_turn() -> None:
     ledger, kept = Ledger({"1": LedgerUnavailable("no answer")}), Kept()
-    assert fates(take([request("a", "1"), request("a", "2", NO_JSON)], ledger, kept)) == {"1": "failed", "2": "failed"}
+    assert results(take([request("a", "1"), request("a", "2", NO_JSON)], ledger, kept)) == {
+        "1": "failed",
+        "2": "failed",
+    }
     assert kept.messages == []
 
 
@@ -160,21 +163,24 @@ def test_nothing_goes_before_a_charge_that_could_not_be_priced_yet() -> None:
     requests = [request("a", "1", metered), request("a", "2"), request("b", "x")]
     book = RateBook(cards, NoCards(), lambda: 0)
     first, again = (take_charges(requests, ledger, book, Kept(), NOW_MS, lambda: True) for _ in range(2))
-    assert fates(first) == {"1": "failed", "2": "failed", "x": "recorded"}
-    assert fates(again) == {"1": "recorded", "2": "recorded", "x": "replayed"}
+    assert results(first) == {"1": "failed", "2": "failed", "x": "recorded"}
+    assert results(again) == {"1": "recorded", "2": "recorded", "x": "replayed"}
 
 
 def test_what_came_after_a_failure_and_was_recorded_is_recorded_once() -> None:
     ledger = funded(Ledger({"1": LedgerUnavailable("no answer")}), "a")
     requests = [request("a", "1"), request("a", "2")]
-    assert fates(take(requests, ledger)) == {"1": "failed", "2": "failed"}
+    assert results(take(requests, ledger)) == {"1": "failed", "2": "failed"}
     ledger.fails.clear()
-    assert fates(take(requests, ledger)) == {"1": "recorded", "2": "replayed"}
+    assert results(take(requests, ledger)) == {"1": "recorded", "2": "replayed"}
 
 
 def test_without_time_for_a_transaction_all_come_again() -> None:
     ledger = Ledger()
-    assert fates(take([request("a", "1"), request("b", "2")], ledger, in_time=False)) == {"1": "failed", "2": "failed"}
+    assert results(take([request("a", "1"), request("b", "2")], ledger, in_time=False)) == {
+        "1": "failed",
+        "2": "failed",
+    }
     assert ledger.entry(Account("main", "a"), "1") is None
 
 
@@ -182,7 +188,7 @@ def test_poison_that_the_failure_queue_does_not_take_is_not_lost() -> None:
     kept = Kept(is_down=True)
     requests = [request("a", "1", NO_JSON), request("a", "2"), request("b", "3")]
     taken = take(requests, funded(Ledger(), "a", "b"), kept)
-    assert fates(taken) == {"1": "failed", "2": "failed", "3": "recorded"}
+    assert results(taken) == {"1": "failed", "2": "failed", "3": "recorded"}
     assert [each.poison for each in taken] == [NO_JSON, None, None]
 
 

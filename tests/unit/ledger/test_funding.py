@@ -131,16 +131,16 @@ def test_a_new_grant_takes_part_when_grants_become_one() -> None:
 
 
 def test_what_comes_back_to_a_grant_that_became_part_of_another_comes_back_as_it_was_drawn() -> None:
-    till = LedgerDriver()
+    driver = LedgerDriver()
     for hour in HOURS:
-        till.send(GrantCredits(10, "promotional", expires_at_ms=NOW_MS + hour * 3_600_000))
-    held = till.hold(4)
-    till.send(GrantCredits(10, "promotional"))
-    assert till.send(GrantCredits(10)).merged is not None
-    till.send(ReleaseHold(held))
-    back = next(grant for grant in till.state().grants if grant.id == "g1")
+        driver.send(GrantCredits(10, "promotional", expires_at_ms=NOW_MS + hour * 3_600_000))
+    held = driver.hold(4)
+    driver.send(GrantCredits(10, "promotional"))
+    assert driver.send(GrantCredits(10)).merged is not None
+    driver.send(ReleaseHold(held))
+    back = next(grant for grant in driver.state().grants if grant.id == "g1")
     assert (back.remaining, back.expires_at_ms) == (4, NOW_MS + 2 * 3_600_000)
-    till.check()
+    driver.check()
 
 
 def test_a_grant_that_is_over_at_its_first_instant_is_no_operation() -> None:

@@ -12,73 +12,73 @@ TTL_MS = 600_000
 
 
 def test_a_grant_that_is_given_back_to_in_parts_is_worth_no_more_than_it_says() -> None:
-    till = LedgerDriver()
-    till.send(GrantCredits(100))
-    charge = till.send(Charge(100))
+    driver = LedgerDriver()
+    driver.send(GrantCredits(100))
+    charge = driver.send(Charge(100))
     shown = []
     for part in (30, 30, 40):
-        till.send(Refund(charge.key, part))
-        shown += [(grant.amount, grant.remaining) for grant in till.state().grants]
+        driver.send(Refund(charge.key, part))
+        shown += [(grant.amount, grant.remaining) for grant in driver.state().grants]
     assert shown == [(30, 30), (60, 60), (100, 100)]
 
 
 def spent_again_and_again(times: int) -> LedgerDriver:
     """As many grants as there may be, spent and granted anew; then all is given back."""
-    till = LedgerDriver()
+    driver = LedgerDriver()
     charges = []
     for round_ in range(times):
         for number in range(MAX_OPEN_GRANTS):
-            till.send(GrantCredits(10, priority=20 + number, expires_at_ms=NOW_MS + (round_ + 1) * 10_000 + number))
-        charges.append(till.send(Charge(10 * MAX_OPEN_GRANTS)))
+            driver.send(GrantCredits(10, priority=20 + number, expires_at_ms=NOW_MS + (round_ + 1) * 10_000 + number))
+        charges.append(driver.send(Charge(10 * MAX_OPEN_GRANTS)))
     for charge in charges:
-        till.send(Refund(charge.key))
-    return till
+        driver.send(Refund(charge.key))
+    return driver
 
 
 def test_however_much_is_given_back_the_lots_keep_within_bounds_and_nothing_is_lost() -> None:
-    till = spent_again_and_again(4)
-    assert len(till.state().grants) == MAX_REOPENED
-    assert till.balances() == (4 * 10 * MAX_OPEN_GRANTS, 0, 0)
+    driver = spent_again_and_again(4)
+    assert len(driver.state().grants) == MAX_REOPENED
+    assert driver.balances() == (4 * 10 * MAX_OPEN_GRANTS, 0, 0)
 
 
 def test_what_has_no_lot_of_its_own_joins_the_one_that_lasts_longest() -> None:
-    till = spent_again_and_again(3)
+    driver = spent_again_and_again(3)
     # The first two charges have opened as many as there may be; the last of those lots takes all of the third.
-    last = max(till.state().grants, key=lambda grant: grant.expires_at_ms or 0)
+    last = max(driver.state().grants, key=lambda grant: grant.expires_at_ms or 0)
     assert (last.expires_at_ms, last.remaining) == (NOW_MS + 20_000 + MAX_OPEN_GRANTS - 1, 10 + 10 * MAX_OPEN_GRANTS)
 
 
 def test_an_entry_says_what_it_did_not_restore() -> None:
-    till = LedgerDriver()
-    till.send(GrantCredits(50_000, expires_at_ms=NOW_MS + 1000))
-    till.send(GrantCredits(5_000))
-    charge, held = till.send(Charge(20_000)), till.hold(32_000, ttl_ms=TTL_MS)
-    till.now_ms += 2000
-    assert public_entry(till.send(Refund(charge.key)))["not_restored"] == 20
-    assert public_entry(till.send(ReleaseHold(held)))["not_restored"] == 30
-    assert "not_restored" not in public_entry(till.send(Charge(0)))
+    driver = LedgerDriver()
+    driver.send(GrantCredits(50_000, expires_at_ms=NOW_MS + 1000))
+    driver.send(GrantCredits(5_000))
+    charge, held = driver.send(Charge(20_000)), driver.hold(32_000, ttl_ms=TTL_MS)
+    driver.now_ms += 2000
+    assert public_entry(driver.send(Refund(charge.key)))["not_restored"] == 20
+    assert public_entry(driver.send(ReleaseHold(held)))["not_restored"] == 30
+    assert "not_restored" not in public_entry(driver.send(Charge(0)))
 
 
 def test_an_entry_that_captures_part_of_a_hold_says_what_of_the_rest_had_expired() -> None:
-    till = LedgerDriver()
-    till.send(GrantCredits(50_000, expires_at_ms=NOW_MS + 1000))
-    held = till.hold(50_000, ttl_ms=TTL_MS)
-    till.now_ms += 2000
-    assert public_entry(till.send(CaptureHold(held, 20_000)))["not_restored"] == 30
+    driver = LedgerDriver()
+    driver.send(GrantCredits(50_000, expires_at_ms=NOW_MS + 1000))
+    held = driver.hold(50_000, ttl_ms=TTL_MS)
+    driver.now_ms += 2000
+    assert public_entry(driver.send(CaptureHold(held, 20_000)))["not_restored"] == 30
 
 
 def test_what_expires_by_itself_was_not_to_be_restored() -> None:
-    till = LedgerDriver()
-    till.send(GrantCredits(50_000, expires_at_ms=NOW_MS + 1000))
-    till.now_ms += 2000
-    till.send(Charge(0))
-    assert [entry.kind for entry in till.entries() if "not_restored" in public_entry(entry)] == []
+    driver = LedgerDriver()
+    driver.send(GrantCredits(50_000, expires_at_ms=NOW_MS + 1000))
+    driver.now_ms += 2000
+    driver.send(Charge(0))
+    assert [entry.kind for entry in driver.entries() if "not_restored" in public_entry(entry)] == []
 
 
 def test_a_refusal_for_a_limit_is_the_same_text_when_it_is_read_back() -> None:
-    till = LedgerDriver()
-    till.send(GrantCredits(50_000))
-    till.send(Configure(limits=[{"amount": 10_000, "window": "day", "app": None, "meter": "llm"}]))
-    refused = till.send(Charge(20_000), meter="llm")
+    driver = LedgerDriver()
+    driver.send(GrantCredits(50_000))
+    driver.send(Configure(limits=[{"amount": 10_000, "window": "day", "app": None, "meter": "llm"}]))
+    refused = driver.send(Charge(20_000), meter="llm")
     read_back = entry_from_record(record_of(refused), refused.hash)
     assert str(refusal_of(read_back)) == str(refusal_of(refused))

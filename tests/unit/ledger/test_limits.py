@@ -43,73 +43,73 @@ def limit(
 def limited(
     *limits: dict[str, Any], zone: str = "UTC", now_ms: int = NOON_MS, credits_there: int = 1000
 ) -> LedgerDriver:
-    till = LedgerDriver(now_ms=now_ms)
-    till.send(GrantCredits(credits_there))
-    till.send(Configure(limits=list(limits), time_zone=zone))
-    return till
+    driver = LedgerDriver(now_ms=now_ms)
+    driver.send(GrantCredits(credits_there))
+    driver.send(Configure(limits=list(limits), time_zone=zone))
+    return driver
 
 
-def used(till: LedgerDriver) -> list[int]:
-    till.check()
-    return [each.used for each in till.policy().limits_at(Periods(till.now_ms, till.policy().time_zone))]
+def used(driver: LedgerDriver) -> list[int]:
+    driver.check()
+    return [each.used for each in driver.policy().limits_at(Periods(driver.now_ms, driver.policy().time_zone))]
 
 
 def test_a_charge_up_to_the_limit_is_taken_and_one_more_is_refused_with_the_limit_and_its_reset() -> None:
-    till = limited(limit(50, app="chat"))
-    assert ending(till.send(Charge(50), app="chat")) == ("applied", None)
-    refused = till.send(Charge(1), app="chat")
+    driver = limited(limit(50, app="chat"))
+    assert ending(driver.send(Charge(50), app="chat")) == ("applied", None)
+    refused = driver.send(Charge(1), app="chat")
     assert ending(refused) == ("refused", "limit_exceeded")
     assert refused.shortfall == 1
     assert refused.limit == limit(50, app="chat") | {"used": 50, "resets_at_ms": at("2026-01-15")}
-    assert till.balances() == (950, 0, 50)
+    assert driver.balances() == (950, 0, 50)
 
 
 def test_a_limit_counts_its_app_and_its_meter_alone() -> None:
-    till = limited(limit(10, app="chat"), limit(20, meter="llm"), limit(5, app="mail", meter="llm"))
-    till.send(Charge(7), app="chat", meter="llm")
-    till.send(Charge(2), app="mail", meter="llm")
-    till.send(Charge(100), app="mail")
-    assert used(till) == [7, 9, 2]
-    assert ending(till.send(Charge(4), app="mail", meter="llm")) == ("refused", "limit_exceeded")
-    assert ending(till.send(Charge(4), app="chat", meter="sms")) == ("refused", "limit_exceeded")
-    assert ending(till.send(Charge(3), app="chat", meter="sms")) == ("applied", None)
+    driver = limited(limit(10, app="chat"), limit(20, meter="llm"), limit(5, app="mail", meter="llm"))
+    driver.send(Charge(7), app="chat", meter="llm")
+    driver.send(Charge(2), app="mail", meter="llm")
+    driver.send(Charge(100), app="mail")
+    assert used(driver) == [7, 9, 2]
+    assert ending(driver.send(Charge(4), app="mail", meter="llm")) == ("refused", "limit_exceeded")
+    assert ending(driver.send(Charge(4), app="chat", meter="sms")) == ("refused", "limit_exceeded")
+    assert ending(driver.send(Charge(3), app="chat", meter="sms")) == ("applied", None)
 
 
 def test_the_tightest_of_balance_and_limits_is_the_one_that_refuses() -> None:
-    till = limited(limit(50), limit(40, "hour"), credits_there=30)
-    assert till.send(Charge(31)).reason == "insufficient_credits"
-    till.send(GrantCredits(15))
-    refused = till.send(Charge(46))
+    driver = limited(limit(50), limit(40, "hour"), credits_there=30)
+    assert driver.send(Charge(31)).reason == "insufficient_credits"
+    driver.send(GrantCredits(15))
+    refused = driver.send(Charge(46))
     assert (refused.reason, refused.limit and refused.limit["window"]) == ("limit_exceeded", "hour")
 
 
 def test_of_a_balance_and_a_limit_that_leave_the_same_the_balance_refuses() -> None:
-    till = limited(limit(30), credits_there=30)
-    assert ending(till.send(Charge(31))) == ("refused", "insufficient_credits")
+    driver = limited(limit(30), credits_there=30)
+    assert ending(driver.send(Charge(31))) == ("refused", "insufficient_credits")
 
 
 def test_a_partial_charge_takes_what_the_limit_leaves() -> None:
-    till = limited(limit(50))
-    till.send(Charge(45))
-    entry = till.send(Charge(9, "partial"))
+    driver = limited(limit(50))
+    driver.send(Charge(45))
+    entry = driver.send(Charge(9, "partial"))
     assert (entry.outcome, entry.amount, entry.shortfall) == ("partial", -5, 4)
-    assert till.send(Charge(9, "partial")).amount == 0
+    assert driver.send(Charge(9, "partial")).amount == 0
 
 
 def test_a_hold_of_what_is_there_takes_what_the_limit_leaves() -> None:
-    till = limited(limit(50))
-    entry = till.send(PlaceHold(80, TTL_MS, 50))
+    driver = limited(limit(50))
+    entry = driver.send(PlaceHold(80, TTL_MS, 50))
     assert (entry.outcome, entry.amount) == ("partial", -50)
-    assert ending(till.send(PlaceHold(80, TTL_MS, 1))) == ("refused", "limit_exceeded")
+    assert ending(driver.send(PlaceHold(80, TTL_MS, 1))) == ("refused", "limit_exceeded")
 
 
 def test_an_overdrawing_charge_goes_over_a_limit_and_is_counted() -> None:
-    till = limited(limit(50))
-    till.send(Charge(60, "overdraw"))
-    refused = till.send(Charge(1))
-    assert used(till) == [60]
+    driver = limited(limit(50))
+    driver.send(Charge(60, "overdraw"))
+    refused = driver.send(Charge(1))
+    assert used(driver) == [60]
     assert (refused.reason, refused.shortfall) == ("limit_exceeded", 11)
-    assert till.send(Charge(5, "partial")).amount == 0
+    assert driver.send(Charge(5, "partial")).amount == 0
 
 
 @pytest.mark.parametrize(
@@ -117,20 +117,20 @@ def test_an_overdrawing_charge_goes_over_a_limit_and_is_counted() -> None:
     [("hour", at("2026-01-14T13:00")), ("day", at("2026-01-15")), ("month", at("2026-02-01"))],
 )
 def test_a_window_starts_again_at_its_instant_and_not_before(window: str, next_ms: int) -> None:
-    till = limited(limit(50, window))
-    till.send(Charge(50))
-    till.now_ms = next_ms - 1
-    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
-    till.now_ms = next_ms
-    assert ending(till.send(Charge(50))) == ("applied", None)
-    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver = limited(limit(50, window))
+    driver.send(Charge(50))
+    driver.now_ms = next_ms - 1
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver.now_ms = next_ms
+    assert ending(driver.send(Charge(50))) == ("applied", None)
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
 
 
 def test_a_limit_without_a_window_never_starts_again() -> None:
-    till = limited(limit(50, None))
-    till.send(Charge(50))
-    till.now_ms += 3 * 365 * DAY_MS
-    refused = till.send(Charge(1))
+    driver = limited(limit(50, None))
+    driver.send(Charge(50))
+    driver.now_ms += 3 * 365 * DAY_MS
+    refused = driver.send(Charge(1))
     assert refused.reason == "limit_exceeded"
     assert refused.limit is not None
     assert refused.limit["resets_at_ms"] is None
@@ -144,319 +144,319 @@ def test_a_limit_without_a_window_never_starts_again() -> None:
     ],
 )
 def test_days_are_those_of_the_account(zone: str, last_ms: int) -> None:
-    till = limited(limit(50), zone=zone)
-    till.send(Charge(50))
-    till.now_ms = last_ms + 999
-    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
-    till.now_ms = last_ms + 1000
-    assert ending(till.send(Charge(1))) == ("applied", None)
+    driver = limited(limit(50), zone=zone)
+    driver.send(Charge(50))
+    driver.now_ms = last_ms + 999
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver.now_ms = last_ms + 1000
+    assert ending(driver.send(Charge(1))) == ("applied", None)
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25)])
 def test_a_day_on_which_clocks_change_is_one_window(day: str, hours: int) -> None:
     begin_ms = at(day, "Europe/Amsterdam")
-    till = limited(limit(50), zone="Europe/Amsterdam", now_ms=begin_ms)
-    till.send(Charge(50))
-    till.now_ms = begin_ms + hours * HOUR_MS - 1
-    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
-    till.now_ms += 1
-    assert ending(till.send(Charge(50))) == ("applied", None)
+    driver = limited(limit(50), zone="Europe/Amsterdam", now_ms=begin_ms)
+    driver.send(Charge(50))
+    driver.now_ms = begin_ms + hours * HOUR_MS - 1
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver.now_ms += 1
+    assert ending(driver.send(Charge(50))) == ("applied", None)
 
 
 def test_an_hour_is_enforced_also_while_clocks_go_back_by_half_an_hour() -> None:
-    till = limited(
+    driver = limited(
         limit(50, "hour"), zone="Australia/Lord_Howe", now_ms=at("2026-04-05T01:45", "Australia/Lord_Howe", 1)
     )
-    till.send(Charge(50))
-    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
-    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver.send(Charge(50))
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
 
 
 def test_a_clock_that_is_behind_counts_as_in_time() -> None:
-    till = limited(limit(50), now_ms=at("2026-01-14T00:00"))
-    till.send(Charge(20))
-    till.now_ms -= 10 * 60 * SECOND_MS
-    till.send(Charge(30))
-    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
-    till.now_ms += 10 * 60 * SECOND_MS
-    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
-    assert used(till) == [50]
+    driver = limited(limit(50), now_ms=at("2026-01-14T00:00"))
+    driver.send(Charge(20))
+    driver.now_ms -= 10 * 60 * SECOND_MS
+    driver.send(Charge(30))
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver.now_ms += 10 * 60 * SECOND_MS
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    assert used(driver) == [50]
 
 
 def test_a_clock_that_is_behind_spends_in_the_window_that_another_clock_has_begun() -> None:
-    till = limited(limit(50))
-    till.send(Charge(50))
-    till.now_ms = at("2026-01-15")
-    till.send(Charge(50))
-    till.now_ms -= 1
-    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver = limited(limit(50))
+    driver.send(Charge(50))
+    driver.now_ms = at("2026-01-15")
+    driver.send(Charge(50))
+    driver.now_ms -= 1
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
 
 
 def test_what_was_spent_by_a_clock_that_is_behind_is_given_back_to_the_window_that_counted_it() -> None:
-    till = limited(limit(50), now_ms=at("2026-01-14T00:00"))
-    till.now_ms -= 1
-    charged = till.send(Charge(50))
-    till.now_ms += 1
-    till.send(Refund(charged.key, 20))
-    assert used(till) == [30]
+    driver = limited(limit(50), now_ms=at("2026-01-14T00:00"))
+    driver.now_ms -= 1
+    charged = driver.send(Charge(50))
+    driver.now_ms += 1
+    driver.send(Refund(charged.key, 20))
+    assert used(driver) == [30]
 
 
 def test_what_was_spent_before_a_limit_was_set_is_not_given_back_to_it() -> None:
-    till = LedgerDriver(now_ms=NOON_MS)
-    till.send(GrantCredits(1000))
-    charged, hold = till.send(Charge(40)), till.hold(30)
-    till.send(Configure(limits=[limit(50)]))
-    till.send(Charge(10))
-    till.send(Refund(charged.key))
-    till.send(ReleaseHold(hold))
-    assert used(till) == [10]
+    driver = LedgerDriver(now_ms=NOON_MS)
+    driver.send(GrantCredits(1000))
+    charged, hold = driver.send(Charge(40)), driver.hold(30)
+    driver.send(Configure(limits=[limit(50)]))
+    driver.send(Charge(10))
+    driver.send(Refund(charged.key))
+    driver.send(ReleaseHold(hold))
+    assert used(driver) == [10]
 
 
 def test_a_hold_counts_when_it_is_placed_and_is_given_back_when_it_is_released() -> None:
-    till = limited(limit(50))
-    hold = till.hold(40)
-    assert used(till) == [40]
-    assert ending(till.send(Charge(11))) == ("refused", "limit_exceeded")
-    till.send(ReleaseHold(hold))
-    assert used(till) == [0]
+    driver = limited(limit(50))
+    hold = driver.hold(40)
+    assert used(driver) == [40]
+    assert ending(driver.send(Charge(11))) == ("refused", "limit_exceeded")
+    driver.send(ReleaseHold(hold))
+    assert used(driver) == [0]
 
 
 def test_what_is_captured_of_a_hold_counts_and_the_rest_is_given_back() -> None:
-    till = limited(limit(50))
-    till.send(CaptureHold(till.hold(40), 15))
-    assert used(till) == [15]
+    driver = limited(limit(50))
+    driver.send(CaptureHold(driver.hold(40), 15))
+    assert used(driver) == [15]
 
 
 def test_a_capture_above_the_hold_needs_room_for_the_excess_alone() -> None:
-    till = limited(limit(50))
-    hold = till.hold(40)
-    assert ending(till.send(CaptureHold(hold, 51, "charge"))) == ("refused", "limit_exceeded")
-    till.send(CaptureHold(hold, 50, "charge"))
-    assert used(till) == [50]
+    driver = limited(limit(50))
+    hold = driver.hold(40)
+    assert ending(driver.send(CaptureHold(hold, 51, "charge"))) == ("refused", "limit_exceeded")
+    driver.send(CaptureHold(hold, 50, "charge"))
+    assert used(driver) == [50]
 
 
 def test_a_hold_that_expired_makes_room_for_who_needs_it() -> None:
-    till = limited(limit(50))
-    till.hold(40)
-    till.now_ms += TTL_MS
-    assert ending(till.send(Charge(50))) == ("applied", None)
-    assert used(till) == [50]
+    driver = limited(limit(50))
+    driver.hold(40)
+    driver.now_ms += TTL_MS
+    assert ending(driver.send(Charge(50))) == ("applied", None)
+    assert used(driver) == [50]
 
 
 def test_a_reader_sees_the_room_that_an_expired_hold_leaves() -> None:
-    till = limited(limit(50))
-    till.hold(40)
-    seen = present_state(ALICE, till.ledger, till.now_ms + TTL_MS)
+    driver = limited(limit(50))
+    driver.hold(40)
+    seen = present_state(ALICE, driver.ledger, driver.now_ms + TTL_MS)
     assert seen is not None
     assert seen.policy is not None
     assert [each.used for each in seen.policy.limits] == [0]
 
 
 def test_a_hold_that_ends_in_another_window_gives_back_nothing_to_that_one() -> None:
-    till = limited(limit(50), now_ms=at("2026-01-14T23:59"))
-    hold, other = till.hold(40), till.hold(10)
-    till.now_ms = at("2026-01-15")
-    till.send(Charge(5))
-    till.send(ReleaseHold(hold))
-    assert used(till) == [5]
-    till.send(CaptureHold(other, 10))
-    assert used(till) == [15]
+    driver = limited(limit(50), now_ms=at("2026-01-14T23:59"))
+    hold, other = driver.hold(40), driver.hold(10)
+    driver.now_ms = at("2026-01-15")
+    driver.send(Charge(5))
+    driver.send(ReleaseHold(hold))
+    assert used(driver) == [5]
+    driver.send(CaptureHold(other, 10))
+    assert used(driver) == [15]
 
 
 def test_a_capture_within_its_hold_goes_on_and_counts_where_it_is_made() -> None:
-    till = limited(limit(50), now_ms=at("2026-01-14T23:59"))
-    hold = till.hold(40)
-    till.now_ms = at("2026-01-15")
-    till.send(Charge(50))
-    assert ending(till.send(CaptureHold(hold))) == ("applied", None)
-    assert used(till) == [90]
+    driver = limited(limit(50), now_ms=at("2026-01-14T23:59"))
+    hold = driver.hold(40)
+    driver.now_ms = at("2026-01-15")
+    driver.send(Charge(50))
+    assert ending(driver.send(CaptureHold(hold))) == ("applied", None)
+    assert used(driver) == [90]
 
 
 def test_a_refund_is_given_back_to_the_window_of_its_charge_and_to_no_other() -> None:
-    till = limited(limit(50), limit(500, "month"))
-    charged = till.send(Charge(40), app="chat")
-    till.send(Refund(charged.key, 10))
-    assert used(till) == [30, 30]
-    till.now_ms += DAY_MS
-    till.send(Charge(20))
-    till.send(Refund(charged.key))
-    assert used(till) == [20, 20]
+    driver = limited(limit(50), limit(500, "month"))
+    charged = driver.send(Charge(40), app="chat")
+    driver.send(Refund(charged.key, 10))
+    assert used(driver) == [30, 30]
+    driver.now_ms += DAY_MS
+    driver.send(Charge(20))
+    driver.send(Refund(charged.key))
+    assert used(driver) == [20, 20]
 
 
 def test_a_refund_goes_to_the_app_that_spent_whatever_the_refund_says() -> None:
-    till = limited(limit(50, app="chat"), limit(50, app="mail"))
-    charged = till.send(Charge(40), app="chat")
-    till.send(Charge(30), app="mail")
-    till.send(Refund(charged.key), app="mail")
-    assert used(till) == [0, 30]
+    driver = limited(limit(50, app="chat"), limit(50, app="mail"))
+    charged = driver.send(Charge(40), app="chat")
+    driver.send(Charge(30), app="mail")
+    driver.send(Refund(charged.key), app="mail")
+    assert used(driver) == [0, 30]
 
 
 def test_a_capture_and_its_refund_count_for_the_app_that_placed_the_hold() -> None:
-    till = limited(limit(50, app="chat"), limit(50, app="mail"))
-    till.send(Charge(30), app="mail")
-    captured = till.send(CaptureHold(till.hold(40, app="chat"), 25), app="mail")
-    assert used(till) == [25, 30]
-    till.send(Refund(captured.key))
-    assert used(till) == [0, 30]
+    driver = limited(limit(50, app="chat"), limit(50, app="mail"))
+    driver.send(Charge(30), app="mail")
+    captured = driver.send(CaptureHold(driver.hold(40, app="chat"), 25), app="mail")
+    assert used(driver) == [25, 30]
+    driver.send(Refund(captured.key))
+    assert used(driver) == [0, 30]
 
 
 def test_an_extension_leaves_a_hold_in_the_window_that_it_was_placed_in() -> None:
-    till = limited(limit(50))
-    hold = till.hold(40)
-    till.send(ExtendHold(hold, 2 * TTL_MS))
-    till.send(ReleaseHold(hold))
-    assert used(till) == [0]
+    driver = limited(limit(50))
+    hold = driver.hold(40)
+    driver.send(ExtendHold(hold, 2 * TTL_MS))
+    driver.send(ReleaseHold(hold))
+    assert used(driver) == [0]
 
 
 def test_a_limit_that_is_set_again_goes_on_counting_with_its_new_amount() -> None:
-    till = limited(limit(50))
-    till.send(Charge(30))
-    till.send(Configure(limits=[limit(40), limit(10, "hour")]))
-    assert used(till) == [30, 0]
-    refused = till.send(Charge(10))
+    driver = limited(limit(50))
+    driver.send(Charge(30))
+    driver.send(Configure(limits=[limit(40), limit(10, "hour")]))
+    assert used(driver) == [30, 0]
+    refused = driver.send(Charge(10))
     assert ending(refused) == ("applied", None)
-    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
 
 
 def test_a_limit_lowered_below_what_was_spent_refuses_until_its_window_is_over() -> None:
-    till = limited(limit(50))
-    till.send(Charge(30))
-    till.send(Configure(limits=[limit(10)]))
-    refused = till.send(Charge(1))
+    driver = limited(limit(50))
+    driver.send(Charge(30))
+    driver.send(Configure(limits=[limit(10)]))
+    refused = driver.send(Charge(1))
     assert (refused.reason, refused.shortfall) == ("limit_exceeded", 21)
-    till.now_ms += DAY_MS
-    assert ending(till.send(Charge(10))) == ("applied", None)
+    driver.now_ms += DAY_MS
+    assert ending(driver.send(Charge(10))) == ("applied", None)
 
 
 def test_limits_that_are_left_out_are_gone() -> None:
-    till = limited(limit(50), limit(10, app="chat"))
-    till.send(Configure(limits=[]))
-    assert till.policy().limits == ()
-    assert ending(till.send(Charge(500), app="chat")) == ("applied", None)
+    driver = limited(limit(50), limit(10, app="chat"))
+    driver.send(Configure(limits=[]))
+    assert driver.policy().limits == ()
+    assert ending(driver.send(Charge(500), app="chat")) == ("applied", None)
 
 
 def test_another_time_zone_lets_the_running_window_end_where_it_would_have() -> None:
-    till = limited(limit(50))
-    till.send(Charge(50))
-    till.send(Configure(time_zone="Asia/Tokyo"))
-    till.now_ms = at("2026-01-15", "Asia/Tokyo")
-    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
-    till.now_ms = at("2026-01-15")
-    till.send(Charge(1))
-    assert till.policy().limits[0].resets_at_ms == at("2026-01-16", "Asia/Tokyo")
+    driver = limited(limit(50))
+    driver.send(Charge(50))
+    driver.send(Configure(time_zone="Asia/Tokyo"))
+    driver.now_ms = at("2026-01-15", "Asia/Tokyo")
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver.now_ms = at("2026-01-15")
+    driver.send(Charge(1))
+    assert driver.policy().limits[0].resets_at_ms == at("2026-01-16", "Asia/Tokyo")
 
 
 @pytest.mark.parametrize(
     ("old", "new"), [("Europe/Amsterdam", "America/New_York"), ("Pacific/Auckland", "Pacific/Honolulu")]
 )
 def test_a_zone_that_moves_west_gives_no_second_window_of_the_same_day(old: str, new: str) -> None:
-    till = limited(limit(50))
-    till.send(Configure(time_zone=old))
-    till.now_ms = at("2026-01-20", old)
-    till.send(Charge(50))
-    till.send(Configure(time_zone=new))
-    till.now_ms = at("2026-01-21", old)
-    till.send(Charge(50))
-    assert till.policy().limits[0].resets_at_ms == at("2026-01-22", new)
-    till.now_ms = at("2026-01-21T23:00", new)
-    assert ending(till.send(Charge(1))) == ("refused", "limit_exceeded")
-    till.check()
+    driver = limited(limit(50))
+    driver.send(Configure(time_zone=old))
+    driver.now_ms = at("2026-01-20", old)
+    driver.send(Charge(50))
+    driver.send(Configure(time_zone=new))
+    driver.now_ms = at("2026-01-21", old)
+    driver.send(Charge(50))
+    assert driver.policy().limits[0].resets_at_ms == at("2026-01-22", new)
+    driver.now_ms = at("2026-01-21T23:00", new)
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver.check()
 
 
 def test_a_window_that_is_over_when_the_zone_moves_is_closed_in_the_old_zone() -> None:
-    till = limited(limit(50))
-    till.send(Configure(time_zone="Europe/Amsterdam"))
-    till.now_ms = at("2026-01-20", "Europe/Amsterdam")
-    till.send(Charge(50))
-    till.now_ms = at("2026-01-22T01:00", "Europe/Amsterdam")
-    till.send(Configure(time_zone="America/New_York"))
-    assert till.policy().limits[0].resets_at_ms == at("2026-01-23", "Europe/Amsterdam")
+    driver = limited(limit(50))
+    driver.send(Configure(time_zone="Europe/Amsterdam"))
+    driver.now_ms = at("2026-01-20", "Europe/Amsterdam")
+    driver.send(Charge(50))
+    driver.now_ms = at("2026-01-22T01:00", "Europe/Amsterdam")
+    driver.send(Configure(time_zone="America/New_York"))
+    assert driver.policy().limits[0].resets_at_ms == at("2026-01-23", "Europe/Amsterdam")
 
 
 def test_what_is_refused_is_not_counted() -> None:
-    till = limited(limit(50), credits_there=10)
-    till.send(Charge(11))
-    till.send(PlaceHold(60, TTL_MS))
-    assert used(till) == [0]
+    driver = limited(limit(50), credits_there=10)
+    driver.send(Charge(11))
+    driver.send(PlaceHold(60, TTL_MS))
+    assert used(driver) == [0]
 
 
 def test_a_limit_says_of_itself_what_concerns_whom_it_refuses() -> None:
-    till = limited(limit(50, meter="llm"))
-    (only,) = till.policy().limits
+    driver = limited(limit(50, meter="llm"))
+    (only,) = driver.policy().limits
     assert limit_values(only) == limit(50, meter="llm") | {"used": 0, "resets_at_ms": at("2026-01-15")}
 
 
 def test_an_account_that_moved_on_for_years_counts_from_the_day_it_is_used_again() -> None:
-    till = limited(limit(50), now_ms=NOW_MS)
-    till.send(Charge(50))
-    till.now_ms += 5 * 365 * DAY_MS
-    assert used(till) == [0]
-    till.send(Charge(50))
-    assert used(till) == [50]
+    driver = limited(limit(50), now_ms=NOW_MS)
+    driver.send(Charge(50))
+    driver.now_ms += 5 * 365 * DAY_MS
+    assert used(driver) == [0]
+    driver.send(Charge(50))
+    assert used(driver) == [50]
 
 
 def test_an_entry_says_when_the_windows_end_that_begin_with_it() -> None:
-    till = limited(limit(50), limit(80, "month"))
-    assert till.entries()[-1].window_ends == {"day": at("2026-01-15"), "month": at("2026-02-01")}
-    assert till.send(Charge(1)).window_ends is None
-    till.now_ms = at("2026-01-15")
-    assert till.send(Charge(1)).window_ends == {f"day@{at('2026-01-15')}": at("2026-01-16")}
+    driver = limited(limit(50), limit(80, "month"))
+    assert driver.entries()[-1].window_ends == {"day": at("2026-01-15"), "month": at("2026-02-01")}
+    assert driver.send(Charge(1)).window_ends is None
+    driver.now_ms = at("2026-01-15")
+    assert driver.send(Charge(1)).window_ends == {f"day@{at('2026-01-15')}": at("2026-01-16")}
 
 
 def test_a_refusal_says_when_the_window_ends_that_it_speaks_of() -> None:
-    till = limited(limit(50))
-    till.now_ms = at("2026-01-15")
-    refused = till.send(Charge(51))
+    driver = limited(limit(50))
+    driver.now_ms = at("2026-01-15")
+    refused = driver.send(Charge(51))
     assert refused.window_ends == {f"day@{at('2026-01-15')}": at("2026-01-16")}
     assert refused.limit is not None
     assert refused.limit["resets_at_ms"] == at("2026-01-16")
 
 
-def eventful(till: LedgerDriver) -> None:
+def eventful(driver: LedgerDriver) -> None:
     """An account in which every kind of entry asks the calendar."""
-    till.send(Configure(time_zone="Europe/Amsterdam", limits=[limit(50), limit(60, "hour"), limit(200, "month")]))
-    till.send(Configure(allowance=ALLOWED))
+    driver.send(Configure(time_zone="Europe/Amsterdam", limits=[limit(50), limit(60, "hour"), limit(200, "month")]))
+    driver.send(Configure(allowance=ALLOWED))
     for day in ("2026-01-20", "2026-02-11", "2026-03-29"):
-        till.now_ms = at(f"{day}T12:30")
-        charge = till.send(Charge(30))
-        till.hold(10, ttl_ms=DAY_MS)
-        released = till.hold(5)
-        captured = till.hold(5)
-        till.send(Charge(51))
-        till.now_ms += DAY_MS // 2
-        till.send(ReleaseHold(released))
-        till.send(CaptureHold(captured))
-        till.send(Refund(charge.key, 3))
-        till.send(Configure(time_zone="America/New_York" if day < "2026-02" else "Europe/Amsterdam"))
+        driver.now_ms = at(f"{day}T12:30")
+        charge = driver.send(Charge(30))
+        driver.hold(10, ttl_ms=DAY_MS)
+        released = driver.hold(5)
+        captured = driver.hold(5)
+        driver.send(Charge(51))
+        driver.now_ms += DAY_MS // 2
+        driver.send(ReleaseHold(released))
+        driver.send(CaptureHold(captured))
+        driver.send(Refund(charge.key, 3))
+        driver.send(Configure(time_zone="America/New_York" if day < "2026-02" else "Europe/Amsterdam"))
 
 
 def test_new_rules_for_a_zone_make_no_findings_of_an_honest_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    till = limited()
-    eventful(till)
+    driver = limited()
+    eventful(driver)
     monkeypatch.setattr("shared.ledger.calendar._zone_or_utc", lambda _: timezone(timedelta(hours=3, minutes=17)))
-    till.check()
+    driver.check()
 
 
 def test_an_account_whose_zone_is_not_known_any_more_works_and_verifies_and_can_be_repaired(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    till = limited()
-    eventful(till)
+    driver = limited()
+    eventful(driver)
     monkeypatch.setattr("shared.ledger.calendar.zone_names", lambda: frozenset({"Asia/Tokyo"}))
     zone_of.cache_clear()
-    till.now_ms += 3 * DAY_MS
-    assert till.send(Charge(1)).outcome == "applied"
-    assert till.send(Configure(time_zone="Asia/Tokyo")).outcome == "applied"
-    assert till.policy().time_zone == "Asia/Tokyo"
-    till.check()
+    driver.now_ms += 3 * DAY_MS
+    assert driver.send(Charge(1)).outcome == "applied"
+    assert driver.send(Configure(time_zone="Asia/Tokyo")).outcome == "applied"
+    assert driver.policy().time_zone == "Asia/Tokyo"
+    driver.check()
     zone_of.cache_clear()
 
 
 def test_a_hold_that_is_over_is_given_back_to_the_window_in_which_it_was_over() -> None:
-    till = limited(limit(50))
-    till.hold(10, ttl_ms=HOUR_MS)
-    till.now_ms = at("2026-01-15T12:00")
-    till.send(Charge(1))
-    expired, charged = till.entries()[-2:]
+    driver = limited(limit(50))
+    driver.hold(10, ttl_ms=HOUR_MS)
+    driver.now_ms = at("2026-01-15T12:00")
+    driver.send(Charge(1))
+    expired, charged = driver.entries()[-2:]
     assert (expired.kind, expired.window_ends) == ("expire", None)
     assert charged.window_ends == {f"day@{at('2026-01-15')}": at("2026-01-16")}

@@ -28,63 +28,63 @@ LIMIT = {"amount": 5, "window": "day", "app": "chat", "meter": None}
 
 
 def test_an_account_without_settings_has_no_policy() -> None:
-    till = LedgerDriver()
-    till.send(GrantCredits(5))
-    assert (till.state().policy, till.state().policy_seq) == (None, 0)
+    driver = LedgerDriver()
+    driver.send(GrantCredits(5))
+    assert (driver.state().policy, driver.state().policy_seq) == (None, 0)
 
 
 def test_what_a_configure_does_not_name_stays_as_it_is() -> None:
-    till = LedgerDriver()
-    till.send(Configure(status="frozen", time_zone="Asia/Tokyo"))
-    till.send(Configure(low_balance_thresholds=[7]))
-    policy = till.policy()
+    driver = LedgerDriver()
+    driver.send(Configure(status="frozen", time_zone="Asia/Tokyo"))
+    driver.send(Configure(low_balance_thresholds=[7]))
+    policy = driver.policy()
     assert (policy.status, policy.time_zone, [each.amount for each in policy.thresholds]) == (
         "frozen",
         "Asia/Tokyo",
         [7],
     )
-    till.check()
+    driver.check()
 
 
 def test_an_overdraft_limit_alone_makes_no_policy() -> None:
-    till = LedgerDriver()
-    till.send(Configure(overdraft_limit=10))
-    assert till.state().policy is None
-    assert ending(till.send(Charge(10))) == ("applied", None)
-    assert ending(till.send(Charge(1))) == ("refused", "insufficient_credits")
-    assert till.balances() == (-10, 0, 10)
+    driver = LedgerDriver()
+    driver.send(Configure(overdraft_limit=10))
+    assert driver.state().policy is None
+    assert ending(driver.send(Charge(10))) == ("applied", None)
+    assert ending(driver.send(Charge(1))) == ("refused", "insufficient_credits")
+    assert driver.balances() == (-10, 0, 10)
 
 
 def test_an_overdraft_limit_below_what_is_owed_lets_nothing_more_through() -> None:
-    till = LedgerDriver()
-    till.send(Configure(overdraft_limit=10))
-    till.send(Charge(10))
-    till.send(Configure(overdraft_limit=0))
-    assert ending(till.send(Charge(1))) == ("refused", "insufficient_credits")
-    assert ending(till.send(Charge(0))) == ("applied", None)
-    assert till.balances() == (-10, 0, 10)
+    driver = LedgerDriver()
+    driver.send(Configure(overdraft_limit=10))
+    driver.send(Charge(10))
+    driver.send(Configure(overdraft_limit=0))
+    assert ending(driver.send(Charge(1))) == ("refused", "insufficient_credits")
+    assert ending(driver.send(Charge(0))) == ("applied", None)
+    assert driver.balances() == (-10, 0, 10)
 
 
 def test_a_policy_belongs_to_the_entry_that_last_changed_it() -> None:
-    till = LedgerDriver()
-    till.send(GrantCredits(50))
-    till.send(Configure(limits=[LIMIT]))
-    assert till.state().policy_seq == till.policy().seq == 2
-    till.send(Charge(1))
-    assert till.policy().seq == 2
-    till.send(Charge(1), app="chat")
-    assert till.state().policy_seq == till.policy().seq == 4
-    till.check()
+    driver = LedgerDriver()
+    driver.send(GrantCredits(50))
+    driver.send(Configure(limits=[LIMIT]))
+    assert driver.state().policy_seq == driver.policy().seq == 2
+    driver.send(Charge(1))
+    assert driver.policy().seq == 2
+    driver.send(Charge(1), app="chat")
+    assert driver.state().policy_seq == driver.policy().seq == 4
+    driver.check()
 
 
 def test_a_policy_as_json_values_comes_back_as_it_was() -> None:
-    till = LedgerDriver()
-    till.send(
+    driver = LedgerDriver()
+    driver.send(
         Configure(
             low_balance_thresholds=[5], limits=[LIMIT], allowance=ALLOWANCE, parent="team", time_zone="Africa/Cairo"
         )
     )
-    policy = till.policy()
+    policy = driver.policy()
     assert policy_from(json.loads(canonical_json(policy_values(policy)))) == policy
     assert policy_from(policy_values(Policy())) == Policy()
 
@@ -94,16 +94,16 @@ def test_a_policy_as_json_values_comes_back_as_it_was() -> None:
     [(Configure(time_zone="Mars/Olympus"), "time_zone"), (Configure(parent="user:alice"), "parent")],
 )
 def test_what_no_account_can_have_is_no_operation(terms: Terms, field: str) -> None:
-    till = LedgerDriver()
+    driver = LedgerDriver()
     with pytest.raises(InvalidOperation) as invalid:
-        till.send(terms)
+        driver.send(terms)
     assert invalid.value.field == field
-    assert till.entries() == []
+    assert driver.entries() == []
 
 
 def test_a_configure_is_an_entry_with_an_event_of_its_own() -> None:
-    till = LedgerDriver()
-    entry = till.send(Configure(status="frozen"))
+    driver = LedgerDriver()
+    entry = driver.send(Configure(status="frozen"))
     assert (entry.kind, entry.amount, ending(entry)) == ("configure", 0, ("applied", None))
     assert entry_event(entry).detail_type == "credit.configure"
 
@@ -111,13 +111,13 @@ def test_a_configure_is_an_entry_with_an_event_of_its_own() -> None:
 @pytest.fixture
 def frozen() -> LedgerDriver:
     """120 credits, of which a hold of 20 ("h3") and a charge of 10 ("k4")."""
-    till = LedgerDriver()
-    till.send(GrantCredits(100))
-    till.send(GrantCredits(20, "promotional", priority=1))
-    assert till.hold(20) == "h3"
-    till.send(Charge(10))
-    till.send(Configure(status="frozen"))
-    return till
+    driver = LedgerDriver()
+    driver.send(GrantCredits(100))
+    driver.send(GrantCredits(20, "promotional", priority=1))
+    assert driver.hold(20) == "h3"
+    driver.send(Charge(10))
+    driver.send(Configure(status="frozen"))
+    return driver
 
 
 @pytest.mark.parametrize(

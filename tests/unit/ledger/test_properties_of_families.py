@@ -54,7 +54,7 @@ def account_of(actor: str) -> Account:
 class FamilyMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.till = LedgerDriver()
+        self.driver = LedgerDriver()
         self.plain = PlainFamily(ACTORS, NOW_MS)
         self.placed: list[PlainHold] = []
         self.charges: list[tuple[str, str, PlainCharge]] = []
@@ -62,7 +62,7 @@ class FamilyMachine(RuleBasedStateMachine):
     @initialize(overdrafts=st.lists(st.sampled_from([0, 0, 40]), min_size=4, max_size=4), is_nested=st.booleans())
     def open_accounts(self, overdrafts: list[int], is_nested: bool) -> None:
         for actor, overdraft in zip(ACTORS, overdrafts, strict=True):
-            self.till.send(Configure(time_zone=ZONE_NAME, overdraft_limit=overdraft), account_of(actor))
+            self.driver.send(Configure(time_zone=ZONE_NAME, overdraft_limit=overdraft), account_of(actor))
             self.plain.accounts[actor].overdraft_limit = overdraft
             self.grant(actor, 150, 10, None)
         self.join("alice", "team")
@@ -71,7 +71,7 @@ class FamilyMachine(RuleBasedStateMachine):
             self.join("team", "org")
 
     def configured(self, actor: str, **changes: Any) -> None:
-        assert self.till.send(Configure(**changes), account_of(actor)).outcome == "applied"
+        assert self.driver.send(Configure(**changes), account_of(actor)).outcome == "applied"
 
     @rule(actor=actors, parent=st.sampled_from(["", "team", "org", "alice"]))
     def join(self, actor: str, parent: str) -> None:
@@ -82,20 +82,20 @@ class FamilyMachine(RuleBasedStateMachine):
     @rule(actor=actors, cost=amounts, mode=st.sampled_from(["refuse", "refuse", "overdraw", "partial"]), app=apps)
     def charge(self, actor: str, cost: int, mode: IfInsufficient, app: str | None) -> None:
         told = self.checked(actor, cost, app)
-        entry = self.till.send(Charge(cost, mode), account_of(actor), app=app)
+        entry = self.driver.send(Charge(cost, mode), account_of(actor), app=app)
         if mode == "refuse":
             self.assert_that_the_check_said_so(told, entry)
         self.keep(actor, entry, self.plain.charge(actor, cost, mode, app))
         self.assert_that_the_refusal_is_true(actor, entry)
         if entry.reason in FOR_WANT_OF_CREDITS:
             affordable = max(cost - entry.shortfall, 0)
-            taken = self.till.send(Charge(affordable), account_of(actor), app=app)
+            taken = self.driver.send(Charge(affordable), account_of(actor), app=app)
             self.keep(actor, taken, self.plain.charge(actor, affordable, "refuse", app))
             assert taken.outcome == "applied"
 
     def checked(self, actor: str, minimum: int, app: str | None) -> dict[str, Any]:
         question = CreditQuestion(account_of(actor), minimum, "check", "request", app)
-        return check_credits(question, self.till.ledger, NoBus(), self.till.now_ms, "none").body
+        return check_credits(question, self.driver.ledger, NoBus(), self.driver.now_ms, "none").body
 
     def assert_that_the_check_said_so(self, told: dict[str, Any], entry: Entry) -> None:
         """Word for word where it is a matter of credits; who is frozen is told what is there in time."""
@@ -126,7 +126,7 @@ class FamilyMachine(RuleBasedStateMachine):
 
     @rule(actor=actors, amount=amounts, minimum=st.sampled_from([None, 0, 20]), ttl_ms=ttls, app=apps)
     def hold(self, actor: str, amount: int, minimum: int | None, ttl_ms: int, app: str | None) -> None:
-        entry = self.till.send(PlaceHold(amount, ttl_ms, minimum), account_of(actor), app=app)
+        entry = self.driver.send(PlaceHold(amount, ttl_ms, minimum), account_of(actor), app=app)
         placed = self.plain.hold(actor, amount, minimum, ttl_ms, app)
         assert entry.is_refused == (placed is None)
         self.assert_that_the_refusal_is_true(actor, entry)
@@ -145,28 +145,28 @@ class FamilyMachine(RuleBasedStateMachine):
     )
     def capture(self, data: st.DataObject, part: int | None, overrun: Overrun, if_expired: IfExpired | None) -> None:
         held = data.draw(st.sampled_from(self.placed))
-        entry = self.till.send(CaptureHold(held.id, part, overrun, if_expired=if_expired), account_of(held.owner))
+        entry = self.driver.send(CaptureHold(held.id, part, overrun, if_expired=if_expired), account_of(held.owner))
         self.keep(held.owner, entry, self.plain.capture(held, part, overrun, if_expired))
 
     @precondition(lambda self: self.placed)
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         held = data.draw(st.sampled_from(self.placed))
-        entry = self.till.send(ReleaseHold(held.id), account_of(held.owner))
+        entry = self.driver.send(ReleaseHold(held.id), account_of(held.owner))
         assert entry.is_refused != self.plain.release(held)
 
     @precondition(lambda self: self.placed)
     @rule(data=st.data(), ttl_ms=ttls)
     def extend(self, data: st.DataObject, ttl_ms: int) -> None:
         held = data.draw(st.sampled_from(self.placed))
-        entry = self.till.send(ExtendHold(held.id, ttl_ms), account_of(held.owner))
+        entry = self.driver.send(ExtendHold(held.id, ttl_ms), account_of(held.owner))
         assert entry.is_refused != self.plain.extend(held, ttl_ms)
 
     @precondition(lambda self: self.charges)
     @rule(data=st.data(), part=st.sampled_from([None, 1, 30]))
     def refund(self, data: st.DataObject, part: int | None) -> None:
         actor, key, charge = data.draw(st.sampled_from(self.charges))
-        entry = self.till.send(Refund(key, part), account_of(actor))
+        entry = self.driver.send(Refund(key, part), account_of(actor))
         refunded = self.plain.refund(charge, actor, part)
         assert (None if entry.is_refused else entry.amount) == refunded
 
@@ -177,9 +177,11 @@ class FamilyMachine(RuleBasedStateMachine):
         lasts_ms=st.sampled_from([6 * HOUR_MS, 2 * DAY_MS, None]),
     )
     def grant(self, actor: str, amount: int, priority: int, lasts_ms: int | None) -> None:
-        expires_at_ms = None if lasts_ms is None else self.till.now_ms // HOUR_MS * HOUR_MS + lasts_ms
+        expires_at_ms = None if lasts_ms is None else self.driver.now_ms // HOUR_MS * HOUR_MS + lasts_ms
         before = self.seen(actor).grants
-        entry = self.till.send(GrantCredits(amount, priority=priority, expires_at_ms=expires_at_ms), account_of(actor))
+        entry = self.driver.send(
+            GrantCredits(amount, priority=priority, expires_at_ms=expires_at_ms), account_of(actor)
+        )
         made = priority, NEVER if expires_at_ms is None else expires_at_ms
         self.plain.fund(actor, amount, *made)
         self.follow_merger(actor, entry, before, made)
@@ -201,7 +203,7 @@ class FamilyMachine(RuleBasedStateMachine):
         funded = self.seen(actor).funded
         change = max(change, -funded)
         before = self.seen(actor).grants
-        entry = self.till.send(FundingUpdate(funded, funded + change, force), account_of(actor))
+        entry = self.driver.send(FundingUpdate(funded, funded + change, force), account_of(actor))
         assert entry.is_refused != self.plain.update_funding(actor, change, force=force)
         self.follow_merger(actor, entry, before, (10, NEVER))
 
@@ -210,7 +212,7 @@ class FamilyMachine(RuleBasedStateMachine):
         grants = self.seen(actor).grants
         if grants:
             voided = data.draw(st.sampled_from(grants))
-            entry = self.till.send(VoidGrant(voided.id), account_of(actor))
+            entry = self.driver.send(VoidGrant(voided.id), account_of(actor))
             assert not entry.is_refused
             rank = (voided.priority, NEVER if voided.expires_at_ms is None else voided.expires_at_ms)
             assert -entry.amount == self.plain.void(actor, *rank)
@@ -260,12 +262,14 @@ class FamilyMachine(RuleBasedStateMachine):
 
     @rule(passed_ms=st.sampled_from([1, 40 * 60_000, 7 * HOUR_MS, DAY_MS, 9 * DAY_MS, 35 * DAY_MS]))
     def let_time_pass(self, passed_ms: int) -> None:
-        self.till.now_ms += passed_ms
-        self.plain.pass_time(self.till.now_ms)
+        self.driver.now_ms += passed_ms
+        self.plain.pass_time(self.driver.now_ms)
 
     def seen(self, actor: str) -> AccountState:
         """As a reader sees it now."""
-        return present_state(account_of(actor), self.till.ledger, self.till.now_ms) or AccountState(account_of(actor))
+        return present_state(account_of(actor), self.driver.ledger, self.driver.now_ms) or AccountState(
+            account_of(actor)
+        )
 
     @invariant()
     def every_account_is_worth_what_the_plain_one_is_worth(self) -> None:
@@ -286,7 +290,7 @@ class FamilyMachine(RuleBasedStateMachine):
 
     @invariant()
     def limits_and_thresholds_are_where_the_plain_ones_are(self) -> None:
-        now_ms = self.till.now_ms
+        now_ms = self.driver.now_ms
         for actor, plain in self.plain.accounts.items():
             policy = self.seen(actor).policy
             if policy is None:
@@ -301,9 +305,9 @@ class FamilyMachine(RuleBasedStateMachine):
 
     @invariant()
     def each_record_stands_by_itself(self) -> None:
-        self.till.check()
+        self.driver.check()
         for actor, plain in self.plain.accounts.items():
-            entries = self.till.entries(account_of(actor))
+            entries = self.driver.entries(account_of(actor))
             assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
             assert breaks(entries) == []
             # What is due in an account that nobody asks anything of is not on its record yet.
@@ -312,9 +316,9 @@ class FamilyMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for actor in ACTORS:
-            for entry in self.till.entries(account_of(actor)):
+            for entry in self.driver.entries(account_of(actor)):
                 for half in other_halves(entry):
-                    assert compare_halves(entry, half, self.till.ledger.entry(half.account, half.key)) == []
+                    assert compare_halves(entry, half, self.driver.ledger.entry(half.account, half.key)) == []
 
 
 TestFamilies = FamilyMachine.TestCase

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from local.demo import Demo, charge, demo, fund
-from local.fates import Fates, fates
+from local.row_counts import RowCounts, row_counts
 from local.usage_generator import TRAFFIC, generated_usage
 from millicent import Millicent
 from millicent.replay import HOLD_SUFFIX, BadUsage, HoldTerms, Pricer, Terms, Usage, price_all, read_usage, replay
@@ -96,7 +96,9 @@ def test_the_ledger_says_what_became_of_a_row() -> None:
         ("user:a", "new"): "applied",
         ("user:a", "declined" + HOLD_SUFFIX): "refused",
     }
-    assert fates(rows, before, after) == Fates(charged=1, refused=1, replayed=1, unrecorded=1, holds=1, captures=1)
+    assert row_counts(rows, before, after) == RowCounts(
+        charged=1, refused=1, replayed=1, unrecorded=1, holds=1, captures=1
+    )
 
 
 def test_what_a_run_charged_is_a_replay_to_the_command_line(tmp_path: Path) -> None:

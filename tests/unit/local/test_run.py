@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.fates import Fates
+from local.row_counts import RowCounts
 from local.run import Result, interruption, show
 from millicent.operations import Reconciliation
 from millicent.replay import Summary
@@ -47,4 +47,4 @@ def result(*, rows: int, requests: int, interrupted: bool = False, unrecorded: i
         interrupted=interrupted,
     )
     books = Reconciliation(accounts=1, entries=5, audited=5, drift_microcents=drift)
-    return Result(summary, Fates(requests, 0, 0, unrecorded, requests, requests), books)
+    return Result(summary, RowCounts(requests, 0, 0, unrecorded, requests, requests), books)

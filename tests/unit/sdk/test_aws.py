@@ -51,10 +51,10 @@ def test_where_nothing_names_a_stack_that_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"stack": 1}'])
-def test_a_file_that_says_nothing_about_a_stack_is_named(tmp_path: Path, content: str) -> None:
+def test_a_file_that_does_not_describe_a_stack_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / ".millicent").mkdir()
     (tmp_path / ".millicent" / "aws.json").write_text(content)
-    with pytest.raises(ConfigurationError, match=r"aws\.json says nothing"):
+    with pytest.raises(ConfigurationError, match=r"aws\.json does not describe a stack"):
         find_stack(None, {}, tmp_path)
 
 

@@ -31,7 +31,7 @@ def fund_all(service: FakeService, amount: int = 10_000) -> None:
         service.fund(actor, amount)
 
 
-def fates(summary: Summary) -> tuple[int, int, int, int]:
+def counts(summary: Summary) -> tuple[int, int, int, int]:
     return summary.charged, summary.refused, summary.replayed, summary.failed
 
 
@@ -47,7 +47,7 @@ def impatient(service: FakeService, clock: Clock) -> Iterator[Millicent]:
 def test_every_row_is_charged_once_and_the_sums_agree(client: Millicent, service: FakeService) -> None:
     fund_all(service)
     summary = replay(client, ROWS, concurrency=4)
-    assert fates(summary) == (30, 0, 0, 0)
+    assert counts(summary) == (30, 0, 0, 0)
     assert summary.charged_microcents == sum(ROW_COST_MICROCENTS)
     assert sum(state.spent for state in service.states.values()) == sum(ROW_COST_MICROCENTS)
     assert (summary.input_tokens, summary.output_tokens) == (sum(row.input_tokens for row in ROWS), 300)
@@ -58,7 +58,7 @@ def test_the_same_run_again_replays_every_row_and_takes_nothing(client: Millicen
     fund_all(service)
     first = replay(client, ROWS, concurrency=4)
     second = replay(client, ROWS, concurrency=4)
-    assert fates(second) == (0, 0, 30, 0)
+    assert counts(second) == (0, 0, 30, 0)
     assert (second.charged_microcents, second.replayed_microcents) == (0, first.charged_microcents)
     assert set(service.charges().values()) == {1}
 
@@ -66,13 +66,13 @@ def test_the_same_run_again_replays_every_row_and_takes_nothing(client: Millicen
 def test_a_run_that_ended_early_goes_on_where_it_was(client: Millicent, service: FakeService) -> None:
     fund_all(service)
     replay(client, ROWS[:12])
-    assert fates(replay(client, ROWS)) == (18, 0, 12, 0)
+    assert counts(replay(client, ROWS)) == (18, 0, 12, 0)
 
 
 def test_rows_that_are_not_covered_are_refused_and_the_others_charged(client: Millicent, service: FakeService) -> None:
     service.fund("user:0", 10_000)
     summary = replay(client, ROWS)
-    assert fates(summary) == (10, 20, 0, 0)
+    assert counts(summary) == (10, 20, 0, 0)
     assert summary.is_complete
 
 
@@ -80,7 +80,7 @@ def test_a_refusal_that_is_repeated_counts_as_replayed(client: Millicent, servic
     replay(client, ROWS)
     fund_all(service)
     summary = replay(client, ROWS)
-    assert fates(summary) == (0, 0, 30, 0)
+    assert counts(summary) == (0, 0, 30, 0)
     assert summary.replayed_microcents == 0
 
 
@@ -91,7 +91,7 @@ def test_a_partial_charge_counts_what_was_taken_and_what_was_not(client: Millice
 
 
 def test_overdrawing_charges_every_row(client: Millicent) -> None:
-    assert fates(replay(client, ROWS, terms=Terms(if_insufficient="overdraw"))) == (30, 0, 0, 0)
+    assert counts(replay(client, ROWS, terms=Terms(if_insufficient="overdraw"))) == (30, 0, 0, 0)
 
 
 def test_lost_answers_charge_nothing_twice(client: Millicent, service: FakeService) -> None:
@@ -115,10 +115,10 @@ def test_a_row_whose_outcome_stays_unknown_fails_and_the_others_go_on(
     fund_all(service)
     service.faults = deque([lost_answer] * 2)
     summary = replay(impatient, ROWS, concurrency=1)
-    assert fates(summary) == (29, 0, 0, 1)
+    assert counts(summary) == (29, 0, 0, 1)
     assert not summary.is_complete
     assert [type(failure.error) for failure in summary.failures] == [OutcomeUnknown]
-    assert fates(replay(impatient, ROWS)) == (0, 0, 30, 0)
+    assert counts(replay(impatient, ROWS)) == (0, 0, 30, 0)
 
 
 def test_a_row_that_the_service_does_not_take_fails_and_the_others_go_on(
@@ -127,7 +127,7 @@ def test_a_row_that_the_service_does_not_take_fails_and_the_others_go_on(
     fund_all(service)
     service.faults.append(instead(lambda: problem(422, "validation_failed")))
     summary = replay(client, ROWS, concurrency=1)
-    assert fates(summary) == (29, 0, 0, 1)
+    assert counts(summary) == (29, 0, 0, 1)
     assert summary.failures[0].priced.usage.key == "run-1"
 
 
@@ -169,7 +169,7 @@ def test_an_interrupt_ends_with_what_was_done_until_then_and_the_rest_can_follow
     assert summary.interrupted
     assert summary.requests == sum(service.charges().values())
     assert {outcome.priced.usage.key for outcome in summary.outcomes} == service.charges().keys()
-    assert fates(replay(client, ROWS)) == (30 - summary.requests, 0, summary.requests, 0)
+    assert counts(replay(client, ROWS)) == (30 - summary.requests, 0, summary.requests, 0)
 
 
 def test_as_many_rows_are_under_way_at_once_as_asked_for() -> None:

@@ -1,4 +1,4 @@
-"""The commands, one for each call of the API, and `replay`."""
+"""The commands, one per call of the API, and `replay`."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -64,7 +64,7 @@ class _Commands(click.Group):
 
     @staticmethod
     def _unwritten(ctx: click.Context, failure: CannotWrite) -> NoReturn:
-        """Never 1, which a script would take for a refusal. A reader that has seen enough is click's to end."""
+        """Exit code 2: a script would take 1 for a refusal. click itself handles a reader that closes the pipe."""
         invocation = ctx.ensure_object(Invocation)
         if invocation.key is None and isinstance(failure.__cause__, BrokenPipeError):
             raise failure.__cause__

@@ -1,4 +1,4 @@
-"""One run of the command line: how to reach the service, how to print, how to end."""
+"""The context of one command: how to reach the service, how to print, how to report errors."""
 
 import os
 import sys
@@ -59,7 +59,7 @@ _IN_OPTIONS: Final[Mapping[str, str]] = {
     "would_overdraw": "the account has spent more than the new total; --force sets the total anyway",
     "exceeds_hold": "the capture exceeds the hold, which is unchanged; --overrun charge also charges the excess",
 }
-"""Where the service speaks of fields that are options here."""
+"""Sentences that name the command's options instead of the service's fields."""
 _OPTIONS: Final[Mapping[str, str]] = {
     "$.actor": "ACTOR",
     "$.old_amount": "--old",
@@ -85,8 +85,10 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 @dataclass(slots=True)
 class Invocation:
-    """What the options said; `key` is that of the mutation under way. `transport`, `clock` and `stack` are a
-    test's own."""
+    """The values of the options; `key` is that of the current mutation.
+
+    `transport`, `clock` and `stack` are for tests.
+    """
 
     url: str | None = None
     token: str | None = None
@@ -112,7 +114,7 @@ pass_invocation = click.make_pass_decorator(Invocation, ensure=True)
 
 
 def json_option(command: _Command) -> _Command:
-    """`--json`, known to the invocation before anything can fail."""
+    """`--json`, processed before any other option can fail."""
 
     def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.ensure_object(Invocation).as_json = value
@@ -123,7 +125,7 @@ def json_option(command: _Command) -> _Command:
 
 
 def key_option(command: _Command) -> _Command:
-    """`--key`; one is made if it is left out, and known to the invocation whatever happens to the call."""
+    """`--key`, by default a new key; the invocation knows it whatever happens to the call."""
 
     def remember(ctx: click.Context, _: click.Parameter, value: str | None) -> str:
         invocation = ctx.ensure_object(Invocation)
@@ -138,32 +140,32 @@ def exit_code(error: MillicentError) -> int:
 
 
 def report(invocation: Invocation, error: MillicentError) -> None:
-    """The error in a sentence on standard error; for scripts also as JSON on standard output."""
+    """Prints the error as a sentence to standard error, and for scripts also as JSON to standard output."""
     click.echo(f"millicent: {_sentence(error)}", err=True)
     if invocation.as_json:
         try:
             print_json({"error": _facts(error)})
         except CannotWrite as unwritten:
-            # The exit code is that of the error, which counts for more.
+            # The exit code stays that of the first error, which matters more.
             click.echo(f"millicent: {unwritten}", err=True)
             forget_output()
 
 
 def report_unwritten(invocation: Invocation, failure: CannotWrite) -> None:
-    """The answer cannot be shown; of a mutation, which key has it."""
+    """The answer cannot be shown: prints the key of the mutation, if it was one."""
     told = f"; the operation is recorded, repeat the command with --key {invocation.key} to see its answer"
     click.echo(f"millicent: {failure}{told if invocation.key is not None else ''}", err=True)
     forget_output()
 
 
 def forget_output() -> None:
-    """What standard output did not take is still in its buffer, and would fail once more at the end."""
+    """Drops the unwritten rest of the output from its buffer; writing it at the exit would fail again."""
     with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def report_interruption(invocation: Invocation) -> None:
-    """What a person needs who pressed Ctrl-C: was something recorded?"""
+    """Reports an interruption, and whether something may have been recorded."""
     click.echo("millicent: interrupted", err=True)
     if invocation.key is not None:
         click.echo(
@@ -185,7 +187,7 @@ def _sentence(error: MillicentError) -> str:
 
 
 def _heading(error: ValidationFailed) -> str:
-    """The service's own sentence says the same as the faults below it, but of usage without a price."""
+    """The service's sentence for usage without a price; for other requests the faults below it suffice."""
     return _detail(error) if isinstance(error, Unpriced) else "invalid request:"
 
 
@@ -202,7 +204,7 @@ def _figures(error: ApiError) -> list[str]:
 
 
 def _key_of(error: ApiError) -> list[str]:
-    """A refusal is final for its key: whoever means to try again needs another one."""
+    """A refusal is final for its key: a new attempt needs a new key."""
     if error.idempotency_key is None:
         return []
     before = "refused before; " if error.replayed else ""
@@ -210,7 +212,7 @@ def _key_of(error: ApiError) -> list[str]:
 
 
 def _option(path: str) -> str:
-    """A field of the request as the command line has it."""
+    """The command line's name of a field of the request."""
     return _OPTIONS.get(path, path)
 
 

@@ -1,4 +1,4 @@
-"""The commands that need AWS credentials: `verify`, `dlq` and `enqueue`, and `digest`, whose proofs need none."""
+"""The commands that need AWS credentials: `verify`, `dlq`, `enqueue` and `digest` (proofs need none)."""
 
 import sys
 from collections.abc import Mapping
@@ -251,7 +251,7 @@ def redrive(invocation: Invocation, queue: str, limit: int | None, stack: str | 
 
 
 def _charge(number: int, line: bytes) -> dict[str, Any]:
-    """Only what sending needs is looked at here. Raises UsageError."""
+    """Checks only what sending needs. Raises UsageError."""
     try:
         charge = _decode_object(line)
     except msgspec.DecodeError as malformed:

@@ -1,4 +1,4 @@
-"""What the commands print: tables for people, one JSON document for scripts."""
+"""Prints the results of commands: tables for people, one JSON document for scripts."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,12 +23,12 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class CannotWrite(MillicentError):
-    """The answer is there, and the place where it was to be written does not take it."""
+    """The command succeeded, but its answer could not be written."""
 
 
 @contextmanager
 def writing(where: object) -> Iterator[None]:
-    """Raises CannotWrite when the file, or standard output, takes nothing."""
+    """Raises CannotWrite if the file, or standard output, cannot be written."""
     try:
         yield
     except OSError as failure:
@@ -36,7 +36,7 @@ def writing(where: object) -> Iterator[None]:
 
 
 def print_text(text: str) -> None:
-    """As it is."""
+    """Prints the text unchanged."""
     with writing(STANDARD_OUTPUT):
         click.echo(text, nl=False)
 
@@ -47,7 +47,7 @@ def print_json(answer: object) -> None:
 
 
 def print_facts(title: str, facts: Mapping[str, object]) -> None:
-    """Names and values, one below the other; absent values are left out."""
+    """Names and values, one per line; absent values are left out."""
     table = Table(title=Text(title), show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(justify="right")
@@ -58,7 +58,7 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
 
 
 def print_rows(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[object]]) -> None:
-    """`columns` says of each heading whether its cells stand `left` or `right`. Without rows there is no table."""
+    """`columns` maps each heading to its alignment, `left` or `right`. Without rows no table is printed."""
     table = Table(title=Text(title), title_justify="left")
     for heading, side in columns.items():
         table.add_column(Text(heading), justify="right" if side == "right" else "left", overflow="fold")
@@ -71,7 +71,7 @@ def print_rows(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[o
 
 
 def _print(table: Table) -> None:
-    # Made for each table: standard output may be another one by now.
+    # Created per table, since standard output can change.
     terminal = sys.stdout.isatty()
     console = Console(width=None if terminal else _WIDTH_OF_NO_TERMINAL, highlight=False, markup=False)
     with writing(STANDARD_OUTPUT):
@@ -99,5 +99,5 @@ def _words(value: object) -> str:
 
 
 def _printable(text: str) -> str:
-    """Text of others' must not steer the reader's terminal."""
+    """Text from other sources must not control the reader's terminal."""
     return "".join(character if character.isprintable() else "�" for character in text)

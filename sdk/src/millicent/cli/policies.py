@@ -1,4 +1,4 @@
-"""The commands for what governs an account: `configure`, `freeze`, `join`, `limits`, `allowance` and their kin."""
+"""The commands for an account's settings: `configure`, `freeze`, `join`, `limits`, `allowance` and others."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ _LIMIT: Final = re.compile(r"(?P<amount>[^/,]+)(?:/(?P<window>[a-z]+))?(?P<rest>
 
 
 class LimitType(click.ParamType[SpendingLimit]):
-    """`500/day,app=chat,meter=llm`; all but the amount may be left out."""
+    """`500/day,app=chat,meter=llm`; only the amount is required."""
 
     name = "limit"
 
@@ -213,7 +213,7 @@ def end_allowance(invocation: Invocation, actor: str, key: str) -> None:
 
 
 def policy_facts(shown: Account) -> dict[str, object]:
-    """What governs the account beside its limits."""
+    """The account's settings without its limits."""
     return {
         "status": shown.status,
         "time zone": shown.time_zone,
@@ -237,7 +237,7 @@ def allowance_facts(shown: Allowance | None) -> dict[str, object]:
 
 
 def decision_facts(decision: Decision | None) -> dict[str, object]:
-    """What decided a refusal."""
+    """The decision behind a refusal."""
     if decision is None:
         return {}
     return {

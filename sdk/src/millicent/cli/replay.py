@@ -134,8 +134,8 @@ def _charge(invocation: Invocation, rows: list[Usage], options: dict[str, Any]) 
 
 @contextmanager
 def _progress_bar(total: int) -> Iterator[Callable[[Progress], None]]:
-    """On standard error, so that standard output holds the result alone."""
-    fates: Counter[str] = Counter()
+    """On standard error, so that standard output contains only the result."""
+    results: Counter[str] = Counter()
     columns = (
         TextColumn("charging"),
         BarColumn(),
@@ -147,8 +147,8 @@ def _progress_bar(total: int) -> Iterator[Callable[[Progress], None]]:
         task = bar.add_task("", total=total)
 
         def advance(progress: Progress) -> None:
-            fates[progress.last.fate] += 1
-            counts = ", ".join(f"{count} {fate}" for fate, count in sorted(fates.items()))
+            results[progress.last.result] += 1
+            counts = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
             bar.update(task, completed=progress.done, description=counts)
 
         yield advance

@@ -1,4 +1,4 @@
-"""What has become of an account's credits: `entries`, `statement` and `usage`."""
+"""Reports on an account: `entries`, `statement` and `usage`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -37,7 +37,7 @@ rows_option = click.option("--limit", type=click.IntRange(1), default=20, show_d
 
 
 def _filter_options(command: _Command) -> _Command:
-    """Which entries."""
+    """The filters for entries."""
     for option in (
         click.option("--meter", help="Only entries of this meter."),
         click.option("--app", help="Only entries of this app."),
@@ -145,7 +145,7 @@ def _show_usage(shown: UsagePage) -> None:
 
 
 def _write(file: str, parts: Iterable[str]) -> None:
-    """Whole or not at all, where it is a file."""
+    """Replaces a file in one step."""
     if file == _STANDARD_OUTPUT:
         for part in parts:
             print_text(part)

@@ -1,4 +1,7 @@
-"""Values of the command line: amounts and times, refused with a sentence before anything is sent."""
+"""Values of the command line: amounts and times.
+
+An invalid value is rejected with a sentence before a request is sent.
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +14,7 @@ from millicent.amounts import wire_text
 
 
 class AmountType(click.ParamType[str]):
-    """Millicents, exact."""
+    """Exact millicents."""
 
     name = "millicents"
 
@@ -54,7 +57,7 @@ class DayType(click.ParamType[date]):
 
 
 class JsonObjectType(click.ParamType[dict[str, Any]]):
-    """A JSON object, its numbers exact."""
+    """A JSON object with exact numbers."""
 
     name = "json"
 
@@ -68,7 +71,7 @@ class JsonObjectType(click.ParamType[dict[str, Any]]):
 
 
 class MultiplierType(click.ParamType[Decimal]):
-    """A factor of 0 or more, exact."""
+    """An exact factor of 0 or more."""
 
     name = "factor"
 

@@ -1,4 +1,4 @@
-"""Actors for usage that names none: a Zipf distribution, as a few users make most of the traffic."""
+"""Actors for usage without an actor column: a Zipf distribution, since a few users cause most of the traffic."""
 
 from bisect import bisect
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ def actor_names(count: int) -> tuple[str, ...]:
 
 
 def zipf_actors(count: int = DEFAULT_ACTORS, seed: int = DEFAULT_SEED) -> Iterator[str]:
-    """Endless. The actor of rank r comes up in proportion to 1/r; the same arguments give the same sequence."""
+    """Endless. The actor of rank r appears in proportion to 1/r; the same arguments give the same sequence."""
     names = actor_names(count)
     shares = list(accumulate(1 / rank for rank in range(1, count + 1)))
-    # Of the generator's methods only random() promises the same numbers in every version of Python.
+    # Only random() yields the same numbers in every version of Python.
     chance = Random(seed)  # noqa: S311 - to be repeated, not to be unguessable
     while True:
         yield names[min(bisect(shares, chance.random() * shares[-1]), count - 1)]

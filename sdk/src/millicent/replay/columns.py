@@ -1,4 +1,4 @@
-"""Which column of a usage file holds what: as told, else by the names that such files commonly use."""
+"""Assigns the columns of a usage file: as given, or by their common names."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
@@ -13,7 +13,7 @@ _COMMON_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "model": ("model", "modelname", "modelid"),
         "input": ("inputtokens", "prompttokens", "contexttokens", "tokensin"),
         "output": ("outputtokens", "completiontokens", "generatedtokens", "tokensout"),
-        # No common name but this: a repeated key would be a replay, and its row never charged.
+        # No other common name: a repeated key would be a replay, and its row would never be charged.
         "key": ("idempotencykey",),
         "time": ("timestamp", "time", "createdat"),
     }
@@ -22,7 +22,7 @@ _COMMON_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Names of columns; None where the file has no such column, or it is to be found by its name."""
+    """Names of columns; None if the file has no such column, or if it is to be found by its name."""
 
     actor: str | None = None
     model: str | None = None
@@ -33,7 +33,7 @@ class Columns:
 
 
 def find_columns(present: Collection[str], told: Columns) -> Columns:
-    """Completes `told`. Raises BadUsage when a named column is not there or token counts are not to be found."""
+    """Completes `told`. Raises BadUsage if a named column is missing or no token counts are found."""
     for role in fields(told):
         name = getattr(told, role.name)
         if name is not None and name not in present:

@@ -1,6 +1,6 @@
-"""Charging usage, many rows at once, each exactly once: alone, in batches, or held before and captured after.
+"""Charges many rows of usage in parallel, each exactly once: alone, in batches, or held before and captured after.
 
-A row has one key. Its charge, or the capture of its hold, is recorded under it; its hold under the key and `.hold`.
+Each row has one key: that of its charge, or of the capture of its hold. The hold has the key with the suffix `.hold`.
 """
 
 import math
@@ -30,7 +30,7 @@ from millicent.models import BatchResult, Problem, Receipt
 from millicent.replay.pricing import Price, PricedUsage, Pricer, price_all
 from millicent.replay.usage import Usage
 
-Fate: TypeAlias = Literal["charged", "refused", "replayed", "failed"]
+RowResult: TypeAlias = Literal["charged", "refused", "replayed", "failed"]
 
 DEFAULT_CONCURRENCY: Final = 8
 METER: Final = "llm"
@@ -38,7 +38,7 @@ HOLD_SUFFIX: Final = ".hold"
 _FAILURES_KEPT: Final = 5
 
 _HOPELESS: Final = (Unauthenticated, Forbidden, Unreachable, TokenError, ConfigurationError)
-"""What befell one row will befall all the others: go no further."""
+"""Errors that will occur for all rows: the run stops."""
 
 
 class Charger(Protocol):
@@ -86,11 +86,10 @@ class Charger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HoldTerms:
-    """How much is held for a row before its work: the price of its input and of the most output that it may have.
+    """The amount that is held for a row before its work: the price of its input and of its maximum output.
 
-    That is `max_output_tokens`, as a caller limits a request; where it is None, `factor` times what the output was.
-    Work that goes beyond is charged all the same. A run that was cut off between hold and capture goes on within
-    `ttl_s`.
+    That maximum is `max_output_tokens`, as in a request to a model; None: `factor` times the actual output. A higher
+    cost is still charged. A run that was interrupted between hold and capture can be continued within `ttl_s`.
     """
 
     factor: Decimal = Decimal(2)
@@ -98,7 +97,7 @@ class HoldTerms:
     ttl_s: int = 86_400
 
     def most(self, usage: Usage) -> Usage:
-        """The usage that the hold is for."""
+        """The usage that the hold is placed for."""
         if self.max_output_tokens is not None:
             return replace(usage, output_tokens=self.max_output_tokens)
         return replace(usage, output_tokens=math.ceil(usage.output_tokens * self.factor))
@@ -106,7 +105,7 @@ class HoldTerms:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How every row of a run is charged: alone, `batch` rows in a call, or with a hold of these `holds`."""
+    """How every row of a run is charged: alone, `batch` rows per call, or with a hold of these `holds`."""
 
     if_insufficient: IfInsufficient = "refuse"
     app: str | None = None
@@ -120,13 +119,13 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """What became of one row. `amount_microcents` is what its charge took, now or, replayed, the first time.
+    """The result of one row. `amount_microcents` is the amount of its charge, which a replayed row had the first time.
 
     `is_held_now`: this run placed a hold for it.
     """
 
     priced: PricedUsage
-    fate: Fate
+    result: RowResult
     amount_microcents: int = 0
     shortfall_microcents: int = 0
     error: MillicentError | None = None
@@ -135,7 +134,7 @@ class RowOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is; `last` is the row that was just done."""
+    """The progress of a run; `last` is the row that was just finished."""
 
     done: int
     total: int
@@ -144,11 +143,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a run did. requests = charged + refused + replayed + failed; less than `rows` when it ended early.
+    """The result of a run. requests = charged + refused + replayed + failed; less than `rows` if it ended early.
 
-    `charged_microcents` was taken by this run, `replayed_microcents` by runs before it or by an attempt of this run
+    `charged_microcents` was charged by this run, `replayed_microcents` by earlier runs or by an attempt of this run
     whose answer was lost. `shortfall_microcents` is what partial charges of this run could not take. `failures` are the
-    first of the failed rows. `holds` were placed and `captures` made by this run. `outcomes` are of the rows it got to.
+    first of the failed rows. `holds` were placed and `captures` made by this run. `outcomes` are those of the rows that
+    were tried.
     """
 
     rows: int
@@ -191,9 +191,9 @@ def replay(
 ) -> Summary:
     """Prices all rows, then charges them with `concurrency` threads. `client` should have as many connections.
 
-    A row that is on the record already is a replay, so a run that ended early can simply be run again. On Ctrl-C the
-    requests under way are finished and the summary tells what was done until then; a second Ctrl-C does not wait.
-    `on_progress` is called in the calling thread. Raises UnknownModel before anything is sent.
+    A row that is already on the record is a replay, so a run that ended early can simply be run again. On Ctrl-C the
+    running requests are finished and the summary covers what was done; a second Ctrl-C does not wait. `on_progress` is
+    called in the calling thread. Raises UnknownModel before any request is sent.
     """
     terms, price = terms or Terms(), price or Pricer()
     priced = price_all(rows, price)
@@ -207,7 +207,7 @@ _Part: TypeAlias = Sequence[PricedUsage]
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """`parts` are rows that are charged by one thread in one go."""
+    """`parts` are groups of rows; one thread charges one group at a time."""
 
     charge: Callable[[_Part], list[RowOutcome]]
     parts: Sequence[_Part]
@@ -226,14 +226,14 @@ class _Ending:
 
 
 def _ignore(_: Progress) -> None:
-    """Nobody wants to know."""
+    """The default of `on_progress`."""
 
 
 def _parts(priced: Sequence[PricedUsage], terms: Terms) -> list[_Part]:
     if terms.batch is None:
         return [[each] for each in priced]
-    # All of an actor together: the service records what one account has in a batch at once, and two batches with the
-    # same account would wait for each other.
+    # All rows of an actor together: the service records the charges of one account in a batch at once, and two batches
+    # with the same account would wait for each other.
     by_actor = sorted(priced, key=lambda each: each.usage.actor)
     return [by_actor[start : start + terms.batch] for start in range(0, len(by_actor), terms.batch)]
 
@@ -291,7 +291,7 @@ def _charge(client: Charger, terms: Terms, priced: PricedUsage) -> RowOutcome:
 def _charge_held(client: Charger, terms: Terms, holds: HoldTerms, price: Price, priced: PricedUsage) -> RowOutcome:
     usage, most = priced.usage, holds.most(priced.usage)
     about: dict[str, Any] = {"app": terms.app, "meter": METER}
-    # Work that costs nothing is held with the least there is, as nothing cannot be held.
+    # A hold needs an amount above 0, so work that costs nothing is held with the smallest amount.
     amount = millicents(max(price(most), 1))
     key = f"{usage.key}{HOLD_SUFFIX}"
     placed = _attempt(
@@ -351,7 +351,7 @@ def _attempt(priced: PricedUsage, call: Callable[[], Receipt]) -> Receipt | RowO
 
 
 def _not_recorded(priced: PricedUsage, error: MillicentError) -> RowOutcome:
-    """Raises the error where it will befall every row."""
+    """Raises the error if it will occur for every row."""
     if isinstance(error, _HOPELESS):
         raise error
     if isinstance(error, Refused):
@@ -379,25 +379,25 @@ def _metadata(usage: Usage) -> dict[str, Any]:
 
 def _summary(rows: int, ending: _Ending, terms: Terms, seconds: float) -> Summary:
     outcomes = ending.outcomes
-    fates = Counter(outcome.fate for outcome in outcomes)
-    charged = [outcome for outcome in outcomes if outcome.fate == "charged"]
+    counts = Counter(outcome.result for outcome in outcomes)
+    charged = [outcome for outcome in outcomes if outcome.result == "charged"]
     return Summary(
         rows=rows,
         requests=len(outcomes),
-        charged=fates["charged"],
-        refused=fates["refused"],
-        replayed=fates["replayed"],
-        failed=fates["failed"],
+        charged=counts["charged"],
+        refused=counts["refused"],
+        replayed=counts["replayed"],
+        failed=counts["failed"],
         charged_microcents=sum(outcome.amount_microcents for outcome in charged),
-        replayed_microcents=sum(outcome.amount_microcents for outcome in outcomes if outcome.fate == "replayed"),
+        replayed_microcents=sum(outcome.amount_microcents for outcome in outcomes if outcome.result == "replayed"),
         shortfall_microcents=sum(outcome.shortfall_microcents for outcome in charged),
         input_tokens=sum(outcome.priced.usage.input_tokens for outcome in outcomes),
         output_tokens=sum(outcome.priced.usage.output_tokens for outcome in outcomes),
         seconds=round(seconds, 3),
         holds=sum(outcome.is_held_now for outcome in outcomes),
-        captures=fates["charged"] if terms.holds else 0,
+        captures=counts["charged"] if terms.holds else 0,
         interrupted=ending.interrupted,
         stopped_by=ending.stopped_by,
-        failures=tuple(outcome for outcome in outcomes if outcome.fate == "failed")[:_FAILURES_KEPT],
+        failures=tuple(outcome for outcome in outcomes if outcome.result == "failed")[:_FAILURES_KEPT],
         outcomes=tuple(outcomes),
     )

@@ -1,4 +1,4 @@
-"""What can be wrong with usage before anything is charged."""
+"""Errors of usage that prevent charging."""
 
 from millicent.errors import MillicentError
 
@@ -8,8 +8,8 @@ class ReplayError(MillicentError):
 
 
 class BadUsage(ReplayError):
-    """The file is no usage file, lacks a column, or a row of it makes no sense."""
+    """The file is not a usage file, lacks a column, or has an invalid row."""
 
 
 class UnknownModel(ReplayError):
-    """No price is known for a model, or none for a kind of token that was used."""
+    """A model has no known price, or none for a kind of token that was used."""

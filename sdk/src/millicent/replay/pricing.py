@@ -1,4 +1,4 @@
-"""What usage costs: the public price of its model at the time, exact, rounded once."""
+"""The cost of usage: the public price of its model at the time, exact, rounded once."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from millicent.replay.errors import UnknownModel
 from millicent.replay.usage import Usage
 
 Price: TypeAlias = Callable[[Usage], int]
-"""Usage to microcents. Raises UnknownModel."""
+"""Converts usage to microcents. Raises UnknownModel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class PricedUsage:
 class Pricer:
     """Public list prices, times `multiplier`: 1.2 for a margin of a fifth.
 
-    Usage without a time is priced as of noon (UTC) today, so that a run that is repeated the same day costs the same.
-    The prices are those that the installed genai-prices brings; nothing is fetched.
+    Usage without a time is priced as of noon (UTC) today, so that a repeated run on the same day costs the same. The
+    prices are those of the installed genai-prices; nothing is fetched.
     """
 
     def __init__(self, multiplier: Decimal = Decimal(1), today: datetime | None = None) -> None:
@@ -71,7 +71,7 @@ def price_all(rows: Iterable[Usage], price: Price) -> list[PricedUsage]:
 
 
 def _insist_on_token_prices(usage: Usage, calculation: PriceCalculation) -> None:
-    """A model that is sold by the minute or the image has no price for tokens: that is unknown, not free."""
+    """A model that is priced by the minute or the image has no token price: that is unknown, not free."""
     price = calculation.model_price
     for kind, used, rate in (
         ("input", usage.input_tokens, price.input_mtok),

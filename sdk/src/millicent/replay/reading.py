@@ -32,8 +32,8 @@ class Reading:
     """How to read a file.
 
     `model` is for a file without a model column (None: gpt-4o). A file without an actor column gets `actors` actors by
-    a Zipf distribution with `seed`. `run_id` names the run in the keys of its rows instead of the content's hash: give
-    another one to charge the same file again on purpose. `limit` reads the first rows only; their keys stay the same.
+    a Zipf distribution with `seed`. `run_id` names the run in the keys of its rows instead of the content's hash:
+    another one charges the same file again on purpose. `limit` reads only the first rows; their keys stay the same.
     """
 
     columns: Columns = field(default=Columns())
@@ -64,7 +64,7 @@ def _run_id(how: Reading, content: bytes) -> str:
 
 
 class _Rows(Iterator[Row]):
-    """Rows one by one, with the names of their columns known beforehand."""
+    """The rows, one by one, with known column names."""
 
     def __init__(self, names: Iterable[str], rows: Iterable[Row]) -> None:
         self.names = tuple(names)
@@ -127,7 +127,7 @@ def _json_row(number: int, line: str) -> Row:
 
 
 class _RowParser:
-    """Turns rows into usage, in the order of the file: actors are drawn as rows come by."""
+    """Converts rows to usage, in the order of the file: actors are drawn row by row."""
 
     def __init__(self, columns: Columns, how: Reading, run_id: str) -> None:
         self._columns = columns
@@ -176,7 +176,7 @@ class _Cells:
         return int(digits)
 
     def instant(self, column: str) -> datetime:
-        """A time without offset is UTC."""
+        """A time without an offset is UTC."""
         value = self._value(column)
         try:
             at = datetime.fromisoformat(str(value).strip())
@@ -192,7 +192,7 @@ class _Cells:
 
 
 def _refuse_repeated_keys(usage: list[Usage]) -> None:
-    """Keys belong to an actor: a second row under the same key would count as charged and never be."""
+    """Keys are unique per actor: a second row under the same key would be reported as charged but never be."""
     rows: dict[tuple[str, str], int] = {}
     for number, row in enumerate(usage, start=1):
         first = rows.setdefault((row.actor, row.key), number)

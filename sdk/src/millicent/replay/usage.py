@@ -1,4 +1,4 @@
-"""Usage: what one request to a model consumed."""
+"""Usage: the tokens of one request to a model."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One request: who pays (`actor`), for which model, and how many tokens went in and came out.
+    """One request: who pays (`actor`), the model, and the number of input and output tokens.
 
     `key` is the idempotency key of the charge: the same key must always come with the same usage, so that a row that
-    was charged before is a replay. `at`, with its offset, is when the request was made; the price of that time applies.
+    was charged before is a replay. `at`, with its offset, is the time of the request; the price of that time applies.
     """
 
     key: str
@@ -22,7 +22,7 @@ class Usage:
 
 
 def run_id_of(content: bytes) -> str:
-    """Names a run by what it charges: the same content gives the same id, and so the same keys."""
+    """An id from what the run charges: the same content gives the same id, and so the same keys."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""What became of the rows of a run, by the ledger and not by what a client was told."""
+"""Counts the results of a run's rows, from the ledger and not from the client's answers."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,12 +10,12 @@ from millicent.replay import HOLD_SUFFIX, Usage
 Outcomes: TypeAlias = Mapping[tuple[str, str], str]
 """The outcome of an entry by actor and key."""
 
-Fate: TypeAlias = Literal["charged", "refused", "replayed", "unrecorded"]
+RowResult: TypeAlias = Literal["charged", "refused", "replayed", "unrecorded"]
 
 
 @dataclass(frozen=True)
-class Fates:
-    """A row that the run sent twice, because the first answer was lost, is charged by it and no replay.
+class RowCounts:
+    """A row that the run sent twice, because the first answer was lost, counts as charged, not as replayed.
 
     `holds` were placed and `captures` made by this run.
     """
@@ -28,12 +28,12 @@ class Fates:
     captures: int
 
 
-def fates(rows: Iterable[Usage], before: Outcomes, after: Outcomes) -> Fates:
-    """`before` and `after` are what the ledger held when the run began and when it had ended."""
+def row_counts(rows: Iterable[Usage], before: Outcomes, after: Outcomes) -> RowCounts:
+    """`before` and `after` are the ledger's outcomes at the start and at the end of the run."""
     rows = list(rows)
-    counted = Counter(_fate(row, before, after) for row in rows)
+    counted = Counter(_result(row, before, after) for row in rows)
     placed = [_hold_of(row) for row in rows if after.get(_hold_of(row), "refused") != "refused"]
-    return Fates(
+    return RowCounts(
         counted["charged"],
         counted["refused"],
         counted["replayed"],
@@ -43,7 +43,7 @@ def fates(rows: Iterable[Usage], before: Outcomes, after: Outcomes) -> Fates:
     )
 
 
-def _fate(row: Usage, before: Outcomes, after: Outcomes) -> Fate:
+def _result(row: Usage, before: Outcomes, after: Outcomes) -> RowResult:
     ends_before, ends = _ending(row, before), _ending(row, after)
     if ends is None:
         return "unrecorded"
@@ -53,7 +53,7 @@ def _fate(row: Usage, before: Outcomes, after: Outcomes) -> Fate:
 
 
 def _ending(row: Usage, outcomes: Outcomes) -> str | None:
-    """What was recorded last of a row: that its hold was refused, or what became of the capture of its hold."""
+    """The last recorded outcome of a row: a refused hold, or the outcome of the capture."""
     if outcomes.get(_hold_of(row)) == "refused":
         return "refused"
     return outcomes.get((row.actor, row.key))
