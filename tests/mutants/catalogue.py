@@ -47,6 +47,9 @@ class Mutant:
     killers: tuple[str, ...]
 
 
+ENDLESS: Final = frozenset({"an allowance that is always due"})
+"""Mutants that are noticed because a trial of them never ends."""
+
 _COMMIT: Final = (
     "        conflict = yield from _commit(change, budget)\n"
     "        written = change.entry_under(operation.key)\n"

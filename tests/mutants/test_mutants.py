@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from tests.mutants.catalogue import MUTANTS, SIMULATOR, Mutant
+from tests.mutants.__main__ import verdict_on
+from tests.mutants.catalogue import ENDLESS, MUTANTS, SIMULATOR, Mutant
 from tests.mutants.patching import Stale, mutated, plant, source_path
 from tests.mutants.trial import KILLED, SURVIVED
 
@@ -45,3 +46,22 @@ def test_a_mistake_that_a_killer_does_not_look_at_survives_it() -> None:
 def trial(name: str, killer: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.mutants.trial", name, killer]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("status", [1, 2, 3])
+def test_a_trial_that_fails_says_nothing_of_its_mutant(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = subprocess.CompletedProcess([], status, stdout="ImportError: no such module")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
+    verdict = verdict_on(MUTANTS[0])
+    assert (verdict.is_killed, verdict.by) == (False, "ImportError: no such module")
+
+
+@pytest.mark.parametrize("mutant", [MUTANTS[0], next(each for each in MUTANTS if each.name in ENDLESS)])
+def test_a_trial_without_end_notices_nothing_but_a_mutant_without_end(
+    mutant: Mutant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired([], 1)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert verdict_on(mutant).is_killed == (mutant.name in ENDLESS)

@@ -1,6 +1,7 @@
 """One mutant against one killer, in a process of its own: `python -m tests.mutants.trial <mutant> <killer>`.
 
-Prints what noticed the mistake and exits 1; exits 0 where nothing did, and 3 where the mutant is stale.
+Prints what noticed the mistake and exits with KILLED; with SURVIVED where nothing did, and with STALE where the source
+is no longer what the mutant changes. Any other status means that the trial itself failed: it says nothing of the mutant.
 """
 
 import sys
@@ -10,8 +11,8 @@ from tests.mutants.catalogue import MUTANTS, SIMULATOR
 from tests.mutants.patching import Stale, plant
 
 SURVIVED: Final = 0
-KILLED: Final = 1
-STALE: Final = 3
+KILLED: Final = 10
+STALE: Final = 11
 SEEDS: Final = ("mutants/1", "mutants/2")
 OPERATIONS: Final = 6000
 FAULT_RATE: Final = 0.1
@@ -52,6 +53,8 @@ def _tested(path: str) -> str | None:
 
     seen = _Seen()
     code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--no-summary", path], plugins=[seen])
+    if code in {pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.USAGE_ERROR}:
+        raise FileNotFoundError(f"no tests in {path}")
     if code == pytest.ExitCode.TESTS_FAILED:
         return seen.failed
     return None if code == pytest.ExitCode.OK else f"pytest ended with {code}"
