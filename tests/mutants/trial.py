@@ -1,7 +1,8 @@
 """One mutant against one killer, in a process of its own: `python -m tests.mutants.trial <mutant> <killer>`.
 
 Prints what noticed the mistake and exits with KILLED; with SURVIVED where nothing did, and with STALE where the source
-is no longer what the mutant changes. Any other status means that the trial itself failed: it says nothing of the mutant.
+is no longer what the mutant changes. Any other status means that the trial itself failed and says
+nothing of the mutant.
 """
 
 import sys
