@@ -47,7 +47,7 @@ class Mutant:
     killers: tuple[str, ...]
 
 
-ENDLESS: Final = frozenset({"an allowance that is always due"})
+ENDLESS: Final = frozenset({"an allowance that is always due", "usable at the instant of expiry"})
 """Mutants that are noticed because a trial of them never ends."""
 
 _COMMIT: Final = (
