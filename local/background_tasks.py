@@ -12,6 +12,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import tokens
+from local.disk import low_space
 from local.endpoint import Endpoint, write_endpoint
 from local.function_logs import FunctionErrors
 
@@ -30,6 +31,7 @@ class BackgroundTasks:
         self._errors = errors
         self._state_dir = state_dir
         self._tokens = self._renewed()
+        self._is_disk_low = False
 
     @property
     def endpoint(self) -> Endpoint:
@@ -40,6 +42,14 @@ class BackgroundTasks:
             self._tokens = self._renewed()
         for line in self._errors.new_lines():
             print(line, file=sys.stderr, flush=True)
+        self._warn_of_low_disk()
+
+    def _warn_of_low_disk(self) -> None:
+        """Once, until there was room in between."""
+        warning = low_space(self._state_dir)
+        if warning and not self._is_disk_low:
+            print(warning, file=sys.stderr, flush=True)
+        self._is_disk_low = warning is not None
 
     def _renewed(self) -> tokens.Tokens:
         fetched = tokens.fetch(self._url, self._clients)

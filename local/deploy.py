@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from local import sources
 from local.aws import Aws, as_root
 from local.build import built, sam
-from local.emulator import REGION
+from local.emulator import REGION, save
 from local.files import write_private
 from local.processes import ProcessFailedError
 
@@ -64,6 +64,8 @@ def deployed(aws: Aws, state_dir: Path) -> Stack:
     if not (_recorded(stamp) == wanted and _is_complete(aws)):
         _deploy(aws, built())
         make_up_for_gaps(aws, describe(aws))
+        # Our record must not say of a stack that it is deployed, and a kill take that stack away.
+        save(aws.url)
         write_private(stamp, json.dumps(wanted))
     write_access(aws, state_dir)
     return describe(aws)

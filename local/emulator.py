@@ -3,6 +3,7 @@
 import ctypes
 import http.client
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,14 +14,18 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from local.disk import require_space
 from local.environments import Environment, ensure
-from local.paths import REQUIREMENTS, TOOLS
+from local.moved_state import move_to_port
+from local.paths import REQUIREMENTS, ROOT, TOOLS
 from local.processes import ProcessFailedError, is_port_free, stop_group, wait_until
 from local.signals import uninterrupted
 
 START_TIMEOUT_S: Final = 60
 STOP_GRACE_S: Final = 60
-"""The emulator saves its whole state when it stops; losing that would lose the ledger."""
+"""While it stops, the emulator saves what it has not saved yet, such as the logs of the functions."""
+SAVE_PATH: Final = "/_millicent/save"
+SAVE_TIMEOUT_S: Final = 60
 
 REGION: Final = "eu-central-1"
 ROOT_KEY: Final = "test"
@@ -47,14 +52,29 @@ class Emulator:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
+def save(url: str) -> None:
+    """Returns when all that the emulator has done so far would survive its end. Raises ProcessFailedError."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=SAVE_TIMEOUT_S)
+    try:
+        connection.request("POST", SAVE_PATH)
+        if connection.getresponse().status != http.HTTPStatus.NO_CONTENT:
+            raise ProcessFailedError(f"what listens at {url} is not the laptop cloud")
+    except (OSError, http.client.HTTPException) as failure:
+        raise ProcessFailedError(f"the laptop cloud ended while it saved its state: {failure}") from failure
+    finally:
+        connection.close()
+
+
 @contextmanager
 def running(state_dir: Path, port: int) -> Iterator[Emulator]:
     """The emulator on `port`, with the state saved in `state_dir`, until the block ends.
 
-    Raises ProcessFailedError if the port is in use or the emulator does not start.
+    Raises ProcessFailedError if the port is in use, the disk is full, or the emulator does not start.
     """
     if not is_port_free(port):
         raise ProcessFailedError(f"port {port} is in use: choose another with PORT=...")
+    _make_room(state_dir)
+    move_to_port(state_dir / "state", port)
     ensure(Environment(TOOLS / "cloud", REQUIREMENTS / "cloud.txt"))
     emulator = _started(state_dir, port)
     try:
@@ -65,13 +85,20 @@ def running(state_dir: Path, port: int) -> Iterator[Emulator]:
             stop_group(emulator.process, STOP_GRACE_S)
 
 
-def _started(state_dir: Path, port: int) -> Emulator:
+def _make_room(state_dir: Path) -> None:
+    """The workers' directories of an emulator that was killed are of no use to anybody."""
+    shutil.rmtree(state_dir / "tmp", ignore_errors=True)
     for name in ("state", "objects", "tmp"):
         (state_dir / name).mkdir(parents=True, exist_ok=True)
+    require_space(state_dir)
+
+
+def _started(state_dir: Path, port: int) -> Emulator:
     log = state_dir / "emulator.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [TOOLS / "cloud" / "bin" / "ministack"],
+            # The state directory is named so that a list of processes tells whose emulator it is.
+            [TOOLS / "cloud" / "bin" / "python", ROOT / "local" / "emulated", state_dir],
             cwd=state_dir,
             env=_environment(state_dir, port),
             stdin=subprocess.DEVNULL,

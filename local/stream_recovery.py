@@ -1,13 +1,13 @@
-"""Publishes the entries that the emulator's stream loses in a restart.
+"""Publishes the entries that the emulator loses in a restart, between the ledger and the other tables.
 
 AWS keeps a stream for a day and continues where the outbox was. The emulator keeps the position in the stream but not
 the stream itself. After a restart it would skip as many new entries as there were old ones, and entries that were not
-published before would never be published.
+published before would never be published. A kill also loses what the bus put into a queue in the last second.
 """
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +17,13 @@ from local.files import write_private
 from local.processes import ProcessFailedError
 from local.tables import Item, Tables
 from shared.adapters.keys import is_entry_sk
+from shared.ledger.kinds import KINDS
 
 POSITIONS: Final = "dynamodb_stream_positions"
 BATCH_SIZE: Final = 100
 """The same as in the template's stream mapping."""
+TELL_OF_USAGE: Final = frozenset({"credit.record-cost", "credit.capture", "credit.refund"})
+"""The same as in the template's rule for the usage queue."""
 
 
 def forget_stream_positions(emulator_state: Path) -> None:
@@ -34,12 +37,13 @@ def forget_stream_positions(emulator_state: Path) -> None:
 
 
 def publish_what_was_not(aws: Aws, stack: Stack) -> None:
-    """Sends every entry without an audit row to the outbox, as the stream would.
+    """Sends every entry that the audit table or the usage sums lack to the outbox, as the stream would.
 
-    An event that is already on its way then arrives twice, which the audit table recognises. Raises ProcessFailedError
-    if the outbox fails.
+    An event that is already on its way then arrives twice, which both recognise. Raises ProcessFailedError if the
+    outbox fails.
     """
-    entries = unaudited(Tables(aws, stack))
+    tables = Tables(aws, stack)
+    entries = _in_order([*unaudited(tables), *uncounted(tables)])
     if entries:
         print(f"publishing {len(entries)} entries that a restart cut off", file=sys.stderr, flush=True)
     for start in range(0, len(entries), BATCH_SIZE):
@@ -49,12 +53,29 @@ def publish_what_was_not(aws: Aws, stack: Stack) -> None:
 def unaudited(tables: Tables) -> list[Item]:
     """The entries without an audit row, per account in order of seq."""
     audited = {(item["pk"]["S"], int(item["seq"]["N"])) for item in tables.audit_items()}
-    entries = {
-        (item["pk"]["S"], int(item["entry_seq"]["N"])): item
-        for item in tables.ledger_items()
-        if is_entry_sk(item["sk"]["S"])
-    }
-    return [entries[place] for place in sorted(entries.keys() - audited)]
+    return _in_order(item for item in _entries(tables) if _place(item) not in audited)
+
+
+def uncounted(tables: Tables) -> list[Item]:
+    """Of every account whose usage is behind, the newest entry that tells the usage function of it."""
+    telling = (item for item in _entries(tables) if KINDS[item["kind"]["S"]].event in TELL_OF_USAGE)
+    newest = {item["pk"]["S"]: item for item in _in_order(telling)}
+    counted = tables.counted_through()
+    return [item for pk, item in newest.items() if _place(item)[1] > counted.get(pk, 0)]
+
+
+def _entries(tables: Tables) -> Iterator[Item]:
+    return (item for item in tables.ledger_items() if is_entry_sk(item["sk"]["S"]))
+
+
+def _in_order(entries: Iterable[Item]) -> list[Item]:
+    """Each once, every account's in order of its sequence."""
+    by_place = {_place(item): item for item in entries}
+    return [by_place[place] for place in sorted(by_place)]
+
+
+def _place(entry: Item) -> tuple[str, int]:
+    return entry["pk"]["S"], int(entry["entry_seq"]["N"])
 
 
 def _hand_over(aws: Aws, function: str, entries: Sequence[Item]) -> None:

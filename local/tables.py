@@ -1,4 +1,4 @@
-"""Reads the two tables of the laptop cloud completely, as the deployer."""
+"""Reads the tables of the laptop cloud completely, as the deployer."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,6 +7,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from local.aws import Aws
 from local.deploy import Stack
+from shared.adapters.dynamodb_usage import COUNTED_SK
 from shared.adapters.keys import account_of, entry_sk, is_audit_entry_sk, is_entry_sk
 
 SK_OF_ENTRY = entry_sk("")
@@ -19,6 +20,7 @@ class Tables:
         self._dynamodb: DynamoDBClient = aws.session.client("dynamodb", endpoint_url=aws.url)
         self._ledger = stack.outputs["LedgerTableName"]
         self._audit = stack.outputs["AuditTableName"]
+        self._usage = stack.outputs["UsageTableName"]
 
     def outcomes(self) -> dict[tuple[str, str], str]:
         """The outcome of every entry, by actor and key."""
@@ -33,6 +35,11 @@ class Tables:
 
     def audit_items(self) -> Iterator[Item]:
         return (item for item in self._scan(self._audit) if is_audit_entry_sk(item["sk"]["S"]))
+
+    def counted_through(self) -> dict[str, int]:
+        """Up to which seq usage was counted, by the partition key of the account."""
+        marks = (item for item in self._scan(self._usage) if item["sk"]["S"] == COUNTED_SK)
+        return {item["pk"]["S"]: int(item["seq"]["N"]) for item in marks}
 
     def _scan(self, table: str) -> Iterator[Item]:
         for page in self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -71,6 +72,17 @@ class Laptop:
     def stack(self) -> Stack:
         return describe(self.aws)
 
+    def move(self) -> None:
+        """Stops the cloud and starts it on another port."""
+        self.stop()
+        self.command("up", "--port", str(free_port()))
+        self.forget()
+
+    def forget(self) -> None:
+        """What was known of the stack, after something may have changed its port or its resources."""
+        for name in ("aws", "stack"):
+            self.__dict__.pop(name, None)
+
     def command(self, *arguments: str) -> str:
         """What `make up` and `make down` run; returns what it prints."""
         return subprocess.run(
@@ -91,6 +103,14 @@ class Laptop:
         pid = owner(self.state_dir)
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """The whole cloud at once, as `kill -9` and the kernel without memory do: nobody gets to save anything."""
+        for pid in self.processes("local/emulated"):
+            os.killpg(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError, AssertionError):
+            self.kill_supervisor()
+        eventually(lambda: self.processes() == [] and owner(self.state_dir) is None, "nothing of it is left")
 
     def processes(self, mark: str = "") -> list[int]:
         """Ours that run: the emulator and its workers, which have the state directory on their command line or as

@@ -1,0 +1,59 @@
+"""The emulator's queues: a message is in the journal before its sender has the answer."""
+
+import copy
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from local.emulated.failing import ends_where_nothing_is_saved
+from local.emulated.journal import Journal
+from local.emulated.seams import SeamMovedError, require
+
+MESSAGES: Final = "messages"
+SAVED: Final = frozenset({"queues", "queue_name_to_url"})
+
+
+class DurableQueues:
+    """Stands in for the functions by which the emulator's SQS saves its messages."""
+
+    def __init__(self, sqs: ModuleType, journal: Journal, place: Path) -> None:
+        """Raises SeamMovedError."""
+        require(sqs, "_queues", "_queue_name_to_url")
+        if (saved := set(sqs.get_state())) != SAVED:
+            raise SeamMovedError(f"the emulator's SQS saves {sorted(saved)}")
+        self._sqs = sqs
+        self._journal = journal
+        self._place = place
+        self._load = sqs.load_persisted_state
+
+    def install(self) -> None:
+        module: Any = self._sqs
+        module.get_state = self.state
+        module.load_persisted_state = self.load
+
+    def state(self) -> dict[str, Any]:
+        """As the emulator's own, without the messages."""
+        queues = type(self._sqs._queues)()
+        for place, queue in self._sqs._queues.all_items():
+            queues.set_scoped(*place, copy.deepcopy({name: queue[name] for name in queue.keys() - {MESSAGES}}))
+        return {"queues": queues, "queue_name_to_url": copy.deepcopy(self._sqs._queue_name_to_url)}
+
+    def load(self, data: dict[str, Any]) -> None:
+        """What was saved, with the messages from the journal. A state of before the journal has them itself.
+
+        A message that somebody was working on is there again, as after its visibility timeout on AWS.
+        """
+        for queue in data["queues"].all_values():
+            queue[MESSAGES] = self._journal.messages(_arn(queue)) or queue.get(MESSAGES, [])
+        self._load(data)
+        self.keep_messages()
+
+    def keep_messages(self) -> None:
+        """Those that are in the queues at this moment."""
+        with ends_where_nothing_is_saved(self._place):
+            queues = self._sqs._queues.all_values()
+            self._journal.keep_messages({_arn(queue): list(queue[MESSAGES]) for queue in queues})
+
+
+def _arn(queue: dict[str, Any]) -> str:
+    return str(queue["attributes"]["QueueArn"])
