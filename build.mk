@@ -1,7 +1,8 @@
 # The targets of `sam build` (BuildMethod: makefile): one per function and one for the layer, into ARTIFACTS_DIR.
 #
 # The layer holds compiled packages and all packages hold bytecode, so a build is for one runtime and one processor.
-# They must match the template's parameters PythonRuntime and Architecture:
+# They must match the template's parameters PythonRuntime and Architecture. samconfig.toml makes `sam deploy` take both
+# from the file that the build of the layer writes, built-for.yaml:
 #
 #   LAMBDA_RUNTIME       python3.11 to python3.14
 #   LAMBDA_ARCHITECTURE  x86_64 or arm64; native builds for this machine (the laptop cloud)
@@ -30,10 +31,14 @@ lowered = $(shell echo $(1) | tr '[:upper:]' '[:lower:]')
 .PHONY: $(FUNCTIONS:%=build-%Function) build-ThirdPartyLayer
 
 # A function's zip mirrors the repository, so that an import is the same here, in the tests and on AWS. It contains only
-# what its handler imports, as bytecode without docstrings: half the size, and a cold start compiles nothing.
+# what its handler imports, as bytecode without docstrings: half the size, and a cold start compiles nothing. Only
+# functions/__init__.py stays source: it compares the running Python with the one noted here, so every Python must be
+# able to read it.
 $(FUNCTIONS:%=build-%Function): build-%Function: artifacts-dir
 	$(PACKAGER) local/closure.py functions.$(call lowered,$*).handler | tar -cf - -T - | tar -xf - -C "$(ARTIFACTS_DIR)"
-	$(call compile,$(ARTIFACTS_DIR),/var/task,-b -o 2,find "$(ARTIFACTS_DIR)" -name '*.py' -delete)
+	@echo $(LAMBDA_RUNTIME) > "$(ARTIFACTS_DIR)/functions/built-for"
+	$(call compile,$(ARTIFACTS_DIR),/var/task,-b -o 2 -x '/functions/__init__\.py$$$$',\
+	  find "$(ARTIFACTS_DIR)" -name '*.py' ! -path '*/functions/__init__.py' -delete)
 
 build-ThirdPartyLayer: artifacts-dir
 	$(PACKAGER) -m pip --disable-pip-version-check --no-input install --quiet --no-deps --no-compile --require-hashes \
@@ -43,6 +48,8 @@ build-ThirdPartyLayer: artifacts-dir
 	find "$(ARTIFACTS_DIR)/python/botocore/data" "$(ARTIFACTS_DIR)/python/boto3/data" -mindepth 1 -maxdepth 1 -type d \
 	  $(AWS_SERVICES:%=! -name %) -exec rm -rf {} +
 	$(call compile,$(ARTIFACTS_DIR)/python,/opt/python,,)
+	@printf '%s\n' 'PythonRuntime: $(LAMBDA_RUNTIME)' 'BuiltRuntime: $(LAMBDA_RUNTIME)' \
+	  $(if $(MACHINE),'Architecture: $(LAMBDA_ARCHITECTURE)') > "$(ARTIFACTS_DIR)/built-for.yaml"
 
 .PHONY: artifacts-dir
 artifacts-dir:

@@ -309,15 +309,15 @@ class DynamoLedger:
         codes = {reason.code for reason in reasons}
         if items and (damage := _damage(items)) is not None:
             # STATE is also missing from the answer while another transaction works on it: that account is not damaged.
-            return Busy() if _CONFLICT in codes else damage
+            return Busy(cause=failure) if _CONFLICT in codes else damage
         if items:
             return self._in_the_way(items, account)
         if not codes or _CONDITION_FAILED in codes:
             # No reason was given, or a condition failed on an item that does not exist: STATE has vanished since it was
             # read. The account must not start again from nothing.
-            return Unknown()
+            return Unknown(failure)
         if codes <= {_CONFLICT, *_THROTTLED}:
-            return Busy(throttled=not codes.isdisjoint(_THROTTLED))
+            return Busy(not codes.isdisjoint(_THROTTLED), failure)
         raise failure
 
     def _in_the_way(self, found: Iterable[_Raw], account: Account) -> Conflict:
