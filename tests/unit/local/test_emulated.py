@@ -22,6 +22,7 @@ from local.emulated.requests import may_change, signed_for
 from local.emulated.saved_state import SavedState
 from local.emulated.seams import PROVED_ON, SeamMovedError, require_version
 from local.emulated.shared_layers import SHARED, archives_unpacked_once
+from local.emulator import Emulator
 from local.function_logs import FunctionErrors
 from local.moved_state import move_to_port
 from local.paths import REQUIREMENTS, ROOT
@@ -86,12 +87,19 @@ def test_a_full_disk_is_told_from_other_failures(tmp_path: Path) -> None:
     assert f"{tmp_path} cannot be written: [Errno 13] no. Make it" in cause(tmp_path, PermissionError(13, "no"))
 
 
-def test_a_process_that_cannot_save_says_why_and_ends_without_an_answer(tmp_path: Path) -> None:
+CANNOT_WRITE = (
+    "class Full:\n    def write(self, text): raise OSError(28, 'full')\n    flush = write\nsys.stderr = Full()"
+)
+
+
+@pytest.mark.parametrize("standard_error", ["", CANNOT_WRITE], ids=["with a log", "on the same full disk"])
+def test_a_process_that_cannot_save_says_why_and_ends_without_an_answer(tmp_path: Path, standard_error: str) -> None:
     program = f"""
 import errno, sys
 from pathlib import Path
 sys.path[0] = {str(ROOT)!r}
 from local.emulated.failing import ends_where_nothing_is_saved
+{standard_error}
 try:
     with ends_where_nothing_is_saved(Path({str(tmp_path)!r})):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -100,8 +108,19 @@ finally:
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (EXIT_NOT_SAVED, "")
-    assert f"the laptop cloud stopped, since it cannot save its state: the disk that holds {tmp_path}" in ended.stderr
-    assert "Free some space and start it again" in ended.stderr
+    told = f"the laptop cloud stopped, since it cannot save its state: the disk that holds {tmp_path}"
+    assert (told in ended.stderr and "Free some space and start it again" in ended.stderr) is not bool(standard_error)
+
+
+def test_a_cloud_that_ended_on_a_full_disk_is_told_from_one_that_failed(tmp_path: Path) -> None:
+    (tmp_path / "emulator.log").write_text("a traceback")
+
+    def ended(status: int) -> str:
+        process = cast("subprocess.Popen[bytes]", SimpleNamespace(poll=lambda: status))
+        return Emulator(process, 1, tmp_path / "emulator.log").why_it_ended()
+
+    assert f"it could not save its state to {tmp_path}, whose disk has" in ended(EXIT_NOT_SAVED)
+    assert ended(1) == "last lines of its log:\na traceback"
 
 
 def test_what_is_no_failure_to_save_passes_through(tmp_path: Path) -> None:
