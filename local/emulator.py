@@ -54,8 +54,8 @@ class Emulator:
         if self.process.poll() == EXIT_NOT_SAVED:
             place = self.log.parent
             return (
-                f"it could not save its state to {place}, whose disk has {free_mib(place)} MiB free. Every change that it "
-                "acknowledged is saved. Free some space, or make the directory writable, and start it again"
+                f"it could not save its state to {place}, whose disk has {free_mib(place)} MiB free. Every change that "
+                "it acknowledged is saved. Free some space, or make the directory writable, and start it again"
             )
         return f"last lines of its log:\n{self.last_words()}"
 
