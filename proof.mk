@@ -27,3 +27,8 @@ stress: dev ## Run the functions over real protocols, with faults and kills, and
 .PHONY: order
 order: dev ## Check a long history for real-time order, and measure the time (OPS=1000000)
 	@exec $(VENV)/python -m tests.simulation.long_history $(OPS)
+
+.PHONY: kills
+kills: setup ## The laptop cloud killed under load: no acknowledged charge is lost (ROUNDS=3)
+	@KILL_ROUNDS="$(or $(ROUNDS),3)" exec $(VENV)/pytest tests/e2e/test_state.py -k killed_under_load -o log_cli=true \
+	  --log-cli-level=INFO

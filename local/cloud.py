@@ -56,9 +56,7 @@ class Cloud:
         """Waits until the emulator ends, which is a failure. Raises ProcessFailedError then."""
         while self.emulator.is_alive:
             time.sleep(POLL_INTERVAL_S)
-        raise ProcessFailedError(
-            f"the laptop cloud ended unexpectedly; last lines of its log:\n{self.emulator.last_words()}"
-        )
+        raise ProcessFailedError(f"the laptop cloud ended unexpectedly; {self.emulator.why_it_ended()}")
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from local.disk import require_space
+from local.disk import free_mib, require_space
+from local.emulated.failing import EXIT_NOT_SAVED
 from local.environments import Environment, ensure
 from local.moved_state import move_to_port
 from local.paths import REQUIREMENTS, ROOT, TOOLS
@@ -47,6 +48,16 @@ class Emulator:
     @property
     def is_alive(self) -> bool:
         return self.process.poll() is None
+
+    def why_it_ended(self) -> str:
+        """A sentence or the end of its log. On a full disk it could not write that any more, so its status tells."""
+        if self.process.poll() == EXIT_NOT_SAVED:
+            place = self.log.parent
+            return (
+                f"it could not save its state to {place}, whose disk has {free_mib(place)} MiB free. Every change that "
+                "it acknowledged is saved. Free some space, or make the directory writable, and start it again"
+            )
+        return f"last lines of its log:\n{self.last_words()}"
 
     def last_words(self, lines: int = 15) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -146,7 +157,7 @@ def _wait_for(emulator: Emulator) -> None:
     try:
         wait_until(partial(_is_ready, emulator.port), emulator.process, "the laptop cloud", START_TIMEOUT_S)
     except ProcessFailedError as failure:
-        raise ProcessFailedError(f"{failure}; last lines of its log:\n{emulator.last_words()}") from failure
+        raise ProcessFailedError(f"{failure}; {emulator.why_it_ended()}") from failure
 
 
 def _is_ready(port: int) -> bool:

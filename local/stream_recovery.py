@@ -22,8 +22,6 @@ from shared.ledger.kinds import KINDS
 POSITIONS: Final = "dynamodb_stream_positions"
 BATCH_SIZE: Final = 100
 """The same as in the template's stream mapping."""
-TELL_OF_USAGE: Final = frozenset({"credit.record-cost", "credit.capture", "credit.refund"})
-"""The same as in the template's rule for the usage queue."""
 
 
 def forget_stream_positions(emulator_state: Path) -> None:
@@ -57,9 +55,9 @@ def unaudited(tables: Tables) -> list[Item]:
 
 
 def uncounted(tables: Tables) -> list[Item]:
-    """Of every account whose usage is behind, the newest entry that tells the usage function of it."""
-    telling = (item for item in _entries(tables) if KINDS[item["kind"]["S"]].event in TELL_OF_USAGE)
-    newest = {item["pk"]["S"]: item for item in _in_order(telling)}
+    """Of every account whose usage is behind, the newest entry that is to be counted."""
+    counting = (item for item in _entries(tables) if KINDS[item["kind"]["S"]].usage is not None)
+    newest = {item["pk"]["S"]: item for item in _in_order(counting)}
     counted = tables.counted_through()
     return [item for pk, item in newest.items() if _place(item)[1] > counted.get(pk, 0)]
 

@@ -5,7 +5,7 @@ import msgspec
 
 from shared.edge.validation import Identifier
 from shared.ledger.accounts import Account
-from shared.usecases.reconcile_accounts import Run
+from shared.usecases.reconcile_accounts import Run, Waiting
 from shared.verification.accounts import Finding
 
 Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
@@ -52,11 +52,23 @@ def answer(run: Run) -> dict[str, Any]:
         "entries": run.entries,
         "audited": run.audited,
         "late": run.late,
+        "uncounted": run.uncounted,
         "drift_microcents": run.drift_microcents,
         "repaired": run.repaired,
         "findings": [_finding(each) for each in run.findings],
         "unverified": [{"tenant": each.tenant, "actor": each.actor} for each in run.unverified],
+        "waiting": [_waiting(each) for each in run.waiting],
         "next": run.next,
+    }
+
+
+def _waiting(waiting: Waiting) -> dict[str, Any]:
+    return {
+        "tenant": waiting.account.tenant,
+        "actor": waiting.account.actor,
+        "place": waiting.place,
+        "seq": waiting.seq,
+        "at_ms": waiting.at_ms,
     }
 
 

@@ -40,6 +40,9 @@ def cause(place: Path, failure: BaseException) -> str:
 
 
 def _end(place: Path, failure: BaseException) -> NoReturn:
+    """The log may be on the same disk: that it cannot be written must not keep the process from ending."""
     told = f"the laptop cloud stopped, since it cannot save its state: {cause(place, failure)} and start it again"
-    print(f"{told}; every change that it acknowledged is saved", file=sys.stderr, flush=True)
-    os._exit(EXIT_NOT_SAVED)
+    try:
+        print(f"{told}; every change that it acknowledged is saved", file=sys.stderr, flush=True)
+    finally:
+        os._exit(EXIT_NOT_SAVED)

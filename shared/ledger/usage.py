@@ -101,6 +101,11 @@ def _counted(entry: Entry, find: FindEntry) -> Iterator[tuple[Slot, Sums]]:
     yield Slot("member", entry.member or "", day), counted
 
 
+def is_counted(entry: Entry) -> bool:
+    """Whether it adds to a sum."""
+    return _sums_of(entry) is not None
+
+
 def _sums_of(entry: Entry) -> Sums | None:
     if entry.is_refused:
         return None

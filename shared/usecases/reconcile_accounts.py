@@ -22,7 +22,7 @@ from shared.ledger.accounts import Account, Begun
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
 from shared.ledger.kinds import KINDS
-from shared.ledger.usage import miscounted
+from shared.ledger.usage import is_counted, miscounted
 from shared.ports.inspection import DigestStore, Item, LedgerInspection, Row, StoredState, StoredUsage
 from shared.ports.ledger import AuditTrail
 from shared.usecases.digest_heads import DigestHeads
@@ -46,6 +46,8 @@ FINDINGS_MAX: Final = 1000
 _IN_DIGEST: Final = "digest/"
 """The prefix of a cursor in the digest: its number and chunk follow."""
 _DERIVED: Final = frozenset({"audit", "usage"})
+WAITING_MAX: Final = 3
+"""Of each place: whoever asks can see by them whether anything arrives there."""
 _ROWS_BETWEEN_LOOKS: Final = 256
 
 _Read = TypeVar("_Read")
@@ -65,12 +67,28 @@ class ReconcileTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """An entry that has not reached a place yet, and what `place` would have of it."""
+
+    account: Account
+    place: Place
+    seq: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccountReport:
-    """`missing` are entries without an audit row, `repaired` those of them whose row was written again."""
+    """`missing` are entries without an audit row; of these, `repaired` are the entries whose row was written again.
+
+    `late` entries are not in the audit table yet, `uncounted` entries not in the usage sums. `waiting` is the oldest of
+    both.
+    """
 
     entries: int
     audited: int
     late: int
+    uncounted: int
+    waiting: tuple[Waiting, ...]
     drift_microcents: int
     missing: tuple[Entry, ...]
     repaired: tuple[Entry, ...]
@@ -86,10 +104,12 @@ class Run:
     entries: int = 0
     audited: int = 0
     late: int = 0
+    uncounted: int = 0
     drift_microcents: int = 0
     repaired: int = 0
     findings: tuple[Finding, ...] = ()
     unverified: tuple[Account, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
 
     @property
     def is_full(self) -> bool:
@@ -100,6 +120,8 @@ class Run:
         self.entries += report.entries
         self.audited += report.audited
         self.late += report.late
+        self.uncounted += report.uncounted
+        self.waiting = _oldest(self.waiting + report.waiting)
         self.drift_microcents += report.drift_microcents
         self.repaired += len(report.repaired)
         self.findings += report.findings
@@ -262,7 +284,9 @@ def _examine(account: Account, sources: Sources, policy: ReconcileTerms) -> Acco
     look = _look(account, books, policy)
     comparison = compare_audit(account, look.entries, _entries_of(look.audited))
     missing = tuple(entry for entry in comparison.missing if policy.now_ms - entry.at_ms >= policy.grace_ms)
-    late = {entry.seq for entry in comparison.missing} - {entry.seq for entry in missing}
+    late = [entry for entry in comparison.missing if entry not in missing]
+    late_seqs = {entry.seq for entry in late}
+    uncounted = _uncounted(look)
     beside = look.expected_beside(account)
     stored = look.before.state and with_policy(look.before.state, beside)
     wrong = verify_account(account, look.settled, stored)
@@ -271,6 +295,8 @@ def _examine(account: Account, sources: Sources, policy: ReconcileTerms) -> Acco
         entries=len(look.rows),
         audited=len(look.audited),
         late=len(late),
+        uncounted=len(uncounted),
+        waiting=_oldest([*_waiting(account, "audit", late), *_waiting(account, "usage", uncounted)], of_each=1),
         drift_microcents=drift + len(missing),
         missing=missing,
         repaired=(),
@@ -284,9 +310,26 @@ def _examine(account: Account, sources: Sources, policy: ReconcileTerms) -> Acco
             *_readable(account, _half_findings(look, books, policy)),
             *_readable(account, _usage_findings(account, look)),
             *_row_findings(account, "audit", look.audited),
-            *(found for found in comparison.findings if found.seq not in late),
+            *(found for found in comparison.findings if found.seq not in late_seqs),
         ),
     )
+
+
+def _uncounted(look: _Look) -> list[Entry]:
+    """Those that are to be counted and come after the last that was."""
+    through = look.usage.through if look.usage else 0
+    return [entry for entry in look.entries if entry.seq > through and is_counted(entry)]
+
+
+def _waiting(account: Account, place: Place, entries: Iterable[Entry]) -> Iterator[Waiting]:
+    return (Waiting(account, place, entry.seq, entry.at_ms) for entry in entries)
+
+
+def _oldest(waiting: Iterable[Waiting], of_each: int = WAITING_MAX) -> tuple[Waiting, ...]:
+    by_place: dict[Place, list[Waiting]] = {}
+    for each in sorted(waiting, key=lambda one: one.at_ms):
+        by_place.setdefault(each.place, []).append(each)
+    return tuple(each for place in sorted(by_place) for each in by_place[place][:of_each])
 
 
 def _look(account: Account, books: LedgerInspection, policy: ReconcileTerms) -> _Look:

@@ -1,6 +1,5 @@
-"""What stays of the laptop cloud: on another port, after a kill, after its stack was deleted; and on how much disk."""
+"""What stays of the laptop cloud after a kill and on another port, and on how much disk."""
 
-import json
 import logging
 import os
 import threading
@@ -14,8 +13,10 @@ from local.deploy import STACK
 from local.emulated.shared_layers import SHARED
 from local.stream_recovery import uncounted
 from local.tables import Tables
-from millicent import Millicent
+from millicent import Millicent, operations
+from millicent import aws as sdk
 from millicent.errors import MillicentError
+from millicent.operations import Reconciliation
 from millicent.retry import RetryPolicy
 from tests.e2e.laptop import Laptop, eventually
 
@@ -85,28 +86,6 @@ def test_a_cloud_that_is_killed_under_load_loses_no_acknowledged_charge(laptop: 
     eventually(lambda: uncounted(Tables(laptop.aws, laptop.stack)) == [], "all is counted")
 
 
-def test_a_charge_in_the_ingest_queue_survives_a_kill(laptop: Laptop) -> None:
-    actor = "user:queued"
-    with laptop.client() as before:
-        before.grant(actor, 10)
-    lambdas = laptop.aws.session.client("lambda", endpoint_url=laptop.aws.url)
-    (mapping,) = lambdas.list_event_source_mappings(FunctionName=laptop.stack.ids["IngestFunction"])[
-        "EventSourceMappings"
-    ]
-    lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-    sqs = laptop.aws.session.client("sqs", endpoint_url=laptop.aws.url)
-    message = {"actor": actor, "cost": 4, "key": "queued-1"}
-    queue = laptop.stack.outputs["IngestQueueUrl"]
-    sqs.send_message(
-        QueueUrl=queue, MessageBody=json.dumps(message), MessageGroupId=actor, MessageDeduplicationId="queued-1"
-    )
-    laptop.kill()
-    laptop.start()
-    lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
-    with laptop.client() as after:
-        eventually(lambda: after.account(actor).available == 6, "the charge is recorded")
-
-
 def test_a_state_made_on_one_port_delivers_its_events_on_another(laptop: Laptop) -> None:
     actor = "user:moved"
     with laptop.client() as before:
@@ -123,24 +102,32 @@ def test_a_state_made_on_one_port_delivers_its_events_on_another(laptop: Laptop)
         eventually(lambda: [each.count for each in after.usage(actor).items] == [2], "and counted")
 
 
-def test_a_new_stack_gets_the_tables_that_a_deleted_one_left(laptop: Laptop) -> None:
-    actor = "user:kept"
-    with laptop.client() as before:
-        before.grant(actor, 100, key="kept-1")
-    laptop.books_when_audited()
-    cloudformation = laptop.aws.session.client("cloudformation", endpoint_url=laptop.aws.url)
-    cloudformation.delete_stack(StackName=STACK)
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
-    laptop.stop()
+def test_an_audit_that_stands_still_is_a_finding_until_it_moves_again(laptop: Laptop, client: Millicent) -> None:
+    deployed = sdk.Stack(STACK, laptop.aws.session, laptop.aws.url)
+    with delivery_stopped(laptop, "AuditFunction"):
+        client.grant("user:still", 1)
+        (found,) = verified(deployed).findings
+        assert (found.place, found.problem) == ("audit", "stands still: 1 entry waits, and none arrived in 2 s")
+    eventually(lambda: verified(deployed).holds, "it moves again")
 
-    laptop.start()
-    laptop.forget()
-    with laptop.client() as after:
-        assert after.account(actor).available == 100
-        assert after.grant(actor, 100, key="kept-1").replayed
-        after.charge(actor, 1, key="kept-2")
-    books = laptop.books_when_audited()
-    assert books.audited == books.entries
+
+def verified(deployed: sdk.Stack) -> Reconciliation:
+    """As `millicent verify --wait 2`."""
+    *_, found = operations.reconcile(deployed, repair=False)
+    return operations.with_standstills(deployed, found, wait_s=2)
+
+
+@contextmanager
+def delivery_stopped(laptop: Laptop, function: str) -> Iterator[None]:
+    """Messages for the function stay in its queue meanwhile."""
+    lambdas = laptop.aws.session.client("lambda", endpoint_url=laptop.aws.url)
+    listed = lambdas.list_event_source_mappings(FunctionName=laptop.stack.ids[function])
+    (mapping,) = listed["EventSourceMappings"]
+    lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        yield
+    finally:
+        lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
 def test_the_layer_is_unpacked_once_for_all_workers(laptop: Laptop, client: Millicent) -> None:

@@ -63,15 +63,18 @@ def audit_sk(seq: int) -> str:
 
 
 def test_accounts_that_are_as_they_should_be_have_no_findings(busy: World) -> None:
+    busy.count_usage()
     assert reconcile(busy) == {
         "accounts": 2,
         "entries": 6,
         "audited": 6,
         "late": 0,
+        "uncounted": 0,
         "drift_microcents": 0,
         "repaired": 0,
         "findings": [],
         "unverified": [],
+        "waiting": [],
         "next": None,
     }
 
@@ -248,6 +251,21 @@ def test_an_entry_that_is_still_on_its_way_is_late_and_not_missing(busy: World) 
     answer = reconcile(busy, grace_s=None)
     assert (answer["late"], answer["findings"], answer["drift_microcents"]) == (1, [], 0)
     assert found(busy) == {("audit", 6, "is missing")}
+
+
+def test_the_oldest_entries_that_wait_for_their_audit_row_and_for_being_counted_are_named(busy: World) -> None:
+    busy.count_usage()
+    for _ in range(3):
+        busy.cost({"actor": ALICE, "cost": 1})
+    busy.fund({"actor": "user:bob", "amount": 7})
+    answer = reconcile(busy, grace_s=None)
+    assert (answer["late"], answer["uncounted"]) == (4, 3)
+    named = [(each["place"], each["actor"], each["seq"]) for each in answer["waiting"]]
+    assert named == [("audit", ALICE, 6), ("audit", "user:bob", 2), ("usage", ALICE, 6)]
+    busy.settle()
+    busy.count_usage()
+    after = reconcile(busy, grace_s=None)
+    assert (after["late"], after["uncounted"], after["waiting"]) == (0, 0, [])
 
 
 def test_one_account_can_be_asked_for(busy: World) -> None:

@@ -1,7 +1,8 @@
 """Calls for the operators of the service: reconcile the accounts, make a digest."""
 
 import base64
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -10,6 +11,7 @@ from millicent.aws import Stack
 from millicent.errors import MillicentError, UnexpectedAnswer
 from millicent.verify_proof import fingerprint_of
 
+_POLL_INTERVAL_S: Final = 2
 _BUDGET_S: Final = 60
 """Per call, so that progress can be shown."""
 
@@ -33,21 +35,34 @@ class TenantActor(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry that has not reached `place` yet: `audit` or `usage`."""
+
+    tenant: str
+    actor: str
+    place: str
+    seq: int
+    at_ms: int
+
+
 class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a reconciliation. `late` entries are on their way to the audit table, `repaired` rows were written
     again.
 
-    `unverified` accounts are too large for one run of the function. `next` continues, None at the end.
+    `uncounted` entries are on their way to the sums of usage; `waiting` are the oldest of both. `unverified` accounts
+    are too large for one run of the function. `next` continues, None at the end.
     """
 
     accounts: int = 0
     entries: int = 0
     audited: int = 0
     late: int = 0
+    uncounted: int = 0
     drift_microcents: int = 0
     repaired: int = 0
     findings: tuple[Finding, ...] = ()
     unverified: tuple[TenantActor, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
     next: str | None = None
 
     @property
@@ -115,6 +130,44 @@ def reconcile(
         yield seen
         if seen.next is None:
             return
+
+
+def with_standstills(
+    stack: Stack,
+    seen: Reconciliation,
+    wait_s: float,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    now_s: Callable[[], float] = time.monotonic,
+) -> Reconciliation:
+    """`seen` with a finding for each place where entries wait and none of the oldest arrives within `wait_s`.
+
+    An entry that was just made waits for a moment, and one whose event failed for minutes. But where none arrives at
+    all, evidence is made and nobody reads it.
+    """
+    ends_s = now_s() + wait_s
+    moving: set[str] = set()
+    while still := [each for each in seen.waiting if each.place not in moving]:
+        moving |= {each.place for each in still if not _is_waiting(stack, each)}
+        if now_s() >= ends_s:
+            break
+        sleep(_POLL_INTERVAL_S)
+    stopped = {each.place: each for each in reversed(seen.waiting) if each.place not in moving}
+    found = tuple(_standstill(seen, each, wait_s) for _, each in sorted(stopped.items()))
+    return msgspec.structs.replace(seen, findings=seen.findings + found)
+
+
+def _is_waiting(stack: Stack, waiting: Waiting) -> bool:
+    *_, now = reconcile(stack, repair=False, tenant=waiting.tenant, actor=waiting.actor)
+    return any((each.place, each.seq) == (waiting.place, waiting.seq) for each in now.waiting)
+
+
+def _standstill(seen: Reconciliation, oldest: Waiting, wait_s: float) -> Finding:
+    count = {"audit": seen.late, "usage": seen.uncounted}.get(oldest.place, 0)
+    what = f"{count:,} {'entry waits' if count == 1 else 'entries wait'}, and none arrived in {wait_s:g} s"
+    return Finding(
+        tenant=oldest.tenant, actor=oldest.actor, place=oldest.place, seq=oldest.seq, problem=f"stands still: {what}"
+    )
 
 
 def make_digest(stack: Stack) -> Digest:

@@ -35,23 +35,39 @@ _stack_option = click.option("--stack", help="The deployed stack. Default: MILLI
     type=click.IntRange(0, 86_400),
     help="Seconds that an entry may take to reach the audit table; default: the stack's parameter.",
 )
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.IntRange(0, 3600),
+    default=30,
+    show_default=True,
+    help="Seconds to wait for entries on their way to the audit table and to usage. None arriving is a finding.",
+)
 @_stack_option
 @json_option
 @pass_invocation
-def verify(
-    invocation: Invocation, repair: bool, actor: str | None, tenant: str, grace_s: int | None, stack: str | None
+def verify(  # noqa: PLR0913, PLR0917 - an argument an option
+    invocation: Invocation,
+    repair: bool,
+    actor: str | None,
+    tenant: str,
+    grace_s: int | None,
+    wait_s: int,
+    stack: str | None,
 ) -> None:
     """Check that the ledger adds up and matches the audit table. Exit code 1 if not.
 
     Exit code 5 if the account of --actor does not exist.
     """
     found = Reconciliation()
-    runs = operations.reconcile(_stack(invocation, stack), repair=repair, grace_s=grace_s, tenant=tenant, actor=actor)
+    deployed = _stack(invocation, stack)
+    runs = operations.reconcile(deployed, repair=repair, grace_s=grace_s, tenant=tenant, actor=actor)
     for found in runs:
         if found.next is not None:
             click.echo(f"{found.accounts:,} accounts, {len(found.findings):,} findings so far", err=True)
     if actor is not None and found.saw_nothing:
         raise NothingRecorded(f"account {actor} does not exist in the tenant {tenant}")
+    found = _settled(deployed, found, wait_s)
     if invocation.as_json:
         print_json({"holds": found.holds, **msgspec.structs.asdict(found)})
     else:
@@ -266,12 +282,22 @@ def _stack(invocation: Invocation, name: str | None) -> Stack:
     return invocation.stack or find_stack(name)
 
 
+def _settled(deployed: Stack, found: Reconciliation, wait_s: int) -> Reconciliation:
+    """Once what is on its way has arrived, or a part of it; what stands still is among the findings."""
+    if not found.waiting or not found.holds:
+        return found
+    told = f"{found.late:,} entries are on their way to the audit table, {found.uncounted:,} to usage"
+    click.echo(f"{told}: waiting up to {wait_s} s for one to arrive", err=True)
+    return operations.with_standstills(deployed, found, wait_s)
+
+
 def _show_reconciliation(found: Reconciliation) -> None:
     facts = {
         "accounts": found.accounts,
         "entries": found.entries,
         "audit rows": found.audited,
         "late": found.late,
+        "uncounted": found.uncounted,
         "repaired": found.repaired,
         "drift (microcents)": found.drift_microcents,
         "findings": len(found.findings),
