@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,7 @@ from local.samples import STORY, Sample, sample_of
 from tests.e2e.laptop import Laptop, eventually
 
 pytestmark = pytest.mark.e2e
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the emulator of the runtime interface is for Linux")
 
 WITHOUT_CONTAINERS = [str(SAM.python), str(ROOT / "tests" / "e2e" / "sam_without_containers.py")]
 FUNDED = sample_of(ROOT / "events" / "funding-update.json")
@@ -66,6 +68,7 @@ def test_sam_remote_invoke_sends_a_sample_to_the_laptop_cloud(laptop: Laptop) ->
     assert FUNDED.is_answered_by(json.loads(done.stdout))
 
 
+@on_linux
 def test_every_sample_is_answered_under_lambdas_own_runtime_client(laptop: Laptop) -> None:
     with runner(laptop.aws, laptop.state_dir) as runs:
         assert wrong(lambda sample: runs.invoke(sample.function, sample.file.read_bytes())) == []
@@ -74,6 +77,7 @@ def test_every_sample_is_answered_under_lambdas_own_runtime_client(laptop: Lapto
     assert "batch recorded" in {line.get("message") for line in lines}
 
 
+@on_linux
 def test_a_function_without_a_variable_says_so_under_the_runtime_client(laptop: Laptop, tmp_path: Path) -> None:
     functions = {each.logical_id: each for each in functions_of(laptop.aws, laptop.stack)}
     docs = replace(functions["DocsFunction"], variables={})
@@ -84,6 +88,7 @@ def test_a_function_without_a_variable_says_so_under_the_runtime_client(laptop: 
         function.invoke(b"{}")
 
 
+@on_linux
 def test_a_function_under_the_runtime_client_has_the_rights_of_its_role_alone(laptop: Laptop, tmp_path: Path) -> None:
     """The account is read with the rights of the documents' function."""
     functions = {each.logical_id: each for each in functions_of(laptop.aws, laptop.stack)}
@@ -127,6 +132,7 @@ def test_sam_finds_the_template_valid(files: Files) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@on_linux
 def test_sam_local_invoke_runs_a_sample_with_what_is_written_for_it(laptop: Laptop, files: Files) -> None:
     done = subprocess.run(
         sam_local(files, "invoke", "--event", str(FUNDED.file), FUNDED.function),
@@ -140,6 +146,7 @@ def test_sam_local_invoke_runs_a_sample_with_what_is_written_for_it(laptop: Lapt
     assert FUNDED.is_answered_by(json.loads(done.stdout))
 
 
+@on_linux
 def test_sam_local_start_api_serves_every_route_with_the_test_identity(
     laptop: Laptop, files: Files, tmp_path: Path
 ) -> None:
