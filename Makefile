@@ -15,7 +15,7 @@ ENVIRONMENT = $(PYTHON) local/environments.py
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: python
 python:
@@ -52,6 +52,14 @@ up: setup ## Start the laptop cloud in the background and deploy changes (PORT=)
 down: ## Stop the laptop cloud; its state stays in .millicent
 	@if [ -x $(VENV)/python ]; then exec $(VENV)/python -m local.cloud down; else echo "no laptop cloud was running"; fi
 
+.PHONY: invoke
+invoke: setup ## Run the samples of events/ by Lambda's runtime client, without a container (EVENT=events/cost.json FUNCTION=)
+	@exec $(VENV)/python -m local.invoke $(if $(EVENT),--event "$(EVENT)") $(if $(FUNCTION),--function "$(FUNCTION)")
+
+.PHONY: sam-local
+sam-local: setup ## Write what sam local needs to run the functions in containers, and print its commands (HOST=)
+	@exec $(VENV)/python -m local.sam_local $(if $(HOST),--host "$(HOST)")
+
 LOCK = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
        --no-header --annotation-style line $(if $(UPGRADE),--upgrade)
 
@@ -61,6 +69,7 @@ lock: uv ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 move
 	$(LOCK) requirements/dev.in sdk/pyproject.toml -o requirements/dev.txt
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 	$(LOCK) requirements/cloud.in -o requirements/cloud.txt
+	$(LOCK) requirements/lambda.in -o requirements/lambda.txt
 	$(LOCK) requirements/java.in -o requirements/java.txt
 	$(LOCK) requirements/node.in -o requirements/node.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt

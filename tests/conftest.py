@@ -14,6 +14,7 @@ SUITES: Final = Path(__file__).parent
 SHARED_SETUP: Final = {
     "e2e": "laptop cloud",
     "package": "build",
+    "cloudformation": "stack",
     "concurrency": "DynamoDB Local",
     "contract": "DynamoDB Local",
     "faults": "DynamoDB Local",

@@ -1,20 +1,22 @@
 """The API as it answers is the API as it is described."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from local.samples import STORY, Sample
 from openapi.document import FILE
-from tests.integration.test_samples import BEFORE, EVENTS, SAMPLES, content, function_of
-from tests.integration.world import World, create_digests
+from tests.integration.test_samples import content, invoke, prepared
+from tests.integration.world import World
 
 AS_CSV = {"history-statement"}
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text())
 CALLS = [
-    path for path in SAMPLES if "routeKey" in content(path) and function_of(path) != "docs" and path.stem not in AS_CSV
+    sample
+    for sample in STORY
+    if "routeKey" in content(sample.file) and sample.function != "DocsFunction" and sample.name not in AS_CSV
 ]
 
 
@@ -47,17 +49,12 @@ def undocumented(body: Any, schema: dict[str, Any], where: str = "$") -> list[st
     ]
 
 
-@pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
-def test_a_sample_is_answered_as_it_is_described(world: World, path: Path) -> None:
-    for name in BEFORE.get(path.stem, ()):
-        world.invoke(function_of(EVENTS / name), content(EVENTS / f"{name}.json"))
-    if function_of(path) == "proof":
-        create_digests()
-        world.invoke("funding", content(EVENTS / "funding-update.json"))
-        world.invoke("digest", content(EVENTS / "digest.json"))
-    event = content(path)
-    method, described = route_of(event)
-    answer = world.invoke(function_of(path), event)
+@pytest.mark.parametrize("sample", CALLS, ids=lambda sample: sample.name)
+def test_a_sample_is_answered_as_it_is_described(world: World, sample: Sample) -> None:
+    prepared(world, sample)
+    method, described = route_of(content(sample.file))
+    answer = invoke(world, sample)
+    assert sample.is_answered_by(answer)
     responses = DOCUMENT["paths"][described][method]["responses"]
     schema = responses[str(answer["statusCode"])]["content"]["application/json"]["schema"]
     body = json.loads(answer["body"])
