@@ -1,13 +1,9 @@
 """template.yaml with its loops expanded: resources alone, for those who do not know Fn::ForEach.
 
-    python -m local.expanded > expanded.json
-
 Intrinsic functions are one-key mappings such as {"Ref": "LedgerTable"}, and names in loops are written out. cfn-lint
 expands it; whoever imports this needs the development environment.
 """
 
-import json
-import sys
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache
@@ -54,7 +50,3 @@ def _written_out(value: Any) -> Any:  # noqa: ANN401 - any value of a template
                 text = text.replace(f"${{{name}}}", is_called)
             return {"Fn::Sub": text} if "${" in text else text
     return {name: _written_out(each) for name, each in value.items()}
-
-
-if __name__ == "__main__":
-    json.dump({**template(), "Transform": "AWS::Serverless-2016-10-31"}, sys.stdout, indent=1)

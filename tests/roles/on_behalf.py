@@ -1,6 +1,6 @@
 """What Lambda does with a function's role without the function's doing: no handler makes these calls."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tests.roles.calls import Need
@@ -22,6 +22,20 @@ READING_A_STREAM: Final = (
 """The mapping of a table's stream finds its shards and reads them for the function."""
 GIVING_UP: Final = "sqs:SendMessage"
 """What a mapping, or an invocation that nobody waits for, gives up goes to the queue that is named for it."""
+SEALED: Final = frozenset({"sqs:SendMessage", "s3:PutObject"})
+"""Whoever does this to what a customer's key encrypts needs a data key of it."""
+
+
+def needs_of_the_key(needs: Iterable[Need], deployment: Deployment) -> list[Need]:
+    """What a function that needs all that needs of the key besides, where the deployment has one.
+
+    Its own environment is encrypted too, so that each function has to be able to decrypt.
+    """
+    if not deployment.holds("WithEncryptionKey"):
+        return []
+    key = deployment.value({"Ref": "EncryptionKey"})
+    seals = any(need.action in SEALED for need in needs)
+    return [Need("kms:Decrypt", key), *([Need("kms:GenerateDataKey", key)] if seals else [])]
 
 
 def needs_on_behalf(function: str, deployment: Deployment = DEFAULT) -> list[Need]:

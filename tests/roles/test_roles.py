@@ -12,14 +12,19 @@ import pytest
 
 from tests.integration.conftest import stack
 from tests.roles.calls import Need
-from tests.roles.on_behalf import needs_on_behalf
+from tests.roles.on_behalf import needs_of_the_key, needs_on_behalf
 from tests.roles.policies import Grant, Roles, Used, compared, grants_of, roles_of
 from tests.roles.scenes import ROUTES, SCENES, play
 from tests.template.loading import FUNCTIONS, listed, of_type
-from tests.template.resolved import DEFAULT
+from tests.template.resolved import ACCOUNT, DEFAULT, REGION, Deployment
 
 LEDGER: Final = DEFAULT.value({"Fn::GetAtt": ["LedgerTable", "Arn"]})
 SUCCESS: Final = {200, 201}
+KEY: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+DEPLOYMENTS: Final = (
+    pytest.param(DEFAULT, id="keys of AWS"),
+    pytest.param(Deployment({"EncryptionKey": KEY}), id="a key of the customer"),
+)
 
 Statements = dict[str, list[dict[str, Any]]]
 """By the logical name of the function."""
@@ -46,6 +51,10 @@ def _add(found: dict[str, set[Need]], more: dict[str, set[Need]]) -> None:
         found[function] |= needs
 
 
+def _with_key(used: Used, deployment: Deployment) -> Used:
+    return {function: [*needs, *needs_of_the_key(needs, deployment)] for function, needs in used.items()}
+
+
 def _statements() -> Statements:
     return {function: deepcopy(DEFAULT.statements(f"{function}Role")) for function in FUNCTIONS}
 
@@ -58,12 +67,14 @@ def test_every_route_of_the_template_is_called() -> None:
     assert set(ROUTES) == {route["RouteKey"] for route in of_type("AWS::ApiGatewayV2::Route").values()}
 
 
-def test_no_function_makes_a_call_that_its_role_does_not_allow(used: Used) -> None:
-    assert compared(roles_of(), used).missing == []
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_no_function_makes_a_call_that_its_role_does_not_allow(used: Used, deployment: Deployment) -> None:
+    assert compared(roles_of(deployment), _with_key(used, deployment)).missing == []
 
 
-def test_no_role_allows_what_its_function_never_does(used: Used) -> None:
-    assert compared(roles_of(), used).unused == []
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_no_role_allows_what_its_function_never_does(used: Used, deployment: Deployment) -> None:
+    assert compared(roles_of(deployment), _with_key(used, deployment)).unused == []
 
 
 def _each_action() -> Iterator[tuple[str, str, str]]:

@@ -62,9 +62,15 @@ class Deployment:
 
     def statements(self, role: str) -> list[dict[str, Any]]:
         """All that a role's own policies say, and those of the stack that it is given."""
-        given = [each["Ref"] for each in template()["Resources"][role]["Properties"]["ManagedPolicyArns"]]
-        policies = [*self.properties(role)["Policies"], *map(self.properties, given)]
+        written = self.properties(role)
+        given = [
+            each for name, each in self.of_type("AWS::IAM::ManagedPolicy").items() if self._is_given(name, written)
+        ]
+        policies = [*written["Policies"], *given]
         return [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
+
+    def _is_given(self, policy: str, role: Mapping[str, Any]) -> bool:
+        return self._attribute(policy, "Arn") in role["ManagedPolicyArns"]
 
     def is_there(self, name: str) -> bool:
         condition = template()["Resources"][name].get("Condition")
