@@ -23,7 +23,7 @@ python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
 
-.PHONY: uv dev sam cloud
+.PHONY: uv dev sam cloud checkov
 uv: python
 	@$(ENVIRONMENT) .tools/uv requirements/uv.txt
 dev: python
@@ -32,6 +32,8 @@ sam: python
 	@$(ENVIRONMENT) .tools/sam requirements/sam.txt
 cloud: python
 	@$(ENVIRONMENT) .tools/cloud requirements/cloud.txt
+checkov: python
+	@$(ENVIRONMENT) .tools/checkov requirements/checkov.txt
 
 .PHONY: setup
 setup: dev sam cloud ## Install the pinned tools into .venv and .tools (only what changed)
@@ -70,6 +72,7 @@ lock: uv ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 move
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 	$(LOCK) requirements/cloud.in -o requirements/cloud.txt
 	$(LOCK) requirements/lambda.in -o requirements/lambda.txt
+	$(LOCK) requirements/checkov.in -o requirements/checkov.txt
 	$(LOCK) requirements/java.in -o requirements/java.txt
 	$(LOCK) requirements/node.in -o requirements/node.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
@@ -88,12 +91,13 @@ fmt: dev ## Format, and fix what ruff can fix
 	$(VENV)/ruff format
 
 .PHONY: check
-check: dev sam ## Check format, lint, layers, types and the template
+check: dev sam checkov ## Check format, lint, layers, types and the template
 	$(VENV)/ruff format --check
 	$(VENV)/ruff check
 	$(VENV)/lint-imports
 	$(VENV)/mypy
 	$(VENV)/cfn-lint template.yaml
+	$(VENV)/python -m local.template_findings
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate --lint
 

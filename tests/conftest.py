@@ -18,6 +18,7 @@ SHARED_SETUP: Final = {
     "concurrency": "DynamoDB Local",
     "contract": "DynamoDB Local",
     "faults": "DynamoDB Local",
+    "roles": "scenes",
 }
 """Suites whose tests share something that takes long to set up: they run in the same process."""
 

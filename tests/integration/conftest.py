@@ -7,6 +7,7 @@ import pytest
 from moto import mock_aws
 
 from tests.integration.world import ENVIRONMENT, World, create_resources, handlers
+from tests.roles.enforcement import Enforcement, template_roles
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +47,7 @@ def log(modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> Stri
 def stack(modules: dict[str, ModuleType]) -> Iterator[World]:
     for name in ("check", "cost", "holds", "ingest"):
         modules[name].runtime.rates.forget()
-    with mock_aws():
+    roles = Enforcement(template_roles(), ENVIRONMENT)
+    with mock_aws(), roles.installed():
         create_resources()
-        yield World(modules)
+        yield World(modules, roles)
