@@ -88,6 +88,10 @@ check: dev sam ## Format, lint, layers, types and the template
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate --lint
 
+.PHONY: contract
+contract: dev ## Generated requests to every operation, each answer compared with the OpenAPI document (100 an operation)
+	$(VENV)/pytest -n auto --maxprocesses 4 -m long tests/integration/test_described.py $(ARGS)
+
 .PHONY: unit
 unit: dev ## The tests for in between: tests/unit and tests/template without what hypothesis searches; starts nothing
 	$(VENV)/pytest -n auto --maxprocesses 4 -m "not hypothesis" tests/unit tests/template $(ARGS)

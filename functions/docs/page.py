@@ -145,13 +145,20 @@ def _fields(schema: Json, heading: str) -> str:
     rows = [(_name(name, required=name in required), _value(each), _remark(each))
             for name, each in schema["properties"].items()]  # fmt: skip
     title = f"{heading}: {schema['title']}" if heading and "title" in schema else heading
-    return _table(title, ("field", "value", ""), rows) + _either(schema)
+    return _table(title, ("field", "value", ""), rows) + _relation(schema)
 
 
-def _either(schema: Json) -> str:
-    """Of which fields there is exactly one."""
-    names = [name for form in schema.get("oneOf", ()) for name in form.get("required", ())]
-    return f"<p>Exactly one of {' and '.join(f'<code>{escape(name)}</code>' for name in names)}.</p>" if names else ""
+def _relation(schema: Json) -> str:
+    """How many of some fields there are."""
+    for words, forms in (
+        ("Exactly one of", schema.get("oneOf", ())),
+        ("At most one of", schema.get("not", {}).get("allOf", ())),
+        ("At least one of", schema.get("anyOf", ())),
+    ):
+        if names := [f"<code>{escape(name)}</code>" for form in forms for name in form.get("required", ())]:
+            *first, last = names
+            return f"<p>{words} {', '.join(first)} and {last}.</p>"
+    return ""
 
 
 def _remark(schema: Json) -> str:
