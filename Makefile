@@ -66,7 +66,7 @@ lock: uv ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 move
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 
 .PHONY: openapi
-openapi: dev ## Write the OpenAPI document anew, after a call was added or changed
+openapi: dev ## Write the documents of the API and its events anew, after a call or an event was added or changed
 	$(VENV)/python -m openapi
 
 .PHONY: diagrams

@@ -339,5 +339,11 @@ CALLS: Final = (
     ),
     Call(route="GET /v1/health", tag="Service", summary="Check the health of the service", answer=models.Health),
     Call(route="GET /openapi.json", tag="Service", summary="This document", answer="application/json"),
+    Call(
+        route="GET /asyncapi.json",
+        tag="Service",
+        summary="The events on the bus, as an AsyncAPI document",
+        answer="application/json",
+    ),
     Call(route="GET /docs", tag="Service", summary="This document as a web page", answer="text/html"),
 )

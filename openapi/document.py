@@ -356,20 +356,25 @@ def _hook(wanted: type) -> Json:
     raise NotImplementedError(f"{wanted.__name__}: say in _hook what its schema is")
 
 
-def _readable(schema: Any) -> Any:  # noqa: ANN401 - JSON
-    """Decimals of answers are numbers on the wire; patterns are those of JavaScript."""
+def readable(schema: Any, amount: Json) -> Any:  # noqa: ANN401 - JSON
+    """Decimals are amounts, with `amount` for their schema; patterns are those of JavaScript."""
     if isinstance(schema, list):
-        return [_readable(each) for each in schema]
+        return [readable(each, amount) for each in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("format") == "decimal":
-        return {"$ref": _REFERENCE.format(name="Millicents")}
-    read = {name: _readable(each) for name, each in schema.items() if not _is_decimal_default(name, each)}
+        return dict(amount)
+    read = {name: readable(each, amount) for name, each in schema.items() if not _is_decimal_default(name, each)}
     if isinstance(read.get("description"), str):
         read["description"] = _paragraphs(read["description"])
     if isinstance(read.get("pattern"), str):
         read["pattern"] = read["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
     return read
+
+
+def _readable(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """For answers, whose amounts are numbers or, where the request asks for it, texts."""
+    return readable(schema, {"$ref": _REFERENCE.format(name="Millicents")})
 
 
 def _is_decimal_default(name: str, value: object) -> bool:

@@ -52,7 +52,8 @@ def page(document: Json) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(info['title'])}</title><style>{_STYLE}</style></head><body><main>"
         f"<h1>{escape(info['title'])}</h1>{_prose(info['description'])}"
-        '<p>The same for tools: <a href="openapi.json">openapi.json</a>.</p>'
+        '<p>The same for tools: <a href="openapi.json">openapi.json</a>. '
+        'The events on the bus: <a href="asyncapi.json">asyncapi.json</a>.</p>'
         f"{''.join(_sections(document))}{_schemas(document)}</main></body></html>"
     )
 

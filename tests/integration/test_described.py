@@ -61,35 +61,36 @@ def prepare_digest(world: World) -> None:
     world.invoke("digest", {})
 
 
-@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=" ".join)
-def test_every_answer_is_as_it_is_described(gateway: Gateway, method: str, path: str) -> None:
-    assert findings(gateway, method, path, FEW) == []
+@pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+def test_every_answer_is_as_it_is_described(gateway: Gateway, operation: tuple[str, str]) -> None:
+    assert findings(gateway, *operation, FEW) == []
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=" ".join)
-def test_every_answer_is_as_it_is_described_at_length(gateway: Gateway, method: str, path: str) -> None:
-    assert findings(gateway, method, path, MANY) == []
+@pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+def test_every_answer_is_as_it_is_described_at_length(gateway: Gateway, operation: tuple[str, str]) -> None:
+    assert findings(gateway, *operation, MANY) == []
 
 
-@pytest.mark.parametrize(("method", "path"), CLOSED, ids=" ".join)
-def test_who_has_no_token_is_told_so_as_it_is_described(shared_gateway: Gateway, method: str, path: str) -> None:
-    answer = asked(shared_gateway, method, path, {})
+@pytest.mark.parametrize("operation", CLOSED, ids=" ".join)
+def test_who_has_no_token_is_told_so_as_it_is_described(shared_gateway: Gateway, operation: tuple[str, str]) -> None:
+    answer = asked(shared_gateway, *operation, {})
     assert answer.status_code == 401
-    assert faults(answer, method, path) == []
+    assert faults(answer, *operation) == []
 
 
-@pytest.mark.parametrize(("method", "path"), CLOSED, ids=" ".join)
-def test_who_lacks_the_scope_is_told_so_as_it_is_described(shared_gateway: Gateway, method: str, path: str) -> None:
-    answer = asked(shared_gateway, method, path, {"Authorization": "Bearer nobody"})
+@pytest.mark.parametrize("operation", CLOSED, ids=" ".join)
+def test_who_lacks_the_scope_is_told_so_as_it_is_described(shared_gateway: Gateway, operation: tuple[str, str]) -> None:
+    answer = asked(shared_gateway, *operation, {"Authorization": "Bearer nobody"})
     assert answer.status_code == 403
-    assert faults(answer, method, path) == []
+    assert faults(answer, *operation) == []
 
 
-@pytest.mark.parametrize(("method", "path"), [each for each in CLOSED if "{" in each[1]], ids=" ".join)
+@pytest.mark.parametrize("operation", [each for each in CLOSED if "{" in each[1]], ids=" ".join)
 def test_an_id_that_can_be_none_is_refused_by_the_name_of_its_parameter(
-    shared_gateway: Gateway, method: str, path: str
+    shared_gateway: Gateway, operation: tuple[str, str]
 ) -> None:
+    method, path = operation
     name = path.partition("{")[2].partition("}")[0]
     where = path.replace(f"{{{name}}}", "%C2%84")
     query = "?actor=user:alice" if name == "key" else ""

@@ -133,7 +133,7 @@ def test_the_page_shows_every_call_and_every_schema() -> None:
 
 def test_every_link_of_the_page_leads_somewhere_in_it() -> None:
     links = set(re.findall(r'href="([^"]*)"', PAGE))
-    assert {link for link in links if f'id="{link.removeprefix("#")}"' not in PAGE} == {"openapi.json"}
+    assert {link for link in links if f'id="{link.removeprefix("#")}"' not in PAGE} == {"openapi.json", "asyncapi.json"}
 
 
 def test_code_is_marked_up_on_the_page_and_nothing_is_told_in_the_words_of_a_language() -> None:

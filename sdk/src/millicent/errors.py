@@ -4,6 +4,7 @@
 * `Unavailable`: no certain answer before the deadline. `Unreachable` when nothing was ever sent, `OutcomeUnknown` when
   a mutation may have been applied: send it again with the same key, or look the key up.
 * `UnexpectedAnswer`: what answered is not Millicent, or a version of it that this client does not know.
+* `EventError`: an event of the bus that this client cannot read, see its subclasses.
 * `ConfigurationError`, `TokenError`: nothing was sent, because where to or as whom is not known.
 """
 
@@ -41,6 +42,22 @@ class UnexpectedAnswer(MillicentError):
     def __init__(self, message: str, idempotency_key: str | None = None) -> None:
         super().__init__(message)
         self.idempotency_key = idempotency_key
+
+
+class EventError(MillicentError):
+    """An event that `millicent.events.parse` cannot read."""
+
+
+class UnknownEvent(EventError):
+    """No event of Millicent, or of a kind that a later service has: skip it, or subscribe to less."""
+
+
+class UnsupportedEventVersion(EventError):
+    """A known event in a version that this client does not read: install a newer one, then have it delivered again."""
+
+
+class MalformedEvent(EventError):
+    """No JSON, or an event that lacks what its version has."""
 
 
 class Unavailable(MillicentError):
