@@ -78,7 +78,7 @@ lock: uv ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 move
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 
 .PHONY: openapi
-openapi: dev ## Regenerate the OpenAPI document after a change of a call
+openapi: dev ## Regenerate the documents of the API and its events after a change of a call or an event
 	$(VENV)/python -m openapi
 
 .PHONY: diagrams
@@ -100,6 +100,10 @@ check: dev sam checkov ## Check format, lint, layers, types and the template
 	$(VENV)/python -m local.template_findings
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate --lint
+
+.PHONY: contract
+contract: dev ## Generated requests to every operation, each answer compared with the OpenAPI document (100 an operation)
+	$(VENV)/pytest -n auto --maxprocesses 4 -m long tests/integration/test_described.py $(ARGS)
 
 .PHONY: unit
 unit: dev ## Run quick tests: tests/unit and tests/template without the hypothesis tests; starts no service

@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 
 from local.samples import STORY, Sample
 from openapi.document import FILE
+from openapi.events import ASYNCAPI_FILE
 from tests.integration.test_samples import content, invoke, prepared
 from tests.integration.world import World
 
@@ -66,11 +67,14 @@ def test_a_sample_is_answered_as_it_is_described(world: World, sample: Sample) -
 @pytest.mark.parametrize("claims", [None, {"sub": "anybody"}])
 def test_the_documents_are_open_to_everybody(world: World, claims: dict[str, str] | None) -> None:
     shown, page = world.get("/openapi.json", claims=claims), world.get("/docs", claims=claims)
+    events = world.get("/asyncapi.json", claims=claims)
+    assert (events.status, events.headers["Content-Type"]) == (200, "application/json")
+    assert json.loads(events.text) == json.loads(ASYNCAPI_FILE.read_text())
     assert (shown.status, shown.headers["Content-Type"]) == (200, "application/json")
     assert json.loads(shown.text) == DOCUMENT
     assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert page.text.startswith("<!doctype html>")
-    for answer in (shown, page):
+    for answer in (shown, events, page):
         assert answer.headers["X-Request-Id"].startswith("request-")
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
