@@ -81,7 +81,8 @@ def describe(aws: Aws) -> Stack:
 
 
 def make_up_for_gaps(aws: Aws, stack: Stack) -> None:
-    """What the template says of the bucket of digests and the emulator does not do, or cannot: it has no TLS."""
+    """What the template says and the emulator does not do: backups of the tables, and TLS of the bucket of digests."""
+    _turn_backups_on(aws, stack)
     bucket = stack.outputs["DigestBucketName"]
     # The policy lets nobody in without TLS, nor change it; as on AWS, the account's root user may still take it away.
     root = as_root(aws.url)
@@ -94,6 +95,15 @@ def make_up_for_gaps(aws: Aws, stack: Stack) -> None:
             "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": DIGEST_RETENTION_DAYS}},
         },
     )
+
+
+def _turn_backups_on(aws: Aws, stack: Stack) -> None:
+    dynamodb = aws.session.client("dynamodb", endpoint_url=aws.url)
+    for output in ("LedgerTableName", "AuditTableName", "UsageTableName"):
+        dynamodb.update_continuous_backups(
+            TableName=stack.outputs[output],
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )
 
 
 def write_access(aws: Aws, state_dir: Path) -> None:
