@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+import httpx
 import pytest
 
 from millicent import (
@@ -185,6 +186,17 @@ def test_another_client_sees_the_same_accounts(millicent: InMemoryMillicent) -> 
 def test_a_token_without_the_scope_is_forbidden(millicent: InMemoryMillicent) -> None:
     with millicent.client(scopes=["credits/read"]) as reader, pytest.raises(Forbidden):
         reader.charge("user:alice", 1)
+
+
+def test_the_gateway_refuses_before_a_function_is_called(millicent: InMemoryMillicent) -> None:
+    def asked(path: str, token: str | None) -> tuple[int, str, str]:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        answer = millicent.transport.handle_request(httpx.Request("GET", f"http://127.0.0.1{path}", headers=headers))
+        return answer.status_code, answer.headers["Content-Type"], answer.json()["message"]
+
+    assert asked("/v1/accounts/a", None) == (401, "application/json", "Unauthorized")
+    assert asked("/v1/accounts/a", millicent.token(["credits/fund"])) == (403, "application/json", "Forbidden")
+    assert asked("/v2/accounts/a", millicent.token()) == (404, "application/json", "Not Found")
 
 
 def test_an_end_user_acts_for_itself_alone(millicent: InMemoryMillicent) -> None:
