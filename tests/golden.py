@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from in_memory.ledger import MemoryLedger
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.events import Event, check_event, digest_event, entry_event, entry_events
@@ -26,7 +27,6 @@ from shared.usecases.prove_account import public_digest
 from shared.verification.digest import Digest
 from shared.verification.regressions import Regressions
 from tests.builders import ALICE, NOW_MS, SECOND_MS, history, operation
-from tests.fakes.memory_ledger import MemoryLedger
 
 CHECK_ID: Final = "5e0c2f1a-7f55-4c1b-9c58-1f0d6f6a9e01"
 DAY_MS: Final = 24 * 60 * 60 * SECOND_MS
