@@ -15,7 +15,7 @@ ENVIRONMENT = $(PYTHON) local/environments.py
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: python
 python:
@@ -23,7 +23,7 @@ python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
 
-.PHONY: uv dev sam cloud
+.PHONY: uv dev sam cloud checkov
 uv: python
 	@$(ENVIRONMENT) .tools/uv requirements/uv.txt
 dev: python
@@ -32,6 +32,8 @@ sam: python
 	@$(ENVIRONMENT) .tools/sam requirements/sam.txt
 cloud: python
 	@$(ENVIRONMENT) .tools/cloud requirements/cloud.txt
+checkov: python
+	@$(ENVIRONMENT) .tools/checkov requirements/checkov.txt
 
 .PHONY: setup
 setup: dev sam cloud ## Install the pinned tools into .venv and .tools (only what changed)
@@ -52,6 +54,14 @@ up: setup ## Start the laptop cloud in the background and deploy changes (PORT=)
 down: ## Stop the laptop cloud; its state stays in .millicent
 	@if [ -x $(VENV)/python ]; then exec $(VENV)/python -m local.cloud down; else echo "no laptop cloud was running"; fi
 
+.PHONY: invoke
+invoke: setup ## Run the samples of events/ by Lambda's runtime client, without a container (EVENT=events/cost.json FUNCTION=)
+	@exec $(VENV)/python -m local.invoke $(if $(EVENT),--event "$(EVENT)") $(if $(FUNCTION),--function "$(FUNCTION)")
+
+.PHONY: sam-local
+sam-local: setup ## Write what sam local needs to run the functions in containers, and print its commands (HOST=)
+	@exec $(VENV)/python -m local.sam_local $(if $(HOST),--host "$(HOST)")
+
 LOCK = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
        --no-header --annotation-style line $(if $(UPGRADE),--upgrade)
 
@@ -61,12 +71,14 @@ lock: uv ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 move
 	$(LOCK) requirements/dev.in sdk/pyproject.toml -o requirements/dev.txt
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 	$(LOCK) requirements/cloud.in -o requirements/cloud.txt
+	$(LOCK) requirements/lambda.in -o requirements/lambda.txt
+	$(LOCK) requirements/checkov.in -o requirements/checkov.txt
 	$(LOCK) requirements/java.in -o requirements/java.txt
 	$(LOCK) requirements/node.in -o requirements/node.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 
 .PHONY: openapi
-openapi: dev ## Regenerate the OpenAPI document after a change of a call
+openapi: dev ## Regenerate the documents of the API and its events after a change of a call or an event
 	$(VENV)/python -m openapi
 
 .PHONY: diagrams
@@ -79,14 +91,19 @@ fmt: dev ## Format, and fix what ruff can fix
 	$(VENV)/ruff format
 
 .PHONY: check
-check: dev sam ## Check format, lint, layers, types and the template
+check: dev sam checkov ## Check format, lint, layers, types and the template
 	$(VENV)/ruff format --check
 	$(VENV)/ruff check
 	$(VENV)/lint-imports
 	$(VENV)/mypy
 	$(VENV)/cfn-lint template.yaml
+	$(VENV)/python -m local.template_findings
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate --lint
+
+.PHONY: contract
+contract: dev ## Generated requests to every operation, each answer compared with the OpenAPI document (100 an operation)
+	$(VENV)/pytest -n auto --maxprocesses 4 -m long tests/integration/test_described.py $(ARGS)
 
 .PHONY: unit
 unit: dev ## Run quick tests: tests/unit and tests/template without the hypothesis tests; starts no service

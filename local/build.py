@@ -16,16 +16,20 @@ from local.paths import REQUIREMENTS, ROOT, TOOLS
 from local.processes import ProcessFailedError
 
 BUILDS: Final = ROOT / ".aws-sam" / "builds"
-KEPT: Final = 3
-"""Older builds are removed: each holds a copy of the layer."""
+KEPT: Final = 4
+"""Older builds are removed: each holds a copy of the layer. A checkout has two, with the one for containers."""
 
 
-def built() -> Path:
-    """The directory of a build of the present sources. Raises ProcessFailedError if the build fails."""
-    target = BUILDS / sources.fingerprint()
+def built(*, for_containers: bool = False) -> Path:
+    """The directory of a build of the present sources. Raises ProcessFailedError if the build fails.
+
+    The packages are for this machine or, for Lambda's containers, for Amazon Linux.
+    """
+    target = BUILDS / (sources.fingerprint() + ("-containers" if for_containers else ""))
+    architecture = sources.architecture() if for_containers else "native"
     with _alone():
         if not (target / "template.yaml").is_file():
-            _build(target)
+            _build(target, architecture)
         os.utime(target)
         _remove_old()
     return target
@@ -49,7 +53,7 @@ def sam(*arguments: str, environment: dict[str, str] | None = None) -> None:
         raise ProcessFailedError(f"sam {arguments[0]} failed with status {done.returncode}")
 
 
-def _build(target: Path) -> None:
+def _build(target: Path, architecture: str) -> None:
     print("building the functions", file=sys.stderr, flush=True)
     scratch = target.with_suffix(".partial")
     shutil.rmtree(scratch, ignore_errors=True)
@@ -60,7 +64,7 @@ def _build(target: Path) -> None:
         *("--build-dir", str(scratch)),
         *("--base-dir", str(ROOT)),
         *("--parameter-overrides", f"PythonRuntime={sources.runtime()}", f"Architecture={sources.architecture()}"),
-        environment={"LAMBDA_RUNTIME": sources.runtime(), "LAMBDA_ARCHITECTURE": "native"},
+        environment={"LAMBDA_RUNTIME": sources.runtime(), "LAMBDA_ARCHITECTURE": architecture},
     )
     scratch.rename(target)
 

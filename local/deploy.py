@@ -84,9 +84,10 @@ def describe(aws: Aws) -> Stack:
 
 
 def make_up_for_gaps(aws: Aws, stack: Stack) -> None:
-    """Applies settings of the digest bucket that the emulator does not take from the template, or cannot keep: it has
-    no TLS.
+    """Applies settings of the template that the emulator does not apply, or cannot keep: backups of the tables, and the
+    policy and lock of the digest bucket. It has no TLS.
     """
+    _turn_backups_on(aws, stack)
     bucket = stack.outputs["DigestBucketName"]
     # The policy denies all access without TLS, including its own removal; as on AWS, the account's root user can still
     # remove it.
@@ -100,6 +101,15 @@ def make_up_for_gaps(aws: Aws, stack: Stack) -> None:
             "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": DIGEST_RETENTION_DAYS}},
         },
     )
+
+
+def _turn_backups_on(aws: Aws, stack: Stack) -> None:
+    dynamodb = aws.session.client("dynamodb", endpoint_url=aws.url)
+    for output in ("LedgerTableName", "AuditTableName", "UsageTableName"):
+        dynamodb.update_continuous_backups(
+            TableName=stack.outputs[output],
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )
 
 
 def write_access(aws: Aws, state_dir: Path) -> None:

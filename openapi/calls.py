@@ -2,18 +2,18 @@
 what an answer holds from the client's model of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Final, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from functions.check.schema import CheckRequest
 from functions.cost.schema import MAX_CHARGES, RefundRequest
 from functions.funding.schema import FundingUpdateRequest, GrantRequest, VoidRequest
-from functions.history.schema import AuditQuery, EntriesQuery, OperationQuery, UsageQuery
+from functions.history.schema import AuditQuery, EntriesQuery, OperationQuery, RecordedKey, UsageQuery
 from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldRequest, ReleaseRequest
 from functions.policies.schema import AllowanceRequest, LimitRequest, SettingsRequest
-from functions.proof.schema import ProofQuery
+from functions.proof.schema import DigestNumber, ProofQuery
 from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery
 from millicent import models
 from openapi.answers import Proof, SignedDigest
@@ -29,6 +29,8 @@ ENDED: Final[tuple[Reason, ...]] = ("hold_not_found", "hold_captured", "hold_rel
 
 
 class BatchRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A charge that is none is answered in its own place of `results`, and the others are recorded."""
+
     charges: Annotated[list[KeyedCost], msgspec.Meta(min_length=1, max_length=MAX_CHARGES)]
 
 
@@ -42,6 +44,13 @@ EITHER: Final[Mapping[type[msgspec.Struct], tuple[str, str]]] = {
     PlaceHoldRequest: ("amount", "usage"),
 }
 """Fields of which a request has exactly one."""
+AT_MOST_ONE: Final[Mapping[type[msgspec.Struct], tuple[str, str]]] = {
+    CheckRequest: ("minimum", "usage"),
+    CaptureRequest: ("amount", "usage"),
+}
+"""Fields of which a request has one or none. What is null is not there."""
+NOT_EMPTY: Final = frozenset({SettingsRequest})
+"""Requests that have at least one of their fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +58,7 @@ class Call:
     """One route. Without a `scope` it is open; `keyed` ones need an idempotency key.
 
     `body` are the forms of the request, `refusals` the answers that are on the record, `errors` others of its own.
+    `path_types` says what the parameters in the path are; those that it does not name are ids.
     `sample` is the file in events/ whose body is shown; `also` are media types beside JSON that can be accepted.
     """
 
@@ -60,6 +70,7 @@ class Call:
     keyed: bool = False
     status: int = 200
     body: tuple[type[msgspec.Struct], ...] = ()
+    path_types: Mapping[str, Any] = field(default_factory=dict)
     query: type[msgspec.Struct] | None = None
     refusals: tuple[Reason, ...] = ()
     errors: tuple[str, ...] = ()
@@ -83,7 +94,7 @@ CALLS: Final = (
         scope="credits/read",
         body=(CheckRequest,),
         answer=models.CheckResult,
-        errors=("unpriced",),
+        errors=("unpriced", "invalid_operation"),
         sample="check",
     ),
     Call(
@@ -221,7 +232,7 @@ CALLS: Final = (
         scope="credits/read",
         body=(QuoteRequest,),
         answer=models.Quote,
-        errors=("unpriced",),
+        errors=("unpriced", "invalid_operation"),
         sample="rates-quote",
     ),
     Call(
@@ -309,6 +320,7 @@ CALLS: Final = (
     ),
     Call(
         route="GET /v1/digests/{number}",
+        path_types={"number": DigestNumber},
         tag="Records",
         summary="Get a signed digest over all accounts, by number or latest",
         scope="credits/read",
@@ -317,6 +329,7 @@ CALLS: Final = (
     ),
     Call(
         route="GET /v1/operations/{key}",
+        path_types={"key": RecordedKey},
         tag="Records",
         summary="Look up the operation with a key",
         scope="credits/read",
@@ -326,5 +339,11 @@ CALLS: Final = (
     ),
     Call(route="GET /v1/health", tag="Service", summary="Check the health of the service", answer=models.Health),
     Call(route="GET /openapi.json", tag="Service", summary="This document", answer="application/json"),
+    Call(
+        route="GET /asyncapi.json",
+        tag="Service",
+        summary="The events on the bus, as an AsyncAPI document",
+        answer="application/json",
+    ),
     Call(route="GET /docs", tag="Service", summary="This document as a web page", answer="text/html"),
 )

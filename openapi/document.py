@@ -8,18 +8,29 @@ from http import HTTPStatus
 from inspect import cleandoc
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, TypeAlias, get_args
+from typing import Annotated, Any, Final, TypeAlias, get_args
 
 import msgspec
 
 from millicent.models import Problem, Receipt
-from openapi.answers import MORE
-from openapi.calls import CALLS, EITHER, Call
+from openapi.answers import GATEWAY, MORE, GatewayMessage
+from openapi.calls import AT_MOST_ONE, CALLS, EITHER, NOT_EMPTY, BatchRequest, Call
+from openapi.rules import schemas as schemas_of_rules
 from shared.edge.amount_texts import PARAMETER, AmountsAs
 from shared.edge.identity import ADMIN_SCOPE
 from shared.edge.problems import MEANINGS, REFUSALS, Meaning
-from shared.edge.validation import MAX_PAGE, Identifier, Metadata, Microcents, PageLimit, PositiveMicrocents
-from shared.ledger.amounts import MAX_AMOUNT_MILLICENTS, to_millicents
+from shared.edge.validation import (
+    IDEMPOTENCY_KEY,
+    MAX_METADATA_DEPTH,
+    MAX_PAGE,
+    Identifier,
+    Metadata,
+    Microcents,
+    PageLimit,
+    PositiveMicrocents,
+    schema_named,
+)
+from shared.ledger.amounts import to_millicents
 
 Json: TypeAlias = dict[str, Any]
 
@@ -41,33 +52,18 @@ PASSING: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNA
 
 _REFERENCE: Final = "#/components/schemas/{name}"
 _RESPONSE: Final = "#/components/responses/{name}"
-_AMOUNT_TEXT: Final = {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]{1,18})?$"}
-_AMOUNT: Final = "millicents (1/1000 cent), a number or a decimal string with at most three decimals, read exactly"
+_NO_ROUTE: Final = "NoRoute"
+_METADATA: Final = (
+    f"a JSON object of your own, at most {MAX_METADATA_DEPTH} levels deep, with integers that fit in 64 bits"
+)
 _PATH: Final = {
-    "actor": "Who pays, such as user:alice.",
-    "id": "The id from the answer that created it.",
-    "key": "The idempotency key of the operation.",
-    "number": "The number of a digest, or latest.",
+    "actor": ("Who pays.", "user:alice"),
+    "id": ("The id from the answer that created it.", "h2"),
+    "key": ("The idempotency key of the operation.", "0b6f8a8e-3f0e-4a36-9d55-6a1f6a0c0001"),
+    "number": ("The number of a digest, or latest.", "latest"),
 }
+"""What the parameters in paths are, and an example of each."""
 _OURS: Final[Mapping[type, str]] = {Microcents: "Amount", PositiveMicrocents: "PositiveAmount"}
-_SCHEMAS: Final[Json] = {
-    "Amount": {
-        "description": _AMOUNT[0].upper() + _AMOUNT[1:] + ".",
-        "anyOf": [{"type": "number", "minimum": 0, "maximum": MAX_AMOUNT_MILLICENTS}, _AMOUNT_TEXT],
-        "examples": [42.125, "42.125"],
-    },
-    "PositiveAmount": {
-        "description": f"More than 0 {_AMOUNT}.",
-        "anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": MAX_AMOUNT_MILLICENTS}, _AMOUNT_TEXT],
-        "examples": [42.125, "42.125"],
-    },
-    "Millicents": {
-        "description": "Millicents (1/1000 cent), exact to three decimals. A number, to be read as a decimal; a "
-        "decimal string where the request asks for amounts=string.",
-        "anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]{1,3})?$"}],
-        "examples": [42.125, "42.125"],
-    },
-}
 _AMOUNTS_AS: Final[Json] = {
     "name": PARAMETER,
     "in": "query",
@@ -149,8 +145,12 @@ def _operation_id(call: Call) -> str:
 
 def _path_parameters(call: Call) -> Iterator[Json]:
     for name in re.findall(r"{(\w+)}", call.path):
-        schema = _typed(Identifier)
-        yield {"name": name, "in": "path", "required": True, "description": _PATH[name], "schema": schema}
+        described, example = _PATH[name]
+        schema = _typed(call.path_types.get(name, Identifier))
+        yield {
+            "name": name, "in": "path", "required": True, "description": described, "example": example,
+            "schema": schema,
+        }  # fmt: skip
 
 
 def _query_parameters(call: Call) -> Iterator[Json]:
@@ -172,8 +172,8 @@ def _amounts_parameter(call: Call) -> Iterator[Json]:
 
 
 def _idempotency_key() -> Json:
-    described = "Created by you before the first attempt. Keys belong to the account."
-    schema = _typed(Identifier)
+    described = "Created by you before the first attempt, bare or in quotes. Keys belong to the account."
+    schema = _typed(Annotated[str, msgspec.Meta(pattern=IDEMPOTENCY_KEY)])
     return {"name": "Idempotency-Key", "in": "header", "required": True, "description": described, "schema": schema}
 
 
@@ -222,13 +222,16 @@ def _responses() -> Json:
 
 
 def _response_name(codes: tuple[str, ...]) -> str:
-    return ".".join(codes)
+    return ".".join(codes) or _NO_ROUTE
 
 
 def _codes_by_status(call: Call) -> dict[int, tuple[str, ...]]:
     codes = list(dict.fromkeys(_codes(call)))
-    statuses = sorted({int(PROBLEMS[code].status) for code in codes})
-    return {status: tuple(code for code in codes if PROBLEMS[code].status == status) for status in statuses}
+    statuses = {int(PROBLEMS[code].status) for code in codes}
+    if "{" in call.path:
+        # An id with a slash in it, encoded or not, makes a path that no route has.
+        statuses.add(int(HTTPStatus.NOT_FOUND))
+    return {status: tuple(code for code in codes if PROBLEMS[code].status == status) for status in sorted(statuses)}
 
 
 def _codes(call: Call) -> Iterator[str]:
@@ -245,20 +248,29 @@ def _codes(call: Call) -> Iterator[str]:
 
 
 def _problem(status: int, codes: tuple[str, ...]) -> Json:
-    described = "; ".join(f"{code}: {PROBLEMS[code].title}" for code in codes)
-    passing = {"headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}} if status in PASSING else {}
-    schema = {"allOf": [{"$ref": _REFERENCE.format(name="Problem")}, {"properties": {"code": {"enum": list(codes)}}}]}
-    return {"description": described, **passing, "content": {"application/problem+json": {"schema": schema}}}
+    described = [f"{code}: {PROBLEMS[code].title}" for code in codes]
+    content: Json = {}
+    if codes:
+        of_codes = {"properties": {"code": {"enum": list(codes)}}}
+        content["application/problem+json"] = {"schema": {"allOf": [schema_named(Problem.__name__), of_codes]}}
+    if status in GATEWAY:
+        described.append(GATEWAY[status])
+        content["application/json"] = {"schema": schema_named(GatewayMessage.__name__)}
+    return {"description": "; ".join(described), **_headers(status), "content": content}
+
+
+def _headers(status: int) -> Json:
+    return {"headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}} if status in PASSING else {}
 
 
 def _components() -> tuple[Json, Mapping[Any, Json]]:
     """The schemas by name, and for each type that a call names the reference to its schema."""
     requests = list(dict.fromkeys(form for call in CALLS for form in call.body))
     answers = list(dict.fromkeys(call.answer for call in CALLS if not isinstance(call.answer, str)))
-    referred = [*answers, Problem, *(part for form in requests for part in _parts(form))]
+    referred = [*answers, Problem, GatewayMessage, *(part for form in requests for part in _parts(form))]
     _, found = msgspec.json.schema_components(referred, schema_hook=_hook, ref_template=_REFERENCE)
     schemas = {name: _readable(schema) for name, schema in found.items()}
-    schemas |= {form.__name__: _object(form) for form in (*requests, *EITHER)} | _SCHEMAS
+    schemas |= {form.__name__: _object(form) for form in (*requests, *EITHER)} | schemas_of_rules(_typed, _object)
     for name, members in MORE.items():
         schemas[name]["properties"] = members | schemas[name]["properties"]
     receipt = schemas[Receipt.__name__]
@@ -281,11 +293,30 @@ def _object(form: type[msgspec.Struct]) -> Json:
     schema["properties"] = {field.encode_name: _field(field) for field in fields}
     schema["required"] = [field.encode_name for field in fields if field.required]
     schema["additionalProperties"] = False
-    return schema | _either(form)
+    if form is BatchRequest:
+        schema["properties"]["charges"]["items"] = _answered_in_place(schema["properties"]["charges"]["items"])
+    return schema | _relations(form)
 
 
-def _either(form: type[msgspec.Struct]) -> Json:
-    return {"oneOf": [{"required": [name]} for name in EITHER[form]]} if form in EITHER else {}
+def _answered_in_place(schema: Json) -> Json:
+    """What else stands in the list is no reason to refuse the rest of it."""
+    return {"anyOf": [schema, {"description": "anything else: its own result says what is wrong with it"}]}
+
+
+def _relations(form: type[msgspec.Struct]) -> Json:
+    """What holds between the fields of a request."""
+    if form in EITHER:
+        return {"oneOf": [{"required": [name]} for name in EITHER[form]]}
+    if form in AT_MOST_ONE:
+        return {"not": {"allOf": [_is_given(form, name) for name in AT_MOST_ONE[form]]}}
+    return {"anyOf": [_is_given(form, name) for name in form.__struct_fields__]} if form in NOT_EMPTY else {}
+
+
+def _is_given(form: type[msgspec.Struct], name: str) -> Json:
+    """The field is there and, where null stands for its absence, not null."""
+    field = next(field for field in msgspec.structs.fields(form) if field.name == name)
+    is_there: Json = {"required": [field.encode_name]}
+    return is_there | ({"properties": {field.encode_name: {"not": {"type": "null"}}}} if field.default is None else {})
 
 
 def _field(field: msgspec.structs.FieldInfo) -> Json:
@@ -320,25 +351,30 @@ def _hook(wanted: type) -> Json:
     if wanted is PageLimit:
         return {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}
     if wanted is Metadata:
-        return {"type": "object", "description": "a JSON object of your own"}
+        return {"type": "object", "description": _METADATA}
     # As msgspec asks of a schema hook. Whoever adds a type meets it in `make openapi`, before anything is shipped.
     raise NotImplementedError(f"{wanted.__name__}: say in _hook what its schema is")
 
 
-def _readable(schema: Any) -> Any:  # noqa: ANN401 - JSON
-    """Decimals of answers are numbers on the wire; patterns are those of JavaScript."""
+def readable(schema: Any, amount: Json) -> Any:  # noqa: ANN401 - JSON
+    """Decimals are amounts, with `amount` for their schema; patterns are those of JavaScript."""
     if isinstance(schema, list):
-        return [_readable(each) for each in schema]
+        return [readable(each, amount) for each in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("format") == "decimal":
-        return {"$ref": _REFERENCE.format(name="Millicents")}
-    read = {name: _readable(each) for name, each in schema.items() if not _is_decimal_default(name, each)}
+        return dict(amount)
+    read = {name: readable(each, amount) for name, each in schema.items() if not _is_decimal_default(name, each)}
     if isinstance(read.get("description"), str):
         read["description"] = _paragraphs(read["description"])
     if isinstance(read.get("pattern"), str):
         read["pattern"] = read["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
     return read
+
+
+def _readable(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """For answers, whose amounts are numbers or, where the request asks for it, texts."""
+    return readable(schema, {"$ref": _REFERENCE.format(name="Millicents")})
 
 
 def _is_decimal_default(name: str, value: object) -> bool:

@@ -14,9 +14,11 @@ SUITES: Final = Path(__file__).parent
 SHARED_SETUP: Final = {
     "e2e": "laptop cloud",
     "package": "build",
+    "cloudformation": "stack",
     "concurrency": "DynamoDB Local",
     "contract": "DynamoDB Local",
     "faults": "DynamoDB Local",
+    "roles": "scenes",
 }
 """Suites whose tests share something that takes long to set up: they run in the same process."""
 

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Final
 
+from in_memory.ledger import MemoryLedger
+from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.events import Event, check_event, digest_event, entry_event, entry_events
 from shared.ledger.operations import (
@@ -25,7 +27,6 @@ from shared.usecases.prove_account import public_digest
 from shared.verification.digest import Digest
 from shared.verification.regressions import Regressions
 from tests.builders import ALICE, NOW_MS, SECOND_MS, history, operation
-from tests.fakes.memory_ledger import MemoryLedger
 
 CHECK_ID: Final = "5e0c2f1a-7f55-4c1b-9c58-1f0d6f6a9e01"
 DAY_MS: Final = 24 * 60 * 60 * SECOND_MS
@@ -127,3 +128,32 @@ def _policy_events() -> dict[str, Event]:
         "record-cost-low-balance": crossed,
         "record-cost-limit": entry_event(recorded("charge-again", Charge(250_000), "chat")),
     }
+
+
+def queue_samples() -> dict[str, list[Event]]:
+    """What the samples of the functions behind queues are handed, by the name of the file.
+
+    No entry that no ledger has recorded: the audit table would keep its row for ever, and the reconciler would find it.
+    """
+    account = Account("default", "user:sample")
+    answer = {
+        "allowed": True,
+        "actor": account.actor,
+        "minimum": 100,
+        "available": 591.25,
+        "held": 0,
+        "spendable": 591.25,
+        "reason": None,
+        "check_id": CHECK_ID,
+    }
+    check = check_event(account, CHECK_ID, answer, NOW_MS, "request-of-check")
+    before = (
+        FundingUpdate(0, 1_000_000),
+        PlaceHold(400_000, 600 * SECOND_MS),
+        ExtendHold("h2", 900 * SECOND_MS),
+        CaptureHold("h2", 137_500),
+        PlaceHold(200_000, 600 * SECOND_MS),
+        ReleaseHold("h5"),
+    )
+    *_, charged = history(*before, Charge(42_125), account=account)[1]
+    return {"audit": [check, check], "usage": [entry_event(charged)]}

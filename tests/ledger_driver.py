@@ -2,6 +2,7 @@
 
 from itertools import count
 
+from in_memory.ledger import MemoryLedger
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.operations import Operation, PlaceHold, Terms
@@ -10,7 +11,6 @@ from shared.ledger.reducer import replay
 from shared.ports.ledger import EntryFilter, Ledger
 from shared.verification.accounts import verify_account
 from tests.builders import ALICE, NOW_MS, SECOND_MS
-from tests.fakes.memory_ledger import MemoryLedger
 
 TTL_MS = 600 * SECOND_MS
 

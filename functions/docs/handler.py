@@ -1,4 +1,4 @@
-"""GET /openapi.json and GET /docs: the description of the API."""
+"""GET /openapi.json, /asyncapi.json and /docs: the description of the API and its events."""
 
 import json
 from functools import cache
@@ -13,6 +13,7 @@ from functions.docs.page import page
 from functions.docs.runtime import docs_runtime
 
 DOCUMENT: Final = Path(__file__).with_name("openapi.json").read_text()
+EVENTS: Final = Path(__file__).with_name("asyncapi.json").read_text()
 CACHED: Final = "public, max-age=300"
 NOTHING_FROM_ELSEWHERE: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -25,6 +26,11 @@ app = APIGatewayHttpResolver()
 @app.get("/openapi.json")
 def show_document() -> Response[str]:
     return answer("application/json", DOCUMENT)
+
+
+@app.get("/asyncapi.json")
+def show_events() -> Response[str]:
+    return answer("application/json", EVENTS)
 
 
 @app.get("/docs")

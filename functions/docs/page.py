@@ -52,7 +52,8 @@ def page(document: Json) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(info['title'])}</title><style>{_STYLE}</style></head><body><main>"
         f"<h1>{escape(info['title'])}</h1>{_prose(info['description'])}"
-        '<p>The same for tools: <a href="openapi.json">openapi.json</a>.</p>'
+        '<p>The same for tools: <a href="openapi.json">openapi.json</a>. '
+        'The events on the bus: <a href="asyncapi.json">asyncapi.json</a>.</p>'
         f"{''.join(_sections(document))}{_schemas(document)}</main></body></html>"
     )
 
@@ -145,13 +146,20 @@ def _fields(schema: Json, heading: str) -> str:
     rows = [(_name(name, required=name in required), _value(each), _remark(each))
             for name, each in schema["properties"].items()]  # fmt: skip
     title = f"{heading}: {schema['title']}" if heading and "title" in schema else heading
-    return _table(title, ("field", "value", ""), rows) + _either(schema)
+    return _table(title, ("field", "value", ""), rows) + _relation(schema)
 
 
-def _either(schema: Json) -> str:
-    """The fields of which exactly one must be given."""
-    names = [name for form in schema.get("oneOf", ()) for name in form.get("required", ())]
-    return f"<p>Exactly one of {' and '.join(f'<code>{escape(name)}</code>' for name in names)}.</p>" if names else ""
+def _relation(schema: Json) -> str:
+    """How many of some fields must be given."""
+    for words, forms in (
+        ("Exactly one of", schema.get("oneOf", ())),
+        ("At most one of", schema.get("not", {}).get("allOf", ())),
+        ("At least one of", schema.get("anyOf", ())),
+    ):
+        if names := [f"<code>{escape(name)}</code>" for form in forms for name in form.get("required", ())]:
+            *first, last = names
+            return f"<p>{words} {', '.join(first)} and {last}.</p>"
+    return ""
 
 
 def _remark(schema: Json) -> str:

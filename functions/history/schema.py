@@ -10,9 +10,12 @@ from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.http import status_of
 from shared.edge.problems import refusal_of
 from shared.edge.validation import (
+    DAY,
     DEFAULT_PAGE,
+    ID,
     MAX_LINES,
     MAX_PAGE,
+    Cursor,
     Identifier,
     LineLimit,
     PageLimit,
@@ -35,9 +38,25 @@ DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 366
 
 _A_DAY_OR_TIME: Final = 'a day, such as "2026-01-31", or an RFC 3339 time with an offset, which selects its day in UTC'
-DayOrTime: TypeAlias = Annotated[str, msgspec.Meta(description=_A_DAY_OR_TIME)]
+DayOrTime: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        description=_A_DAY_OR_TIME,
+        extra_json_schema={"anyOf": [{"format": "date"}, {"format": "date-time"}]},
+    ),
+]
 
-_KEY_OF_THE_LEDGER: Final = re.compile(r"~[A-Za-z0-9_.:@~-]{1,1000}")
+_OF_THE_LEDGER: Final = "~[A-Za-z0-9_.:@~-]{1,1000}"
+_KEY_OF_THE_LEDGER: Final = re.compile(_OF_THE_LEDGER)
+RecordedKey: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"\A({ID}|{_OF_THE_LEDGER})\Z",
+        description="an idempotency key, or a key that the ledger made for itself, such as ~expire-h2",
+    ),
+]
+
+_DAY: Final = re.compile(DAY)
 _DAY_CHARACTERS: Final = len("2026-01-31")
 _CURSOR_DIGITS_MAX: Final = 12
 _NAME_MARK: Final = "="
@@ -46,7 +65,7 @@ _NO_CURSOR: Final = FieldError("query.after", "must be the `next` of an earlier 
 
 class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
     limit: PageLimit = PageLimit(DEFAULT_PAGE)
-    after: str | None = None
+    after: Cursor | None = None
     kind: Kind | None = None
     from_: Time | None = None
     to: Time | None = None
@@ -76,7 +95,7 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     from_: DayOrTime | None = None
     to: DayOrTime | None = None
     limit: PageLimit = PageLimit(MAX_PAGE)
-    after: str | None = None
+    after: Cursor | None = None
 
     def period(self, now_ms: int) -> DayRange:
         """Default: the 30 days up to today, in UTC. Raises ValidationFailed for more than a year."""
@@ -100,7 +119,7 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
 
 class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: PageLimit = PageLimit(DEFAULT_PAGE)
-    after: str | None = None
+    after: Cursor | None = None
 
 
 class OperationQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,7 +148,7 @@ def before_seq(cursor: str | None) -> int | None:
 def _day_of(given: str, path: str, *, is_end: bool = False) -> date:
     """The day in UTC. A time that ends a period belongs to the day that it ends. Raises ValidationFailed."""
     try:
-        if len(given) == _DAY_CHARACTERS:
+        if _DAY.fullmatch(given):
             return date.fromisoformat(given)
         at_ms = epoch_ms(msgspec.convert(given, Time))
         return date.fromisoformat(rfc3339(at_ms - is_end)[:_DAY_CHARACTERS])

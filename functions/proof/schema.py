@@ -1,19 +1,32 @@
-from datetime import UTC, date, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
-from shared.edge.validation import PageLimit
+from shared.edge.validation import DAY, PageLimit
 from shared.ledger.times import epoch_ms
 from shared.usecases.prove_account import AsOf, Numbered, Wanted
 
-NUMBER_DIGITS_MAX = 8
+_NUMBER: Final = "[0-9]{1,8}"
+_DAY: Final = re.compile(DAY)
+DigestNumber: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=rf"\A(latest|{_NUMBER})\Z", description='"latest" or the number of a digest')
+]
+DigestOrDay: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        description='"latest", the number of a digest, or a date such as 2026-01-31',
+        extra_json_schema={"anyOf": [{"pattern": rf"\A(latest|{_NUMBER})\Z"}, {"format": "date"}]},
+    ),
+]
 
 
 class ProofQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`records`: how many of the account's newest entries up to the head the proof contains."""
 
-    digest: str = "latest"
+    digest: DigestOrDay = "latest"
     records: PageLimit | None = None
 
     @property
@@ -30,9 +43,10 @@ class ProofQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def _end_of_day(self) -> datetime:
+        # fromisoformat alone would also take a week: 2026-W05-6.
+        day = self.digest if _DAY.fullmatch(self.digest) else ""
         try:
-            day = date.fromisoformat(self.digest)
-            return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+            return datetime.combine(date.fromisoformat(day), time(), UTC) + timedelta(days=1)
         except (ValueError, OverflowError) as malformed:
             detail = 'must be "latest", the number of a digest, or a date such as 2026-01-31'
             raise ValidationFailed([FieldError("query.digest", detail)]) from malformed
@@ -48,4 +62,4 @@ def numbered(text: str) -> Wanted:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX
+    return re.fullmatch(_NUMBER, text) is not None

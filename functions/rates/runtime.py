@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.adapters.dynamodb_rate_store import DynamoRateStore
 from shared.adapters.genai_rates import GenaiCard
 from shared.composition.ledger import ledger_of
 from shared.composition.parts import tenants_of
+from shared.composition.rate_store import rate_store_of
 from shared.edge.identity import TenantRule
 from shared.ports.ledger import Ledger
 from shared.pricing.cards import BuiltInCard, RateBook
@@ -37,6 +37,6 @@ def rates_runtime() -> RatesRuntime:
         observability=observability(settings),
         tenants=tenants_of(settings),
         ledger=ledger_of(settings),
-        store=DynamoRateStore(settings.ledger_table, settings.ledger_deadline_ms),
+        store=rate_store_of(settings),
         built_in=GenaiCard(),
     )

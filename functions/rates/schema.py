@@ -10,7 +10,7 @@ import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.usage_request import QUANTITY_NAME, ModelName, UsageDocument
-from shared.edge.validation import DEFAULT_PAGE, Identifier, PageLimit, Time, convert
+from shared.edge.validation import DEFAULT_PAGE, Cursor, Identifier, PageLimit, Time, convert, schema_named
 from shared.ledger.amounts import to_millicents
 from shared.ledger.remainders import carry_text, settled
 from shared.ledger.times import epoch_ms, rfc3339
@@ -31,10 +31,19 @@ MAX_PRICE_DECIMALS: Final = 12
 _DECIMAL_TEXT: Final = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
 
 Number: TypeAlias = Annotated[
-    Any, msgspec.Meta(description='a decimal string such as "0.25", from 0 to 10^15, with at most 12 decimals')
+    Any,
+    msgspec.Meta(
+        description='a decimal string such as "0.25", from 0 to 10^15, with at most 12 decimals',
+        extra_json_schema=schema_named("Number"),
+    ),
 ]
-Prices: TypeAlias = Annotated[dict[str, Any], msgspec.Meta(description="a JSON object of prices by quantity")]
-Tiers: TypeAlias = Annotated[list[Any], msgspec.Meta(description="a list of {above, price}")]
+Prices: TypeAlias = Annotated[
+    dict[str, Any],
+    msgspec.Meta(description="a JSON object of prices by quantity", extra_json_schema=schema_named("Prices")),
+]
+Tiers: TypeAlias = Annotated[
+    list[Any], msgspec.Meta(description="a list of {above, price}", extra_json_schema=schema_named("Tiers"))
+]
 Names: TypeAlias = Annotated[list[str], msgspec.Meta(description="a list of quantities")]
 Per: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_PER, description=f"a whole number from 1 to {MAX_PER}")]
 Version: TypeAlias = Annotated[
@@ -84,7 +93,7 @@ class RateDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class RatesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: PageLimit = PageLimit(DEFAULT_PAGE)
-    after: str | None = None
+    after: Cursor | None = None
     meter: Identifier | None = None
     model: ModelName | None = None
 

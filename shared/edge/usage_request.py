@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
-from shared.edge.validation import is_identifier
+from shared.edge.validation import is_identifier, schema_named
 from shared.pricing.usage import Quantity, Usage
 
 MAX_QUANTITIES: Final = 16
@@ -21,7 +21,8 @@ ModelName: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=MODEL, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
 ]
 UsageDocument: TypeAlias = Annotated[
-    dict[str, Any], msgspec.Meta(description="a JSON object with meter, model and quantities")
+    dict[str, Any],
+    msgspec.Meta(description="a JSON object with meter, model and quantities", extra_json_schema=schema_named("Usage")),
 ]
 
 _NUMBER: Final = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")

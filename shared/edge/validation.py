@@ -26,7 +26,11 @@ MAX_PRIORITY: Final = 99
 MAX_TTL_S: Final = 86_400
 MAX_TIME: Final = datetime.fromisoformat("9999-12-31T23:59:59.999+00:00")
 
-_ID: Final = r"\A[A-Za-z0-9_.:@-]{1,128}\Z"
+ID: Final = "[A-Za-z0-9_.:@-]{1,128}"
+CURSOR: Final = "[A-Za-z0-9_-]{1,512}"
+IDEMPOTENCY_KEY: Final = rf'\A({ID}|"{ID}")\Z'
+"""The header's value: the key, bare or as a quoted string of RFC 8941."""
+_ID: Final = rf"\A{ID}\Z"
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _WITHIN: Final = re.compile(r" - at `\$(\[[0-9]+\])`\Z")
 """The index in a list at which msgspec found the fault."""
@@ -56,6 +60,7 @@ class LineLimit(int):
 Identifier: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=_ID, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ -")
 ]
+Cursor: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"\A{CURSOR}\Z", description="the `next` of an earlier page")]
 Note: TypeAlias = Annotated[str, msgspec.Meta(max_length=256, description="a text of at most 256 characters")]
 Priority: TypeAlias = Annotated[
     int, msgspec.Meta(ge=0, le=MAX_PRIORITY, description=f"a whole number from 0 to {MAX_PRIORITY}")
@@ -69,7 +74,15 @@ Time: TypeAlias = Annotated[
     msgspec.Meta(tz=True, description='an RFC 3339 time with an offset, such as "2026-01-31T12:00:00Z"'),
 ]
 
+DAY: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+"""A date as a pattern; whether the calendar has it is another question."""
+
 _Request = TypeVar("_Request", bound=msgspec.Struct)
+
+
+def schema_named(name: str) -> dict[str, str]:
+    """For the annotation of a type that cannot say what its values are: the schema in the OpenAPI document that can."""
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def convert(document: Mapping[str, Any], request_type: type[_Request], *, root: str = "$") -> _Request:

@@ -14,7 +14,7 @@ MICROCENTS_PER_MILLICENT: Final = 1000
 MAX_AMOUNT_MICROCENTS: Final = 10**15
 MAX_AMOUNT_MILLICENTS: Final = MAX_AMOUNT_MICROCENTS // MICROCENTS_PER_MILLICENT
 
-_DECIMALS: Final = 3
+DECIMALS: Final = 3
 _DECIMAL_STRING: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
 
 
@@ -31,7 +31,7 @@ def parse_millicents(value: object) -> int:
         raise InvalidAmount("0 or more")
     if amount > MAX_AMOUNT_MILLICENTS:
         raise InvalidAmount(f"at most {MAX_AMOUNT_MILLICENTS} millicents")
-    if _decimals(amount) > _DECIMALS:
+    if _decimals(amount) > DECIMALS:
         raise InvalidAmount("an amount with at most three decimals")
     return int(amount * MICROCENTS_PER_MILLICENT)
 
@@ -39,7 +39,7 @@ def parse_millicents(value: object) -> int:
 def to_millicents(amount_microcents: int) -> int | Decimal:
     """The amount as the API writes it: an int if it is whole, otherwise a Decimal with one to three decimals."""
     whole, rest = divmod(amount_microcents, MICROCENTS_PER_MILLICENT)
-    return Decimal(amount_microcents).scaleb(-_DECIMALS).normalize() if rest else whole
+    return Decimal(amount_microcents).scaleb(-DECIMALS).normalize() if rest else whole
 
 
 def _exact(value: object) -> Decimal:

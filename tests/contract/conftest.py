@@ -11,6 +11,9 @@ import pytest
 from moto import mock_aws
 from pynamodb.models import Model
 
+from in_memory.audit import MemoryAuditTrail
+from in_memory.ledger import MemoryLedger
+from in_memory.usage import MemoryUsageBook
 from local.dynamodb_local import Database
 from shared.adapters.dynamodb_audit import DynamoAuditTrail
 from shared.adapters.dynamodb_ledger import DynamoLedger
@@ -18,9 +21,6 @@ from shared.adapters.dynamodb_usage import DynamoUsageBook
 from shared.ports.ledger import AuditTrail, Ledger
 from shared.ports.usage import UsageBook
 from tests.database import PATIENT_MS
-from tests.fakes.memory_audit import MemoryAuditTrail
-from tests.fakes.memory_ledger import MemoryLedger
-from tests.fakes.memory_usage import MemoryUsageBook
 
 _Port = TypeVar("_Port")
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from in_memory.due import MemoryDueAccounts
+from in_memory.ledger import MemoryLedger
 from shared.adapters.dynamodb_due import DynamoDueAccounts
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.keys import account_of, account_pk
@@ -16,8 +18,6 @@ from shared.ports.due import AccountBehind, DueAccounts
 from shared.ports.ledger import Ledger
 from shared.usecases.do_what_is_due import Plan, do_what_is_due
 from tests.builders import ALICE, NOW_MS, SECOND_MS, operation
-from tests.fakes.memory_due import MemoryDueAccounts
-from tests.fakes.memory_ledger import MemoryLedger
 from tests.ledger_driver import LedgerDriver
 
 TTL_MS = 60 * SECOND_MS

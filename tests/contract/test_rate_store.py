@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from pynamodb.exceptions import PutError, PynamoDBException, QueryError
 
+from in_memory.rates import MemoryRateStore
 from local.dynamodb_local import Database
 from shared.adapters.driver import Pace
 from shared.adapters.dynamodb_rate_store import DynamoRateStore
@@ -18,7 +19,7 @@ from shared.adapters.dynamodb_rates import RateItem
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
 from shared.pricing.cards import RateCard, reference_of
 from shared.pricing.rates import Price, Rate, Tier
-from shared.pricing.store import CardFilter
+from shared.pricing.store import CardFilter, RateCardStore
 from shared.usecases.put_rate_card import Draft, put_rate_card
 from tests.builders import NOW_MS
 from tests.contract.conftest import _empty
@@ -39,8 +40,10 @@ def _store_at(host: str | None) -> DynamoRateStore:
     return DynamoRateStore("contract-rates", host=host)
 
 
-@pytest.fixture(params=["moto", "dynamodb-local"])
-def store(request: pytest.FixtureRequest) -> DynamoRateStore:
+@pytest.fixture(params=["memory", "moto", "dynamodb-local"])
+def store(request: pytest.FixtureRequest) -> RateCardStore:
+    if request.param == "memory":
+        return MemoryRateStore()
     request.getfixturevalue("mocked_aws" if request.param == "moto" else "aws_credentials")
     made = _store_at(None if request.param == "moto" else request.getfixturevalue("database").url)
     _empty(made._items)
@@ -64,25 +67,25 @@ def draft(price: int, version: int | None = None) -> Draft:
     return Draft("llm", "m", Rate(prices={"n": Price(price=Decimal(price))}), None, version)
 
 
-def test_a_card_comes_back_as_it_was_put(store: DynamoRateStore) -> None:
+def test_a_card_comes_back_as_it_was_put(store: RateCardStore) -> None:
     assert store.put(TENANT, card())
     assert store.version(TENANT, "llm", "m", 1) == card()
     assert store.newest(TENANT, "llm", "m", NOW_MS) == (card(),)
 
 
-def test_a_version_is_written_once_and_never_changed(store: DynamoRateStore) -> None:
+def test_a_version_is_written_once_and_never_changed(store: RateCardStore) -> None:
     store.put(TENANT, card())
     assert not store.put(TENANT, replace(card(), by="another"))
     assert store.version(TENANT, "llm", "m", 1) == card()
 
 
-def test_what_is_not_there_is_not_found(store: DynamoRateStore) -> None:
+def test_what_is_not_there_is_not_found(store: RateCardStore) -> None:
     assert store.version(TENANT, "llm", "m", 1) is None
     assert store.newest(TENANT, "llm", "m", NOW_MS) == ()
     assert store.page(TENANT, CardFilter(10)).items == ()
 
 
-def test_the_newest_versions_come_first_down_to_the_one_that_is_effective(store: DynamoRateStore) -> None:
+def test_the_newest_versions_come_first_down_to_the_one_that_is_effective(store: RateCardStore) -> None:
     later = [card(number, effective_from_ms=NOW_MS + 1) for number in range(11, 14)]
     for each in [*map(card, range(1, 11)), *later]:
         store.put(TENANT, each)
@@ -90,14 +93,14 @@ def test_the_newest_versions_come_first_down_to_the_one_that_is_effective(store:
     assert store.newest(TENANT, "llm", "m", NOW_MS + 1) == (later[-1],)
 
 
-def test_more_versions_to_come_than_one_page_holds_are_passed_over(store: DynamoRateStore) -> None:
+def test_more_versions_to_come_than_one_page_holds_are_passed_over(store: RateCardStore) -> None:
     store.put(TENANT, card(1))
     for number in range(2, 22):
         store.put(TENANT, card(number, effective_from_ms=NOW_MS + 1))
     assert store.newest(TENANT, "llm", "m", NOW_MS)[-1] == card(1)
 
 
-def test_a_card_is_found_by_its_whole_name_and_tenant_alone(store: DynamoRateStore) -> None:
+def test_a_card_is_found_by_its_whole_name_and_tenant_alone(store: RateCardStore) -> None:
     for each in (card(model="m"), card(model="m2"), card(model=None), card(meter="llm2"), card(model="m/x")):
         store.put(TENANT, each)
     store.put("other", card(2))
@@ -106,7 +109,7 @@ def test_a_card_is_found_by_its_whole_name_and_tenant_alone(store: DynamoRateSto
     assert store.newest(TENANT, "ll", "m", NOW_MS) == ()
 
 
-def test_cards_are_listed_in_order_from_page_to_page(store: DynamoRateStore) -> None:
+def test_cards_are_listed_in_order_from_page_to_page(store: RateCardStore) -> None:
     cards = [card(1, "a"), card(2, "a"), card(10, "a"), card(1, "b", None), card(1, "b", "x")]
     for each in cards[::-1]:
         store.put(TENANT, each)

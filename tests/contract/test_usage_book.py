@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from in_memory.usage import EntriesOfLedger
 from shared.adapters import dynamodb_usage
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.dynamodb_usage import DynamoEntriesForward, DynamoUsageBook
@@ -15,7 +16,6 @@ from shared.ledger.usage import Grouping, Slot, Sums, Tally
 from shared.ports.ledger import Ledger
 from shared.ports.usage import DayRange, EntriesForward, UsageBook
 from tests.builders import ALICE, NOW_MS
-from tests.fakes.memory_usage import EntriesOfLedger
 
 BOB = Account("main", "user:bob")
 MARCH = DayRange("2026-03-01", "2026-03-31")

@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 from millicent import LimitExceeded, Millicent, SpendingLimit
@@ -69,3 +70,32 @@ def test_limits_members_and_allowances_decide_and_the_books_hold(laptop: Laptop,
     # Both were above what was there when they were set; the hold took nothing away, its capture did.
     assert heard(4) == [(team, 1, 50), (team, 1, 90), (team, 5, 90), (team, 6, 50)]
     assert laptop.books_when_audited().holds
+
+
+@pytest.mark.parametrize(
+    ("method", "below", "body"),
+    [
+        ("PATCH", "", {"status": "frozen"}),
+        ("PATCH", "", {"low_balance_thresholds": [500], "time_zone": "Europe/Amsterdam"}),
+        ("PUT", "/limits", {"limits": [{"amount": 500, "window": "day"}]}),
+        ("PUT", "/allowance", {"amount": 10, "interval": "monthly"}),
+    ],
+    ids=["freeze", "settings", "limits", "allowance"],
+)
+def test_what_governs_an_account_is_set_although_a_hold_of_it_is_over(
+    laptop: Laptop, client: Millicent, method: str, below: str, body: Any
+) -> None:
+    """The function ends that hold first, and so has to be allowed to find it."""
+    actor = f"user:overdue.{'-'.join(body)}"
+    client.grant(actor, 1000)
+    client.hold(actor, 100, ttl_s=1)
+    eventually(lambda: client.account(actor).available == 1000, "the hold is over")
+    answer = httpx.request(
+        method,
+        f"{laptop.base_url}/v1/accounts/{actor}{below}",
+        json=body,
+        headers={"Authorization": f"Bearer {laptop.token('fund')}", "Idempotency-Key": "-".join(body)},
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text
+    assert "expire" in {entry.kind for entry in client.entries(actor)}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from in_memory.ledger import MemoryLedger
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError
@@ -33,7 +34,6 @@ from shared.usecases.present_state import present_state
 from shared.usecases.read_account import read_account
 from shared.verification.accounts import verify_account
 from tests.eager.model import NEVER_MS, Grant, Hold, Likeness, Model, Spent
-from tests.fakes.memory_ledger import MemoryLedger
 
 View = dict[str, Any]
 """What a reader sees of one account, or what the model says that one must see."""

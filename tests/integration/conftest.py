@@ -1,12 +1,18 @@
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from types import ModuleType
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from moto import mock_aws
+from moto.events.models import EventsBackend
 
+from tests.event_contracts import faults_of
 from tests.integration.world import ENVIRONMENT, World, create_resources, handlers
+from tests.roles.enforcement import Enforcement, template_roles
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +52,28 @@ def log(modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> Stri
 def stack(modules: dict[str, ModuleType]) -> Iterator[World]:
     for name in ("check", "cost", "holds", "ingest"):
         modules[name].runtime.rates.forget()
-    with mock_aws():
+    roles = Enforcement(template_roles(), ENVIRONMENT)
+    with mock_aws(), roles.installed(), described_events():
         create_resources()
-        yield World(modules)
+        yield World(modules, roles)
+
+
+@contextmanager
+def described_events() -> Iterator[None]:
+    """Fails in the end if an event came to the bus that its schema does not describe."""
+    put_events = EventsBackend.put_events
+    faults: list[str] = []
+
+    def checked(backend: EventsBackend, entries: list[dict[str, Any]]) -> Any:
+        faults.extend(fault for entry in entries for fault in faults_of(envelope_of(entry)))
+        return put_events(backend, entries)
+
+    with patch.object(EventsBackend, "put_events", checked):
+        yield
+    assert faults == []
+
+
+def envelope_of(entry: dict[str, Any]) -> dict[str, Any]:
+    """What a target is given of an entry of PutEvents."""
+    detail = json.loads(entry["Detail"])
+    return {"source": entry["Source"], "detail-type": entry["DetailType"], "detail": detail}

@@ -1,20 +1,23 @@
 """The API as it answers is the API as it is described."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from local.samples import STORY, Sample
 from openapi.document import FILE
-from tests.integration.test_samples import BEFORE, EVENTS, SAMPLES, content, function_of
-from tests.integration.world import World, create_digests
+from openapi.events import ASYNCAPI_FILE
+from tests.integration.test_samples import content, invoke, prepared
+from tests.integration.world import World
 
 AS_CSV = {"history-statement"}
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text())
 CALLS = [
-    path for path in SAMPLES if "routeKey" in content(path) and function_of(path) != "docs" and path.stem not in AS_CSV
+    sample
+    for sample in STORY
+    if "routeKey" in content(sample.file) and sample.function != "DocsFunction" and sample.name not in AS_CSV
 ]
 
 
@@ -47,17 +50,12 @@ def undocumented(body: Any, schema: dict[str, Any], where: str = "$") -> list[st
     ]
 
 
-@pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
-def test_a_sample_is_answered_as_it_is_described(world: World, path: Path) -> None:
-    for name in BEFORE.get(path.stem, ()):
-        world.invoke(function_of(EVENTS / name), content(EVENTS / f"{name}.json"))
-    if function_of(path) == "proof":
-        create_digests()
-        world.invoke("funding", content(EVENTS / "funding-update.json"))
-        world.invoke("digest", content(EVENTS / "digest.json"))
-    event = content(path)
-    method, described = route_of(event)
-    answer = world.invoke(function_of(path), event)
+@pytest.mark.parametrize("sample", CALLS, ids=lambda sample: sample.name)
+def test_a_sample_is_answered_as_it_is_described(world: World, sample: Sample) -> None:
+    prepared(world, sample)
+    method, described = route_of(content(sample.file))
+    answer = invoke(world, sample)
+    assert sample.is_answered_by(answer)
     responses = DOCUMENT["paths"][described][method]["responses"]
     schema = responses[str(answer["statusCode"])]["content"]["application/json"]["schema"]
     body = json.loads(answer["body"])
@@ -69,11 +67,14 @@ def test_a_sample_is_answered_as_it_is_described(world: World, path: Path) -> No
 @pytest.mark.parametrize("claims", [None, {"sub": "anybody"}])
 def test_the_documents_are_open_to_everybody(world: World, claims: dict[str, str] | None) -> None:
     shown, page = world.get("/openapi.json", claims=claims), world.get("/docs", claims=claims)
+    events = world.get("/asyncapi.json", claims=claims)
+    assert (events.status, events.headers["Content-Type"]) == (200, "application/json")
+    assert json.loads(events.text) == json.loads(ASYNCAPI_FILE.read_text())
     assert (shown.status, shown.headers["Content-Type"]) == (200, "application/json")
     assert json.loads(shown.text) == DOCUMENT
     assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert page.text.startswith("<!doctype html>")
-    for answer in (shown, page):
+    for answer in (shown, events, page):
         assert answer.headers["X-Request-Id"].startswith("request-")
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
 

@@ -18,10 +18,12 @@ from millicent.ingest import NotEnqueued, enqueue
 from shared.adapters.poison_queue import SqsPoisonQueue
 from tests.integration.test_failure_queues import StackInProcess
 from tests.integration.world import Context, World, client, new_key
+from tests.template.resolved import STACK
 
 ALICE: Final = "user:alice"
-QUEUE: Final = "ingest.fifo"
-FAILURES: Final = "ingest-failures.fifo"
+QUEUE: Final = f"{STACK}-ingest.fifo"
+FAILURES: Final = f"{STACK}-ingest-failures.fifo"
+"""As the template names them: the function may send to no other."""
 SENDER: Final = "AROAEXAMPLE:worker"
 
 

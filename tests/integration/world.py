@@ -13,6 +13,8 @@ from uuid import uuid4
 
 import boto3
 
+from tests.roles.enforcement import Enforcement
+
 REGION: Final = "eu-central-1"
 LEDGER_TABLE: Final = "ledger"
 AUDIT_TABLE: Final = "audit"
@@ -176,11 +178,14 @@ class Answer:
 class World:
     """Calls the functions the way the gateway, the stream and the queue do."""
 
-    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+    def __init__(self, modules: Mapping[str, ModuleType], roles: Enforcement) -> None:
         self.modules = modules
+        self.roles = roles
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
-        return self.modules[function].lambda_handler(dict(event), Context(f"millicent-{function}"))
+        """Under the function's role: a call that template.yaml does not allow it is refused, and fails the test."""
+        with self.roles.acting_as(function.capitalize()):
+            return self.modules[function].lambda_handler(dict(event), Context(f"millicent-{function}"))
 
     def call(
         self,

@@ -16,10 +16,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from local.environments import ensure
+from local.lambda_runtime import CLIENT
 
 Mood: TypeAlias = Literal["empty", "forbidden", "down"]
 
@@ -28,7 +30,6 @@ REQUEST_ID: Final = "AWS-REQUEST-1"
 LONGEST_RUN_MS: Final = 900_000
 SAFETY_S: Final = 60
 """Ends a test whose function hangs; nothing is measured by it."""
-RUNTIME_CLIENT: Final = ("awslambdaric", "simplejson", "snapshot-restore-py")
 START: Final = """
 import sys
 sys.path[:0] = sys.argv.pop(1).split(":")
@@ -131,15 +132,11 @@ def running(handler: str, path: list[Path], variables: Mapping[str, str], servic
             process.printed = child.communicate()[0]
 
 
-def runtime_client(directory: Path) -> Path:
-    """The runtime client alone, as Lambda has it beside the code: nothing else of this environment is importable."""
-    directory.mkdir()
-    for name in RUNTIME_CLIENT:
-        for file in distribution(name).files or ():
-            top = file.parts[0]
-            if top != ".." and not (directory / top).exists():
-                (directory / top).symlink_to(str(distribution(name).locate_file(top)))
-    return directory
+def runtime_client() -> Path:
+    """The runtime client alone, as Lambda has it beside the code: nothing of this environment is importable."""
+    ensure(CLIENT)
+    (packages,) = CLIENT.directory.glob("lib/python3*/site-packages")
+    return packages
 
 
 def _of_lambda(api: str) -> dict[str, str]:

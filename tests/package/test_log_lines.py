@@ -86,9 +86,9 @@ Print = Callable[[str, str], Printed]
 
 
 @pytest.fixture(scope="module")
-def printed(artefacts: Artefacts, tmp_path_factory: pytest.TempPathFactory) -> Print:
+def printed(artefacts: Artefacts) -> Print:
     """What a function prints of all `calls` to it, by its name and LogLevel."""
-    client = runtime_client(tmp_path_factory.mktemp("lambda") / "runtime")
+    client = runtime_client()
 
     def run(name: str, log_level: str, services: Services) -> Printed:
         variables = {each: VALUES[each] for each in VARIABLES[name.lower()]} | {

@@ -4,19 +4,11 @@ Its loops are expanded as cfn-lint does it, and names in them are written out: a
 """
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
-from functools import cache
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
-from cfnlint.template import Template  # type: ignore[import-untyped]
-from cfnlint.template.transforms._language_extensions import (  # type: ignore[import-untyped]
-    language_extension,
-)
+from local.expanded import template
+from local.paths import ROOT
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-FILE: Final = ROOT / "template.yaml"
 FUNCTIONS: Final = (
     "Check",
     "Cost",
@@ -39,38 +31,7 @@ FUNCTIONS: Final = (
 
 Properties: TypeAlias = Mapping[str, Any]
 
-
-LOOP: Final = "Fn::ForEach::"
-
-
-@cache
-def template() -> Mapping[str, Any]:
-    written: Mapping[str, Any] = cfn_yaml.load(str(FILE))
-    plain = {name: each for name, each in written["Resources"].items() if not name.startswith(LOOP)}
-    loops = {name: each for name, each in written["Resources"].items() if name.startswith(LOOP)}
-    return {**written, "Resources": {**plain, **_expanded(deepcopy({**written, "Resources": loops}))}}
-
-
-def _expanded(loops: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The resources of a template of loops alone: elsewhere cfn-lint would put values where parameters stand."""
-    problems, expanded = language_extension(Template(str(FILE), loops, regions=["us-east-1"]))
-    assert not problems
-    resources: Mapping[str, Any] = _written_out(expanded["Resources"])
-    return resources
-
-
-def _written_out(value: Any) -> Any:
-    """{"Fn::Sub": ["${Stack}-${Name}", {"Name": "check"}]} as {"Fn::Sub": "${Stack}-check"}."""
-    if isinstance(value, list):
-        return [_written_out(each) for each in value]
-    if not isinstance(value, Mapping):
-        return value
-    match value.get("Fn::Sub"):
-        case [text, {**names}] if all(isinstance(name, str) for name in names.values()):
-            for name, is_called in names.items():
-                text = text.replace(f"${{{name}}}", is_called)
-            return {"Fn::Sub": text} if "${" in text else text
-    return {name: _written_out(each) for name, each in value.items()}
+__all__ = ["FUNCTIONS", "ROOT", "template"]
 
 
 def resource(name: str) -> Mapping[str, Any]:
@@ -96,10 +57,6 @@ def statements(role: str) -> list[Mapping[str, Any]]:
 
 def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def actions(role: str) -> set[str]:
-    return {action for statement in statements(role) for action in listed(statement["Action"])}
 
 
 def references(value: Any) -> Iterator[str]:

@@ -23,6 +23,7 @@ def test_a_function_has_the_log_group_of_its_name(name: str) -> None:
         "Properties": {
             "LogGroupName": {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}-{name.lower()}"},
             "RetentionInDays": {"Ref": "LogRetentionDays"},
+            "KmsKeyId": {"Fn::If": ["WithEncryptionKey", {"Ref": "EncryptionKey"}, {"Ref": "AWS::NoValue"}]},
         },
     }
 

@@ -31,7 +31,7 @@ SCOPES: Final = {
     "GET /v1/digests/{number}": "credits/read",
     "GET /v1/operations/{key}": "credits/read",
 }
-OPEN: Final = ("GET /v1/health", "GET /openapi.json", "GET /docs")
+OPEN: Final = ("GET /v1/health", "GET /openapi.json", "GET /asyncapi.json", "GET /docs")
 FUNCTION: Final = {
     "POST /v1/check": "Check",
     "POST /v1/cost": "Cost",
@@ -57,6 +57,7 @@ FUNCTION: Final = {
     "GET /v1/accounts/{actor}/proof": "Proof",
     "GET /v1/digests/{number}": "Proof",
     "GET /openapi.json": "Docs",
+    "GET /asyncapi.json": "Docs",
     "GET /docs": "Docs",
 }
 THIS_API: Final = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/*"

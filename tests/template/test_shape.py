@@ -72,3 +72,12 @@ def test_a_build_never_ships_an_older_copy_of_what_the_functions_share(environme
 @pytest.mark.parametrize("parameter", template()["Parameters"])
 def test_the_page_on_deploying_knows_the_parameter(parameter: str) -> None:
     assert f"`{parameter}`" in (ROOT / "docs" / "deploy.md").read_text()
+
+
+def test_the_name_of_the_bus_is_there_for_other_stacks_and_for_programs() -> None:
+    output = template()["Outputs"]["EventBusName"]
+    assert output["Value"] == {"Ref": "EventBus"}
+    assert output["Export"] == {"Name": {"Fn::Sub": "${AWS::StackName}-event-bus-name"}}
+    parameter = properties("EventBusNameParameter")
+    assert parameter["Name"] == {"Fn::Sub": "/${AWS::StackName}/event-bus-name"}
+    assert (parameter["Type"], parameter["Value"]) == ("String", {"Ref": "EventBus"})

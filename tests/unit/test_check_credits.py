@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from in_memory.ledger import MemoryLedger
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.operations import Charge, Configure, GrantCredits, Terms
 from shared.ledger.views import explanation_of
 from shared.usecases.check_credits import CreditQuestion, check_credits
 from tests.builders import ALICE
-from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.no_bus import NoBus
 from tests.ledger_driver import TTL_MS, LedgerDriver
 

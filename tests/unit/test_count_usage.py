@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from in_memory.ledger import MemoryLedger
+from in_memory.usage import EntriesOfLedger, MemoryUsageBook
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge, GrantCredits, Operation
 from shared.ledger.usage import Sums, Tally
@@ -15,8 +17,6 @@ from shared.ports.usage import DayRange
 from shared.usecases import count_usage as counting
 from shared.usecases.count_usage import Counter, UsageSignal, count_usage
 from tests.builders import ALICE, NOW_MS
-from tests.fakes.memory_ledger import MemoryLedger
-from tests.fakes.memory_usage import EntriesOfLedger, MemoryUsageBook
 
 EVER = DayRange("0001-01-01", "9999-12-31")
 BOB = Account("main", "user:bob")

@@ -6,14 +6,14 @@ from threading import Barrier, Lock
 
 import pytest
 
+from in_memory.due import MemoryDueAccounts
+from in_memory.ledger import MemoryLedger
 from shared.ledger.accounts import Account
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
 from shared.ledger.operations import Configure, FundingUpdate, GrantCredits, PlaceHold
 from shared.usecases.do_what_is_due import ACCOUNTS_AT_ONCE, BEHIND_MS, Plan, Run, do_what_is_due
 from shared.usecases.present_state import present_state
 from tests.builders import ALICE, NOW_MS, SECOND_MS
-from tests.fakes.memory_due import MemoryDueAccounts
-from tests.fakes.memory_ledger import MemoryLedger
 from tests.ledger_driver import LedgerDriver
 from tests.unit.ledger.test_allowances import START_MS, allowance, at
 

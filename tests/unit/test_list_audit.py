@@ -7,6 +7,8 @@ from typing import Final
 
 import pytest
 
+from in_memory.audit import MemoryAuditTrail
+from in_memory.ledger import MemoryLedger
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.errors import AccountNotFound
@@ -15,8 +17,6 @@ from shared.ledger.records import sealed
 from shared.ports.ledger import EntryFilter, Page
 from shared.usecases.list_audit import AuditPage, Grace, list_audit
 from tests.builders import ALICE, SECOND_MS
-from tests.fakes.memory_audit import MemoryAuditTrail
-from tests.fakes.memory_ledger import MemoryLedger
 from tests.ledger_driver import LedgerDriver
 
 GRACE_MS: Final = 900 * SECOND_MS

@@ -5,12 +5,16 @@ import re
 from typing import Any, Final
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from functions.docs.page import page
 from openapi.calls import CALLS
 from openapi.document import FILE, PROBLEMS, sample_body, text
+from shared.ledger.amounts import parse_millicents
+from shared.ledger.errors import InvalidAmount
 from tests.template.loading import of_type
 
 DOCUMENT: Final[dict[str, Any]] = json.loads(FILE.read_text())
@@ -45,7 +49,7 @@ def test_a_call_needs_the_scopes_that_its_route_has(route: str) -> None:
 
 
 def test_every_problem_that_a_caller_can_meet_is_described() -> None:
-    described = {code for name in DOCUMENT["components"]["responses"] for code in name.split(".")}
+    described = {code for name in DOCUMENT["components"]["responses"] if name != "NoRoute" for code in name.split(".")}
     assert described == PROBLEMS.keys() - NEVER_ANSWERED
 
 
@@ -64,6 +68,57 @@ def test_a_request_with_an_unknown_field_or_a_wrong_amount_is_not_as_it_is_descr
         assert not cost.is_valid(right | wrong)
 
 
+@given(st.from_regex(r"-?[0-9]{0,14}(\.[0-9]{0,5})?", fullmatch=True))
+@example("1000000000000.000")
+@example("1000000000000.001")
+@example("-0")
+def test_an_amount_as_text_is_described_as_it_is_read(text: str) -> None:
+    amount, positive = DOCUMENT["components"]["schemas"]["Amount"], DOCUMENT["components"]["schemas"]["PositiveAmount"]
+    try:
+        read = parse_millicents(text)
+    except InvalidAmount:
+        read = -1
+    # The document knows no 0 below 0.
+    assert validator(amount).is_valid(text) == (read >= 0 and not text.startswith("-"))
+    assert validator(positive).is_valid(text) == (read > 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("CheckRequest", [{}, {"minimum": 1}, {"usage": {"meter": "m"}}], [{"minimum": 1, "usage": {"meter": "m"}}]),
+        ("CheckRequest", [{"usage": {"meter": "m", "model": "a/b", "x": "1.5"}}], [{"usage": {}}, {"usage": {"x": 1}}]),
+        ("CaptureRequest", [{}, {"amount": None, "usage": {"meter": "m"}}], [{"amount": 1, "usage": {"meter": "m"}}]),
+    ],
+)
+def test_what_holds_between_fields_is_described(name: str, right: list[Any], wrong: list[Any]) -> None:
+    request = validator({"$ref": f"#/components/schemas/{name}"})
+    actor = {"actor": "user:alice"}
+    assert [each for each in right if not request.is_valid(actor | each)] == []
+    assert [each for each in wrong if request.is_valid(actor | each)] == []
+
+
+def test_settings_that_change_nothing_are_not_as_they_are_described() -> None:
+    settings = validator({"$ref": "#/components/schemas/SettingsRequest"})
+    assert all(settings.is_valid(each) for each in ({"status": "open"}, {"parent": None}))
+    assert not any(settings.is_valid(each) for each in ({}, {"status": None}, {"overdraft_limit": None}))
+
+
+def test_a_batch_may_hold_what_is_no_charge() -> None:
+    batch = validator({"$ref": "#/components/schemas/BatchRequest"})
+    assert batch.is_valid({"charges": [{}, 1, {"key": "k", "actor": "a", "cost": 1}]})
+    assert not batch.is_valid({"charges": []})
+
+
+@pytest.mark.parametrize("route", [route for route in OPERATIONS if OPERATIONS[route]["security"]])
+@pytest.mark.parametrize("status", ["401", "403", "429", "500", "503"])
+def test_what_the_gateway_answers_by_itself_is_described_beside_what_the_service_does(route: str, status: str) -> None:
+    name = OPERATIONS[route]["responses"][status]["$ref"].rpartition("/")[2]
+    content = DOCUMENT["components"]["responses"][name]["content"]
+    assert list(content) == ["application/problem+json", "application/json"]
+    assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/GatewayMessage"}
+
+
 def test_defaults_are_in_the_unit_of_the_api() -> None:
     assert DOCUMENT["components"]["schemas"]["CheckRequest"]["properties"]["minimum"]["default"] == 100
 
@@ -78,13 +133,19 @@ def test_the_page_shows_every_call_and_every_schema() -> None:
 
 def test_every_link_of_the_page_leads_somewhere_in_it() -> None:
     links = set(re.findall(r'href="([^"]*)"', PAGE))
-    assert {link for link in links if f'id="{link.removeprefix("#")}"' not in PAGE} == {"openapi.json"}
+    assert {link for link in links if f'id="{link.removeprefix("#")}"' not in PAGE} == {"openapi.json", "asyncapi.json"}
 
 
 def test_code_is_marked_up_on_the_page_and_nothing_is_told_in_the_words_of_a_language() -> None:
     without_code = re.sub("<pre>.*?</pre>", "", PAGE, flags=re.DOTALL)
     assert "`" not in without_code
     assert re.findall(r"\bNone\b|\bUNSET\b", without_code) == []
+
+
+def test_what_holds_between_fields_is_told_on_the_page() -> None:
+    assert "Exactly one of <code>cost</code> and <code>usage</code>." in PAGE
+    assert "At most one of <code>minimum</code> and <code>usage</code>." in PAGE
+    assert "At least one of <code>overdraft_limit</code>" in PAGE
 
 
 def test_every_call_has_an_anchor() -> None:

@@ -2,12 +2,12 @@
 
 import pytest
 
+from in_memory.ledger import MemoryLedger
 from shared.ledger.accounts import Account
 from shared.ledger.holds import Hold
 from shared.ledger.operations import CaptureHold, GrantCredits, PlaceHold
 from shared.usecases.present_state import present_account, present_state
 from tests.builders import ALICE, NOW_MS, SECOND_MS, operation
-from tests.fakes.memory_ledger import MemoryLedger
 
 TTL_MS = 60 * SECOND_MS
 DUE_MS = NOW_MS + TTL_MS

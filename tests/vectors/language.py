@@ -70,6 +70,8 @@ def _register(phrases: list[tuple[re.Pattern[str], Phrase]], words: str) -> Call
 class Story:
     """One vector as it is told: an account of its own, a clock, the answers so far and what was given a name."""
 
+    commit_type: type = Commit
+
     def __init__(self, world: World, actor: str) -> None:
         self.world = world
         self.actor = self.main_actor = actor
@@ -151,7 +153,8 @@ class Story:
     @contextmanager
     def racing(self, others: deque[str]) -> Iterator[None]:
         """Each request is about to commit what it read when the next begins: all of them read the same state."""
-        ledgers = [self.world.modules[name].runtime.ledger for name in MUTATING]
+        # Each once: where all is in memory the functions share one.
+        ledgers = list({id(ledger): ledger for ledger in map(self._ledger_of, MUTATING)}.values())
         paces = [vars(ledger)["_pace"] for ledger in ledgers]
         for ledger in ledgers:
             ledger.execute = self._let_in(others, ledger.execute)
@@ -163,11 +166,14 @@ class Story:
                 del ledger.execute
                 vars(ledger)["_pace"] = pace
 
+    def _ledger_of(self, function: str) -> Any:
+        return self.world.modules[function].runtime.ledger
+
     def _let_in(
         self, others: deque[str], execute: Callable[[Command], CommandOutcome]
     ) -> Callable[[Command], CommandOutcome]:
         def run(command: Command) -> CommandOutcome:
-            if isinstance(command, Commit) and others:
+            if isinstance(command, self.commit_type) and others:
                 self.do(others.popleft())
             return execute(command)
 

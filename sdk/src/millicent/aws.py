@@ -26,7 +26,9 @@ ACCESS_FILE: Final = Path(".millicent", "aws.json")
 _LONGEST_CALL_S: Final = 910
 """A function runs for 15 minutes at most."""
 
-Service: TypeAlias = Literal["cloudformation", "dynamodbstreams", "kms", "lambda", "sns", "sqs"]
+Service: TypeAlias = Literal[
+    "cloudformation", "cloudwatch", "cognito-idp", "dynamodb", "dynamodbstreams", "kms", "lambda", "sns", "sqs", "sts"
+]
 
 
 class AwsFailed(Unavailable):
@@ -93,14 +95,28 @@ class Stack:
         self.call("lambda", "invoke", FunctionName=function, InvocationType="Event", Payload=payload)
 
 
-def find_stack(name: str | None = None, environ: Mapping[str, str] = os.environ, start: Path | None = None) -> Stack:
-    """Raises ConfigurationError if boto3 is not installed or no stack is configured."""
+def find_stack(
+    name: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    start: Path | None = None,
+    *,
+    region: str | None = None,
+    profile: str | None = None,
+) -> Stack:
+    """Finds the stack. `region` and `profile` apply to a stack that is named, here or in the environment.
+
+    Raises ConfigurationError if boto3 is not installed, no stack is configured, or the profile does not exist.
+    """
     try:
         from boto3 import Session  # noqa: PLC0415 - an extra
+        from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
     except ImportError as missing:
         raise ConfigurationError('this needs boto3: pip install "./sdk[aws]", in the repository') from missing
     if named := name or environ.get(STACK_VARIABLE):
-        return Stack(named, Session())
+        try:
+            return Stack(named, Session(region_name=region, profile_name=profile))
+        except ProfileNotFound as unknown:
+            raise ConfigurationError(str(unknown)) from unknown
     access = _nearest_access(start or Path.cwd())
     session = Session(
         aws_access_key_id=access.access_key_id,

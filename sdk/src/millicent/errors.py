@@ -4,6 +4,7 @@
 * `Unavailable`: no certain answer before the deadline. `Unreachable` if nothing was ever sent, `OutcomeUnknown` if
   a mutation may have been applied: send it again with the same key, or look the key up.
 * `UnexpectedAnswer`: the answer is not Millicent's, or from a version that this client does not know.
+* `EventError`: an event of the bus that this client cannot read, see its subclasses.
 * `ConfigurationError`, `TokenError`: nothing was sent, because the URL or the token is missing or invalid.
 """
 
@@ -41,6 +42,22 @@ class UnexpectedAnswer(MillicentError):
     def __init__(self, message: str, idempotency_key: str | None = None) -> None:
         super().__init__(message)
         self.idempotency_key = idempotency_key
+
+
+class EventError(MillicentError):
+    """An event that `millicent.events.parse` cannot read."""
+
+
+class UnknownEvent(EventError):
+    """No event of Millicent, or of a kind that a later service has: skip it, or subscribe to less."""
+
+
+class UnsupportedEventVersion(EventError):
+    """A known event in a version that this client does not read: install a newer one, then have it delivered again."""
+
+
+class MalformedEvent(EventError):
+    """No JSON, or an event that lacks what its version has."""
 
 
 class Unavailable(MillicentError):

@@ -6,10 +6,12 @@ Fields that a later version of the API adds are ignored, so that an older client
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+Time: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its offset."""
 Verified: TypeAlias = Literal["pending"] | bool
 
 
@@ -20,7 +22,7 @@ class Draw(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
     priority: int
     category: str
-    expires_at: datetime | None = None
+    expires_at: Time | None = None
 
 
 class Merger(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +31,7 @@ class Merger(msgspec.Struct, frozen=True, kw_only=True):
     grant: str
     into: str
     amount: Decimal
-    expires_at: datetime | None = None
+    expires_at: Time | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +56,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     available_after: Decimal
     held_before: Decimal
     held_after: Decimal
-    at: datetime
+    at: Time
     outcome: str
     hash: str
     app: str | None = None
@@ -93,7 +95,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     remaining: Decimal
     priority: int
     category: str
-    expires_at: datetime | None = None
+    expires_at: Time | None = None
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +106,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
     captured: Decimal
     status: str
-    expires_at: datetime
+    expires_at: Time
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +120,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     app: str | None = None
     meter: str | None = None
     used: Decimal | None = None
-    resets_at: datetime | None = None
+    resets_at: Time | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +134,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     window: str | None = None
     app: str | None = None
     meter: str | None = None
-    resets_at: datetime | None = None
+    resets_at: Time | None = None
 
 
 class Allowance(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +148,7 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     rollover_minimum: Decimal
     rollover_maximum: Decimal
-    next_at: datetime | None = None
+    next_at: Time | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -363,8 +365,8 @@ class RateCard(msgspec.Struct, frozen=True, kw_only=True):
     prices: Mapping[str, Price]
     request_price: str
     minimum_charge: str
-    effective_from: datetime | None = None
-    made_at: datetime | None = None
+    effective_from: Time | None = None
+    made_at: Time | None = None
     by: str | None = None
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from in_memory.audit import MemoryAuditTrail
 from shared.edge.http import encoded
 from shared.ledger.entries import Entry
 from shared.ledger.events import Event, entry_event
@@ -12,7 +13,6 @@ from shared.ledger.operations import Charge
 from shared.ledger.records import hash_of
 from shared.usecases.keep_audit import Message, keep_audit, keep_message
 from tests.builders import ALICE, history
-from tests.fakes.memory_audit import MemoryAuditTrail
 from tests.golden import golden_events
 
 GOLDEN = golden_events()

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from in_memory.ledger import MemoryLedger
 from shared.ledger.accounts import Account
 from shared.ledger.errors import IdempotencyKeyReused, LedgerError, LedgerThrottled, LedgerUnavailable
 from shared.ledger.operations import Charge, GrantCredits, Operation
@@ -12,7 +13,6 @@ from shared.ports.ingest import Message, Rejection
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.rates import Rate
 from shared.usecases.take_charges import MessageResult, Request, Taken, take_charges
-from tests.fakes.memory_ledger import MemoryLedger
 
 NOW_MS = 1_763_900_000_000
 NO_JSON = Rejection("invalid_json", "no")

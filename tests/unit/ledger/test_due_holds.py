@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from in_memory.ledger import MemoryLedger
 from shared.ledger.accounts import Account
 from shared.ledger.errors import TooManyHolds
 from shared.ledger.holds import MAX_OPEN_HOLDS
@@ -22,7 +23,6 @@ from shared.ledger.reducer import apply
 from shared.usecases.present_state import present_state
 from shared.verification.accounts import verify_account
 from tests.builders import ALICE, NOW_MS, SECOND_MS, drawn, operation
-from tests.fakes.memory_ledger import MemoryLedger
 from tests.ledger_driver import LedgerDriver, ending
 from tests.unit.ledger.test_allowances import START_MS, allowance, at
 

@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from in_memory.ledger import due_holds
 from shared.ledger.accounts import AccountState
 from shared.ledger.context import References
 from shared.ledger.due import DueHolds
@@ -30,7 +31,6 @@ from shared.ledger.operations import (
 from shared.ledger.reducer import NOTHING_NAMED, Change, apply, as_of, replay
 from shared.verification.chain import breaks
 from tests.builders import ALICE, NOW_MS, operation
-from tests.fakes.memory_ledger import due_holds
 from tests.unit.ledger.plain import NEVER, Lot, Paid, PlainAccount
 
 AMOUNTS = st.integers(min_value=0, max_value=300)

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from in_memory.ledger import MemoryLedger
+from in_memory.usage import ALL
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.operations import (
@@ -21,8 +23,6 @@ from shared.ledger.operations import (
 )
 from shared.ledger.usage import Slot, Sums, tallies
 from tests.builders import ALICE, NOW_MS
-from tests.fakes.memory_ledger import MemoryLedger
-from tests.fakes.memory_usage import ALL
 
 DAY = "2025-11-23"
 DAY_MS = 24 * 3600 * 1000

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from in_memory.ledger import MemoryLedger
 from shared.ledger.entries import Entry
 from shared.ledger.holds import HeldPrice, Hold
 from shared.ledger.operations import CaptureHold, Charge, GrantCredits, PlaceHold, Terms
@@ -13,7 +14,6 @@ from shared.pricing.cards import RateBook, RateCard, reference_of
 from shared.pricing.rates import Price, Rate
 from shared.usecases.record_priced import record_priced
 from tests.builders import ALICE, NOW_MS, operation
-from tests.fakes.memory_ledger import MemoryLedger
 
 DAY_MS = 86_400_000
 MILLICENT = 1000

@@ -6,6 +6,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 
 import click
 
+from millicent.cli.doctor import doctor
 from millicent.cli.invocation import (
     EXIT_BAD_USAGE,
     EXIT_INTERRUPTED,
@@ -327,6 +328,7 @@ main.add_command(replay)
 main.add_command(verify)
 main.add_command(digest)
 main.add_command(dlq)
+main.add_command(doctor)
 main.add_command(cost, "charge")
 main.add_command(rates)
 main.add_command(quote)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
+from in_memory.ledger import MemoryLedger
 from shared.ledger.accounts import Account
 from shared.ports.due import AccountBehind, AccountsBehind
-from tests.fakes.memory_ledger import MemoryLedger
 
 
 @dataclass
@@ -20,7 +20,7 @@ class MemoryDueAccounts:
     def behind(self, before_ms: int, after: str | None) -> AccountsBehind:
         self.on_page()
         since_ms: dict[Account, int] = {}
-        for (account, _), hold in self.ledger._holds.items():
+        for account, hold in self.ledger.all_holds():
             if hold.is_due(before_ms):
                 since_ms[account] = min(hold.expires_at_ms, since_ms.get(account, hold.expires_at_ms))
         listed = sorted(since_ms, key=attrgetter("tenant", "actor"))

@@ -63,6 +63,10 @@ class MemoryLedger:
             holds = [hold for (owner, _), hold in self._holds.items() if owner == account]
         return tuple(sorted((hold for hold in holds if hold.status == "open"), key=lambda hold: hold.expires_at_ms))
 
+    def all_holds(self) -> list[tuple[Account, Hold]]:
+        with self._lock:
+            return [(account, hold) for (account, _), hold in self._holds.items()]
+
     def hold(self, account: Account, hold_id: str) -> Hold | None:
         return self._holds.get((account, hold_id))
 

@@ -1,0 +1,45 @@
+"""What the functions run on in memory, in the place of shared/composition: the parts of the present world."""
+
+from typing import Final, cast
+
+from in_memory.clock import monotonic_now_ms
+from in_memory.digests import NoDigests
+from in_memory.present import Part
+from shared.adapters.genai_rates import GenaiCard
+from shared.ports.inspection import DigestStore
+from shared.ports.ledger import AuditTrail, EventBus, Ledger
+from shared.ports.usage import UsageBook
+from shared.pricing.cards import RateBook
+from shared.pricing.store import RateCardStore
+from shared.runtime.settings import Settings
+
+_KEPT_MS: Final = 0
+"""A card that was put is what the next charge is priced by."""
+
+
+def ledger_of(_: Settings) -> Ledger:
+    return cast("Ledger", Part("ledger"))
+
+
+def trail_of(_: Settings) -> AuditTrail:
+    return cast("AuditTrail", Part("trail"))
+
+
+def usage_book_of(_: Settings) -> UsageBook:
+    return cast("UsageBook", Part("book"))
+
+
+def rate_store_of(_: Settings) -> RateCardStore:
+    return cast("RateCardStore", Part("rates"))
+
+
+def rate_book_of(settings: Settings) -> RateBook:
+    return RateBook(rate_store_of(settings), GenaiCard(), monotonic_now_ms, _KEPT_MS)
+
+
+def bus_of(_: Settings, _seen: object, _connect_timeout_s: float, _read_timeout_s: float) -> EventBus:
+    return cast("EventBus", Part("bus"))
+
+
+def digests_of(_: Settings) -> DigestStore:
+    return cast("DigestStore", NoDigests())

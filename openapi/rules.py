@@ -1,0 +1,103 @@
+"""Schemas of what a type alone cannot say. Bounds and patterns are those of the code that reads the values."""
+
+from typing import Any, Final, TypeAlias
+
+from functions.rates.schema import MAX_NUMBER, MAX_PRICE_DECIMALS, MAX_PRICES, MAX_TIERS, PriceDocument, TierDocument
+from shared.edge.usage_request import MAX_DECIMALS, MAX_QUANTITIES, MAX_UNITS, QUANTITY_NAME, ModelName
+from shared.edge.validation import Identifier
+from shared.ledger.amounts import DECIMALS, MAX_AMOUNT_MILLICENTS
+from shared.pricing.usage import ESTIMATE_PREFIX
+
+Json: TypeAlias = dict[str, Any]
+
+MAX_DECIMALS_WRITTEN: Final = 18
+"""Of a number in a decimal string that is not an amount: those beyond what counts are zeros."""
+
+
+def decimal_text(maximum: int, decimals: int, zeros: int = 0, *, above_0: bool = False) -> Json:
+    """The schema of a decimal string from 0 to `maximum`, a power of ten.
+
+    At most `decimals` of its decimals count, and `zeros` may follow them.
+    """
+    digits = len(str(maximum)) - 1
+    fraction = rf"(\.([0-9]{{1,{decimals}}}0{{0,{zeros}}}))?" if zeros else rf"(\.[0-9]{{1,{decimals}}})?"
+    below = rf"(0|[1-9][0-9]{{0,{digits - 1}}}){fraction}"
+    at_most = rf"{maximum}(\.0{{1,{decimals + zeros}}})?"
+    pattern = rf"({below}|{at_most})$"
+    return {"type": "string", "pattern": ("^(?!0(\\.0+)?$)" if above_0 else "^") + pattern}
+
+
+def number(maximum: int, decimals: int, *, above_0: bool = False) -> Json:
+    """A JSON number, or the same as a decimal string.
+
+    How many decimals the number may have is in words: multipleOf is computed in binary by most validators, and would
+    refuse 1.001.
+    """
+    lowest = {"exclusiveMinimum" if above_0 else "minimum": 0}
+    return {
+        "anyOf": [{"type": "number", **lowest, "maximum": maximum}, decimal_text(maximum, decimals, above_0=above_0)]
+    }
+
+
+def _counted(maximum: int, decimals: int) -> Json:
+    """A number of which zeros may follow the decimals that count."""
+    text = decimal_text(maximum, decimals, MAX_DECIMALS_WRITTEN - decimals)
+    return {"anyOf": [{"type": "number", "minimum": 0, "maximum": maximum}, text]}
+
+
+_AMOUNT: Final = "millicents (1/1000 cent), a number or a decimal string with at most three decimals, read exactly"
+_QUANTITY: Final = f"^{QUANTITY_NAME.pattern}$"
+_NO_PRICE: Final = f"^(?!({ESTIMATE_PREFIX}|(meter|model)$)){QUANTITY_NAME.pattern}$"
+
+
+def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the document
+    """By name. `typed` gives the schema of an annotation, `form` that of a struct."""
+    return {
+        "Amount": {
+            "description": _AMOUNT[0].upper() + _AMOUNT[1:] + ".",
+            **number(MAX_AMOUNT_MILLICENTS, DECIMALS),
+            "examples": [42.125, "42.125"],
+        },
+        "PositiveAmount": {
+            "description": f"More than 0 {_AMOUNT}.",
+            **number(MAX_AMOUNT_MILLICENTS, DECIMALS, above_0=True),
+            "examples": [42.125, "42.125"],
+        },
+        "Millicents": {
+            "description": "Millicents (1/1000 cent), exact to three decimals. A number, to be read as a decimal; a "
+            "decimal string where the request asks for amounts=string.",
+            "anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]{1,3})?$"}],
+            "examples": [42.125, "42.125"],
+        },
+        "Usage": {
+            "description": f"A meter, a model and at most {MAX_QUANTITIES} quantities by name, each with at most "
+            f"{MAX_DECIMALS} decimals.",
+            "type": "object",
+            "properties": {"meter": typed(Identifier), "model": typed(ModelName)},
+            "required": ["meter"],
+            "propertyNames": {"pattern": _QUANTITY},
+            "maxProperties": MAX_QUANTITIES + 2,
+            "additionalProperties": _counted(MAX_UNITS, MAX_DECIMALS),
+            "examples": [{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}],
+        },
+        "Number": {
+            "description": f"From 0 to 10^15, with at most {MAX_PRICE_DECIMALS} decimals; as a string it is exact.",
+            **_counted(MAX_NUMBER, MAX_PRICE_DECIMALS),
+            "examples": ["0.25"],
+        },
+        "Prices": {
+            "description": "Prices by quantity.",
+            "type": "object",
+            "propertyNames": {"pattern": _NO_PRICE},
+            "maxProperties": MAX_PRICES,
+            "additionalProperties": {"$ref": "#/components/schemas/PriceDocument"},
+        },
+        "Tiers": {
+            "description": "In rising order of their bounds.",
+            "type": "array",
+            "maxItems": MAX_TIERS,
+            "items": {"$ref": "#/components/schemas/TierDocument"},
+        },
+        "PriceDocument": form(PriceDocument),
+        "TierDocument": form(TierDocument),
+    }

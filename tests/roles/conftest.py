@@ -1,0 +1,3 @@
+from tests.integration.conftest import modules
+
+__all__ = ["modules"]
