@@ -22,8 +22,7 @@ def observe(audited: list[Audited]) -> None:
             seen.logger.error("audit row not kept", extra={"message_id": each.message_id, "fate": each.fate})
 
 
-@runtime.observability.logger.inject_lambda_context(clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked()
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     audited = keep_audit(messages(event), runtime.trail)
     observe(audited)

@@ -37,6 +37,8 @@ def observe(question: CreditQuestion, answer: CreditAnswer) -> None:
     seen = runtime.observability
     seen.count("CheckAllowed" if answer.is_allowed else "CheckRefused")
     seen.count("CheckEventsLost", int(answer.is_unpublished))
+    if answer.is_unpublished:
+        seen.failed("check event lost", answer.cause, check_id=question.check_id)
     seen.logger.info(
         "credits checked",
         extra={
@@ -49,7 +51,6 @@ def observe(question: CreditQuestion, answer: CreditAnswer) -> None:
     )
 
 
-@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked(http.CORRELATION_ID)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

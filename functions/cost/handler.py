@@ -13,7 +13,7 @@ from shared.edge.mutations import Asked, mutate, mutate_by
 from shared.ledger.operations import Operation
 from shared.ledger.protocol import Recorded
 from shared.ports.ledger import Ledger
-from shared.usecases.record_batch import damages
+from shared.usecases.record_batch import damages, failures
 from shared.usecases.record_priced import record_priced, record_priced_batch
 
 LAST_TRY_MS: Final = 3_000
@@ -48,6 +48,7 @@ def record_costs() -> Response[str]:
     shown = results(lines, answers)
     for damage in damages(answers):
         runtime.observability.damaged(damage)
+    runtime.observability.failed_together("charges not recorded", failures(answers))
     observe(shown)
     return http.answer({"results": shown})
 
@@ -71,7 +72,6 @@ def observe(results: list[dict[str, Any]]) -> None:
     runtime.observability.logger.info("batch recorded", extra={"charges": len(results), "statuses": dict(statuses)})
 
 
-@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked(http.CORRELATION_ID)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

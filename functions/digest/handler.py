@@ -28,11 +28,13 @@ def observe(made: MadeDigest) -> None:
 def publish(made: MadeDigest) -> None:
     """Tells those who keep digests. One that the bus did not take can be asked for by its number."""
     event = digest_event(public_digest(made.signed), made.digest.number, made.digest.made_at)
-    runtime.observability.count("DigestEventsLost", len(runtime.bus.publish([event]).failed))
+    published = runtime.bus.publish([event])
+    runtime.observability.count("DigestEventsLost", len(published.failed))
+    if published.failed:
+        runtime.observability.failed("digest event lost", published.cause, number=made.digest.number)
 
 
-@runtime.observability.logger.inject_lambda_context(clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked()
 def lambda_handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     runtime.observability.count("DigestsAsked")
     made = make_digest(runtime.accounts, runtime.store, runtime.signer, runtime.now_ms())

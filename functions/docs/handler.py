@@ -38,7 +38,6 @@ def rendered() -> str:
 
 
 def answer(content_type: str, content: str) -> Response[str]:
-    runtime.observability.count("Requests")
     runtime.observability.logger.info("docs shown", extra={"content_type": content_type})
     headers = {
         "Cache-Control": CACHED,
@@ -49,7 +48,7 @@ def answer(content_type: str, content: str) -> Response[str]:
     return Response(HTTPStatus.OK, content_type, content, headers)
 
 
-@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked("requestContext.requestId")
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    runtime.observability.count("Requests")
     return app.resolve(event, context)

@@ -36,13 +36,12 @@ def observe(run: Run, *, is_left: bool) -> None:
     seen.logger.info("what was due is done", extra=facts)
     for failed in run.failed:
         ids = {"tenant": failed.account.tenant, "actor": failed.account.actor}
-        seen.logger.error("what is due was not done", extra={**ids, "problem": failed.problem})
+        seen.failed("what is due was not done", failed.cause, **ids, problem=failed.problem)
     if is_left:
         seen.logger.error("more is due than is done in time")
 
 
-@runtime.observability.logger.inject_lambda_context(clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked()
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     runtime.observability.count("DueAsked")
     request = due_request(event)

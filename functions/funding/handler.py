@@ -37,7 +37,6 @@ def void_grant(grant_id: str) -> Response[str]:
     )
 
 
-@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked(http.CORRELATION_ID)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

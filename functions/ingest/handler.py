@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.ingest.runtime import ingest_runtime
 from functions.ingest.schema import requests
-from shared.usecases.record_batch import damages
+from shared.usecases.record_batch import damages, failures
 from shared.usecases.take_charges import Taken, take_charges
 
 LAST_TRY_MS: Final = 3_000
@@ -23,16 +23,17 @@ def observe(taken: list[Taken]) -> None:
     seen.count("IngestedMessagesSetAside", fates["set_aside"])
     seen.count("IngestedMessagesFailed", fates["failed"])
     seen.logger.info("messages ingested", extra={"fates": dict(fates)})
-    for damage in damages(each.damage for each in taken):
+    not_recorded = [each.failure for each in taken]
+    for damage in damages(not_recorded):
         seen.damaged(damage)
+    seen.failed_together("charges not recorded", failures(not_recorded))
     for each in taken:
         if each.poison is not None:
             said = {"message_id": each.letter.id, "sender": each.letter.sender, "code": each.poison.code}
             seen.logger.error("message set aside", extra=said | {"fate": each.fate, "why": each.poison.why})
 
 
-@runtime.observability.logger.inject_lambda_context(clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked()
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     def may_begin_another() -> bool:
         """Whether one more transaction would end before this function does."""

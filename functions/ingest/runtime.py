@@ -38,6 +38,6 @@ def ingest_runtime() -> IngestRuntime:
         tenant_from=settings.ingest_tenant,
         ledger=DynamoLedger(settings.ledger_table, settings.ledger_deadline_ms),
         rates=rate_book_of(settings),
-        poison_queue=SqsPoisonQueue(settings.failure_queue_url, sqs_client(), seen.logger),
+        poison_queue=SqsPoisonQueue(settings.failure_queue_url, sqs_client(), seen.failed),
         deadline_ms=settings.ledger_deadline_ms,
     )

@@ -24,10 +24,11 @@ def observe(publication: Publication) -> None:
         "failed": len(publication.failed),
     }
     seen.logger.info("entries published", extra=figures)
+    if publication.failed:
+        seen.failed("entries not published", publication.cause, failed=len(publication.failed))
 
 
-@runtime.observability.logger.inject_lambda_context(clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked()
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     publication = publish_entries(
         new_entries(event, runtime.is_entry_sk),
@@ -38,5 +39,5 @@ def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, 
     )
     observe(publication)
     if publication.is_outage:
-        raise BusUnavailable(f"{len(publication.failed)} events wait for the bus")
+        raise BusUnavailable(f"{len(publication.failed)} events wait for the bus") from publication.cause
     return {"batchItemFailures": [{"itemIdentifier": number} for number in publication.failed]}

@@ -52,7 +52,6 @@ def configure(actor: str, terms: Callable[[Caller], Configure]) -> Response[str]
     return mutate(app.current_event, runtime, SCOPE, read)
 
 
-@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked(http.CORRELATION_ID)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -63,7 +63,6 @@ def observe(message: str, **ids: str) -> None:
     runtime.observability.logger.info(message, extra=ids)
 
 
-@runtime.observability.logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked(http.CORRELATION_ID)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -40,13 +40,14 @@ def observe(run: Run) -> None:
     seen.count("AuditRowsLate", run.late)
     seen.count("AuditRowsRepaired", run.repaired)
     seen.logger.info("accounts reconciled", extra={"accounts": run.accounts, "is_finished": run.next is None})
+    for account in run.unverified:
+        seen.logger.error("account too large for one run", extra={"tenant": account.tenant, "actor": account.actor})
     for found in run.findings:
         ids = {"tenant": found.account.tenant, "actor": found.account.actor, "seq": found.seq}
         seen.logger.error("account does not hold", extra={**ids, "place": found.place, "problem": found.problem})
 
 
-@runtime.observability.logger.inject_lambda_context(clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked()
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     runtime.observability.count("ReconciliationsAsked")
     request = reconcile_request(event)

@@ -25,8 +25,7 @@ def observe(countings: list[Counting]) -> None:
             seen.logger.error("usage not counted", extra={"message_id": each.message_id, "fate": each.fate})
 
 
-@runtime.observability.logger.inject_lambda_context(clear_state=True)
-@runtime.observability.metrics.log_metrics(capture_cold_start_metric=True)
+@runtime.observability.invoked()
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     def has_time() -> bool:
         remaining_ms: int = context.get_remaining_time_in_millis()

@@ -62,14 +62,15 @@ def drive(steps: Steps[_Result], execute: Callable[[Command], CommandOutcome], p
 def retry_until_deadline(ask: Callable[[], _Answer | Busy | Unknown], pace: Pace, deadline_ms: int) -> _Answer:
     """Asks until there is an answer: for calls that change nothing, or nothing more the second time.
 
-    Raises LedgerThrottled or LedgerUnavailable when there was none by the deadline.
+    Raises LedgerThrottled or LedgerUnavailable when there was none by the deadline, with what kept the last from coming
+    as the cause.
     """
     ends_at_ms = pace.monotonic_ms() + deadline_ms
     ceiling_ms = FIRST_PAUSE_MS
     while isinstance(answer := ask(), Busy | Unknown):
         remaining_ms = ends_at_ms - pace.monotonic_ms()
         if remaining_ms <= 0:
-            raise _out_of_time(answer)
+            raise _out_of_time(answer) from answer.cause
         pace.pause(min(ceiling_ms, remaining_ms))
         ceiling_ms = min(ceiling_ms * 2, LONGEST_PAUSE_MS)
     return answer

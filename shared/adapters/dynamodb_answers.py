@@ -30,10 +30,10 @@ _SERVER_ERROR: Final = 500
 def translated(failure: Failure) -> Busy | Unknown:
     """What the failure of a call means. Raises it again where the deployer has to act: permissions, a missing table."""
     cause = getattr(failure, "cause", failure)
-    if isinstance(cause, ClientError) and (meaning := _meaning(cause)) is not None:
+    if isinstance(cause, ClientError) and (meaning := _meaning(cause, failure)) is not None:
         return meaning
     if isinstance(cause, _LOST):
-        return Unknown()
+        return Unknown(failure)
     raise failure
 
 
@@ -46,14 +46,14 @@ def error_code(failure: PynamoDBException) -> str | None:
     return cause.response["Error"].get("Code") if isinstance(cause, ClientError) else None
 
 
-def _meaning(error: ClientError) -> Busy | Unknown | None:
+def _meaning(error: ClientError, failure: Failure) -> Busy | Unknown | None:
     code = error.response["Error"].get("Code", "")
     if code in _THROTTLED:
-        return Busy(throttled=True)
+        return Busy(throttled=True, cause=failure)
     if code in _IN_CONFLICT:
-        return Busy()
+        return Busy(cause=failure)
     if code in _IN_DOUBT or _http_status(error) >= _SERVER_ERROR or not _is_name(code):
-        return Unknown()
+        return Unknown(failure)
     return None
 
 

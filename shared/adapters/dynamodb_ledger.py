@@ -303,15 +303,15 @@ class DynamoLedger:
         codes = {reason.code for reason in reasons}
         if items and (damage := _damage(items)) is not None:
             # A STATE that another transaction is at work on does not come back either: that account is no damaged one.
-            return Busy() if _CONFLICT in codes else damage
+            return Busy(cause=failure) if _CONFLICT in codes else damage
         if items:
             return self._in_the_way(items, account)
         if not codes or _CONDITION_FAILED in codes:
             # No reason given, or a condition on an item that is not there: a STATE that was read before is gone. That
             # account must not start again from nothing.
-            return Unknown()
+            return Unknown(failure)
         if codes <= {_CONFLICT, *_THROTTLED}:
-            return Busy(throttled=not codes.isdisjoint(_THROTTLED))
+            return Busy(not codes.isdisjoint(_THROTTLED), failure)
         raise failure
 
     def _in_the_way(self, found: Iterable[_Raw], account: Account) -> Conflict:

@@ -257,9 +257,9 @@ def _canceled(failure: TransactWriteError) -> bool | Busy | Unknown:
     if _CONDITION_FAILED in codes:
         return False
     if codes and codes <= {_CONFLICT, *_THROTTLED}:
-        return Busy(throttled=not codes.isdisjoint(_THROTTLED))
+        return Busy(not codes.isdisjoint(_THROTTLED), failure)
     if not codes:
-        return Unknown()
+        return Unknown(failure)
     raise failure
 
 

@@ -1,10 +1,9 @@
 """The event bus on EventBridge."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
-from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
@@ -14,7 +13,7 @@ from shared.ports.ledger import Published
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_events.type_defs import PutEventsResultEntryTypeDef
+    from mypy_boto3_events.type_defs import PutEventsResponseTypeDef, PutEventsResultEntryTypeDef
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
@@ -30,25 +29,27 @@ def events_client(*, connect_timeout_s: float, read_timeout_s: float) -> "EventB
 
 
 class EventBridgeBus:
-    """Publishes up to ten events a call. What the bus did not take is told and logged, never raised."""
+    """Publishes up to ten events a call. What the bus did not take is told, never raised.
 
-    def __init__(self, bus_name: str, client: "EventBridgeClient", logger: Logger) -> None:
+    `warn` logs a message and its cause.
+    """
+
+    def __init__(self, bus_name: str, client: "EventBridgeClient", warn: Callable[[str, Exception], None]) -> None:
         self._bus_name = bus_name
         self._client = client
-        self._logger = logger
+        self._warn = warn
 
     def publish(self, events: Sequence[Event]) -> Published:
         try:
             answer = self._client.put_events(Entries=[self._entry(event) for event in events])
         except (BotoCoreError, ClientError) as error:
-            self._logger.warning("events not published", extra={"events": len(events), "error": str(error)})
-            return Published(tuple(range(len(events))))
+            return self._without(range(len(events)), error)
         failed = dict(_failures(answer["Entries"]))
-        if failed:
-            self._logger.warning(
-                "events not published", extra={"events": len(failed), "error": sorted(failed.values())}
-            )
-        return Published(tuple(failed))
+        return self._without(failed, _error_of(answer, min(failed.values()))) if failed else Published()
+
+    def _without(self, failed: Iterable[int], cause: Exception) -> Published:
+        self._warn("events not published", cause)
+        return Published(tuple(failed), cause)
 
     def _entry(self, event: Event) -> Any:  # noqa: ANN401 - the request types exist for type checkers alone
         return {
@@ -62,6 +63,12 @@ class EventBridgeBus:
 def size_bytes(event: Event) -> int:
     """What the event weighs on the bus: its source, detail-type and detail in UTF-8."""
     return len(SOURCE) + len(event.detail_type) + len(_ENCODER.encode(event.detail))
+
+
+def _error_of(answer: "PutEventsResponseTypeDef", code: str) -> ClientError:
+    """As if the bus had refused the call for the reason for which it refused an event in it."""
+    details: Any = {"Error": {"Code": code}, "ResponseMetadata": answer.get("ResponseMetadata", {})}
+    return ClientError(details, "PutEvents")
 
 
 def _failures(results: "Sequence[PutEventsResultEntryTypeDef]") -> Iterator[tuple[int, str]]:

@@ -1,9 +1,8 @@
 """The failure queue of the ingest queue: where a message goes that can never be recorded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.ports.ingest import Message, Rejection
@@ -16,12 +15,12 @@ LONGEST_WHY: Final = 1_000
 
 
 class SqsPoisonQueue:
-    """Keeps the message as it came, in its group, with what is wrong beside it."""
+    """Keeps the message as it came, in its group, with what is wrong beside it. `fail` logs a message and its cause."""
 
-    def __init__(self, queue_url: str, client: "SQSClient", logger: Logger) -> None:
+    def __init__(self, queue_url: str, client: "SQSClient", fail: Callable[[str, Exception], None]) -> None:
         self._queue_url = queue_url
         self._client = client
-        self._logger = logger
+        self._fail = fail
 
     def set_aside(self, letter: Message, poison: Rejection) -> bool:
         try:
@@ -33,8 +32,8 @@ class SqsPoisonQueue:
                 MessageDeduplicationId=letter.id,
                 MessageAttributes=_attributes(letter, poison),
             )
-        except (BotoCoreError, ClientError):
-            self._logger.exception("failure queue did not take a message")
+        except (BotoCoreError, ClientError) as error:
+            self._fail("failure queue did not take a message", error)
             return False
         return True
 

@@ -8,4 +8,4 @@ from shared.runtime.settings import Settings
 
 def bus_of(settings: Settings, seen: Observability, connect_timeout_s: float, read_timeout_s: float) -> EventBus:
     client = events_client(connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s)
-    return EventBridgeBus(settings.event_bus, client, seen.logger)
+    return EventBridgeBus(settings.event_bus, client, seen.warned)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -22,10 +23,13 @@ from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable
 from shared.ledger.kinds import KINDS
 from shared.ledger.protocol import Recorded
 from shared.ledger.views import effect_of
+from shared.runtime.causes import causes_of
 from shared.runtime.observability import Observability
 
 JSON: Final = "application/json"
 PROBLEM_JSON: Final = "application/problem+json"
+CORRELATION_ID: Final = "requestContext.requestId"
+"""Where an event has the request's id, which its answer and every line of the log carry."""
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _amounts_as: Final[ContextVar[AmountsAs]] = ContextVar("amounts_as", default="number")
@@ -76,16 +80,26 @@ class Resolver(APIGatewayHttpResolver):
         self.exception_handler(error)(answer)
 
     def _refused(self, error: EdgeError | LedgerError) -> Response[str]:
-        self._observability.count("RequestsRefused")
-        self._observability.logger.info("request refused", extra={"code": error.code})
-        if isinstance(error, RecordDamaged):
-            self._observability.damaged(error)
+        told = problem_of(error)
+        self._observe(error, told["status"])
         is_passing = isinstance(error, LedgerThrottled | LedgerUnavailable)
-        return problem(problem_of(error), {"Retry-After": str(RETRY_AFTER_S)} if is_passing else {})
+        return problem(told, {"Retry-After": str(RETRY_AFTER_S)} if is_passing else {})
+
+    def _observe(self, error: EdgeError | LedgerError, status: int) -> None:
+        seen = self._observability
+        seen.count("RequestsFailed" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "RequestsRefused")
+        if isinstance(error, RecordDamaged):
+            seen.damaged(error)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            seen.failed("request failed", error)
+        elif isinstance(error, LedgerThrottled):
+            seen.warned("request throttled", error)
+        else:
+            seen.logger.info("request refused", extra={"code": error.code})
 
     def _failed(self, error: Exception) -> Response[str]:
         self._observability.count("RequestsFailed")
-        self._observability.logger.error("request failed", exc_info=error)
+        self._observability.logger.error("request failed", exc_info=error, extra=causes_of(error))
         return problem(internal_problem())
 
 

@@ -30,7 +30,7 @@ of it is done ahead, many to a transaction, and the operation goes on from there
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account, AccountState
@@ -151,14 +151,20 @@ class Damaged:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """`throttled`: for want of capacity; else another transaction was at work on the same items."""
+    """`throttled`: for want of capacity; else another transaction was at work on the same items.
+
+    `cause` is the error that said so, for the log. No step depends on it.
+    """
 
     throttled: bool = False
+    cause: Exception | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    pass
+    """`cause` is the error in place of the answer, for the log. No step depends on it."""
+
+    cause: Exception | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -538,12 +544,13 @@ class _RetryBudget:
         self._pauses = 0
         self._in_doubt = False
         self._throttled = False
+        self._cause: Exception | None = None
         self._holds: dict[Account, dict[str, Hold]] = {}
 
     def afresh(self) -> "_RetryBudget":
         """For another operation of the same request."""
         fresh = _RetryBudget()
-        fresh._left_ms, fresh._given_back_ms = self._left_ms, self._given_back_ms
+        fresh._left_ms, fresh._given_back_ms, fresh._cause = self._left_ms, self._given_back_ms, self._cause
         return fresh
 
     @property
@@ -568,6 +575,8 @@ class _RetryBudget:
             self._in_doubt = isinstance(outcome, Unknown) or (self._in_doubt and isinstance(outcome, Busy))
         if not isinstance(command, Pause):
             self._throttled = isinstance(outcome, Busy) and outcome.throttled
+        if isinstance(outcome, Busy | Unknown):
+            self._cause = outcome.cause or self._cause
         return outcome
 
     def pause(self) -> Steps[None]:
@@ -581,5 +590,5 @@ class _RetryBudget:
         if self.remaining_ms > 0:
             return
         if self._throttled and not self._in_doubt:
-            raise LedgerThrottled("the ledger is over capacity; nothing was recorded")
-        raise LedgerUnavailable("the ledger did not answer in time; retry with the same key")
+            raise LedgerThrottled("the ledger is over capacity; nothing was recorded") from self._cause
+        raise LedgerUnavailable("the ledger did not answer in time; retry with the same key") from self._cause

@@ -107,9 +107,10 @@ class AuditTrail(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Indexes of the events that the bus did not take; empty when it took all."""
+    """Indexes of the events that the bus did not take; empty when it took all. `cause` is why, for the log."""
 
     failed: tuple[int, ...] = field(default=())
+    cause: Exception | None = field(default=None, compare=False)
 
 
 class EventBus(Protocol):

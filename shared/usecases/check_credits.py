@@ -5,7 +5,7 @@ they stand, and nothing of that is written. So whatever decides a charge decides
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState
@@ -53,11 +53,15 @@ class CreditQuestion:
 
 @dataclass(frozen=True, slots=True)
 class CreditAnswer:
-    """`body` as the API gives it. `is_unpublished`: the bus should have had the event and did not take it."""
+    """`body` as the API gives it.
+
+    `is_unpublished`: the bus should have had the event and did not take it; `cause` is why, for the log.
+    """
 
     body: dict[str, Any]
     is_allowed: bool
     is_unpublished: bool
+    cause: Exception | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,8 @@ def check_credits(
     if publishing == "none" or (publishing == "refused" and is_allowed):
         return CreditAnswer(body, is_allowed, is_unpublished=False)
     event = check_event(question.account, question.check_id, body, now_ms, question.correlation_id)
-    return CreditAnswer(body, is_allowed, is_unpublished=bool(bus.publish([event]).failed))
+    published = bus.publish([event])
+    return CreditAnswer(body, is_allowed, bool(published.failed), published.cause)
 
 
 def _payers(account: Account, ledger: Ledger, now_ms: int) -> _Payers:

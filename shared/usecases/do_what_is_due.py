@@ -42,7 +42,11 @@ class Failed:
 
     account: Account
     stays_behind: bool
-    problem: str
+    cause: Exception
+
+    @property
+    def problem(self) -> str:
+        return f"{type(self.cause).__name__}: {self.cause}"
 
 
 @dataclass(slots=True)
@@ -106,4 +110,4 @@ def _done(behind: AccountBehind, must_begin: bool, ledger: Ledger, plan: Plan) -
     try:
         return ledger.do_what_is_due(behind.account, plan.correlation_id, now_ms)
     except Exception as failure:  # noqa: BLE001 - whatever is the matter with one account is not the others'
-        return Failed(behind.account, now_ms - behind.since_ms > BEHIND_MS, f"{type(failure).__name__}: {failure}")
+        return Failed(behind.account, now_ms - behind.since_ms > BEHIND_MS, failure)

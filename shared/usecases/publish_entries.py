@@ -5,12 +5,12 @@ reported as failed: it would hold up all that follow it. It goes to the failure 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from shared.ledger.events import Event, entry_events
 from shared.ledger.records import entry_from_record, hash_of
-from shared.ports.ledger import EventBus, FailureQueue
+from shared.ports.ledger import EventBus, FailureQueue, Published
 
 MAX_EVENTS_PER_CALL: Final = 10
 MAX_BYTES_PER_CALL: Final = 256 * 1024
@@ -36,12 +36,13 @@ class StreamRecord:
 class Publication:
     """What became of a batch: `published` counts events, `poisoned` what can never be one.
 
-    `failed` holds the sequence numbers to report as failed, in the order of the stream.
+    `failed` holds the sequence numbers to report as failed, in the order of the stream; `cause` is why, for the log.
     """
 
     published: int
     poisoned: int
     failed: tuple[str, ...]
+    cause: Exception | None = field(default=None, compare=False)
 
     @property
     def is_outage(self) -> bool:
@@ -80,7 +81,8 @@ def publish_entries(
     """
     examined = [each for position, record in enumerate(records) for each in _examine(position, record, size_bytes)]
     publishable = [each for each in examined if isinstance(each, _Publishable)]
-    failed = [position for call in calls(publishable) for position in _publish(call, bus, pause)]
+    calls_made = [_publish(call, bus, pause) for call in calls(publishable)]
+    failed = [position for call in calls_made for position in call.failed]
     # What follows the first failure comes again, so its poison can wait until then.
     settled = min(failed, default=len(records))
     poison = [each for each in examined if isinstance(each, _Poison) and each.position < settled]
@@ -90,6 +92,7 @@ def publish_entries(
         published=len(publishable) - len(failed),
         poisoned=len(poison),
         failed=tuple(records[position].sequence_number for position in dict.fromkeys(failed)),
+        cause=next((call.cause for call in calls_made if call.failed), None),
     )
 
 
@@ -127,9 +130,9 @@ def _weighed(position: int, event: Event, size: int) -> _Sorted:
     return _Publishable(position, event, size)
 
 
-def _publish(call: Sequence[_Publishable], bus: EventBus, pause: Callable[[int], None]) -> list[int]:
+def _publish(call: Sequence[_Publishable], bus: EventBus, pause: Callable[[int], None]) -> Published:
     """Sends one call, then again only what the bus did not take. Returns the positions that it never took."""
-    waiting = list(call)
+    waiting, published = list(call), Published()
     for attempt in range(ATTEMPTS):
         if attempt:
             pause(FIRST_PAUSE_MS << attempt - 1)
@@ -137,4 +140,4 @@ def _publish(call: Sequence[_Publishable], bus: EventBus, pause: Callable[[int],
         waiting = [waiting[index] for index in published.failed]
         if not waiting:
             break
-    return [each.position for each in waiting]
+    return Published(tuple(each.position for each in waiting), published.cause)

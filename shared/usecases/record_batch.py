@@ -6,7 +6,13 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from shared.ledger.accounts import Account
-from shared.ledger.errors import IdempotencyKeyReused, LedgerError, LedgerUnavailable, RecordDamaged
+from shared.ledger.errors import (
+    IdempotencyKeyReused,
+    LedgerError,
+    LedgerThrottled,
+    LedgerUnavailable,
+    RecordDamaged,
+)
 from shared.ledger.operations import Operation
 from shared.ledger.protocol import MAX_BATCH, Recorded
 from shared.ports.ledger import Ledger
@@ -39,6 +45,12 @@ def damages(answers: Iterable[object]) -> set[RecordDamaged]:
     """The damaged records that were come upon, each once."""
     found = [answer for answer in answers if isinstance(answer, RecordDamaged)]
     return set({(damage.tenant, damage.actor): damage for damage in found}.values())
+
+
+def failures(answers: Iterable[object]) -> list[LedgerError]:
+    """Why charges are not recorded that would be another time. Damaged records are not among them."""
+    found = (answer for answer in answers if isinstance(answer, LedgerThrottled | LedgerUnavailable))
+    return [answer for answer in found if not isinstance(answer, RecordDamaged)]
 
 
 def _by_account(operations: Sequence[Operation]) -> dict[Account, dict[str, Operation]]:

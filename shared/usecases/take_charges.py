@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from shared.ledger.errors import LedgerThrottled, LedgerUnavailable, RecordDamaged
+from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
 from shared.ledger.operations import Operation
 from shared.ledger.protocol import Recorded
 from shared.ports.ingest import Message, PoisonQueue, Rejection
@@ -15,8 +15,6 @@ from shared.usecases.record_priced import record_priced_batch
 
 MessageResult: TypeAlias = Literal["recorded", "refused", "replayed", "set_aside", "failed"]
 """What became of a message. One that `failed` comes again; a refusal is on the record, and so an answer like any."""
-
-_PASSING: Final = (LedgerThrottled, LedgerUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +29,13 @@ class Request:
 class Taken:
     """`poison` is why a message was set aside, or why it would have been had the failure queue taken it.
 
-    `damage` is why one has failed that will fail again.
+    `failure` is why the ledger did not record it this time.
     """
 
     letter: Message
     fate: MessageResult
     poison: Rejection | None = None
-    damage: RecordDamaged | None = None
+    failure: LedgerThrottled | LedgerUnavailable | None = None
 
 
 def take_charges(
@@ -71,8 +69,8 @@ def _settle(letter: Message, outcome: Answer | Rejection, poison_queue: PoisonQu
             return Taken(letter, _fate_of(outcome))
         case Rejection():
             return _set_aside(letter, outcome, poison_queue)
-        case _ if isinstance(outcome, _PASSING):
-            return Taken(letter, "failed", damage=outcome if isinstance(outcome, RecordDamaged) else None)
+        case LedgerThrottled() | LedgerUnavailable():
+            return Taken(letter, "failed", failure=outcome)
         case _:
             return _set_aside(letter, Rejection(outcome.code, str(outcome)), poison_queue)
 

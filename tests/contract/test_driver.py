@@ -85,6 +85,13 @@ def test_insisting_pauses_twice_as_long_each_time_up_to_a_limit_and_never_past_t
     assert clock.pauses_ms == [10, 20, 40, 80, 160, 320, 320, 320, 30]
 
 
+@pytest.mark.parametrize("answer", [Unknown(OSError("cut")), Busy(cause=OSError("cut"))])
+def test_who_insists_in_vain_learns_what_kept_the_last_answer_from_coming(answer: Unknown | Busy) -> None:
+    with pytest.raises(LedgerUnavailable) as raised:
+        retry_until_deadline(lambda: answer, Clock().pace(), deadline_ms=50)
+    assert raised.value.__cause__ is answer.cause
+
+
 def test_insisting_returns_the_first_answer_even_a_false_one() -> None:
     answers = iter([Unknown(), Busy(), False])
     assert retry_until_deadline(lambda: next(answers), Clock().pace(), deadline_ms=1000) is False

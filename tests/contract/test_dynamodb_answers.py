@@ -19,6 +19,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from pynamodb.exceptions import PynamoDBException
 
 from shared.adapters.driver import Pace
+from shared.adapters.dynamodb_answers import FAILURES
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.items import BegunItem, EntryItem, StateItem
 from shared.ledger.accounts import AccountState, Begun
@@ -213,7 +214,10 @@ def names(value: object) -> str:
 def test_a_throttled_call_is_busy_for_want_of_capacity(
     answering: Asked, answer: Answer, command: Read | Commit | Lookup
 ) -> None:
-    assert outcome_of(answering(answer), command) == Busy(throttled=True)
+    outcome = outcome_of(answering(answer), command)
+    assert outcome == Busy(throttled=True)
+    assert isinstance(outcome, Busy)
+    assert isinstance(outcome.cause, FAILURES)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=names)
@@ -226,7 +230,10 @@ def test_a_call_that_met_a_transaction_is_busy(answering: Asked, command: Read |
 def test_without_an_answer_that_can_be_trusted_the_outcome_is_unknown(
     answering: Asked, answer: Answer | Exception, command: Read | Commit | Lookup
 ) -> None:
-    assert outcome_of(answering(answer), command) == Unknown()
+    outcome = outcome_of(answering(answer), command)
+    assert outcome == Unknown()
+    assert isinstance(outcome, Unknown)
+    assert isinstance(outcome.cause, FAILURES)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=names)

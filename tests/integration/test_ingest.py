@@ -34,7 +34,7 @@ def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> StackInProcess:
     found.clients["sqs"] = client("sqs")
     found.__dict__["outputs"] = {"IngestQueueUrl": urls[0], "IngestFailureQueueUrl": urls[1]}
     runtime = world.modules["ingest"].runtime
-    poison_queue = SqsPoisonQueue(urls[1], client("sqs"), runtime.observability.logger)
+    poison_queue = SqsPoisonQueue(urls[1], client("sqs"), runtime.observability.failed)
     monkeypatch.setattr(world.modules["ingest"], "runtime", dataclasses.replace(runtime, poison_queue=poison_queue))
     for actor in (ALICE, "user:bob"):
         world.fund({"actor": actor, "amount": 1000})

@@ -519,7 +519,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.adapters.dynamodb_answers",
         (
             "take a lost answer for a clean no",
-            "    if isinstance(cause, _LOST):\n        return Unknown()\n",
+            "    if isinstance(cause, _LOST):\n        return Unknown(failure)\n",
             "    if isinstance(cause, _LOST):\n        return Busy(throttled=True)\n",
         ),
         ("take a server's error for a clean no", "_http_status(error) >= _SERVER_ERROR or ", ""),
@@ -822,7 +822,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         (
             "take a state in another's hands for a vanished one",
-            "return Busy() if _CONFLICT in codes else damage",
+            "return Busy(cause=failure) if _CONFLICT in codes else damage",
             "return damage",
         ),
         killers=(_ANSWERS,),

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
@@ -34,7 +33,7 @@ def client() -> Any:
 
 
 def bus(client: Any) -> EventBridgeBus:
-    return EventBridgeBus("millicent", client, Logger(service="test"))
+    return EventBridgeBus("millicent", client, lambda _message, _cause: None)
 
 
 def test_what_the_bus_did_not_take_is_told_by_its_place(client: Any) -> None:
@@ -79,6 +78,25 @@ def test_a_network_that_fails_takes_nothing_and_is_tried_once(client: Any) -> No
     client.meta.events.register("before-send.events.PutEvents", cut)
     assert bus(client).publish(EVENTS) == Published((0, 1, 2))
     assert len(attempts) == 1
+
+
+def test_why_the_bus_took_nothing_goes_with_the_answer_and_into_the_log(client: Any) -> None:
+    warned: list[tuple[str, Exception]] = []
+    deaf = EventBridgeBus("millicent", client, lambda message, cause: warned.append((message, cause)))
+    with Stubber(client) as stub:
+        stub.add_client_error("put_events", "InternalException")
+        published = deaf.publish(EVENTS)
+    assert isinstance(published.cause, ClientError)
+    assert warned == [("events not published", published.cause)]
+
+
+def test_the_reason_of_one_refused_event_is_told_as_that_of_a_call_would_be(client: Any) -> None:
+    answer = {"FailedEntryCount": 1, "Entries": [{"EventId": "a"}, {"ErrorCode": "ThrottlingException"}]}
+    with Stubber(client) as stub:
+        stub.add_response("put_events", answer, {"Entries": ANY})
+        published = bus(client).publish(EVENTS[:2])
+    assert isinstance(published.cause, ClientError)
+    assert published.cause.response["Error"]["Code"] == "ThrottlingException"
 
 
 def test_the_size_is_that_of_the_text_that_is_sent() -> None:

@@ -159,6 +159,13 @@ def test_out_of_time_after_throttling_alone_nothing_was_written() -> None:
         run(Found(FUNDED), Busy(throttled=True), remaining_ms=0)
 
 
+@pytest.mark.parametrize("outcome", [Unknown(OSError("cut")), Busy(cause=OSError("cut")), Busy(True, OSError("full"))])
+def test_out_of_time_what_kept_the_last_answer_from_coming_is_the_cause(outcome: Unknown | Busy) -> None:
+    with pytest.raises((LedgerUnavailable, LedgerThrottled)) as raised:
+        run(Found(FUNDED), outcome, remaining_ms=0)
+    assert raised.value.__cause__ is outcome.cause
+
+
 def test_out_of_time_with_an_attempt_in_doubt_the_outcome_is_unknown() -> None:
     steps = record(CHARGE, NOW_MS)
     next(steps)
