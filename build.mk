@@ -1,7 +1,8 @@
 # What `sam build` runs (BuildMethod: makefile): one target a function and one for the layer, into ARTIFACTS_DIR.
 #
 # The layer holds compiled packages and all packages hold bytecode, so a build is for one runtime and one processor.
-# They must be the ones that the template's parameters PythonRuntime and Architecture name:
+# They must be the ones that the template's parameters PythonRuntime and Architecture name. samconfig.toml has `sam
+# deploy` take both from what the build of the layer wrote down, built-for.yaml:
 #
 #   LAMBDA_RUNTIME       python3.11 to python3.14
 #   LAMBDA_ARCHITECTURE  x86_64 or arm64; native builds for this machine, whatever it is (the laptop cloud)
@@ -30,10 +31,13 @@ lowered = $(shell echo $(1) | tr '[:upper:]' '[:lower:]')
 .PHONY: $(FUNCTIONS:%=build-%Function) build-ThirdPartyLayer
 
 # A function's zip mirrors the repository, so that an import is the same here, in the tests and on AWS; it has what its
-# handler imports and no more. Bytecode alone, without docstrings: half the size, and nothing to compile in a cold start.
+# handler imports and no more. Bytecode without docstrings: half the size, and nothing to compile in a cold start. Only
+# functions/__init__.py stays source: it compares what runs with what is noted here, which any Python has to be able to.
 $(FUNCTIONS:%=build-%Function): build-%Function: artifacts-dir
 	$(PACKAGER) local/closure.py functions.$(call lowered,$*).handler | tar -cf - -T - | tar -xf - -C "$(ARTIFACTS_DIR)"
-	$(call compile,$(ARTIFACTS_DIR),/var/task,-b -o 2,find "$(ARTIFACTS_DIR)" -name '*.py' -delete)
+	@echo $(LAMBDA_RUNTIME) > "$(ARTIFACTS_DIR)/functions/built-for"
+	$(call compile,$(ARTIFACTS_DIR),/var/task,-b -o 2 -x '/functions/__init__\.py$$$$',\
+	  find "$(ARTIFACTS_DIR)" -name '*.py' ! -path '*/functions/__init__.py' -delete)
 
 build-ThirdPartyLayer: artifacts-dir
 	$(PACKAGER) -m pip --disable-pip-version-check --no-input install --quiet --no-deps --no-compile --require-hashes \
@@ -43,6 +47,8 @@ build-ThirdPartyLayer: artifacts-dir
 	find "$(ARTIFACTS_DIR)/python/botocore/data" "$(ARTIFACTS_DIR)/python/boto3/data" -mindepth 1 -maxdepth 1 -type d \
 	  $(AWS_SERVICES:%=! -name %) -exec rm -rf {} +
 	$(call compile,$(ARTIFACTS_DIR)/python,/opt/python,,)
+	@printf '%s\n' 'PythonRuntime: $(LAMBDA_RUNTIME)' 'BuiltRuntime: $(LAMBDA_RUNTIME)' \
+	  $(if $(MACHINE),'Architecture: $(LAMBDA_ARCHITECTURE)') > "$(ARTIFACTS_DIR)/built-for.yaml"
 
 .PHONY: artifacts-dir
 artifacts-dir:

@@ -22,6 +22,7 @@ ARTIFACTS: Final = "millicent-artifacts"
 PARAMETERS: Final = {
     "Stage": "laptop",
     "PythonRuntime": sources.runtime(),
+    "BuiltRuntime": sources.runtime(),
     "Architecture": sources.architecture(),
     # The emulator starts a process for every execution at once: as many as a laptop can feed.
     "CheckConcurrency": "8",

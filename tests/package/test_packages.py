@@ -13,17 +13,39 @@ from types import CodeType
 from typing import Final
 
 import pytest
+import yaml
 
+from local.closure import closure
 from shared.runtime.settings import VARIABLES
-from tests.package.artefacts import FUNCTIONS, ROOT, Artefacts, make, walk, zipped
+from tests.package.artefacts import FUNCTIONS, ROOT, RUNTIME, SAM, Artefacts, make, walk, zipped
 
-LARGEST_ZIP_BYTES: Final = 195_000
+LARGEST_SOURCE_BYTES: Final = 420_000
+"""Of all that one function has of ours, before it is compiled. The largest, cost, has 348,000: a fifth is left."""
+LARGEST_CODE_BYTES: Final = 600_000
+"""Unzipped, as Lambda reads it. Cost has 442,000 (Python 3.12) to 484,000 (3.11), by what each compiles it to."""
+MOST_MODULES: Final = 95
+"""Of ours. Each is a file to find and read in a cold start; check and cost have 78."""
+MOST_MODULES_OF_OTHERS: Final = 300
+"""Loaded in a cold start. Those that the API's functions load are 272."""
+AT_COLD_START: Final = {
+    "aws_lambda_powertools",
+    "botocore",
+    "dateutil",
+    "jmespath",
+    "msgspec",
+    "pynamodb",
+    "six.py",
+    "typing_extensions.py",
+    "urllib3",
+}
 LARGEST_LAYER_BYTES: Final = 36_000_000
 PACKAGES: Final = ("aws_lambda_powertools", "boto3", "botocore", "genai_prices", "msgspec", "pynamodb", "tzdata")
 DATA: Final = {"Docs": {".json"}}
 WHEN_NEEDED: Final = {"genai_prices", "httpx2", "pydantic"}
 """Prices of models, and what they bring along: a function that never needs them does not pay for them."""
 TOOLS: Final = ("pip", "setuptools", "pytest", "moto", "mypy", "ruff", "hypothesis", "cfnlint", "samcli", "httpx")
+CODE: Final = {".py", ".pyc"}
+FOR_ANY_PYTHON: Final = {"functions/__init__.py", "functions/built-for"}
 HASH_BASED_UNCHECKED: Final = 0b01
 VALUES: Final = {
     "AUDIT_GRACE_S": "900",
@@ -61,6 +83,11 @@ sys.path[:0] = sys.argv[1:]
 zoneinfo.reset_tzpath(())
 print(datetime(2026, 3, 29, tzinfo=zoneinfo.ZoneInfo("Europe/Amsterdam")))
 """
+READ_AS_SAM_DOES: Final = """
+import json, sys
+from samcli.cli.types import CfnParameterOverridesType
+print(json.dumps(CfnParameterOverridesType().convert(tuple(sys.argv[1:]), None, None)))
+"""
 IMPORT_HANDLER: Final = """
 import importlib, json, sys
 sys.path[:0] = sys.argv[2:]
@@ -72,7 +99,7 @@ print(json.dumps([file for module in sys.modules.values() if (file := getattr(mo
 
 def _imported(module: str, function: str, *path: Path) -> list[str]:
     """The files of all modules that a handler brings in, where nothing but `path` and the standard library is."""
-    command = [sys.executable, "-I", "-S", "-c", IMPORT_HANDLER, module, *map(str, path)]
+    command = [sys.executable, "-I", "-B", "-S", "-c", IMPORT_HANDLER, module, *map(str, path)]
     environment = {name: VALUES[name] for name in VARIABLES[function]} | SET_BY_LAMBDA
     done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -103,18 +130,20 @@ def test_a_handler_imports_from_its_zip_and_the_layer_alone(artefacts: Artefacts
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_cold_start_does_not_import_the_prices_of_models(artefacts: Artefacts, name: str) -> None:
+def test_a_cold_start_imports_what_it_needs_and_not_the_prices_of_models(artefacts: Artefacts, name: str) -> None:
     layer = artefacts.layer
     files = _imported(f"functions.{name.lower()}.handler", name.lower(), artefacts.function(name), layer)
-    packages = {Path(file).relative_to(layer).parts[0] for file in files if Path(file).is_relative_to(layer)}
-    assert packages.isdisjoint(WHEN_NEEDED)
-    assert "aws_lambda_powertools" in packages
+    of_others = [Path(file).relative_to(layer).parts[0] for file in files if Path(file).is_relative_to(layer)]
+    assert set(of_others).isdisjoint(WHEN_NEEDED)
+    assert set(of_others) <= AT_COLD_START
+    assert "aws_lambda_powertools" in of_others
+    assert len(of_others) < MOST_MODULES_OF_OTHERS
 
 
 @pytest.mark.parametrize("name", ["Cost", "Holds", "Ingest", "Rates"])
 def test_the_layer_prices_a_model_when_it_has_to(artefacts: Artefacts, name: str) -> None:
     priced = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", PRICE_A_MODEL, str(artefacts.function(name)), str(artefacts.layer)],
+        [sys.executable, "-I", "-B", "-S", "-c", PRICE_A_MODEL, str(artefacts.function(name)), str(artefacts.layer)],
         capture_output=True,
         text=True,
         check=True,
@@ -123,23 +152,65 @@ def test_the_layer_prices_a_model_when_it_has_to(artefacts: Artefacts, name: str
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_zip_stays_small(artefacts: Artefacts, name: str) -> None:
-    assert len(zipped(artefacts.function(name))) < LARGEST_ZIP_BYTES
+def test_the_code_of_a_function_stays_small(artefacts: Artefacts, name: str) -> None:
+    """Not its zip: how well bytecode is deflated is the interpreter's matter."""
+    sources = [ROOT / path for path in closure(f"functions.{name.lower()}.handler") if path.suffix == ".py"]
+    compiled = [artefacts.function(name) / file for file in artefacts.files(name) if Path(file).suffix in CODE]
+    assert sum(path.stat().st_size for path in sources) < LARGEST_SOURCE_BYTES
+    assert sum(path.stat().st_size for path in compiled) < LARGEST_CODE_BYTES
+    assert len(compiled) == len(sources) < MOST_MODULES
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_zip_has_the_code_of_its_own_function_and_what_is_shared(artefacts: Artefacts, name: str) -> None:
     files = artefacts.files(name)
     own = f"functions/{name.lower()}/"
-    assert {f"{own}handler.pyc", "functions/__init__.pyc", "shared/runtime/settings.pyc"} <= files
-    assert [file for file in files if not file.startswith((own, "shared/", "functions/__init__."))] == []
+    assert {f"{own}handler.pyc", "shared/runtime/settings.pyc", *FOR_ANY_PYTHON} <= files
+    assert [file for file in files if not file.startswith((own, "shared/")) and file not in FOR_ANY_PYTHON] == []
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_zip_is_bytecode_of_this_runtime_that_no_date_invalidates(artefacts: Artefacts, name: str) -> None:
-    assert {Path(file).suffix for file in artefacts.files(name)} - DATA.get(name, set()) == {".pyc"}
+    assert {Path(file).suffix for file in artefacts.files(name) - FOR_ANY_PYTHON} - DATA.get(name, set()) == {".pyc"}
     headers = {_header(path) for path in _bytecode(artefacts.function(name))}
     assert headers == {(importlib.util.MAGIC_NUMBER, HASH_BASED_UNCHECKED)}
+
+
+def test_a_package_that_was_built_for_another_python_says_so_when_it_is_imported(
+    artefacts: Artefacts, tmp_path: Path
+) -> None:
+    shutil.copytree(artefacts.function("Docs"), tmp_path / "task")
+    (tmp_path / "task" / "functions" / "built-for").write_text("python3.99\n")
+    command = [sys.executable, "-I", "-B", "-S", "-c", IMPORT_HANDLER, "functions.docs.handler", str(tmp_path / "task")]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1] == (
+        f"ImportError: this package was built for python3.99 and runs on {RUNTIME}: build it with "
+        f"LAMBDA_RUNTIME={RUNTIME}, or deploy it with PythonRuntime=python3.99"
+    )
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_compares_the_runtimes_is_source_since_no_python_reads_the_bytecode_of_another(
+    artefacts: Artefacts, name: str
+) -> None:
+    directory = artefacts.function(name)
+    assert (directory / "functions" / "built-for").read_text() == f"{RUNTIME}\n"
+    assert (directory / "functions" / "__init__.py").read_text() == (ROOT / "functions" / "__init__.py").read_text()
+    assert not (directory / "functions" / "__init__.pyc").exists()
+
+
+def test_sam_reads_what_the_build_wrote_down_as_parameters(artefacts: Artefacts) -> None:
+    written = artefacts.layer.parent / "built-for.yaml"
+    done = subprocess.run(
+        [str(SAM.with_name("python")), "-c", READ_AS_SAM_DOES, f"file://{written}", "Stage=dev"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    architecture = {"Architecture": yaml.safe_load(written.read_text()).get("Architecture")}
+    told = {"PythonRuntime": RUNTIME, "BuiltRuntime": RUNTIME, "Stage": "dev"}
+    assert json.loads(done.stdout) == told | {name: value for name, value in architecture.items() if value}
 
 
 def test_a_traceback_names_the_place_where_lambda_has_the_code(artefacts: Artefacts) -> None:
@@ -163,7 +234,7 @@ def test_the_layer_has_what_the_functions_use_and_says_which_version(artefacts: 
 
 
 def test_a_time_zone_is_known_where_the_system_knows_none(artefacts: Artefacts) -> None:
-    command = [sys.executable, "-I", "-S", "-c", KNOWN_ZONE, str(artefacts.layer)]
+    command = [sys.executable, "-I", "-B", "-S", "-c", KNOWN_ZONE, str(artefacts.layer)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("2026-03-29 00:00:00+01:00", "")
 

@@ -1,3 +1,4 @@
+import tomllib
 from typing import Any, Final
 
 import pytest
@@ -86,11 +87,29 @@ def test_what_is_built_when_nothing_is_said_is_what_is_deployed_when_nothing_is_
     assert f"LAMBDA_ARCHITECTURE ?= {PARAMETERS['Architecture']['Default']}\n" in makefile
 
 
+def test_what_is_deployed_has_to_be_for_the_runtime_that_the_build_wrote_down() -> None:
+    rule = template()["Rules"]["RuntimeIsWhatWasBuiltFor"]
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "BuiltRuntime"}, ""]}]}
+    (assertion,) = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Equals": [{"Ref": "PythonRuntime"}, {"Ref": "BuiltRuntime"}]}
+    assert PARAMETERS["BuiltRuntime"]["Default"] == ""
+
+
+@pytest.mark.parametrize("environment", ["default", "prod"])
+def test_sam_deploys_for_the_runtime_that_the_build_wrote_down(environment: str) -> None:
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())[environment]["deploy"]["parameters"]
+    assert settings["parameter_overrides"][0] == "file://.aws-sam/build/ThirdPartyLayer/built-for.yaml"
+
+
+def test_the_least_severe_lines_are_chosen_in_the_function_so_that_lambda_lets_metrics_pass() -> None:
+    assert GLOBALS["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == {"Ref": "LogLevel"}
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_logs_json_into_its_own_group_and_is_traced(name: str) -> None:
     assert properties(f"{name}Function")["LoggingConfig"] == {
         "LogFormat": "JSON",
-        "ApplicationLogLevel": {"Ref": "LogLevel"},
+        "ApplicationLogLevel": "DEBUG",
         "LogGroup": {"Ref": f"{name}Logs"},
     }
     assert GLOBALS["Tracing"] == "Active"

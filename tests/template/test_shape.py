@@ -48,7 +48,7 @@ def test_what_is_tagged_is_tagged_by_the_stack_and_by_nothing_else() -> None:
 @pytest.mark.parametrize("environment", ["default", "prod"])
 def test_the_stack_is_tagged_with_the_stage_that_it_is_deployed_as(environment: str) -> None:
     parameters = tomllib.loads((ROOT / "samconfig.toml").read_text())[environment]["deploy"]["parameters"]
-    overrides = dict(each.split("=") for each in parameters["parameter_overrides"])
+    overrides = dict(each.split("=") for each in parameters["parameter_overrides"] if "=" in each)
     assert dict(each.split("=") for each in parameters["tags"]) == {"service": "millicent", "stage": overrides["Stage"]}
 
 
