@@ -4,7 +4,11 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-PYTHON ?= python3
+# The Python that was named last, so that it has to be named once: make setup PYTHON=python3.12
+PYTHON_NOTE := .tools/python
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(or $(shell cat $(PYTHON_NOTE) 2>/dev/null),python3)
+endif
 export SAM_CLI_TELEMETRY := 0
 
 VENV := .venv/bin
@@ -19,9 +23,11 @@ help: ## List the commands
 
 .PHONY: python
 python:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on PATH: install Python 3.11 or newer" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null \
+	  || { echo "there is no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@mkdir -p $(dir $(PYTHON_NOTE)); $(PYTHON) -c 'import sys; print(sys._base_executable)' > $(PYTHON_NOTE)
 
 .PHONY: uv dev sam cloud checkov
 uv: python
@@ -108,6 +114,12 @@ contract: dev ## Generated requests to every operation, each answer compared wit
 .PHONY: unit
 unit: dev ## Run quick tests: tests/unit and tests/template without the hypothesis tests; starts no service
 	$(VENV)/pytest -n auto --maxprocesses 4 -m "not hypothesis" tests/unit tests/template $(ARGS)
+
+.PHONY: unit-on
+unit-on: python ## tests/unit on another Python, which gets an environment of its own (ON=python3.13)
+	@[ -n "$(ON)" ] || { echo "name the Python: make unit-on ON=python3.13" >&2; exit 1; }
+	@$(ON) local/environments.py .tools/on-$(notdir $(ON)) requirements/dev.txt --editable sdk
+	.tools/on-$(notdir $(ON))/bin/pytest -n auto --maxprocesses 4 -m "not hypothesis" tests/unit $(ARGS)
 
 .PHONY: test
 test: setup ## Run all tests except the long ones, including the laptop cloud

@@ -22,6 +22,7 @@ from pathlib import Path
 STAMP = "installed-from"
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ROOT / ".tools"
+THIS_PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 
 PIP_TO_UV = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
@@ -63,8 +64,9 @@ class Environment:
         return self.directory / STAMP
 
     def fingerprint(self) -> str:
-        """Changes with the interpreter, the location, the lock and our package's metadata."""
-        digest = hashlib.sha256(f"{sys.version_info[:2]} {self.directory.resolve()}".encode())
+        """Changes with the interpreter (except for uv, which needs none), the location, the lock and our package's metadata."""
+        python = "" if self.is_uv else sys.version_info[:2]
+        digest = hashlib.sha256(f"{python} {self.directory.resolve()}".encode())
         for file in self._sources():
             digest.update(file.read_bytes())
         return digest.hexdigest()
@@ -72,9 +74,17 @@ class Environment:
     def is_current(self) -> bool:
         return self._stamp.is_file() and self._stamp.read_text() == self.fingerprint()
 
-    def made_with_this_python(self) -> bool:
-        minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-        return (self.directory / "bin" / minor).exists() and self.python.exists()
+    def made_with(self) -> str:
+        """The interpreter that is in it, such as python3.12."""
+        found = sorted(path.name for path in (self.directory / "bin").glob("python3.*"))
+        return found[0] if found else "no Python that still exists"
+
+    def is_of_a_python_that_will_do(self) -> bool:
+        return self.python.exists() and (self.is_uv or (self.directory / "bin" / THIS_PYTHON).exists())
+
+    @property
+    def is_uv(self) -> bool:
+        return self.directory.resolve() == UV.directory.resolve()
 
     def mark_current(self) -> None:
         self._stamp.write_text(self.fingerprint())
@@ -108,17 +118,20 @@ def _alone(environment: Environment) -> Iterator[None]:
 
 
 def _create(environment: Environment) -> None:
-    if environment.made_with_this_python():
+    if environment.is_of_a_python_that_will_do():
         return
     if importlib.util.find_spec("ensurepip") is None:
         sys.exit(f"{sys.executable} lacks the venv module: install your system's python3-venv package")
     if environment.directory.exists():
+        print(
+            f"{environment.directory} is of {environment.made_with()}: it is made anew with {THIS_PYTHON}", flush=True
+        )
         shutil.rmtree(environment.directory)
     subprocess.run([sys.executable, "-m", "venv", str(environment.directory)], check=True)
 
 
 def _install(environment: Environment) -> None:
-    if environment.directory.resolve() == UV.directory.resolve():
+    if environment.is_uv:
         _pip(environment, "install", "-qq", "--no-deps", "--require-hashes", "-r", str(environment.lock))
         return
     ensure(UV)

@@ -90,6 +90,17 @@ def test_an_environment_that_could_not_be_installed_is_tried_again_and_once_it_i
     ensure(environment)
 
 
+def test_an_environment_of_another_python_is_not_torn_down_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = _with_uv(tmp_path, monkeypatch, "exit 0")
+    (environment.directory / "bin" / environments.THIS_PYTHON).rename(environment.directory / "bin" / "python3.99")
+    ensure(environment)
+    said = capsys.readouterr().out
+    assert f"{environment.directory} is of python3.99: it is made anew with {environments.THIS_PYTHON}" in said
+    assert environment.made_with() == environments.THIS_PYTHON
+
+
 def test_too_old_a_python_is_told_of() -> None:
     done = subprocess.run(
         ["make", "python", "PYTHON=/bin/false"], cwd=ROOT, capture_output=True, text=True, check=False
