@@ -42,8 +42,6 @@ PAYLOAD_FORMAT: Final = "2.0"
 ACCOUNT: Final = "000000000000"
 CLAIMS: Final = {"sub": "sam-local", "client_id": "sam-local", "scope": "credits/admin"}
 """A service with every scope, of the stack's DefaultTenant."""
-AWS_CONFIG: Final = "[default]\ns3 =\n    addressing_style = path\n"
-"""No name server knows bucket.host.docker.internal."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,6 @@ def _variables(aws: Aws, function: DeployedFunction, endpoint_url: str) -> dict[
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_CONFIG_FILE": "/opt/aws.config",
         test_identity.HANDLER_VARIABLE: function.handler,
         test_identity.CLAIMS_VARIABLE: json.dumps(CLAIMS),
     }
@@ -177,7 +174,6 @@ def _write_identity_layer(directory: Path) -> None:
     """What containers find under /opt."""
     (directory / "python").mkdir(parents=True, exist_ok=True)
     shutil.copy(str(test_identity.__file__), directory / "python" / "test_identity.py")
-    (directory / "aws.config").write_text(AWS_CONFIG)
 
 
 def _sam_local(command: str, files: Files) -> str:
