@@ -64,7 +64,7 @@ class Environment:
         return self.directory / STAMP
 
     def fingerprint(self) -> str:
-        """Changes with the interpreter (except for uv, which needs none), the location, the lock and our package's metadata."""
+        """Changes with the interpreter (uv needs none), the location, the lock and our package's metadata."""
         python = "" if self.is_uv else sys.version_info[:2]
         digest = hashlib.sha256(f"{python} {self.directory.resolve()}".encode())
         for file in self._sources():
