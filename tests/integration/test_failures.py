@@ -186,7 +186,7 @@ def test_events_that_the_bus_did_not_take_are_logged_with_the_cause(
         outbox, "runtime", dataclasses.replace(outbox.runtime, bus=DeafBus(), pause=lambda _duration_ms: None)
     )
     with pytest.raises(outbox.BusUnavailable):
-        world.invoke("outbox", json.loads((EVENTS / "outbox.json").read_text()))
+        world.invoke("outbox", json.loads((EVENTS / "stream" / "entries.json").read_text()))
     told = [(each["message"], each["aws_code"]) for each in lines(log) if each["level"] == "ERROR"]
     assert told == [("entries not published", "InternalServerError"), ("invocation failed", "InternalServerError")]
 

@@ -99,6 +99,7 @@ ROUTES: Final[Mapping[str, Callable[[Scene], Answer]]] = {
     "GET /v1/digests/{number}": lambda scene: _proved(scene, None),
     "GET /v1/health": lambda scene: scene.world.get("/v1/health"),
     "GET /openapi.json": lambda scene: scene.world.get("/openapi.json"),
+    "GET /asyncapi.json": lambda scene: scene.world.get("/asyncapi.json"),
     "GET /docs": lambda scene: scene.world.get("/docs"),
 }
 """A request to each route of the template, of an account for which something is overdue."""
