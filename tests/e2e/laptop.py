@@ -22,6 +22,7 @@ from local.reconciliation import reconcile
 from millicent import Millicent
 from millicent.operations import Reconciliation
 from millicent.tokens import EndpointFile
+from tests.process_list import running_processes
 
 PATIENCE_S = 120
 POLL_INTERVAL_S = 0.1
@@ -115,11 +116,8 @@ class Laptop:
     def processes(self, mark: str = "") -> list[int]:
         """Ours that run: the emulator and its workers, which have the state directory on their command line or as
         their home. `mark` narrows it down."""
-        listed = subprocess.run(
-            ["ps", "-axwwo", "pid=,command="], capture_output=True, text=True, check=True
-        ).stdout.splitlines()
-        mine = [line.split(maxsplit=1) for line in listed if str(self.state_dir) in line and mark in line]
-        return [int(pid) for pid, _ in mine]
+        mine = (str(self.state_dir), mark)
+        return [int(pid) for pid, command in running_processes().items() if all(each in command for each in mine)]
 
     def emulator_log(self) -> str:
         return (self.state_dir / "emulator.log").read_text(errors="replace")

@@ -21,8 +21,8 @@ from tests.package.artefacts import FUNCTIONS, ROOT, RUNTIME, SAM, Artefacts, ma
 
 LARGEST_SOURCE_BYTES: Final = 420_000
 """Of all that one function has of ours, before it is compiled. The largest, cost, has 348,000: a fifth is left."""
-LARGEST_CODE_BYTES: Final = 600_000
-"""Unzipped, as Lambda reads it. Cost has 442,000 (Python 3.12) to 484,000 (3.11), by what each compiles it to."""
+LARGEST_CODE_BYTES: Final = 700_000
+"""Unzipped, as Lambda reads it. Cost has 442,000 (Python 3.12) to 602,000 (3.14), by what each compiles it to."""
 MOST_MODULES: Final = 95
 """Of ours. Each is a file to find and read in a cold start; check and cost have 78."""
 MOST_MODULES_OF_OTHERS: Final = 300

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -31,14 +32,25 @@ from local.processes import ProcessFailedError
 ITEM = {"pk": {"S": "a"}, "amount": {"N": "1"}}
 
 
+OPENED: list[Journal] = []
+
+
+@pytest.fixture(autouse=True)
+def _closed_in_the_end() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "journal.sqlite")
+    return reopened(tmp_path)
 
 
-def reopened(tmp_path: Path) -> Journal:
+def reopened(tmp_path: Path, max_pages: int | None = None) -> Journal:
     """As another process would find it, while the first one has closed nothing."""
-    return Journal(tmp_path / "journal.sqlite")
+    OPENED.append(Journal(tmp_path / "journal.sqlite", max_pages))
+    return OPENED[-1]
 
 
 def test_what_was_written_is_there_for_who_comes_next(journal: Journal, tmp_path: Path) -> None:
@@ -78,7 +90,7 @@ def test_messages_stay_in_their_order_until_they_are_gone(journal: Journal, tmp_
 
 
 def test_a_full_disk_is_told_from_other_failures(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.sqlite", max_pages=20)
+    journal = reopened(tmp_path, max_pages=20)
     long = [Put("t1", "a", str(number), {"long": {"S": "x" * 1000}}) for number in range(1000)]
     with pytest.raises(sqlite3.Error) as full:
         journal.write(long)
