@@ -1,6 +1,7 @@
 """Databases for tests: one DynamoDB Local a session, and tables made from the models."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import pytest
@@ -20,8 +21,7 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def database() -> Iterator[Database]:
     """DynamoDB Local: as atomic under threads and processes as the real one."""
-    with pytest.MonkeyPatch.context() as patching, running() as started:
-        wait_long_for_answers(patching)
+    with running() as started:
         yield started
 
 
@@ -35,10 +35,13 @@ def aws_credentials() -> Iterator[None]:
         yield
 
 
-def wait_long_for_answers(patching: pytest.MonkeyPatch) -> None:
-    """For connections that are made from now on."""
-    patching.setattr(connection, "CONNECT_TIMEOUT_S", PATIENT_S)
-    patching.setattr(connection, "READ_TIMEOUT_S", PATIENT_S)
+@contextmanager
+def patient_connections() -> Iterator[None]:
+    """What is connected to a table in this block waits long for answers."""
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr(connection, "CONNECT_TIMEOUT_S", PATIENT_S)
+        patching.setattr(connection, "READ_TIMEOUT_S", PATIENT_S)
+        yield
 
 
 @pytest.fixture
@@ -48,6 +51,7 @@ def new_ledger(database: Database, aws_credentials: None) -> Callable[[], Dynamo
 
 
 def ledger_on_new_table(host: str) -> DynamoLedger:
-    ledger = DynamoLedger(f"ledger-{next(_numbers)}", PATIENT_MS, host=host)
+    with patient_connections():
+        ledger = DynamoLedger(f"ledger-{next(_numbers)}", PATIENT_MS, host=host)
     ledger._table.whole.create_table(billing_mode="PAY_PER_REQUEST")
     return ledger

@@ -14,6 +14,7 @@ from shared.usecases.do_what_is_due import Plan, Run, do_what_is_due
 from tests.builders import ALICE, NOW_MS, SECOND_MS, operation
 from tests.concurrency.test_many_at_once import NewLedger, assert_that_the_record_holds
 from tests.contract.test_due import leak
+from tests.database import patient_connections
 
 LEAKED = 120
 TTL_MS = 60 * SECOND_MS
@@ -73,7 +74,8 @@ def test_what_is_due_is_done_once_while_many_charge_and_others_do_it_in_the_back
 def test_runs_that_overlap_do_each_account_once_while_it_is_charged_and_funded(new_ledger: NewLedger) -> None:
     ledger = new_ledger()
     leak(ledger, [TTL_MS + number * SECOND_MS for number in range(LEAKED)], spare=100)
-    accounts = DynamoDueAccounts(ledger._table.whole.Meta.table_name, host=ledger._table.whole.Meta.host)
+    with patient_connections():
+        accounts = DynamoDueAccounts(ledger._table.whole.Meta.table_name, host=ledger._table.whole.Meta.host)
     now_ms = OVER_MS + LEAKED * SECOND_MS
 
     def go_round() -> Run:

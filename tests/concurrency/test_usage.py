@@ -12,7 +12,7 @@ from shared.ledger.usage import Sums
 from shared.ports.usage import DayRange
 from shared.usecases.count_usage import Counter, UsageSignal, count_usage
 from tests.builders import ALICE, NOW_MS
-from tests.database import PATIENT_MS, ledger_on_new_table
+from tests.database import PATIENT_MS, ledger_on_new_table, patient_connections
 
 COUNTERS = 6
 CHARGES = 60
@@ -20,7 +20,8 @@ TODAY = DayRange("2025-11-23", "2025-11-23")
 
 
 def book_on_new_table(host: str, name: str) -> DynamoUsageBook:
-    book = DynamoUsageBook(name, PATIENT_MS, host=host)
+    with patient_connections():
+        book = DynamoUsageBook(name, PATIENT_MS, host=host)
     book._items.create_table(billing_mode="PAY_PER_REQUEST")
     return book
 
@@ -34,10 +35,16 @@ def charge(ledger: DynamoLedger, start: Barrier) -> None:
             ledger.record(Operation(ALICE, key, terms, by="service", correlation_id="request", meter=meter), NOW_MS)
 
 
-def count(host: str, ledger_name: str, name: str, start: Barrier) -> None:
-    """As executions of their own do: each with its clients, woken for whatever seq."""
-    entries = DynamoEntriesForward(ledger_name, PATIENT_MS, host=host)
-    counter = Counter(entries, DynamoUsageBook(name, PATIENT_MS, host=host), lambda: True, lambda _: None)
+def counter_of(host: str, ledger_name: str, name: str) -> Counter:
+    """As an execution of its own has it: with clients of its own."""
+    with patient_connections():
+        entries = DynamoEntriesForward(ledger_name, PATIENT_MS, host=host)
+        book = DynamoUsageBook(name, PATIENT_MS, host=host)
+    return Counter(entries, book, lambda: True, lambda _: None)
+
+
+def count(counter: Counter, start: Barrier) -> None:
+    """Woken for whatever seq."""
     start.wait()
     for seq in range(1, 20):
         count_usage([UsageSignal(str(seq), ALICE, seq)], counter)
@@ -50,14 +57,16 @@ def test_who_counts_at_once_counts_every_entry_once(database: Database, aws_cred
     book = book_on_new_table(database.url, name)
     ledger.record(Operation(ALICE, "f", GrantCredits(10_000), by="service", correlation_id="request"), NOW_MS)
     start = Barrier(COUNTERS + 1)
+    counters = [counter_of(database.url, ledger_name, name) for _ in range(COUNTERS)]
     with ThreadPoolExecutor(COUNTERS + 1) as threads:
         work = [threads.submit(charge, ledger, start)]
-        work += [threads.submit(count, database.url, ledger_name, name, start) for _ in range(COUNTERS)]
+        work += [threads.submit(count, counter, start) for counter in counters]
         for each in work:
             each.result()
     state = ledger.state(ALICE)
     assert state is not None
-    entries = DynamoEntriesForward(ledger_name, PATIENT_MS, host=database.url)
+    with patient_connections():
+        entries = DynamoEntriesForward(ledger_name, PATIENT_MS, host=database.url)
     count_usage([UsageSignal("last", ALICE, state.seq)], Counter(entries, book, lambda: True, lambda _: None))
     found = dict(book.usage(ALICE, "meter", TODAY, None, 10).items)
     assert book.counted_through(ALICE) == state.seq == 1 + CHARGES + CHARGES // 5

@@ -20,7 +20,7 @@ from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.dynamodb_usage import DynamoUsageBook
 from shared.ports.ledger import AuditTrail, Ledger
 from shared.ports.usage import UsageBook
-from tests.database import PATIENT_MS
+from tests.database import PATIENT_MS, patient_connections
 
 _Port = TypeVar("_Port")
 
@@ -84,17 +84,20 @@ def _make(request: pytest.FixtureRequest, memory: Callable[[], _Port], dynamo: C
 
 @cache
 def _ledger_at(host: str | None) -> DynamoLedger:
-    return DynamoLedger("contract-ledger", PATIENT_MS, host=host)
+    with patient_connections():
+        return DynamoLedger("contract-ledger", PATIENT_MS, host=host)
 
 
 @cache
 def _trail_at(host: str | None) -> DynamoAuditTrail:
-    return DynamoAuditTrail("contract-audit", host=host)
+    with patient_connections():
+        return DynamoAuditTrail("contract-audit", PATIENT_MS, host=host)
 
 
 @cache
 def _book_at(host: str | None) -> DynamoUsageBook:
-    return DynamoUsageBook("contract-usage", PATIENT_MS, host=host)
+    with patient_connections():
+        return DynamoUsageBook("contract-usage", PATIENT_MS, host=host)
 
 
 def _empty(model: type[Model]) -> None:

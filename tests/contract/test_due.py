@@ -18,6 +18,7 @@ from shared.ports.due import AccountBehind, DueAccounts
 from shared.ports.ledger import Ledger
 from shared.usecases.do_what_is_due import Plan, do_what_is_due
 from tests.builders import ALICE, NOW_MS, SECOND_MS, operation
+from tests.database import patient_connections
 from tests.ledger_driver import LedgerDriver
 
 TTL_MS = 60 * SECOND_MS
@@ -39,7 +40,8 @@ def stored(ledger: Ledger) -> AnyLedger:
 def accounts(stored: AnyLedger) -> DueAccounts:
     if isinstance(stored, MemoryLedger):
         return MemoryDueAccounts(stored)
-    made = DynamoDueAccounts("contract-ledger", host=stored._table.whole.Meta.host)
+    with patient_connections():
+        made = DynamoDueAccounts("contract-ledger", host=stored._table.whole.Meta.host)
     made._holds._connection = stored._table.whole._get_connection()
     return made
 

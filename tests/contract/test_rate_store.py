@@ -23,6 +23,7 @@ from shared.pricing.store import CardFilter, RateCardStore
 from shared.usecases.put_rate_card import Draft, put_rate_card
 from tests.builders import NOW_MS
 from tests.contract.conftest import _empty
+from tests.database import patient_connections
 
 TENANT: Final = "main"
 RATE: Final = Rate(
@@ -37,7 +38,8 @@ RATE: Final = Rate(
 
 @cache
 def _store_at(host: str | None) -> DynamoRateStore:
-    return DynamoRateStore("contract-rates", host=host)
+    with patient_connections():
+        return DynamoRateStore("contract-rates", host=host)
 
 
 @pytest.fixture(params=["memory", "moto", "dynamodb-local"])

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import pytest
 
 from local.dynamodb_local import Database
-from shared.adapters import connection
-from shared.adapters.connection import READ_TIMEOUT_S
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from tests.database import PATIENT_MS
 from tests.faults.proxy import Proxy, in_front_of
@@ -37,9 +35,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(new_ledger: Callable[[], DynamoLedger], proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(new_ledger: Callable[[], DynamoLedger], proxy: Proxy) -> Scene:
     truth = new_ledger()
-    monkeypatch.setattr(connection, "READ_TIMEOUT_S", READ_TIMEOUT_S)
     table_name = truth._table.entries.Meta.table_name
     return Scene(
         proxy=proxy,

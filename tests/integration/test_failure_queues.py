@@ -281,6 +281,7 @@ def test_verify_says_what_is_wrong_and_repairs_it(world: World, stack: StackInPr
     wrong = CliRunner().invoke(main, command, obj=Invocation(stack=stack))
     assert wrong.exit_code == 1
     assert "is missing" in wrong.stdout
+    assert world.invoke("usage", world.queue_event("usage")) == {"batchItemFailures": []}
     repaired = CliRunner().invoke(main, [*command, "--repair", "--json"], obj=Invocation(stack=stack))
     assert repaired.exit_code == 0
     assert {name: told(repaired)[name] for name in ("holds", "repaired")} == {"holds": True, "repaired": 2}
