@@ -35,7 +35,7 @@ def install() -> None:
         journal = Journal(place / "journal.sqlite")
     saved = SavedState(app, persistence, place)
     tables = DurableTables(dynamodb, journal, lambda: saved.save("dynamodb", dynamodb.get_state), place)
-    queues = DurableQueues(sqs, journal, place)
+    queues = DurableQueues(sqs, journal, lambda: saved.save("sqs", sqs.get_state), place)
     for addition in (saved, tables, queues, KeptResources(cloudformation, dynamodb, sqs)):
         addition.install()
     lambda_runtime.zipfile = archives_unpacked_once()

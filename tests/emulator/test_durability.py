@@ -130,13 +130,16 @@ def test_what_was_acknowledged_survives_a_kill_and_what_was_removed_stays_remove
         assert at_last.client("dynamodb").describe_table(TableName=TABLE)["Table"]["ItemCount"] == 2
 
 
-def test_a_table_that_was_just_created_survives_a_kill_with_its_first_item(tmp_path: Path) -> None:
+def test_a_table_and_a_queue_that_were_just_created_survive_a_kill_with_what_came_first(tmp_path: Path) -> None:
     with world(tmp_path) as before:
-        before.create_stack()
+        before.client("dynamodb").create_table(**json.loads(template("sk"))["Resources"]["Ledger"]["Properties"])
         before.put(1)
+        before.client("sqs").create_queue(QueueName=QUEUE)
+        before.send("a charge")
         before.kill()
     with world(tmp_path) as after:
         assert after.items == [item(1)]
+        assert after.messages == ["a charge"]
 
 
 def test_a_new_stack_gets_the_table_and_the_queue_that_a_deleted_one_left(tmp_path: Path) -> None:
