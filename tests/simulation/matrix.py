@@ -116,7 +116,7 @@ COMMITS: Final = {kind: Place(f"commit {kind}", _COMMIT, _SELDOM.get(kind, 1)) f
     WITH_EXPIRY: Place(f"commit {WITH_EXPIRY}", _COMMIT, weight=5),
     WITH_REFILL: Place(f"commit {WITH_REFILL}", _COMMIT, weight=15),
     WITH_PARENT: Place(f"commit {WITH_PARENT}", _COMMIT, weight=3),
-    WITH_DUE_HOLD: Place(f"commit {WITH_DUE_HOLD}", _COMMIT, weight=3),
+    WITH_DUE_HOLD: Place(f"commit {WITH_DUE_HOLD}", _COMMIT, weight=15),
     OF_WHAT_IS_DUE: Place(f"commit {OF_WHAT_IS_DUE}", _COMMIT, weight=5),
 }
 FIND_DUE: Final = Place("find due", _CALL, weight=5)
