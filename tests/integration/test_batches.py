@@ -4,9 +4,11 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from threading import Barrier
+from time import sleep
 from typing import Any
 
 import pytest
+from moto.dynamodb.models import DynamoDBBackend
 
 from shared.ledger.errors import LedgerError, LedgerThrottled
 from shared.ledger.operations import Operation
@@ -189,3 +191,21 @@ def test_every_entry_of_a_batch_reaches_the_audit_table(funded: World) -> None:
     funded.settle()
     audit = funded.get(f"/v1/accounts/{ALICE}/audit").body
     assert ([item["seq"] for item in audit["items"]], audit["verified"]) == ([4, 3, 2, 1], True)
+
+
+def test_moto_takes_one_call_at_a_time(funded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, most = [0], [0]
+    transact = DynamoDBBackend.transact_write_items
+
+    def watched(backend: DynamoDBBackend, items: Any) -> Any:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        sleep(0.05)
+        try:
+            return transact(backend, items)
+        finally:
+            inside[0] -= 1
+
+    monkeypatch.setattr(DynamoDBBackend, "transact_write_items", watched)
+    assert statuses(funded.batch([charge("a"), charge("b", 1, BOB)])) == [201, 201]
+    assert most == [1]
