@@ -75,13 +75,7 @@ def world(laptop: Laptop) -> Any:
 @pytest.mark.parametrize("vector", HERE, ids=name_of)
 def test_a_vector_holds_on_the_deployed_stack(world: World, vector: dict[str, Any]) -> None:
     story = DeployedStory(world, f"user:v.{name_of(vector)[:90]}")
-    for step in vector.get("given", []):
-        story.do(step)
-    story.answers.clear()
-    for step in vector["when"]:
-        story.do(step)
-    for outcome in vector["then"]:
-        story.expect(outcome)
+    story.tell(vector)
 
 
 def test_the_books_of_all_vectors_hold(laptop: Laptop) -> None:

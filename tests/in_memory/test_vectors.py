@@ -22,17 +22,8 @@ EVERY: Final = 8
 
 def told(story: Story, vector: dict[str, Any]) -> list[Answer]:
     """All answers of a vector, those of what was given included."""
-    answers: list[Answer] = []
     with story.timed():
-        for step in vector.get("given", []):
-            story.do(step)
-        answers += story.answers
-        story.answers.clear()
-        for step in vector["when"]:
-            story.do(step)
-        answers += story.answers
-        for outcome in vector["then"]:
-            story.expect(outcome)
+        answers = story.tell(vector)
         story.assert_sound()
     return answers
 

@@ -83,6 +83,19 @@ class Story:
         self._sent: dict[str, Callable[[], Answer]] = {}
         self._numbers = count(1)
 
+    def tell(self, vector: Mapping[str, Any]) -> list[Answer]:
+        """Does what the vector says and holds the last answers against it. Returns all answers."""
+        for step in vector.get("given", []):
+            self.do(step)
+        given = list(self.answers)
+        self.answers.clear()
+        for step in vector["when"]:
+            self.do(step)
+        answers = given + self.answers
+        for outcome in vector["then"]:
+            self.expect(outcome)
+        return answers
+
     def do(self, text: str) -> None:
         _say(self, _actions, text)
 

@@ -24,13 +24,7 @@ def name_of(vector: dict[str, Any]) -> str:
 def test_a_vector_holds(shared_world: World, vector: dict[str, Any]) -> None:
     story = Story(shared_world, f"user:{name_of(vector)[:100]}")
     with story.timed():
-        for step in vector.get("given", []):
-            story.do(step)
-        story.answers.clear()
-        for step in vector["when"]:
-            story.do(step)
-        for outcome in vector["then"]:
-            story.expect(outcome)
+        story.tell(vector)
         story.assert_sound()
 
 
