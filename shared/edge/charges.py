@@ -9,7 +9,7 @@ import msgspec
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.exact_json import MAX_BODY_BYTES
 from shared.edge.usage_request import UsageDocument, given, metered_by, one_of, read_usage
-from shared.edge.validation import Identifier, Metadata, Microcents, convert
+from shared.edge.validation import Identifier, Metadata, Microcents, Time, convert, given_ms
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge, IfInsufficient, Operation
 
@@ -28,6 +28,7 @@ class CostRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     app: Identifier | None = None
     meter: Identifier | None = None
     metadata: Metadata | None = None
+    occurred_at: Time | None = None
 
 
 class KeyedCost(CostRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -51,7 +52,13 @@ def charge(request: CostRequest, account: Account, key: str, asked: RequestConte
     return Operation(
         account=account,
         key=key,
-        terms=Charge(given(request.cost) or 0, request.if_insufficient, request.check_id, usage=content),
+        terms=Charge(
+            given(request.cost) or 0,
+            request.if_insufficient,
+            request.check_id,
+            usage=content,
+            occurred_at_ms=given_ms(request.occurred_at),
+        ),
         by=asked.by,
         correlation_id=asked.correlation_id,
         app=request.app,

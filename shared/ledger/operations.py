@@ -61,6 +61,9 @@ class Charge:
     A cost that was computed from quantities comes with them (`usage`) and with the rate card that priced them, by name
     and version. The same holds for the amounts of holds and captures. `remainder` is the price of the usage beyond the
     cost, in quanta of remainders.py; None if that is zero.
+
+    `occurred_at_ms` is when what is charged occurred, if the caller says so: its price and its day in sums of usage are
+    those of that time. Everything else happens when the charge is recorded.
     """
 
     kind: ClassVar[Kind] = "charge"
@@ -70,6 +73,7 @@ class Charge:
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
     remainder: int | None = None
+    occurred_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,8 @@ class CaptureHold:
 
     An expired hold holds no credits. With `if_expired` the whole amount is charged like any other charge (`charge`), or
     regardless of the balance (`overdraw`). None: the capture is refused.
+
+    `occurred_at_ms` is as for a charge, but usage of the hold's meter and model keeps the price of the hold.
     """
 
     kind: ClassVar[Kind] = "capture"
@@ -159,6 +165,7 @@ class CaptureHold:
     rate_card: str | None = None
     if_expired: IfExpired | None = None
     remainder: int | None = None
+    occurred_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +319,11 @@ def named_hold(terms: Terms) -> str | None:
 def named_charge(terms: Terms) -> str | None:
     """The key of the charge that the terms name."""
     return getattr(terms, "charge", None)
+
+
+def said_to_have_occurred_at(terms: Terms) -> int | None:
+    """When what the terms charge occurred, in epoch milliseconds; None if the caller does not say."""
+    return getattr(terms, "occurred_at_ms", None)
 
 
 def names_nothing(terms: Terms) -> bool:
