@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from io import StringIO
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import Response
 
 from functions.history.schema import cursor_of
+from shared.edge.path_ids import in_path
 from shared.ledger.accounts import Account
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry
@@ -51,7 +52,7 @@ def statement(account: Account, page: Page[Entry], query: Mapping[str, str]) -> 
     headers = {"Content-Disposition": f'attachment; filename="{_file_name(account)}"', "Vary": "Accept"}
     after = cursor_of(page.next_before_seq)
     if after is not None:
-        path = f"/v1/accounts/{quote(account.actor, safe='')}/entries"
+        path = f"/v1/accounts/{in_path(account.actor)}/entries"
         headers["Link"] = f'<{path}?{urlencode({**query, "after": after})}>; rel="next"'
     return Response(200, f"{MEDIA_TYPE}; charset=utf-8", statement_text(page), headers)
 
