@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from hashlib import sha256
 from io import StringIO
 from typing import Final
 from urllib.parse import urlencode
@@ -39,6 +40,7 @@ COLUMNS: Final = (
 )
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_READS_ALIKE: Final = re.compile(r"[^A-Za-z0-9_.:@-]")
 _NO_PART_OF_A_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -93,4 +95,8 @@ def _inert(text: str | None) -> str:
 
 
 def _file_name(account: Account) -> str:
-    return f"statement-{_NO_PART_OF_A_FILE_NAME.sub('-', account.actor)}.csv"
+    """An id that has more than words, ".", ":" and "@" in it is told from others that would read alike by a hash."""
+    words = _NO_PART_OF_A_FILE_NAME.sub("-", account.actor)
+    if _READS_ALIKE.search(account.actor) is None:
+        return f"statement-{words}.csv"
+    return f"statement-{words}-{sha256(account.actor.encode()).hexdigest()[:8]}.csv"
