@@ -77,7 +77,7 @@ def test_an_id_goes_everywhere_and_comes_back_as_it_was(
     assert result.status == 201
     assert millicent.check(actor, app=app, meter=meter).actor == actor
     shown = millicent.account(actor)
-    assert (shown.actor, shown.parent, shown.spent) == (actor, parent, 5)
+    assert (shown.actor, shown.parent, int(shown.spent)) == (actor, parent, 5)
     assert key in {entry.key for entry in millicent.entries(actor, app=app, meter=meter)}
 
     world.settle()
@@ -103,7 +103,7 @@ def test_events_of_two_accounts_that_a_slash_divides_elsewhere_have_two_ids(worl
 def test_an_end_user_of_auth0_uses_the_api(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     alice = "auth0|5f7c8ec7c33c6c004bbafe82"
     world.fund({"actor": alice, "amount": 10})
-    monkeypatch.setitem(TOKENS, "alice", end_user(alice))  # type: ignore[call-overload]
+    monkeypatch.setitem(TOKENS, "alice", end_user(alice))
     with Millicent("http://127.0.0.1:9", "alice", transport=Gatewayed(world)) as found:
         assert found.charge(alice, 4).entry.by == alice
         assert found.account(alice).available == 6
