@@ -3,7 +3,8 @@
 from typing import Any, Final, TypeAlias
 
 from functions.rates.schema import MAX_NUMBER, MAX_PRICE_DECIMALS, MAX_PRICES, MAX_TIERS, PriceDocument, TierDocument
-from shared.edge.usage_request import MAX_DECIMALS, MAX_QUANTITIES, MAX_UNITS, QUANTITY_NAME, ModelName
+from shared.edge.quantities import MAX_DECIMALS, MAX_UNITS
+from shared.edge.usage_request import MAX_QUANTITIES, QUANTITY_NAME, RESERVED_NAMES, ModelName
 from shared.edge.validation import Identifier
 from shared.ledger.amounts import DECIMALS, MAX_AMOUNT_MILLICENTS
 from shared.pricing.usage import ESTIMATE_PREFIX
@@ -47,7 +48,7 @@ def _counted(maximum: int, decimals: int) -> Json:
 
 _AMOUNT: Final = "millicents (1/1000 cent), a number or a decimal string with at most three decimals, read exactly"
 _QUANTITY: Final = f"^{QUANTITY_NAME.pattern}$"
-_NO_PRICE: Final = f"^(?!({ESTIMATE_PREFIX}|(meter|model)$)){QUANTITY_NAME.pattern}$"
+_NO_PRICE: Final = f"^(?!({ESTIMATE_PREFIX}|({'|'.join(sorted(RESERVED_NAMES))})$)){QUANTITY_NAME.pattern}$"
 
 
 def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the document

@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from shared.adapters.genai_parts import Dimensions, dearer_parts
 from shared.ledger.amounts import MICROCENTS_PER_MILLICENT
 from shared.pricing.cards import RateCard
 from shared.pricing.rates import Price, Rate, Tier
@@ -46,6 +47,14 @@ class GenaiCard:
         found = _found(model)
         rate = found and _rate(*found, datetime.fromtimestamp(now_ms / 1000, UTC))
         return None if rate is None else _card(model, rate)
+
+
+def same_model(name: str, other: str) -> bool:
+    """Whether both names mean one model of one provider, or none."""
+    found, other_found = _found(name), _found(other)
+    if found is None or other_found is None:
+        return found is other_found
+    return (found[0].id, found[1].id) == (other_found[0].id, other_found[1].id)
 
 
 def _card(model: str, rate: Rate) -> RateCard:
@@ -94,7 +103,12 @@ def _rate(provider: "Provider", model: "ModelInfo", at: datetime) -> Rate | None
         for unit, value in listed.items()
         if unit.quantity != REQUESTS
     }
-    return Rate(prices=prices, request_price=_request_price(known), counted=dict(_counted(quantities)))
+    return Rate(
+        prices=prices,
+        request_price=_request_price(known),
+        counted=dict(_counted(quantities)),
+        dearer=dearer_parts(provider.id, model.id, quantities, _dimensions()),
+    )
 
 
 def _price(unit: _Unit, value: "Decimal | TieredPrices", quantities: set[str], least: Decimal) -> Price:
@@ -138,6 +152,14 @@ def _units() -> Mapping[str, _Unit]:
         )
         for quantity, unit in unit_data.items()
     }
+
+
+@cache
+def _dimensions() -> Mapping[str, Dimensions]:
+    """The dimensions of each quantity: a part has those of its whole and more."""
+    from genai_prices.data_units import unit_data
+
+    return {quantity: unit["dimensions"] for quantity, unit in unit_data.items()}
 
 
 def _millicents(dollars: Decimal) -> Decimal:

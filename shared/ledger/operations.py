@@ -223,6 +223,8 @@ Terms: TypeAlias = (
     | Configure
 )
 
+RAW_DIGEST: Final = "raw_digest"
+"""The member of usage with the digest of the report that it was read from, with everything that was asked beside it."""
 _PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder"})
 _TERMS: Final[Mapping[str, type[Terms]]] = {terms.kind: terms for terms in get_args(Terms)}
 
@@ -284,9 +286,18 @@ def _content_of(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     So a request that is sent again after a price change is still the same request. The order of a set does not matter.
     """
     if "usage" in parameters:
-        return {name: value for name, value in parameters.items() if name not in _PRICED}
+        asked = {name: value for name, value in parameters.items() if name not in _PRICED}
+        return asked | {"usage": _as_asked(parameters["usage"])}
     sets = {name: in_order(parameters[name]) for name, in_order in _IN_ORDER.items() if name in parameters}
     return {**parameters, **sets} if sets else parameters
+
+
+def _as_asked(usage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the caller gave. Of quantities that were read from a provider's report, that is the report's digest.
+
+    So the same report is the same usage, even if a later release reads it differently.
+    """
+    return {RAW_DIGEST: usage[RAW_DIGEST]} if RAW_DIGEST in usage else usage
 
 
 def _limits_in_order(limits: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

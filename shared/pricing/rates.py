@@ -53,13 +53,15 @@ class Price:
 class Rate:
     """The prices of the quantities of one model. `request_price` and `minimum_charge` are millicents per operation.
 
-    `counted` maps quantities without a price of their own to the priced quantities that include them.
+    `counted` maps quantities without a price of their own to the priced quantities that include them. `dearer` are
+    those of them that cost more than their whole, at a price that is not known: only none of them has a price.
     """
 
     prices: Mapping[str, Price]
     request_price: Decimal = Decimal(0)
     minimum_charge: Decimal = Decimal(0)
     counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dearer: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
