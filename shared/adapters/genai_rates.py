@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from shared.adapters.genai_parts import Dimensions, dearer_parts
@@ -45,7 +46,7 @@ class GenaiCard:
         if meter != METER or model is None:
             return None
         found = _found(model)
-        rate = found and _rate(*found, datetime.fromtimestamp(now_ms / 1000, UTC))
+        rate = found and rate_of(*found, datetime.fromtimestamp(now_ms / 1000, UTC))
         return None if rate is None else _card(model, rate)
 
 
@@ -90,7 +91,7 @@ def _readings(model: str, providers: set[str]) -> Iterator[tuple[str | None, str
     yield None, model
 
 
-def _rate(provider: "Provider", model: "ModelInfo", at: datetime) -> Rate | None:
+def rate_of(provider: "Provider", model: "ModelInfo", at: datetime) -> Rate | None:
     """None if the package knows the model but no price for it."""
     known = model.get_prices(at)
     listed = {_units()[key]: value for key, value in vars(known).items() if value is not None}
@@ -108,6 +109,7 @@ def _rate(provider: "Provider", model: "ModelInfo", at: datetime) -> Rate | None
         request_price=_request_price(known),
         counted=dict(_counted(quantities)),
         dearer=dearer_parts(provider.id, model.id, quantities, _dimensions()),
+        overlaps=dict(_overlaps(quantities)),
     )
 
 
@@ -136,6 +138,15 @@ def _counted(priced: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
         wholes = unit.wholes & priced
         if wholes and unit.quantity not in priced:
             yield unit.quantity, tuple(sorted(wholes))
+
+
+def _overlaps(priced: set[str]) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    dimensions = {name: _dimensions()[name].items() for name in priced}
+    for name, own in dimensions.items():
+        wholes = sorted(other for other, theirs in dimensions.items() if theirs < own)
+        pairs = tuple(pair for pair in combinations(wholes, 2) if dimensions[pair[0]] | dimensions[pair[1]] == own)
+        if pairs:
+            yield name, pairs
 
 
 @cache

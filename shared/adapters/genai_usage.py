@@ -39,6 +39,7 @@ _PARTS_IN_THEIR_WHOLE: Final = frozenset(
 _ALREADY_PRICED: Final = frozenset({"cost", "cost_in_usd_ticks", "cost_details", "is_byok"})
 """What the provider itself computed from the quantities."""
 _NOT_BILLED: Final = _TOTALS | _FREE | _PARTS_IN_THEIR_WHOLE | _ALREADY_PRICED
+_DEARER_MODALITIES: Final = ("audio", "image", "video")
 _TIMES: Final = ("_time", "latency", "latencyms", "latency_ms")
 _SAME_AS: Final[Mapping[str, str]] = {
     "prompt_cache_hit_tokens": "cache_read_tokens",
@@ -114,7 +115,7 @@ def read_report(provider_name: str, raw: Mapping[str, Any]) -> Report:
     return Report(
         provider=provider.id,
         model=reading.model,
-        quantities=reading.quantities,
+        quantities=_with_overlaps(reading.quantities),
         service_tier=_tier(raw, reading),
         reported=reading.usage,
     )
@@ -328,6 +329,15 @@ def _exact(value: object) -> Number:
     if isinstance(value, int | Decimal):
         return value
     raise TypeError(f"a quantity of a report is exact: not {type(value).__name__}")
+
+
+def _with_overlaps(quantities: Mapping[str, Number]) -> Mapping[str, Number]:
+    """Without a reading from a cache of a modality, if those of the others are all that there was: there was none."""
+    read = sum(quantities.get(f"cache_{each}_read_tokens", 0) for each in ("text", *_DEARER_MODALITIES))
+    if not read or read != quantities.get("cache_read_tokens"):
+        return quantities
+    none = {f"cache_{each}_read_tokens": 0 for each in _DEARER_MODALITIES if quantities.get(f"input_{each}_tokens")}
+    return {**none, **quantities}
 
 
 def _tier(raw: Mapping[str, Any], reading: _Reading) -> str | None:

@@ -91,12 +91,19 @@ def _is_model(value: object) -> bool:
 
 
 def _quantities(report: Report, path: str) -> Mapping[str, Quantity]:
-    """What was used. A quantity of 0 says nothing, unless there is no other."""
+    """What was used. A quantity of 0 says nothing, unless it is the only one or says that two others do not overlap."""
     for name, number in report.quantities.items():
         if not is_number_of_units(number):
             raise ValidationFailed([FieldError(f"{path}.raw", f"{UNITS}: not its {name}")])
-    used = {name: quantity(number) for name, number in report.quantities.items() if number}
+    used = {name: quantity(number) for name, number in report.quantities.items() if number or _tells(name, report)}
     return used or {next(iter(report.quantities)): 0}
+
+
+def _tells(name: str, report: Report) -> bool:
+    """Whether this counts what was read from a cache of a modality, and there was some of both."""
+    found = re.fullmatch(r"cache_([a-z]+)_read_tokens", name)
+    wholes = ("cache_read_tokens", f"input_{found[1]}_tokens") if found else ()
+    return found is not None and all(report.quantities.get(whole) for whole in wholes)
 
 
 def _digest(meter: str, model: str, report: Report) -> str:

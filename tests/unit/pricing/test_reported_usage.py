@@ -231,6 +231,29 @@ def test_what_a_provider_reports_costs_what_the_provider_bills(usage: Mapping[st
             id="gemini live",
         ),
         pytest.param(
+            "google",
+            {
+                "promptTokenCount": 100,
+                "cachedContentTokenCount": 30,
+                "candidatesTokenCount": 20,
+                "promptTokensDetails": [
+                    {"modality": "AUDIO", "tokenCount": 40},
+                    {"modality": "TEXT", "tokenCount": 60},
+                ],
+                "cacheTokensDetails": [{"modality": "TEXT", "tokenCount": 30}],
+            },
+            {
+                "input_tokens": 100,
+                "input_audio_tokens": 40,
+                "input_text_tokens": 60,
+                "cache_read_tokens": 30,
+                "cache_text_read_tokens": 30,
+                "cache_audio_read_tokens": 0,
+                "output_tokens": 20,
+            },
+            id="gemini read no audio from its cache",
+        ),
+        pytest.param(
             "bedrock",
             {
                 "usage": {
