@@ -731,6 +731,11 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *_of(
         "shared.ledger.operations",
         (
+            "take the quantities that were read from a report for what was asked",
+            "return {RAW_DIGEST: usage[RAW_DIGEST]} if RAW_DIGEST in usage else usage",
+            "return usage",
+        ),
+        (
             "take the remainder for what was asked",
             '_PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder"})',
             '_PRICED: Final = frozenset({"cost", "amount", "rate_card"})',
