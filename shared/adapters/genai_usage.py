@@ -16,6 +16,7 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from shared.adapters.genai_names import PROVIDERS, GenaiNames
 from shared.adapters.report_spellings import respelled
 
 if TYPE_CHECKING:
@@ -123,16 +124,14 @@ def read_report(provider_name: str, raw: Mapping[str, Any]) -> Report:
 
 def model_at(provider: str, model: str) -> str:
     """The model's name, with the provider before it if the name alone means another provider's model."""
-    from shared.adapters.genai_rates import same_model
-
-    named = f"{provider}/{model}"
-    return model if same_model(model, named) else named
+    names, named = GenaiNames(), f"{provider}/{model}"
+    return model if names.resolve(model) == names.resolve(named) else named
 
 
 def _provider(name: str) -> "Provider":
     from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
 
-    found = find_provider_by_id(get_snapshot().providers, name)
+    found = find_provider_by_id(get_snapshot().providers, PROVIDERS.get(name.lower(), name))
     if found is None or not found.extractors:
         raise UnknownProvider(name)
     return found
