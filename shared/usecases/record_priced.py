@@ -24,7 +24,7 @@ from shared.ports.ledger import Ledger
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.errors import Unpriced
 from shared.pricing.usage import Usage, usage_from
-from shared.usecases.event_time import RecordingTime
+from shared.usecases.event_time import RecordingTime, priced_as_of
 from shared.usecases.price_usage import Quote, estimate_usage, price_by, price_usage
 from shared.usecases.record_batch import Answer, record_batch
 
@@ -129,8 +129,9 @@ def _priced(operation: Operation, ledger: Ledger, book: RateBook, at_ms: int) ->
     terms = operation.terms
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
-    usage = usage_from(terms.usage)
-    return replace(operation, terms=_with_amount(terms, _quote(operation.account, terms, usage, ledger, book, at_ms)))
+    with priced_as_of(said_to_have_occurred_at(terms)):
+        quote = _quote(operation.account, terms, usage_from(terms.usage), ledger, book, at_ms)
+    return replace(operation, terms=_with_amount(terms, quote))
 
 
 def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, at_ms: int) -> Quote:
