@@ -35,6 +35,7 @@ COLUMNS: Final = (
     "by",
     "member",
     "hash",
+    "model",
 )
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -65,7 +66,7 @@ def statement_text(page: Page[Entry]) -> str:
 
 
 def _cells(entry: Entry) -> Iterator[object]:
-    app, meter = entry.spent_through
+    app, meter, model = entry.spent_through
     yield rfc3339(entry.at_ms)
     yield entry.seq
     yield entry.kind
@@ -79,6 +80,7 @@ def _cells(entry: Entry) -> Iterator[object]:
     yield _inert(entry.by)
     yield _inert(entry.member)
     yield entry.hash
+    yield _inert(model)
 
 
 def _amounts(entry: Entry) -> tuple[int, ...]:

@@ -70,7 +70,7 @@ def one_of(members: Mapping[str, object], root: str = "$") -> None:
 def _faults(document: Mapping[str, Any], quantities: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     if not is_identifier(document.get("meter")):
         yield FieldError(f"{path}.meter", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -")
-    if "model" in document and not (isinstance(document["model"], str) and re.match(MODEL, document["model"])):
+    if "model" in document and not is_model_name(document["model"]):
         yield FieldError(f"{path}.model", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
     if len(quantities) > MAX_QUANTITIES:
         yield FieldError(path, f"must have at most {MAX_QUANTITIES} quantities")
@@ -79,6 +79,10 @@ def _faults(document: Mapping[str, Any], quantities: Mapping[str, Any], path: st
             yield FieldError(path, f"{_NAME}: not {name[:64]!r}")
         elif not _is_number_of_units(value):
             yield FieldError(f"{path}.{name}", _UNITS)
+
+
+def is_model_name(value: object) -> bool:
+    return isinstance(value, str) and re.match(MODEL, value) is not None
 
 
 def _is_number_of_units(value: object) -> bool:

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from shared.ledger.accounts import Account
 from shared.ledger.entries import records
 from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerError, LedgerThrottled, LedgerUnavailable
+from shared.ledger.models import model_of
 from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold
 from shared.ledger.protocol import Recorded
 from shared.ports.ledger import Ledger
@@ -116,12 +117,13 @@ def _recorded_earlier(operation: Operation, ledger: Ledger, refused: LedgerError
 
 
 def _priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Operation:
-    """The operation with the price of its usage as its amount; unchanged without usage."""
+    """The operation with the price of its usage as its amount, and with its model; unchanged without usage."""
     terms = operation.terms
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
     usage = usage_from(terms.usage)
-    return replace(operation, terms=_with_amount(terms, _quote(operation.account, terms, usage, ledger, book, now_ms)))
+    asked = _with_amount(terms, _quote(operation.account, terms, usage, ledger, book, now_ms))
+    return replace(operation, terms=asked, model=model_of(asked.usage, asked.rate_card))
 
 
 def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, now_ms: int) -> Quote:
