@@ -1,5 +1,6 @@
 """What usage is recorded at: a hold's price holds, and whatever a card says by now, a replay is a replay."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -197,3 +198,18 @@ def test_the_replay_of_the_record_leads_to_the_price_that_the_hold_has() -> None
         assert replay.step(entry) == entry
     assert replay.holds[hold] == priced.held(hold)
     assert priced.held(hold).price == HeldPrice("calls/m@1", "m", NOW_MS)
+
+
+def test_an_entry_of_usage_has_the_model_of_the_card_that_priced_it() -> None:
+    priced = Priced()
+    priced.shelf.put("2", meter="llm", model="gpt-4o")
+    priced.shelf.put("2")
+    entry = priced.charge(1, meter="llm", model="gpt-4o")
+    assert (entry.model, entry.parameters["rate_card"]) == ("gpt-4o", "llm/gpt-4o@1")
+    assert priced.held(priced.hold(1, meter="llm", model="o3")).model == "o3"
+    assert priced.charge(1).model is None
+
+
+def test_the_model_is_no_content_so_that_a_release_that_names_it_otherwise_answers_a_replay() -> None:
+    asked = operation("key", Charge(5, usage=used(5, meter="llm", model="gpt-4o"), rate_card="built-in@1.2"))
+    assert replace(asked, model="gpt-4o").request_hash == asked.request_hash
