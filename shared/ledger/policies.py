@@ -15,6 +15,8 @@ Example, a limit of 100 a day:
     Tuesday  charge 10      a new window: used 10
     Tuesday  release        the hold was counted on Monday, whose window has ended: still 10
 
+A rolling window has no end: it counts in parts, each of which leaves it by itself (rolling.py).
+
 An allowance has its terms and the instant of its next refill. Each period is given once, even if the settings change:
 new terms apply from the next refill; an allowance that is ended and set again waits for the end of the period that was
 given; a change of the time zone gives no hours twice (`moved_ms`).
