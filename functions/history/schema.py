@@ -9,11 +9,11 @@ import msgspec
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.http import status_of
 from shared.edge.problems import refusal_of
-from shared.edge.usage_request import ModelName, is_model_name
+from shared.edge.reported_usage import is_model_name
+from shared.edge.usage_request import ModelName
 from shared.edge.validation import (
     DAY,
     DEFAULT_PAGE,
-    ID,
     MAX_LINES,
     MAX_PAGE,
     Cursor,
@@ -22,8 +22,8 @@ from shared.edge.validation import (
     PageLimit,
     Time,
     identifier,
-    is_identifier,
 )
+from shared.ledger import ids
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry
 from shared.ledger.operations import Kind
@@ -47,12 +47,12 @@ DayOrTime: TypeAlias = Annotated[
     ),
 ]
 
-_OF_THE_LEDGER: Final = "~[A-Za-z0-9_.:@~-]{1,1000}"
+_OF_THE_LEDGER: Final = rf"~({ids.CHARACTER}|~){{1,1000}}"
 _KEY_OF_THE_LEDGER: Final = re.compile(_OF_THE_LEDGER)
 RecordedKey: TypeAlias = Annotated[
     str,
     msgspec.Meta(
-        pattern=rf"\A({ID}|{_OF_THE_LEDGER})\Z",
+        pattern=rf"\A({ids.PATTERN}|{_OF_THE_LEDGER})\Z",
         description="an idempotency key, or a key that the ledger made for itself, such as ~expire-h2",
     ),
 ]
@@ -120,7 +120,7 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
         return name
 
     def _is_name(self, name: str) -> bool:
-        return not name or (is_model_name(name) if self.group_by == "model" else is_identifier(name))
+        return not name or (is_model_name(name) if self.group_by == "model" else ids.is_id(name))
 
 
 class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from typing import Any, Final
 from shared.adapters.genai_usage import PROVIDERS_READ, NotUnderstood, Report, UnknownProvider, model_at, read_report
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.quantities import UNITS, is_number_of_units, quantity
-from shared.edge.validation import is_identifier
+from shared.ledger import ids
 from shared.ledger.canonical import canonical_json, sha256_hex
 from shared.pricing.usage import Quantity, Usage
 
@@ -50,9 +50,9 @@ def _faults(document: Mapping[str, Any], path: str) -> Iterator[FieldError]:
         yield FieldError(
             f"{path}.raw", "must be a JSON object: the response, or the usage in it, as the provider sent it"
         )
-    if "meter" in document and not is_identifier(document["meter"]):
-        yield FieldError(f"{path}.meter", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -")
-    if "model" in document and not _is_model(document["model"]):
+    if "meter" in document and not ids.is_id(document["meter"]):
+        yield FieldError(f"{path}.meter", f"must be {ids.REQUIREMENT}")
+    if "model" in document and not is_model_name(document["model"]):
         yield FieldError(f"{path}.model", MODEL_NAME)
     for name in document.keys() - MEMBERS:
         yield FieldError(f"{path}.{name[:64]}", "must be omitted: beside raw there are only provider, meter and model")
@@ -81,12 +81,12 @@ def _model(document: Mapping[str, Any], report: Report, path: str) -> str:
     model = document.get("model", report.model)
     if model is None:
         raise ValidationFailed([FieldError(f"{path}.model", "is required, since raw does not name the model")])
-    if not _is_model(model):
+    if not is_model_name(model):
         raise ValidationFailed([FieldError(f"{path}.raw.model", MODEL_NAME)])
     return str(model)
 
 
-def _is_model(value: object) -> bool:
+def is_model_name(value: object) -> bool:
     return isinstance(value, str) and re.match(MODEL, value) is not None
 
 
