@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import httpx
 import msgspec
 
+from millicent.amounts import dollars_to_microcents
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.amounts import parse_millicents, to_millicents
 from shared.ledger.entries import Entry
@@ -92,7 +93,7 @@ class FakeService:
         return self._get([unquote(part) for part in path], request.url.params)
 
     def _post(self, route: str, request: httpx.Request, body: dict[str, Any]) -> httpx.Response:
-        if "usage" in body and _price(body["usage"]) is None:
+        if route != "check" and "usage" in body and _price(body["usage"]) is None:
             model = body["usage"].get("model")
             return problem(422, "unpriced", meter="llm", model=model)
         if route == "rates":
@@ -208,7 +209,7 @@ def _terms(route: str, body: dict[str, Any]) -> Terms:
 def _cost(body: dict[str, Any]) -> int:
     if "usage" in body:
         return _price(body["usage"]) or 0
-    return parse_millicents(body["cost"] if "cost" in body else Decimal(body["cost_usd"]) * 100_000)
+    return parse_millicents(body["cost"]) if "cost" in body else dollars_to_microcents(Decimal(body["cost_usd"]))
 
 
 def _price(usage: dict[str, Any]) -> int | None:
