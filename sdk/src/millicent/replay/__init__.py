@@ -17,7 +17,7 @@ from millicent.replay.engine import (
     replay,
 )
 from millicent.replay.errors import BadUsage, ReplayError, UnknownModel
-from millicent.replay.quoting import DryRun, QuotedRow, Total, quote_rows, reason_of
+from millicent.replay.quoting import DryRun, QuotedRow, Total, model_of, quote_rows, reason_of, rounded
 from millicent.replay.reading import DEFAULT_MODEL, Reading, read_usage
 from millicent.replay.usage import Usage
 
@@ -42,9 +42,11 @@ __all__ = [
     "UnknownModel",
     "Usage",
     "actor_names",
+    "model_of",
     "quote_rows",
     "read_usage",
     "reason_of",
     "replay",
+    "rounded",
     "zipf_actors",
 ]

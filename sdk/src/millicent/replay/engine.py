@@ -39,7 +39,7 @@ DEFAULT_CONCURRENCY: Final = 8
 HOLD_SUFFIX: Final = ".hold"
 OUTPUT: Final = "output_tokens"
 _PARTS_OF_OUTPUT: Final = "output_"
-_FAILURES_KEPT: Final = 5
+_FAILURES_KEPT: Final = 20
 
 _HOPELESS: Final = (Unauthenticated, Forbidden, Unreachable, TokenError, ConfigurationError)
 """Errors that will occur for all rows: the run stops."""
