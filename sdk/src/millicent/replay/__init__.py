@@ -1,4 +1,4 @@
-"""Replaying usage: price every row of a usage record by its model and charge it, exactly once.
+"""Replaying usage: charge every row of a usage record, exactly once, at the service's prices.
 
 rows = read_usage(Path("usage.csv").read_bytes())
 summary = replay(Millicent(max_connections=8), rows, concurrency=8)
@@ -17,9 +17,9 @@ from millicent.replay.engine import (
     replay,
 )
 from millicent.replay.errors import BadUsage, ReplayError, UnknownModel
-from millicent.replay.pricing import Price, PricedUsage, Pricer, price_all
+from millicent.replay.quoting import DryRun, QuotedRow, Total, quote_rows, reason_of
 from millicent.replay.reading import DEFAULT_MODEL, Reading, read_usage
-from millicent.replay.usage import Usage, row_key, run_id_of
+from millicent.replay.usage import Usage
 
 __all__ = [
     "DEFAULT_ACTORS",
@@ -29,23 +29,22 @@ __all__ = [
     "HOLD_SUFFIX",
     "BadUsage",
     "Columns",
+    "DryRun",
     "HoldTerms",
-    "Price",
-    "PricedUsage",
-    "Pricer",
     "Progress",
+    "QuotedRow",
     "Reading",
     "ReplayError",
     "RowOutcome",
     "Summary",
     "Terms",
+    "Total",
     "UnknownModel",
     "Usage",
     "actor_names",
-    "price_all",
+    "quote_rows",
     "read_usage",
+    "reason_of",
     "replay",
-    "row_key",
-    "run_id_of",
     "zipf_actors",
 ]
