@@ -170,7 +170,8 @@ def _reading(options: dict[str, Any]) -> Reading:
 def _show_recognised(read: UsageFile) -> None:
     """On standard error, and before anything can go wrong with the service."""
     for name, value in read.recognised.facts().items():
-        click.echo(f"recognised {name}: {value}", err=True)
+        if value is not None:
+            click.echo(f"recognised {name}: {value}", err=True)
     if read.skipped:
         rows = "1 invalid row is" if len(read.skipped) == 1 else f"{len(read.skipped):,} invalid rows are"
         click.echo(f"millicent: {rows} skipped, see the report", err=True)
