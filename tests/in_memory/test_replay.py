@@ -27,7 +27,7 @@ from millicent.testing import InMemoryMillicent
 
 FIRST_DAY: Final = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 DAYS: Final = 30
-ROWS_A_DAY: Final = 7
+ROWS_A_DAY: Final = 3
 ACTORS: Final = ("user:carla", "user:dora", "user:emil")
 MODELS: Final = ("gpt-4o", "gpt-4o-mini", "gpt-4.1-nano")
 MICROCENTS_PER_TOKEN: Final = {
