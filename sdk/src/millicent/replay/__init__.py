@@ -4,7 +4,7 @@ rows = read_usage(Path("usage.csv").read_bytes())
 summary = replay(Millicent(max_connections=8), rows, concurrency=8)
 """
 
-from millicent.replay.actors import DEFAULT_ACTORS, DEFAULT_SEED, actor_names, zipf_actors
+from millicent.replay.actors import DEFAULT_ACTORS, DEFAULT_SEED, ZipfActors, actor_names, zipf_actors
 from millicent.replay.columns import Columns
 from millicent.replay.engine import (
     DEFAULT_CONCURRENCY,
@@ -18,13 +18,13 @@ from millicent.replay.engine import (
 )
 from millicent.replay.errors import BadUsage, ReplayError, UnknownModel
 from millicent.replay.quoting import DryRun, QuotedRow, Total, quote_rows, reason_of
-from millicent.replay.reading import DEFAULT_MODEL, Reading, read_usage
+from millicent.replay.reading import Reading, Skipped, UsageFile, load_usage, read_usage, report
+from millicent.replay.recognised import Recognised
 from millicent.replay.usage import Usage
 
 __all__ = [
     "DEFAULT_ACTORS",
     "DEFAULT_CONCURRENCY",
-    "DEFAULT_MODEL",
     "DEFAULT_SEED",
     "HOLD_SUFFIX",
     "BadUsage",
@@ -34,17 +34,22 @@ __all__ = [
     "Progress",
     "QuotedRow",
     "Reading",
+    "Recognised",
     "ReplayError",
     "RowOutcome",
+    "Skipped",
     "Summary",
     "Terms",
     "Total",
     "UnknownModel",
     "Usage",
+    "UsageFile",
+    "ZipfActors",
     "actor_names",
     "quote_rows",
     "read_usage",
     "reason_of",
     "replay",
+    "report",
     "zipf_actors",
 ]

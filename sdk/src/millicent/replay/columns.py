@@ -195,7 +195,11 @@ def common_layout(names: Collection[str]) -> Layout:
     def present(plains: Iterable[str]) -> tuple[str, ...]:
         return tuple(name for plain in plains for name in by_plain.get(plain, ()))
 
-    counts = {**_COMMON_COUNTS, **_ANTHROPIC_COUNTS, **{(name,): (_plain(name),) for name in _QUANTITIES}}
+    counts: dict[tuple[str, ...], tuple[str, ...]] = {
+        **_COMMON_COUNTS,
+        **_ANTHROPIC_COUNTS,
+        **{(name,): (_plain(name),) for name in _QUANTITIES},
+    }
     counted = tuple(Counted(present(plains), to) for to, plains in counts.items() if present(plains))
     roles: dict[str, Any] = {role: present(plains) for role, plains in _COMMON_ROLES.items()}
     return Layout(name="common names", counted=counted, must_agree=True, **roles)
@@ -219,7 +223,9 @@ def looks_like_billing(name: str) -> bool:
     return not (_RATES.intersection(words) or (words[-1] in _LABELS and "batch" not in words))
 
 
-def refuse_not_understood(layout: Layout, rows: Collection[Row], names: Iterable[str], ignored: Collection[str]) -> None:
+def refuse_not_understood(
+    layout: Layout, rows: Collection[Row], names: Iterable[str], ignored: Collection[str]
+) -> None:
     """Raises BadUsage if a column looks like billing, has a value, and is not understood: its part would be free."""
     known = {*layout.understood(), *layout.ignored, *ignored}
     members = tuple(name for name in known if name.endswith("."))

@@ -321,7 +321,7 @@ FOCUS: Final = Layout(
 
 
 def _is_answered(row: Row) -> bool:
-    return row.get("type") == "assistant" and row.get("message.model") != "<synthetic>"
+    return bool(row.get("type") == "assistant" and row.get("message.model") != "<synthetic>")
 
 
 CLAUDE_CODE: Final = Layout(
@@ -408,7 +408,13 @@ ANSWERS: Final = (
     _answers("answers of a provider", "response.usage"),
     _answers("answers of a provider", "message.usage"),
     _answers("answers of a provider", "body.usage"),
-    _answers("answers of Gemini", "usageMetadata", model=("modelVersion", "model"), identity=("responseId",), identity_begins=()),
+    _answers(
+        "answers of Gemini",
+        "usageMetadata",
+        model=("modelVersion", "model"),
+        identity=("responseId",),
+        identity_begins=(),
+    ),
     _answers("answers of a provider", "usage"),
 )
 

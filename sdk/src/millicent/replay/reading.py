@@ -12,7 +12,7 @@ import msgspec
 from millicent.replay import cells
 from millicent.replay.actors import DEFAULT_SEED, ZipfActors
 from millicent.replay.cells import BadCell
-from millicent.replay.columns import Columns, Layout, common_layout, refuse_not_understood, told_value
+from millicent.replay.columns import Columns, Layout, refuse_not_understood, told_value
 from millicent.replay.documents import as_reported, plain_quantities, provider_of
 from millicent.replay.errors import BadUsage
 from millicent.replay.keys import Keys, digest
@@ -100,7 +100,9 @@ def load_usage(content: bytes, reading: Reading | None = None) -> UsageFile:
     layout = _layout(table, how)
     refuse = () if not layout.cost else table.names
     refuse_not_understood(layout, table.rows, table.names, {*how.ignored_columns, *refuse, REASON})
-    reader = _Reader(layout, how, has_actors=any(row.get(name) is not None for row in table.rows for name in layout.actor))
+    reader = _Reader(
+        layout, how, has_actors=any(row.get(name) is not None for row in table.rows for name in layout.actor)
+    )
     rows = tuple(reader.read(table.rows))
     return UsageFile(_recognised(table, layout, reader, len(rows)), rows, tuple(reader.skipped), table)
 
@@ -108,14 +110,17 @@ def load_usage(content: bytes, reading: Reading | None = None) -> UsageFile:
 def report(skipped: Iterable[Skipped]) -> bytes:
     """Skipped rows as JSON lines, each with its reason. Corrected, or as it is, it can be read like the file."""
     lines = ({**row.content, REASON: row.reason} for row in skipped)
-    return b"".join(msgspec.json.encode(line, decimal_format="number") + b"\n" for line in lines)
+    encoder = msgspec.json.Encoder(decimal_format="number")
+    return b"".join(encoder.encode(line) + b"\n" for line in lines)
 
 
 def _checked(how: Reading) -> Reading:
     if how.run_id is not None and not (cells.is_id(how.run_id) and len(how.run_id) <= _LONGEST_RUN_ID):
         raise BadUsage(f"the run id {how.run_id!r} must be 1 to {_LONGEST_RUN_ID} of {cells.ID_CHARACTERS}")
     if how.default_actor is not None and not cells.is_id(how.default_actor):
-        raise BadUsage(f"the default actor {how.default_actor!r} must be 1 to {cells.LONGEST_ID} of {cells.ID_CHARACTERS}")
+        raise BadUsage(
+            f"the default actor {how.default_actor!r} must be 1 to {cells.LONGEST_ID} of {cells.ID_CHARACTERS}"
+        )
     return how
 
 
@@ -360,7 +365,9 @@ class _Cells:
         return str(cost)
 
     def _about(self) -> dict[str, Any] | None:
-        about = {name: cells.plain(self._row.get(name)) for name in self._layout.about if self._row.get(name) is not None}
+        about = {
+            name: cells.plain(self._row.get(name)) for name in self._layout.about if self._row.get(name) is not None
+        }
         return about or None
 
     def _is_free(self) -> bool:
@@ -423,8 +430,10 @@ class _Cells:
         sums: dict[str, int] = {}
         for counted in self._layout.counted:
             column, value = self._told(counted.columns, must_agree=self._layout.must_agree)
-            number = None if value is None else self._read(column, value, cells.count)
-            for quantity in counted.quantities if number is not None else ():
+            if value is None:
+                continue
+            number: int = self._read(column, value, cells.count)
+            for quantity in counted.quantities:
                 sums[quantity] = sums.get(quantity, 0) + number
         self._refuse_unlisted()
         amended = self._amended(sums)

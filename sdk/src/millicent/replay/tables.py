@@ -124,7 +124,7 @@ def _leaves(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 def _nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for name, value in leaves.items():
-        first, dot, rest = name.partition(".")
+        first, dot, _ = name.partition(".")
         if not dot:
             document.setdefault(first, value)
             continue
