@@ -46,6 +46,7 @@ __all__ = [
     "UsageFile",
     "ZipfActors",
     "actor_names",
+    "load_usage",
     "quote_rows",
     "read_usage",
     "reason_of",

@@ -53,9 +53,10 @@ class Layout:
 
     A role has several columns where the first that is not blank tells; with `must_agree`, all that are not blank must
     say the same. `identity` are the columns that together name an event, if the id begins with one of
-    `identity_begins`; `bucket` those that name a sum of many requests. `documents` are usage objects as a provider reports them. `listed` are columns that change the price
-    unless they have one of the values. `ignored` are known not to change it; a name that ends with a dot is all its
-    members. `total` is the sum of input and output, and is compared.
+    `identity_begins`; `bucket` those that name a sum of many requests. `documents` are usage objects as a provider
+    reports them. `listed` are columns that change the price unless they have one of the values. `used` are read by the
+    functions. `ignored` are known not to change the price; a name that ends with a dot is all its members. `total` is
+    the sum of input and output, and is compared. `about` is kept as metadata.
     """
 
     name: str
@@ -150,7 +151,9 @@ _COMMON_ROLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 _COMMON_COUNTS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
     {
         _INPUT: ("inputtokens", "prompttokens", "contexttokens", "tokensin", "tokensprompt", "tokensinput"),
-        _OUTPUT: ("outputtokens", "completiontokens", "generatedtokens", "tokensout", "tokenscompletion", "tokensoutput"),
+        _OUTPUT: (
+            "outputtokens", "completiontokens", "generatedtokens", "tokensout", "tokenscompletion", "tokensoutput",
+        ),
         ("cache_read_tokens",): (
             "cachereadtokens", "cachedtokens", "cachedinputtokens", "inputcachedtokens", "cachedprompttokens",
             "prompttokensdetailscachedtokens", "inputtokensdetailscachedtokens", "tokenscached",
@@ -208,10 +211,14 @@ def common_layout(names: Collection[str]) -> Layout:
 _LABELS: Final = frozenset({"id", "ids", "key", "keys", "name", "url", "uri", "hash", "ms", "at", "arn", "latency"})
 _RATES: Final = frozenset({"max", "min", "per", "time", "limit", "remaining", "avg", "average", "median"})
 _BILLING: Final = frozenset(
-    "token tokens cost costs price prices spend spent amount charge charges charged fee fees cache cached caching batch "
-    "batches tier image images audio video videos reasoning thinking thoughts search searches character characters "
-    "credit credits discount discounts billed billing bill units quantity pages tax speed multiplier".split()
-)
+    {
+        "token", "tokens", "cost", "costs", "price", "prices", "spend", "spent", "amount", "charge", "charges", "charged",
+        "fee", "fees", "cache", "cached", "caching", "batch", "batches", "tier", "image", "images", "audio", "video",
+        "videos", "reasoning", "thinking", "thoughts", "search", "searches", "character", "characters", "credit",
+        "credits", "discount", "discounts", "bill", "billed", "billing", "units", "quantity", "pages", "tax", "speed",
+        "multiplier",
+    }
+)  # fmt: skip
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 

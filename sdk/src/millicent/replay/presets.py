@@ -446,6 +446,6 @@ def _wanted(wanted: str, present: Collection[str]) -> Layout:
 def _answers_in(names: Collection[str]) -> Layout | None:
     for layout in ANSWERS:
         document = layout.documents[0]
-        if any(name.startswith(f"{document}.") for name in names) or document == "usage" and document in names:
+        if any(name.startswith(f"{document}.") for name in names) or (document == "usage" and document in names):
             return layout
     return None

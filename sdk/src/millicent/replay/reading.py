@@ -1,6 +1,6 @@
 """Reading usage files: what each row says was used, by whom, when; each with the key of its event."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
