@@ -54,9 +54,9 @@ class Layout:
     A role has several columns where the first that is not blank tells; with `must_agree`, all that are not blank must
     say the same. `identity` are the columns that together name an event, if the id begins with one of
     `identity_begins`; `bucket` those that name a sum of many requests. `documents` are usage objects as a provider
-    reports them. `listed` are columns that change the price unless they have one of the values. `used` are read by the
-    functions. `ignored` are known not to change the price; a name that ends with a dot is all its members. `total` is
-    the sum of input and output, and is compared. `about` is kept as metadata.
+    reports them. `opened` may be JSON in a text. `listed` are columns that change the price unless they have one of the
+    values. `used` are read by the functions. `ignored` are known not to change the price; a name that ends with a dot is
+    all its members. `total` is the sum of input and output, and is compared. `about` is kept as metadata.
     """
 
     name: str
@@ -78,6 +78,7 @@ class Layout:
     counted: tuple[Counted, ...] = ()
     documents: tuple[str, ...] = ()
     listed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    opened: tuple[str, ...] = ()
     used: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     must_agree: bool = False
@@ -86,10 +87,6 @@ class Layout:
     is_usage: Callable[[Row], bool] = _every
     named: Callable[[Row, str], str] = _as_it_is
     amended: Callable[[Row, Quantities], Quantities] = _unchanged
-
-    @property
-    def is_of_sums(self) -> bool:
-        return bool(self.bucket)
 
     def fits(self, names: Collection[str]) -> bool:
         return any(signature.issubset(names) for signature in self.signatures)
@@ -212,11 +209,11 @@ _LABELS: Final = frozenset({"id", "ids", "key", "keys", "name", "url", "uri", "h
 _RATES: Final = frozenset({"max", "min", "per", "time", "limit", "remaining", "avg", "average", "median"})
 _BILLING: Final = frozenset(
     {
-        "token", "tokens", "cost", "costs", "price", "prices", "spend", "spent", "amount", "charge", "charges", "charged",
-        "fee", "fees", "cache", "cached", "caching", "batch", "batches", "tier", "image", "images", "audio", "video",
-        "videos", "reasoning", "thinking", "thoughts", "search", "searches", "character", "characters", "credit",
-        "credits", "discount", "discounts", "bill", "billed", "billing", "units", "quantity", "pages", "tax", "speed",
-        "multiplier",
+        "token", "tokens", "cost", "costs", "price", "prices", "spend", "spent", "amount", "charge", "charges",
+        "charged", "fee", "fees", "cache", "cached", "caching", "batch", "batches", "tier", "image", "images", "audio",
+        "video", "videos", "reasoning", "thinking", "thoughts", "search", "searches", "character", "characters",
+        "credit", "credits", "discount", "discounts", "bill", "billed", "billing", "units", "quantity", "pages", "tax",
+        "speed", "multiplier",
     }
 )  # fmt: skip
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")

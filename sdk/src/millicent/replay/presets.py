@@ -181,6 +181,7 @@ LITELLM: Final = Layout(
         _one("metadata.usage_object.completion_tokens_details.reasoning_tokens", *_REASONING),
     ),
     total=("total_tokens",),
+    opened=("metadata",),
     ignored=("spend", "metadata.", "metadata", "messages.", "response.", "proxy_server_request.", "request_tags"),
 )
 
@@ -387,12 +388,11 @@ def _answers(name: str, document: str, **told: Any) -> Layout:  # noqa: ANN401 -
     """Lines whose `document` is the usage object of an answer."""
     body = document.rpartition(".")[0]
     within = f"{body}." if body else ""
+    places = tuple(dict.fromkeys(("", within)))
     roles: dict[str, Any] = {
-        "actor": tuple(f"{at}{name}" for at in ("", within) for name in ("user", "user_id", "actor", "customer")),
+        "actor": tuple(f"{at}{name}" for at in places for name in ("user", "user_id", "actor", "customer")),
         "model": (f"{within}model",),
-        "time": tuple(
-            f"{at}{name}" for at in ("", within) for name in ("timestamp", "created_at", "created", "createTime")
-        ),
+        "time": tuple(f"{at}{name}" for at in places for name in ("timestamp", "created_at", "created", "createTime")),
         "identity": (f"{within}id",),
         "identity_begins": _ANSWER_IDS,
         "documents": (document,),

@@ -128,7 +128,7 @@ def _layout(table: Table, how: Reading) -> Layout:
     _refuse_missing(table.names, how.columns)
     named = [name for name in table.names if name != REASON]
     layout = layout_for(named, how.preset).without(how.ignored_columns).told(how.columns)
-    if layout.is_of_sums and how.sums == "refuse":
+    if layout.bucket and how.sums == "refuse":
         raise BadUsage(f"each row of the {layout.name} is a sum of many requests, and sums are to be refused")
     if not layout.cost and not layout.documents:
         _require_counts(layout, named)
@@ -168,7 +168,7 @@ def _recognised(table: Table, layout: Layout, reader: "_Reader", rows: int) -> R
         blank_rows=reader.blank,
         other_rows=reader.others,
         repeated_rows=reader.repeated,
-        sums=layout.is_of_sums,
+        sums=bool(layout.bucket) or any(each.quantities == ("requests",) for each in layout.counted),
     )
 
 
@@ -178,6 +178,7 @@ class _Event:
 
     row: int
     actor: str | None
+    told_model: str | None
     usage: Mapping[str, Any] | None
     cost_usd: str | None
     occurred_at: datetime | None
@@ -189,11 +190,13 @@ class _Event:
 
     @property
     def content(self) -> dict[str, Any]:
-        """What makes it this event: all that is read of it."""
+        """What makes it this event: what its row says, and nothing that an option adds. So a run with another option
+        finds the events that are charged already.
+        """
         return {
             "actor": self.actor,
-            "usage": self.usage,
-            "cost_usd": self.cost_usd,
+            "usage": self.usage and {**self.usage, "model": self.told_model},
+            "cost_usd": None if self.usage else self.cost_usd,
             "at": self.occurred_at and self.occurred_at.isoformat(),
             "app": self.app,
             "metadata": self.metadata,
@@ -261,11 +264,11 @@ class _Reader:
         if not self._layout.is_usage(row):
             self.others += 1
             return None
-        event = _Cells(self._layout, self._how, row).event()
-        key = self._key(event)
+        event = _Cells(self._layout, self._how, row.opened(self._layout.opened)).event()
+        name = self._name(event)
         return Usage(
-            key=key,
-            actor=self._actor(event, key),
+            key=event.key or self._keys.key(name),
+            actor=self._actor(event, name),
             usage=event.usage,
             cost_usd=event.cost_usd,
             occurred_at=event.occurred_at,
@@ -279,21 +282,19 @@ class _Reader:
         times = {*self._layout.time, *self._layout.ignored}
         return all(value in (None, "") or _is_zero(value) or name in times for name, value in row.cells.items())
 
-    def _key(self, event: _Event) -> str:
+    def _name(self, event: _Event) -> str:
         if event.key is not None:
             return event.key
         if event.bucket:
             at = event.occurred_at and event.occurred_at.isoformat()
-            return self._keys.of_id(digest([self._layout.name, at, *event.bucket]))
-        if event.identity:
-            return self._keys.of_id(":".join(event.identity))
-        return self._keys.of_content(event.content)
+            return digest([self._layout.name, at, *event.bucket])
+        return ":".join(event.identity) or self._keys.name_of(event.content)
 
-    def _actor(self, event: _Event, key: str) -> str:
+    def _actor(self, event: _Event, name: str) -> str:
         if event.actor is not None:
             return event.actor
         if self._zipf:
-            return self._zipf.of(key)
+            return self._zipf.of(name)
         if self._how.default_actor is not None:
             return self._how.default_actor
         if self._has_actors:
@@ -323,6 +324,7 @@ class _Cells:
         return _Event(
             row=self._row.number,
             actor=self._value("actor", cells.identifier, must_agree=layout.must_agree),
+            told_model=self._told_model(),
             usage=usage,
             cost_usd=cost,
             occurred_at=self._value("time", cells.instant),
@@ -396,12 +398,13 @@ class _Cells:
         if reported is not None:
             return self._reported(reported, model)
         quantities = self._quantities()
-        if not quantities and is_priced_apart:
-            return {"meter": METER, "model": model} if model else None
-        if not quantities:
+        if not quantities and not is_priced_apart:
             raise BadUsage(f"row {self._row.number} says nothing of what was used: no tokens, and no cost")
-        if model is None:
+        if not quantities or model is None:
             return None
+        if self._how.sums == "refuse" and quantities.get("requests", 1) != 1:
+            requests = quantities["requests"]
+            raise BadUsage(f"row {self._row.number} is the sum of {requests} requests, and sums are to be refused")
         return {"meter": METER, "model": model, **quantities, **self._tier()}
 
     def _reported(self, reported: Mapping[str, Any], model: str | None) -> dict[str, Any]:
@@ -415,8 +418,12 @@ class _Cells:
         named_model = {} if model is None else {"model": model}
         return {"meter": METER, "provider": provider, **named_model, "raw": as_reported(reported), **self._tier()}
 
+    def _told_model(self) -> str | None:
+        model: str | None = self._value("model", cells.text, must_agree=self._layout.must_agree)
+        return model
+
     def _model(self, *, is_required: bool) -> str | None:
-        model = self._value("model", cells.text, must_agree=self._layout.must_agree) or self._how.model
+        model = self._told_model() or self._how.model
         if model is not None:
             return self._layout.named(self._row, model)
         if is_required:
