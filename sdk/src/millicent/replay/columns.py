@@ -53,9 +53,10 @@ class Layout:
 
     A role has several columns where the first that is not blank tells; with `must_agree`, all that are not blank must
     say the same. `identity` are the columns that together name an event, if the id begins with one of
-    `identity_begins`; `bucket` those that name a sum of many requests. `documents` are usage objects as a provider reports them. `listed` are columns that change the price
-    unless they have one of the values. `ignored` are known not to change it; a name that ends with a dot is all its
-    members. `total` is the sum of input and output, and is compared.
+    `identity_begins`; `bucket` those that name a sum of many requests. `documents` are usage objects as a provider
+    reports them. `opened` may be JSON in a text. `listed` are columns that change the price unless they have one of the
+    values. `used` are read by the functions. `ignored` are known not to change the price; a name that ends with a dot is
+    all its members. `total` is the sum of input and output, and is compared. `about` is kept as metadata.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Layout:
     counted: tuple[Counted, ...] = ()
     documents: tuple[str, ...] = ()
     listed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    opened: tuple[str, ...] = ()
     used: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     must_agree: bool = False
@@ -85,10 +87,6 @@ class Layout:
     is_usage: Callable[[Row], bool] = _every
     named: Callable[[Row, str], str] = _as_it_is
     amended: Callable[[Row, Quantities], Quantities] = _unchanged
-
-    @property
-    def is_of_sums(self) -> bool:
-        return bool(self.bucket)
 
     def fits(self, names: Collection[str]) -> bool:
         return any(signature.issubset(names) for signature in self.signatures)
@@ -150,7 +148,9 @@ _COMMON_ROLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 _COMMON_COUNTS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
     {
         _INPUT: ("inputtokens", "prompttokens", "contexttokens", "tokensin", "tokensprompt", "tokensinput"),
-        _OUTPUT: ("outputtokens", "completiontokens", "generatedtokens", "tokensout", "tokenscompletion", "tokensoutput"),
+        _OUTPUT: (
+            "outputtokens", "completiontokens", "generatedtokens", "tokensout", "tokenscompletion", "tokensoutput",
+        ),
         ("cache_read_tokens",): (
             "cachereadtokens", "cachedtokens", "cachedinputtokens", "inputcachedtokens", "cachedprompttokens",
             "prompttokensdetailscachedtokens", "inputtokensdetailscachedtokens", "tokenscached",
@@ -195,7 +195,11 @@ def common_layout(names: Collection[str]) -> Layout:
     def present(plains: Iterable[str]) -> tuple[str, ...]:
         return tuple(name for plain in plains for name in by_plain.get(plain, ()))
 
-    counts = {**_COMMON_COUNTS, **_ANTHROPIC_COUNTS, **{(name,): (_plain(name),) for name in _QUANTITIES}}
+    counts: dict[tuple[str, ...], tuple[str, ...]] = {
+        **_COMMON_COUNTS,
+        **_ANTHROPIC_COUNTS,
+        **{(name,): (_plain(name),) for name in _QUANTITIES},
+    }
     counted = tuple(Counted(present(plains), to) for to, plains in counts.items() if present(plains))
     roles: dict[str, Any] = {role: present(plains) for role, plains in _COMMON_ROLES.items()}
     return Layout(name="common names", counted=counted, must_agree=True, **roles)
@@ -204,10 +208,14 @@ def common_layout(names: Collection[str]) -> Layout:
 _LABELS: Final = frozenset({"id", "ids", "key", "keys", "name", "url", "uri", "hash", "ms", "at", "arn", "latency"})
 _RATES: Final = frozenset({"max", "min", "per", "time", "limit", "remaining", "avg", "average", "median"})
 _BILLING: Final = frozenset(
-    "token tokens cost costs price prices spend spent amount charge charges charged fee fees cache cached caching batch "
-    "batches tier image images audio video videos reasoning thinking thoughts search searches character characters "
-    "credit credits discount discounts billed billing bill units quantity pages tax speed multiplier".split()
-)
+    {
+        "token", "tokens", "cost", "costs", "price", "prices", "spend", "spent", "amount", "charge", "charges",
+        "charged", "fee", "fees", "cache", "cached", "caching", "batch", "batches", "tier", "image", "images", "audio",
+        "video", "videos", "reasoning", "thinking", "thoughts", "search", "searches", "character", "characters",
+        "credit", "credits", "discount", "discounts", "bill", "billed", "billing", "units", "quantity", "pages", "tax",
+        "speed", "multiplier",
+    }
+)  # fmt: skip
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -219,7 +227,9 @@ def looks_like_billing(name: str) -> bool:
     return not (_RATES.intersection(words) or (words[-1] in _LABELS and "batch" not in words))
 
 
-def refuse_not_understood(layout: Layout, rows: Collection[Row], names: Iterable[str], ignored: Collection[str]) -> None:
+def refuse_not_understood(
+    layout: Layout, rows: Collection[Row], names: Iterable[str], ignored: Collection[str]
+) -> None:
     """Raises BadUsage if a column looks like billing, has a value, and is not understood: its part would be free."""
     known = {*layout.understood(), *layout.ignored, *ignored}
     members = tuple(name for name in known if name.endswith("."))

@@ -37,17 +37,14 @@ class Keys:
         self._run_id = run_id
         self._seen: Counter[str] = Counter()
 
-    def of_id(self, told: str) -> str:
-        """From an id of the event that the file has."""
-        return self._key(told)
-
-    def of_content(self, content: Mapping[str, Any]) -> str:
-        """From what the event is, and how many of the same the file had before."""
+    def name_of(self, content: Mapping[str, Any]) -> str:
+        """A name for an event without an id: from what it is, and how many of the same the file had before."""
         name = digest(without_nothing(content))
         self._seen[name] += 1
-        return self._key(f"{name}-{self._seen[name]}")
+        return f"{name}-{self._seen[name]}"
 
-    def _key(self, name: str) -> str:
+    def key(self, name: str) -> str:
+        """The key of the event with this name, in this run."""
         return fitting(f"{self._run_id}-{name}" if self._run_id else name)
 
 

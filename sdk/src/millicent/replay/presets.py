@@ -181,6 +181,7 @@ LITELLM: Final = Layout(
         _one("metadata.usage_object.completion_tokens_details.reasoning_tokens", *_REASONING),
     ),
     total=("total_tokens",),
+    opened=("metadata",),
     ignored=("spend", "metadata.", "metadata", "messages.", "response.", "proxy_server_request.", "request_tags"),
 )
 
@@ -321,7 +322,7 @@ FOCUS: Final = Layout(
 
 
 def _is_answered(row: Row) -> bool:
-    return row.get("type") == "assistant" and row.get("message.model") != "<synthetic>"
+    return bool(row.get("type") == "assistant" and row.get("message.model") != "<synthetic>")
 
 
 CLAUDE_CODE: Final = Layout(
@@ -387,12 +388,11 @@ def _answers(name: str, document: str, **told: Any) -> Layout:  # noqa: ANN401 -
     """Lines whose `document` is the usage object of an answer."""
     body = document.rpartition(".")[0]
     within = f"{body}." if body else ""
+    places = tuple(dict.fromkeys(("", within)))
     roles: dict[str, Any] = {
-        "actor": tuple(f"{at}{name}" for at in ("", within) for name in ("user", "user_id", "actor", "customer")),
+        "actor": tuple(f"{at}{name}" for at in places for name in ("user", "user_id", "actor", "customer")),
         "model": (f"{within}model",),
-        "time": tuple(
-            f"{at}{name}" for at in ("", within) for name in ("timestamp", "created_at", "created", "createTime")
-        ),
+        "time": tuple(f"{at}{name}" for at in places for name in ("timestamp", "created_at", "created", "createTime")),
         "identity": (f"{within}id",),
         "identity_begins": _ANSWER_IDS,
         "documents": (document,),
@@ -408,7 +408,13 @@ ANSWERS: Final = (
     _answers("answers of a provider", "response.usage"),
     _answers("answers of a provider", "message.usage"),
     _answers("answers of a provider", "body.usage"),
-    _answers("answers of Gemini", "usageMetadata", model=("modelVersion", "model"), identity=("responseId",), identity_begins=()),
+    _answers(
+        "answers of Gemini",
+        "usageMetadata",
+        model=("modelVersion", "model"),
+        identity=("responseId",),
+        identity_begins=(),
+    ),
     _answers("answers of a provider", "usage"),
 )
 
@@ -440,6 +446,6 @@ def _wanted(wanted: str, present: Collection[str]) -> Layout:
 def _answers_in(names: Collection[str]) -> Layout | None:
     for layout in ANSWERS:
         document = layout.documents[0]
-        if any(name.startswith(f"{document}.") for name in names) or document == "usage" and document in names:
+        if any(name.startswith(f"{document}.") for name in names) or (document == "usage" and document in names):
             return layout
     return None

@@ -1,6 +1,6 @@
 """Reading usage files: what each row says was used, by whom, when; each with the key of its event."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ import msgspec
 from millicent.replay import cells
 from millicent.replay.actors import DEFAULT_SEED, ZipfActors
 from millicent.replay.cells import BadCell
-from millicent.replay.columns import Columns, Layout, common_layout, refuse_not_understood, told_value
+from millicent.replay.columns import Columns, Layout, refuse_not_understood, told_value
 from millicent.replay.documents import as_reported, plain_quantities, provider_of
 from millicent.replay.errors import BadUsage
 from millicent.replay.keys import Keys, digest
@@ -100,7 +100,9 @@ def load_usage(content: bytes, reading: Reading | None = None) -> UsageFile:
     layout = _layout(table, how)
     refuse = () if not layout.cost else table.names
     refuse_not_understood(layout, table.rows, table.names, {*how.ignored_columns, *refuse, REASON})
-    reader = _Reader(layout, how, has_actors=any(row.get(name) is not None for row in table.rows for name in layout.actor))
+    reader = _Reader(
+        layout, how, has_actors=any(row.get(name) is not None for row in table.rows for name in layout.actor)
+    )
     rows = tuple(reader.read(table.rows))
     return UsageFile(_recognised(table, layout, reader, len(rows)), rows, tuple(reader.skipped), table)
 
@@ -108,14 +110,17 @@ def load_usage(content: bytes, reading: Reading | None = None) -> UsageFile:
 def report(skipped: Iterable[Skipped]) -> bytes:
     """Skipped rows as JSON lines, each with its reason. Corrected, or as it is, it can be read like the file."""
     lines = ({**row.content, REASON: row.reason} for row in skipped)
-    return b"".join(msgspec.json.encode(line, decimal_format="number") + b"\n" for line in lines)
+    encoder = msgspec.json.Encoder(decimal_format="number")
+    return b"".join(encoder.encode(line) + b"\n" for line in lines)
 
 
 def _checked(how: Reading) -> Reading:
     if how.run_id is not None and not (cells.is_id(how.run_id) and len(how.run_id) <= _LONGEST_RUN_ID):
         raise BadUsage(f"the run id {how.run_id!r} must be 1 to {_LONGEST_RUN_ID} of {cells.ID_CHARACTERS}")
     if how.default_actor is not None and not cells.is_id(how.default_actor):
-        raise BadUsage(f"the default actor {how.default_actor!r} must be 1 to {cells.LONGEST_ID} of {cells.ID_CHARACTERS}")
+        raise BadUsage(
+            f"the default actor {how.default_actor!r} must be 1 to {cells.LONGEST_ID} of {cells.ID_CHARACTERS}"
+        )
     return how
 
 
@@ -123,7 +128,7 @@ def _layout(table: Table, how: Reading) -> Layout:
     _refuse_missing(table.names, how.columns)
     named = [name for name in table.names if name != REASON]
     layout = layout_for(named, how.preset).without(how.ignored_columns).told(how.columns)
-    if layout.is_of_sums and how.sums == "refuse":
+    if layout.bucket and how.sums == "refuse":
         raise BadUsage(f"each row of the {layout.name} is a sum of many requests, and sums are to be refused")
     if not layout.cost and not layout.documents:
         _require_counts(layout, named)
@@ -163,7 +168,7 @@ def _recognised(table: Table, layout: Layout, reader: "_Reader", rows: int) -> R
         blank_rows=reader.blank,
         other_rows=reader.others,
         repeated_rows=reader.repeated,
-        sums=layout.is_of_sums,
+        sums=bool(layout.bucket) or any(each.quantities == ("requests",) for each in layout.counted),
     )
 
 
@@ -173,6 +178,7 @@ class _Event:
 
     row: int
     actor: str | None
+    told_model: str | None
     usage: Mapping[str, Any] | None
     cost_usd: str | None
     occurred_at: datetime | None
@@ -184,11 +190,13 @@ class _Event:
 
     @property
     def content(self) -> dict[str, Any]:
-        """What makes it this event: all that is read of it."""
+        """What makes it this event: what its row says, and nothing that an option adds. So a run with another option
+        finds the events that are charged already.
+        """
         return {
             "actor": self.actor,
-            "usage": self.usage,
-            "cost_usd": self.cost_usd,
+            "usage": self.usage and {**self.usage, "model": self.told_model},
+            "cost_usd": None if self.usage else self.cost_usd,
             "at": self.occurred_at and self.occurred_at.isoformat(),
             "app": self.app,
             "metadata": self.metadata,
@@ -256,11 +264,11 @@ class _Reader:
         if not self._layout.is_usage(row):
             self.others += 1
             return None
-        event = _Cells(self._layout, self._how, row).event()
-        key = self._key(event)
+        event = _Cells(self._layout, self._how, row.opened(self._layout.opened)).event()
+        name = self._name(event)
         return Usage(
-            key=key,
-            actor=self._actor(event, key),
+            key=event.key or self._keys.key(name),
+            actor=self._actor(event, name),
             usage=event.usage,
             cost_usd=event.cost_usd,
             occurred_at=event.occurred_at,
@@ -274,21 +282,19 @@ class _Reader:
         times = {*self._layout.time, *self._layout.ignored}
         return all(value in (None, "") or _is_zero(value) or name in times for name, value in row.cells.items())
 
-    def _key(self, event: _Event) -> str:
+    def _name(self, event: _Event) -> str:
         if event.key is not None:
             return event.key
         if event.bucket:
             at = event.occurred_at and event.occurred_at.isoformat()
-            return self._keys.of_id(digest([self._layout.name, at, *event.bucket]))
-        if event.identity:
-            return self._keys.of_id(":".join(event.identity))
-        return self._keys.of_content(event.content)
+            return digest([self._layout.name, at, *event.bucket])
+        return ":".join(event.identity) or self._keys.name_of(event.content)
 
-    def _actor(self, event: _Event, key: str) -> str:
+    def _actor(self, event: _Event, name: str) -> str:
         if event.actor is not None:
             return event.actor
         if self._zipf:
-            return self._zipf.of(key)
+            return self._zipf.of(name)
         if self._how.default_actor is not None:
             return self._how.default_actor
         if self._has_actors:
@@ -318,6 +324,7 @@ class _Cells:
         return _Event(
             row=self._row.number,
             actor=self._value("actor", cells.identifier, must_agree=layout.must_agree),
+            told_model=self._told_model(),
             usage=usage,
             cost_usd=cost,
             occurred_at=self._value("time", cells.instant),
@@ -360,7 +367,9 @@ class _Cells:
         return str(cost)
 
     def _about(self) -> dict[str, Any] | None:
-        about = {name: cells.plain(self._row.get(name)) for name in self._layout.about if self._row.get(name) is not None}
+        about = {
+            name: cells.plain(self._row.get(name)) for name in self._layout.about if self._row.get(name) is not None
+        }
         return about or None
 
     def _is_free(self) -> bool:
@@ -389,12 +398,13 @@ class _Cells:
         if reported is not None:
             return self._reported(reported, model)
         quantities = self._quantities()
-        if not quantities and is_priced_apart:
-            return {"meter": METER, "model": model} if model else None
-        if not quantities:
+        if not quantities and not is_priced_apart:
             raise BadUsage(f"row {self._row.number} says nothing of what was used: no tokens, and no cost")
-        if model is None:
+        if not quantities or model is None:
             return None
+        if self._how.sums == "refuse" and quantities.get("requests", 1) != 1:
+            requests = quantities["requests"]
+            raise BadUsage(f"row {self._row.number} is the sum of {requests} requests, and sums are to be refused")
         return {"meter": METER, "model": model, **quantities, **self._tier()}
 
     def _reported(self, reported: Mapping[str, Any], model: str | None) -> dict[str, Any]:
@@ -408,8 +418,12 @@ class _Cells:
         named_model = {} if model is None else {"model": model}
         return {"meter": METER, "provider": provider, **named_model, "raw": as_reported(reported), **self._tier()}
 
+    def _told_model(self) -> str | None:
+        model: str | None = self._value("model", cells.text, must_agree=self._layout.must_agree)
+        return model
+
     def _model(self, *, is_required: bool) -> str | None:
-        model = self._value("model", cells.text, must_agree=self._layout.must_agree) or self._how.model
+        model = self._told_model() or self._how.model
         if model is not None:
             return self._layout.named(self._row, model)
         if is_required:
@@ -423,8 +437,10 @@ class _Cells:
         sums: dict[str, int] = {}
         for counted in self._layout.counted:
             column, value = self._told(counted.columns, must_agree=self._layout.must_agree)
-            number = None if value is None else self._read(column, value, cells.count)
-            for quantity in counted.quantities if number is not None else ():
+            if value is None:
+                continue
+            number: int = self._read(column, value, cells.count)
+            for quantity in counted.quantities:
                 sums[quantity] = sums.get(quantity, 0) + number
         self._refuse_unlisted()
         amended = self._amended(sums)

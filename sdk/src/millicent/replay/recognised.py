@@ -52,13 +52,16 @@ def columns_of(layout: Layout, table: Table) -> dict[str, str]:
     """The columns that the file has, by role and by the quantities that they count."""
     present = set(table.names)
     told = {role: getattr(layout, role) for role in _SHOWN_ROLES if role != "key"}
-    told["key"] = layout.key or layout.identity or layout.bucket
     roles = {role: _listed(names, present) for role, names in told.items()}
+    times = layout.time[:1] if layout.bucket else ()
+    identity = layout.key or layout.identity or (*times, *layout.bucket)
+    roles["key"] = ", ".join(name for name in identity if name in present)
     for counted in layout.counted:
         name = " and ".join(counted.quantities)
         columns = _listed(counted.columns, present)
         roles[name] = " and ".join(filter(None, (roles.get(name), columns)))
     roles["usage"] = ", ".join(layout.documents)
+    roles["also read"] = ", ".join(name for name in (*layout.used, *layout.listed) if name in present)
     shown = {role: names for role, names in roles.items() if names}
     shown.setdefault("key", "the content of the row")
     return shown

@@ -5,7 +5,7 @@ import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
@@ -41,6 +41,12 @@ class Row:
         if isinstance(value, str):
             value = value.strip()
         return None if value == "" else value
+
+    def opened(self, names: Iterable[str]) -> "Row":
+        """With the members of these cells where they are JSON in a text, as CSV has them."""
+        told = {name: self.document(name) for name in names if isinstance(self.cells.get(name), str)}
+        members = {f"{name}.{leaf}": value for name, of in told.items() for leaf, value in _leaves(of or {})}
+        return replace(self, cells={**self.cells, **members}) if members else self
 
     def document(self, name: str) -> dict[str, Any] | None:
         """The object under a name: of JSON, of columns with its name and a dot before theirs, or as JSON in a cell."""
@@ -124,7 +130,7 @@ def _leaves(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 def _nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for name, value in leaves.items():
-        first, dot, rest = name.partition(".")
+        first, dot, _ = name.partition(".")
         if not dot:
             document.setdefault(first, value)
             continue
