@@ -98,7 +98,10 @@ def model_of(row: Usage) -> str | None:
 def quote_rows(
     client: Quoter, rows: Iterable[Usage], concurrency: int, on_progress: Callable[[int], None] | None = None
 ) -> DryRun:
-    """Asks for the price of every row, with `concurrency` threads; charges nothing. `on_progress` gets the rows done."""
+    """Asks for the price of every row, with `concurrency` threads; charges nothing.
+
+    `on_progress` gets the number of rows that are done.
+    """
     quoted: list[QuotedRow] = []
     with _pool(concurrency) as pool:
         for each in pool.map(lambda row: _quoted(client, row), rows):
