@@ -217,7 +217,9 @@ def _price(usage: dict[str, Any]) -> int | None:
     prices = MICROCENTS_PER_TOKEN.get(usage.get("model", ""))
     if prices is None:
         return None
-    return sum(price * usage.get(name, 0) for name, price in zip(("input_tokens", "output_tokens"), prices, strict=True))
+    return sum(
+        price * usage.get(name, 0) for name, price in zip(("input_tokens", "output_tokens"), prices, strict=True)
+    )
 
 
 def _quote(usage: dict[str, Any]) -> dict[str, Any]:
