@@ -55,8 +55,8 @@ class Layout:
     say the same. `identity` are the columns that together name an event, if the id begins with one of
     `identity_begins`; `bucket` those that name a sum of many requests. `documents` are usage objects as a provider
     reports them. `opened` may be JSON in a text. `listed` are columns that change the price unless they have one of the
-    values. `used` are read by the functions. `ignored` are known not to change the price; a name that ends with a dot is
-    all its members. `total` is the sum of input and output, and is compared. `about` is kept as metadata.
+    values. `used` are read by the functions. `ignored` change no price; a name that ends with a dot is all its members.
+    `total` is the sum of input and output, and is compared. `about` is kept as metadata.
     """
 
     name: str

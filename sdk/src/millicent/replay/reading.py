@@ -12,7 +12,7 @@ import msgspec
 from millicent.replay import cells
 from millicent.replay.actors import DEFAULT_SEED, ZipfActors
 from millicent.replay.cells import BadCell
-from millicent.replay.columns import Columns, Layout, refuse_not_understood, told_value
+from millicent.replay.columns import Columns, Counted, Layout, refuse_not_understood, told_value
 from millicent.replay.documents import as_reported, plain_quantities, provider_of
 from millicent.replay.errors import BadUsage
 from millicent.replay.keys import Keys, digest
@@ -28,6 +28,7 @@ REASON: Final = "skipped_because"
 
 _LONGEST_RUN_ID: Final = 90
 _BATCH: Final = "batch"
+_SIDES: Final = (("input_tokens",), ("output_tokens",))
 _TIERS: Final[Mapping[str, str | None]] = {
     **dict.fromkeys(("default", "standard", "auto", "on_demand", "none", "false", "0", "no"), None),
     **dict.fromkeys(("batch", "true", "1", "yes"), _BATCH),
@@ -97,6 +98,8 @@ def load_usage(content: bytes, reading: Reading | None = None) -> UsageFile:
     """Raises BadUsage if the file is not understood, and for its first invalid row if none are to be skipped."""
     how = _checked(reading or Reading())
     table = table_of(text_of(content, how.encoding))
+    if table.rows and all(row.fault for row in table.rows):
+        raise BadUsage(str(table.rows[0].fault))
     layout = _layout(table, how)
     refuse = () if not layout.cost else table.names
     refuse_not_understood(layout, table.rows, table.names, {*how.ignored_columns, *refuse, REASON})
@@ -438,6 +441,7 @@ class _Cells:
         for counted in self._layout.counted:
             column, value = self._told(counted.columns, must_agree=self._layout.must_agree)
             if value is None:
+                self._refuse_half(counted)
                 continue
             number: int = self._read(column, value, cells.count)
             for quantity in counted.quantities:
@@ -446,6 +450,14 @@ class _Cells:
         amended = self._amended(sums)
         self._compare_total(amended)
         return {name: units for name, units in amended.items() if units or name in {"input_tokens", "output_tokens"}}
+
+    def _refuse_half(self, counted: Counted) -> None:
+        """A row of which only one side is told: the other may have been lost."""
+        if not self._layout.must_agree or counted.quantities not in _SIDES:
+            return
+        others = (each for each in self._layout.counted if each.quantities in _SIDES and each is not counted)
+        if any(self._row.get(name) is not None for each in others for name in each.columns):
+            raise self._bad(counted.columns[0], None, "a whole number of tokens; write 0 if there were none")
 
     def _amended(self, sums: dict[str, int]) -> dict[str, int]:
         try:
