@@ -156,7 +156,8 @@ def test_pages_of_anthropics_usage_api_are_read_like_the_console() -> None:
     page = b"""{"data": [{"starting_at": "2026-11-05T00:00:00Z", "ending_at": "2026-11-06T00:00:00Z", "results": [
       {"uncached_input_tokens": 5, "cache_creation": {"ephemeral_1h_input_tokens": 1000,
        "ephemeral_5m_input_tokens": 253}, "cache_read_input_tokens": 128955, "output_tokens": 300,
-       "server_tool_use": {"web_search_requests": 0}, "api_key_id": "k", "workspace_id": null, "model": "claude-sonnet-4-5", "service_tier": "batch",
+       "server_tool_use": {"web_search_requests": 0}, "api_key_id": "k", "workspace_id": null,
+       "model": "claude-sonnet-4-5", "service_tier": "batch",
        "context_window": "0-200k"}]}], "has_more": false}"""
     (row,) = load_usage(page, PAYER).rows
     assert row.usage == CACHED | {
