@@ -42,7 +42,13 @@ ENOUGH: Final = 10_000_000
 
 def row(number: int, *, actor: str = "user:carla", model: str = "gpt-4o", **about: Any) -> Usage:
     usage = {"meter": "llm", "model": model, "input_tokens": 374, "output_tokens": 44}
-    members = {"key": f"row-{number}", "actor": actor, "usage": usage, "occurred_at": FIRST_DAY, "row": number}
+    members: dict[str, Any] = {
+        "key": f"row-{number}",
+        "actor": actor,
+        "usage": usage,
+        "occurred_at": FIRST_DAY,
+        "row": number,
+    }
     return Usage(**members | about)
 
 
@@ -108,7 +114,7 @@ def test_a_growing_file_that_is_charged_every_day_for_30_days_costs_what_chargin
 def test_a_dry_run_tells_what_charging_then_takes_with_fractions_of_a_microcent(millicent: InMemoryMillicent) -> None:
     millicent.put_rate({"meter": "llm", "model": "tiny", "prices": {"input_tokens": {"price": "0.1", "per": 1000}}})
     millicent.clock.set(FIRST_DAY + timedelta(days=30))
-    now = {"occurred_at": None}
+    now: dict[str, Any] = {"occurred_at": None}
     rows = [row(n, usage={"meter": "llm", "model": "tiny", "input_tokens": 7 * n}, **now) for n in range(1, 40)]
     millicent.fund("user:carla", ENOUGH)
     told = quote_rows(millicent, rows, 4)

@@ -83,7 +83,7 @@ def priced_by(story: Story, n: str, meter: str) -> None:
 
 @expectation("priced by the built-in card")
 def priced_by_built_in(story: Story) -> None:
-    assert re.fullmatch(r"genai-prices@[0-9.]+", story.answers[-1].body["entry"]["rate_card"])
+    assert re.fullmatch(r"genai-prices@[0-9.]+/[a-z]+/.+", story.answers[-1].body["entry"]["rate_card"])
 
 
 @expectation("the next {amounts:rest} of {meter:name} would take {n:n}")

@@ -13,6 +13,7 @@ Amount: TypeAlias = int | Decimal | str
 Dollars: TypeAlias = int | Decimal | str
 """Dollars with any number of decimals: `Decimal("0.00042")` or `"0.00042"`. A float is rejected: it is not exact."""
 
+MILLICENTS_PER_DOLLAR: Final = 10**5
 MICROCENTS_PER_DOLLAR: Final = 10**8
 _MICROCENT: Final = Decimal("0.001")
 

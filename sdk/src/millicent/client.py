@@ -92,7 +92,7 @@ class BatchCharge:
         """The JSON form of the API."""
         members = {each.name: getattr(self, each.name) for each in fields(self)} | {
             "cost": _optional_amount(self.cost),
-            "cost_usd": _optional_amount(self.cost_usd),
+            "cost_usd": _optional_dollars(self.cost_usd),
             "occurred_at": _optional_instant(self.occurred_at),
         }
         return {name: value for name, value in members.items() if value is not None}
@@ -233,7 +233,7 @@ class Millicent:
             "actor": actor,
             "cost": _optional_amount(cost),
             "usage": usage,
-            "cost_usd": _optional_amount(cost_usd),
+            "cost_usd": _optional_dollars(cost_usd),
             "occurred_at": _optional_instant(occurred_at),
             "if_insufficient": if_insufficient,
             "check_id": check_id,
@@ -324,7 +324,7 @@ class Millicent:
             "actor": actor,
             "amount": _optional_amount(amount),
             "usage": usage,
-            "cost_usd": _optional_amount(cost_usd),
+            "cost_usd": _optional_dollars(cost_usd),
             "occurred_at": _optional_instant(occurred_at),
             "overrun": overrun,
             "if_expired": None if if_expired == "refuse" else if_expired,
@@ -734,6 +734,12 @@ def _verdict(pages: Sequence[AuditPage]) -> tuple[Verified, int | None]:
 
 def _optional_amount(amount: Amount | None) -> str | None:
     return None if amount is None else wire_text(amount)
+
+
+def _optional_dollars(dollars: Dollars | None) -> str | None:
+    """A text stays as it is: the record keeps it as it was given. Raises TypeError and ValueError as wire_text does."""
+    plain = _optional_amount(dollars)
+    return dollars if isinstance(dollars, str) else plain
 
 
 def _optional_instant(at: datetime | None) -> str | None:

@@ -43,8 +43,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     parent's entry is the member. `settings` is what it changed. `rate_card` priced its `usage`; if that had a fraction
     of a microcent, `carry_before` and `carry_after` are the carry, in exact millicents. `merged` are two grants that
     were merged because the account had too many. `not_restored` is the part that was not returned because its grants
-    had expired. `occurred_at` is the time of the work, if it was given. `cost_usd` is the cost in dollars as it was
-    given, before it was rounded. `hash` chains the entries of an account.
+    had expired. `hash` chains the entries of an account.
     """
 
     key: str
@@ -77,8 +76,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     carry_after: str | None = None
     merged: Merger | None = None
     not_restored: Decimal = Decimal(0)
-    occurred_at: Time | None = None
-    cost_usd: str | None = None
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):

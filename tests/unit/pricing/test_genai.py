@@ -39,10 +39,11 @@ def test_gpt_4o_is_priced_as_in_the_design() -> None:
     assert worth_of({"input_tokens": Fraction(374), "output_tokens": Fraction(44)}, rate).amount == 137_500
 
 
-def test_the_version_of_the_card_is_that_of_the_data() -> None:
+def test_the_card_names_the_version_of_the_data_and_the_model_that_was_matched() -> None:
     card = GenaiCard().find("llm", "gpt-4o", AT_MS)
     assert card is not None
-    assert card.reference == f"genai-prices@{genai_prices.__version__}"
+    assert card.reference == f"genai-prices@{genai_prices.__version__}/openai/gpt-4o"
+    assert (card.version, card.matched_model) == (genai_prices.__version__, "openai/gpt-4o")
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "openai/gpt-4o", "GPT-4o", "gpt-4o-2024-08-06"])
@@ -141,3 +142,18 @@ def test_a_reasoning_model_is_not_paid_twice_for_what_it_thought() -> None:
 
 def test_every_unit_of_the_library_is_known() -> None:
     assert {"input_mtok", "output_mtok", "requests_kcount", "audio_hours"} <= _units().keys()
+
+
+def test_a_name_of_a_free_model_is_free_and_only_that_name() -> None:
+    rate = find("google/gemini-2.0-flash-exp:free")
+    assert rate is not None
+    assert worth_of({"input_tokens": Fraction(10**6), "output_tokens": Fraction(10**6)}, rate).amount == 0
+    assert find("openai/moderation") is None
+
+
+def test_the_fast_model_of_a_gateway_costs_six_times_the_other() -> None:
+    used = {"input_tokens": Fraction(1000), "output_tokens": Fraction(1000)}
+    fast, plain = find("anthropic/claude-opus-4.6-fast"), find("anthropic/claude-opus-4.6")
+    assert fast is not None
+    assert plain is not None
+    assert worth_of(used, fast).amount == 6 * worth_of(used, plain).amount

@@ -11,6 +11,7 @@ from shared.ledger.protocol import Recorded
 from shared.ledger.reducer import Replay
 from shared.ports.ledger import EntryFilter
 from shared.pricing.cards import RateBook, RateCard, reference_of
+from shared.pricing.catalogue import NoModels
 from shared.pricing.rates import Price, Rate
 from shared.usecases.record_priced import record_priced
 from tests.builders import ALICE, NOW_MS, operation
@@ -19,7 +20,7 @@ DAY_MS = 86_400_000
 MILLICENT = 1000
 
 
-class Shelf:
+class Shelf(NoModels):
     """The cards of a tenant, newest first, and a count of the versions that were asked for; and built-in prices."""
 
     def __init__(self) -> None:

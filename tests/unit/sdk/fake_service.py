@@ -217,9 +217,8 @@ def _price(usage: dict[str, Any]) -> int | None:
     prices = MICROCENTS_PER_TOKEN.get(usage.get("model", ""))
     if prices is None:
         return None
-    return sum(
-        price * usage.get(name, 0) for name, price in zip(("input_tokens", "output_tokens"), prices, strict=True)
-    )
+    used = (int(usage.get(name, 0)) for name in ("input_tokens", "output_tokens"))
+    return sum(price * units for price, units in zip(prices, used, strict=True))
 
 
 def _quote(usage: dict[str, Any]) -> dict[str, Any]:

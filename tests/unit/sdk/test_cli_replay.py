@@ -126,10 +126,10 @@ def test_what_was_recognised_is_told_first_on_standard_error(run: Run, own: Path
 def test_a_row_is_sent_as_its_usage_with_its_time_and_never_as_an_amount(
     run: Run, service: FakeService, file: Path
 ) -> None:
-    run(file, *TOLD, "--limit", 1, "--app", "chat")
+    run(file, "--default-actor", "user:carla", "--model", "gpt-4o", "--limit", 1, "--app", "chat")
     assert charges(service) == [
         {
-            "actor": "user:0005",
+            "actor": "user:carla",
             "usage": {"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44},
             "occurred_at": "2023-11-16T18:15:46.680590+00:00",
             "if_insufficient": "refuse",
@@ -293,7 +293,7 @@ def test_failed_rows_exit_with_3_and_the_first_are_told(run: Run, service: FakeS
     result = run(file, *TOLD, "--concurrency", "1")
     assert (result.exit_code, line(result)["failed"]) == (3, 1)
     assert "millicent: row 1, " in result.stderr
-    assert " of user:0005 failed: because of validation_failed" in result.stderr
+    assert " failed: because of validation_failed" in result.stderr
     assert [(each["row"], each["reason"]) for each in line(result)["failures"]] == [(1, "because of validation_failed")]
 
 

@@ -4,6 +4,7 @@ import json
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -75,7 +76,9 @@ def test_a_charge_sends_its_usage_or_its_dollars_and_the_time_of_the_work(
         "occurred_at": "2026-11-30T09:00:00+00:00",
         "if_insufficient": "overdraw",
     }
-    client.charge("user:alice", cost_usd=Decimal("0.00042"), if_insufficient="overdraw")
+    client.charge("user:alice", cost_usd="4.2e-4", if_insufficient="overdraw")
+    assert sent(service)["cost_usd"] == "4.2e-4"
+    client.charge("user:alice", cost_usd=Decimal("4.2e-4"), if_insufficient="overdraw")
     assert sent(service) == {"actor": "user:alice", "cost_usd": "0.00042", "if_insufficient": "overdraw"}
 
 
@@ -98,6 +101,15 @@ def test_a_capture_and_a_quote_send_the_time_of_the_work(client: Millicent, serv
     with pytest.raises(NotFound):
         client.quote({"meter": "llm"}, occurred_at=OCCURRED_AT)
     assert sent(service) == {"usage": {"meter": "llm"}, "occurred_at": "2026-11-30T09:00:00+00:00"}
+
+
+@pytest.mark.parametrize("dollars", [0.00042, "a lot", "NaN"])
+def test_dollars_that_are_not_exact_are_refused_before_anything_is_sent(
+    client: Millicent, service: FakeService, dollars: Any
+) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        client.charge("user:alice", cost_usd=dollars)
+    assert service.seen == []
 
 
 def test_a_time_of_the_work_without_an_offset_is_refused_before_anything_is_sent(

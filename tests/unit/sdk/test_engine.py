@@ -51,7 +51,7 @@ AT = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
 
 def row(number: int, *, actor: str = "user:a", model: str = "gpt-4o", **about: Any) -> Usage:
     usage = {"meter": "llm", "model": model, "input_tokens": 100 + number, "output_tokens": 10}
-    members = {"key": f"run-{number}", "actor": actor, "usage": usage, "occurred_at": AT, "row": number}
+    members: dict[str, Any] = {"key": f"run-{number}", "actor": actor, "usage": usage, "occurred_at": AT, "row": number}
     return Usage(**members | about)
 
 

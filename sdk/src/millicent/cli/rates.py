@@ -69,7 +69,7 @@ def put(invocation: Invocation, file: BinaryIO) -> None:
 @click.option("--occurred-at", type=INSTANT, help="Quote the price of this time; default: now.")
 @json_option
 @pass_invocation
-def quote(  # noqa: PLR0913, PLR0917 - an argument an option
+def quote(
     invocation: Invocation,
     meter: str,
     quantities: tuple[str, ...],

@@ -1,6 +1,7 @@
 """Charges many rows of usage in parallel, each exactly once: alone, in batches, or held before and captured after.
 
-The service prices: a row is sent as what was used and when, never as an amount that was computed here. Each row has one key: that of its charge, or of the capture of its hold. The hold has the key with the suffix `.hold`.
+The service prices: a row is sent as what was used and when, never as an amount that was computed here. Each row has
+one key: that of its charge, or of the capture of its hold. The hold has the key with the suffix `.hold`.
 """
 
 import math
@@ -385,7 +386,7 @@ def _cost(row: Usage) -> dict[str, Any]:
 def _about(terms: Terms, row: Usage) -> dict[str, Any]:
     if row.cost_usd is None or row.usage is None:
         return {"app": row.app or terms.app, "metadata": row.metadata}
-    # The service takes either dollars or usage. So that the record says what the dollars were for, the rest is metadata.
+    # The service takes either dollars or usage. What the dollars were for is metadata, so that it is on the record.
     used = {name: value for name, value in row.usage.items() if name != "meter"}
     metadata = used | dict(row.metadata or {})
     return {"app": row.app or terms.app, "meter": row.usage.get("meter"), "metadata": metadata}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Final, Protocol
 
-from millicent.amounts import dollars_to_microcents, microcents, millicents
+from millicent.amounts import MILLICENTS_PER_DOLLAR, microcents
 from millicent.client import Usage as UsageDocument
 from millicent.errors import Forbidden, MillicentError, ValidationFailed
 from millicent.models import Quote
@@ -31,7 +31,7 @@ class Quoter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class QuotedRow:
-    """What a row would cost: `exact` millicents, with the fractions that an account carries. `error`: why it cannot.
+    """What a row would cost: `exact` millicents, with the fractions that an account carries. `error`: why it has none.
 
     `card` is the rate card that prices it; None for a row with its cost in dollars.
     """
@@ -98,7 +98,10 @@ def model_of(row: Usage) -> str | None:
 def quote_rows(
     client: Quoter, rows: Iterable[Usage], concurrency: int, on_progress: Callable[[int], None] | None = None
 ) -> DryRun:
-    """Asks for the price of every row, with `concurrency` threads; charges nothing. `on_progress` gets the rows done."""
+    """Asks for the price of every row, with `concurrency` threads; charges nothing.
+
+    `on_progress` gets the number of rows that are done.
+    """
     quoted: list[QuotedRow] = []
     with _pool(concurrency) as pool:
         for each in pool.map(lambda row: _quoted(client, row), rows):
@@ -141,7 +144,7 @@ def _pool(concurrency: int) -> Iterator[ThreadPoolExecutor]:
 
 def _quoted(client: Quoter, row: Usage) -> QuotedRow:
     if row.cost_usd is not None:
-        return QuotedRow(row, millicents(dollars_to_microcents(Decimal(row.cost_usd))))
+        return QuotedRow(row, Decimal(row.cost_usd) * MILLICENTS_PER_DOLLAR)
     try:
         quote = client.quote(row.usage or {}, occurred_at=row.occurred_at)
     except ValidationFailed as error:
