@@ -401,7 +401,10 @@ def test_invalid_rows_can_be_skipped_and_are_reported_with_their_reasons() -> No
     read = load_usage(INVALID, Reading(skip_invalid=True))
     assert [row.actor for row in read.rows] == ["a", "d"]
     assert [(each.row, each.reason) for each in read.skipped] == [
-        (2, f"row 2: input_tokens is '1.5' and must be a whole number of tokens below {10**12}, written in digits alone"),
+        (
+            2,
+            f"row 2: input_tokens is '1.5' and must be a whole number of tokens below {10**12}, in digits alone",
+        ),
         (3, "row 3 has a different number of cells than the header"),
     ]
     assert read.content(2)["user"] == "b"

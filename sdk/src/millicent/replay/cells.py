@@ -36,7 +36,7 @@ def count(value: Any) -> int:  # noqa: ANN401 - whatever a file has
     told = "" if isinstance(value, bool) else str(value)
     whole = _WHOLE.fullmatch(told)
     if whole is None:
-        raise BadCell(f"a whole number of tokens below {MOST_UNITS}, written in digits alone")
+        raise BadCell(f"a whole number of tokens below {MOST_UNITS}, in digits alone")
     return int(whole[1])
 
 
