@@ -228,6 +228,8 @@ Terms: TypeAlias = (
     | Configure
 )
 
+RAW_DIGEST: Final = "raw_digest"
+"""The member of usage with the digest of the report that it was read from, with everything that was asked beside it."""
 _PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder"})
 _PRICED_FROM: Final = frozenset({"usage", "cost_usd"})
 """What a caller may give in place of an amount."""
@@ -302,7 +304,15 @@ def _as_given(value: Any) -> Any:  # noqa: ANN401 - any parameter
     return value
 
 
-_BY_VALUE: Final[Mapping[str, Callable[[Any], Any]]] = {"cost_usd": same_money}
+def _as_asked(usage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the caller gave. Of quantities that were read from a provider's report, that is the report's digest.
+
+    So the same report is the same usage, even if a later release reads it differently.
+    """
+    return {RAW_DIGEST: usage[RAW_DIGEST]} if RAW_DIGEST in usage else usage
+
+
+_BY_VALUE: Final[Mapping[str, Callable[[Any], Any]]] = {"cost_usd": same_money, "usage": _as_asked}
 """Parameters of which several spellings have one value."""
 
 

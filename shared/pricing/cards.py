@@ -111,6 +111,8 @@ def effective(newest_first: Iterable[RateCard], now_ms: int) -> RateCard | None:
 
 
 def reference_of(meter: str, model: str | None, version: int) -> str:
+    """A "/" in the name of a meter is percent-encoded: the first "/" is where the model begins."""
+    meter = meter.replace("%", "%25").replace("/", "%2F")
     return f"{meter}@{version}" if model is None else f"{meter}/{model}@{version}"
 
 
