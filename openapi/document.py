@@ -23,6 +23,7 @@ from shared.edge.validation import (
     IDEMPOTENCY_KEY,
     MAX_METADATA_DEPTH,
     MAX_PAGE,
+    Dollars,
     Identifier,
     Metadata,
     Microcents,
@@ -63,7 +64,11 @@ _PATH: Final = {
     "number": ("The number of a digest, or latest.", "latest"),
 }
 """What the parameters in paths are, and an example of each."""
-_OURS: Final[Mapping[type, str]] = {Microcents: "Amount", PositiveMicrocents: "PositiveAmount"}
+_OURS: Final[Mapping[type, str]] = {
+    Microcents: "Amount",
+    PositiveMicrocents: "PositiveAmount",
+    Dollars: "Dollars",
+}
 _AMOUNTS_AS: Final[Json] = {
     "name": PARAMETER,
     "in": "query",

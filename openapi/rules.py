@@ -5,11 +5,13 @@ from typing import Any, Final, TypeAlias
 from functions.rates.schema import MAX_NUMBER, MAX_PRICE_DECIMALS, MAX_PRICES, MAX_TIERS, PriceDocument, TierDocument
 from shared.edge.usage_request import MAX_DECIMALS, MAX_QUANTITIES, MAX_UNITS, QUANTITY_NAME, ModelName
 from shared.edge.validation import Identifier
-from shared.ledger.amounts import DECIMALS, MAX_AMOUNT_MILLICENTS
+from shared.ledger import money
+from shared.ledger.amounts import DECIMALS, MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS
 from shared.pricing.usage import ESTIMATE_PREFIX
 
 Json: TypeAlias = dict[str, Any]
 
+MAX_DOLLARS: Final = MAX_AMOUNT_MICROCENTS // money.MICROCENTS_PER_DOLLAR
 MAX_DECIMALS_WRITTEN: Final = 18
 """Of a number in a decimal string that is not an amount: those beyond what counts are zeros."""
 
@@ -62,6 +64,15 @@ def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the d
             "description": f"More than 0 {_AMOUNT}.",
             **number(MAX_AMOUNT_MILLICENTS, DECIMALS, above_0=True),
             "examples": [42.125, "42.125"],
+        },
+        "Dollars": {
+            "description": f"Dollars, from 0 to {MAX_DOLLARS}, of any precision up to {money.MAX_DECIMALS} decimals; "
+            "read exactly and rounded once, half up, to 1/1000 millicent.",
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": MAX_DOLLARS},
+                {"type": "string", "pattern": f"^{money.DECIMAL_TEXT}$", "maxLength": money.MAX_TEXT},
+            ],
+            "examples": ["0.00001375", 0.00001375],
         },
         "Millicents": {
             "description": "Millicents (1/1000 cent), exact to three decimals. A number, to be read as a decimal; a "

@@ -57,14 +57,16 @@ def given(amount: int | msgspec.UnsetType) -> int | None:
     return None if isinstance(amount, msgspec.UnsetType) else int(amount)
 
 
-def one_of(members: Mapping[str, object], root: str = "$") -> None:
-    """Raises ValidationFailed unless exactly one of the two is given."""
-    amount, usage = members
+def one_of(members: Mapping[str, object], root: str = "$", *, or_none: bool = False) -> None:
+    """Raises ValidationFailed unless exactly one of the members is given; with `or_none`, at most one."""
     present = [name for name, value in members.items() if value is not msgspec.UNSET]
-    if not present:
+    if not present and not or_none:
+        amount, usage, *_ = members
         raise ValidationFailed([FieldError(f"{root}.{amount}", f"is required, or {usage} instead")])
     if len(present) > 1:
-        raise ValidationFailed([FieldError(f"{root}.{usage}", f"must not be given together with {amount}")])
+        first, *more = present
+        detail = f"must not be given together with {first}"
+        raise ValidationFailed([FieldError(f"{root}.{name}", detail) for name in more])
 
 
 def _faults(document: Mapping[str, Any], quantities: Mapping[str, Any], path: str) -> Iterator[FieldError]:

@@ -15,8 +15,9 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args
 import msgspec
 
 from shared.edge.errors import FieldError, IdempotencyKeyRequired, ValidationFailed
-from shared.ledger.amounts import parse_millicents
+from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, parse_millicents
 from shared.ledger.errors import InvalidAmount
+from shared.ledger.money import MICROCENTS_PER_DOLLAR, microcents_of, money_text
 
 MAX_METADATA_DEPTH: Final = 8
 MAX_PAGE: Final = 100
@@ -43,6 +44,12 @@ class Microcents(int):
 
 class PositiveMicrocents(Microcents):
     """An amount above 0."""
+
+
+class Dollars(str):
+    """A cost in dollars: its decimal text, of any precision."""
+
+    __slots__ = ()
 
 
 class Metadata(dict[str, Any]):
@@ -134,6 +141,13 @@ def _read_positive_amount(value: object) -> PositiveMicrocents:
     return amount
 
 
+def _read_dollars(value: object) -> Dollars:
+    text = money_text(value)
+    if microcents_of(text) > MAX_AMOUNT_MICROCENTS:
+        raise InvalidAmount(f"at most {MAX_AMOUNT_MICROCENTS // MICROCENTS_PER_DOLLAR} dollars")
+    return Dollars(text)
+
+
 def _read_limit(value: object) -> PageLimit:
     return PageLimit(_small_number(value, MAX_PAGE))
 
@@ -186,6 +200,7 @@ def _plain_number(value: int | Decimal) -> int | float:
 _READERS: Final[Mapping[type, Callable[[object], object]]] = {
     Microcents: _read_amount,
     PositiveMicrocents: _read_positive_amount,
+    Dollars: _read_dollars,
     PageLimit: _read_limit,
     LineLimit: _read_line_limit,
     Metadata: _read_metadata,

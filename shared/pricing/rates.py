@@ -12,14 +12,13 @@ from typing import Literal, TypeAlias
 
 from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS, MICROCENTS_PER_MILLICENT
 from shared.ledger.errors import InvalidOperation
-from shared.ledger.remainders import QUANTA_PER_MICROCENT
+from shared.ledger.remainders import rounded
 
 TierMode: TypeAlias = Literal["graduated", "volume"]
 Units: TypeAlias = Mapping[str, Fraction]
 """The number of units of each quantity."""
 
 _ZERO = Fraction(0)
-_HALF = Fraction(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def worth_of(units: Units, rate: Rate) -> Worth:
     """
     refuse_unknown(units, rate)
     items = with_minimum(list(_items(units, rate)), rate)
-    amount, remainder = _rounded(_microcents(items))
+    amount, remainder = rounded(_microcents(items))
     return Worth(_within_bounds(amount), tuple(items), remainder)
 
 
@@ -178,13 +177,6 @@ def _sum(items: list[LineItem]) -> Fraction:
 
 def _microcents(items: list[LineItem]) -> Fraction:
     return _sum(items) * MICROCENTS_PER_MILLICENT
-
-
-def _rounded(microcents: Fraction) -> tuple[int, int]:
-    """Rounded half up to a microcent, and the remainder in quanta."""
-    quanta = (microcents * QUANTA_PER_MICROCENT + _HALF).__floor__()
-    amount = (Fraction(quanta, QUANTA_PER_MICROCENT) + _HALF).__floor__()
-    return amount, quanta - amount * QUANTA_PER_MICROCENT
 
 
 def _within_bounds(amount: int) -> int:

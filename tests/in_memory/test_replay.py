@@ -27,7 +27,7 @@ from millicent.testing import InMemoryMillicent
 
 FIRST_DAY: Final = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 DAYS: Final = 30
-ROWS_A_DAY: Final = 3
+ROWS_A_DAY: Final = 2
 ACTORS: Final = ("user:carla", "user:dora", "user:emil")
 MODELS: Final = ("gpt-4o", "gpt-4o-mini", "gpt-4.1-nano")
 MICROCENTS_PER_TOKEN: Final = {
@@ -57,7 +57,7 @@ def day_of(day: int) -> list[str]:
     lines = []
     for number in range(ROWS_A_DAY):
         at = FIRST_DAY + timedelta(days=day, minutes=7 * number)
-        actor, model = ACTORS[(day + number) % 3], MODELS[number % 3]
+        actor, model = ACTORS[(day + number) % 3], MODELS[(2 * day + number) % 3]
         tokens = f"{100 + 13 * day + number},{10 + number}"
         lines.append(f"{at.isoformat()},{actor},{model},{tokens}")
     return lines
@@ -144,14 +144,30 @@ def test_a_card_of_ones_own_for_a_model_that_nobody_knows_is_enough_for_a_replay
     assert replay(millicent, [row(1, usage=used, occurred_at=None)]).charged_microcents == 5_000
 
 
-def test_the_price_is_that_of_the_time_of_the_work(millicent: InMemoryMillicent) -> None:
+@pytest.mark.parametrize("terms", [Terms(), Terms(batch=5), Terms(holds=HoldTerms())], ids=["single", "batch", "holds"])
+def test_the_price_is_that_of_the_time_of_the_work(millicent: InMemoryMillicent, terms: Terms) -> None:
     """The price of o3 was $10 in May 2025 and is $2 since June."""
     millicent.clock.set(datetime(2025, 6, 20, tzinfo=UTC))
     millicent.fund("user:carla", ENOUGH)
-    used = {"meter": "llm", "model": "o3", "input_tokens": 1_000_000}
+    used = {"meter": "llm", "model": "o3", "input_tokens": 1_000_000, "output_tokens": 0}
     rows = [row(1, usage=used, occurred_at=datetime(2025, 5, 28, tzinfo=UTC)), row(2, usage=used, occurred_at=None)]
     assert [each.exact for each in quote_rows(millicent, rows, 1).rows] == [1_000_000, 200_000]
-    assert replay(millicent, rows).charged_microcents == 1_200_000_000
+    assert replay(millicent, rows, terms=terms).charged_microcents == 1_200_000_000
+    held = {entry.amount for entry in millicent.entries("user:carla", kind="hold")}
+    assert held == ({-200_000, -1_000_000} if terms.holds else set())
+
+
+def test_rows_that_were_refused_or_charged_with_holds_are_replays_at_any_later_price(
+    millicent: InMemoryMillicent,
+) -> None:
+    """A later release may correct a price, so that the hold would be of another amount."""
+    millicent.clock.set(FIRST_DAY + timedelta(hours=1))
+    millicent.fund("user:carla", ENOUGH)
+    terms = Terms(holds=HoldTerms())
+    rows = [row(1), row(2, actor="user:poor")]
+    assert counts(replay(millicent, rows, terms=terms)) == (1, 1, 0, 0)
+    dearer = Terms(holds=HoldTerms(factor=Decimal(3)))
+    assert counts(replay(millicent, rows, terms=dearer)) == (0, 0, 2, 0)
 
 
 @pytest.mark.parametrize("terms", [Terms(), Terms(batch=5), Terms(holds=HoldTerms())], ids=["single", "batch", "holds"])

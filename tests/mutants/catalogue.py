@@ -30,6 +30,7 @@ _OPERATIONS: Final = "tests/unit/ledger/test_operations.py"
 _AMOUNT_TEXTS: Final = "tests/unit/edge/test_amount_texts.py"
 _DUE_HOLDS: Final = "tests/unit/ledger/test_due_holds.py"
 _REMAINDERS: Final = "tests/unit/ledger/test_remainders.py"
+_MONEY: Final = "tests/unit/ledger/test_money.py"
 _RECORD_PRICED: Final = "tests/unit/pricing/test_record_priced.py"
 _ESTIMATES: Final = "tests/unit/pricing/test_estimates.py"
 _BACKGROUND: Final = "tests/unit/test_do_what_is_due.py"
@@ -711,6 +712,45 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         ("round what is carried down", "divmod(remainder + carry + _HALF, ", "divmod(remainder + carry, "),
         killers=(_REMAINDERS, SIMULATOR),
+    ),
+    *_of(
+        "shared.ledger.remainders",
+        ("round a second time", "return Rounded(amount, min(quanta, _HALF - 1))", "return Rounded(amount, quanta)"),
+        (
+            "round half down",
+            "amount = (microcents + _ONE_HALF).__floor__()",
+            "amount = (microcents - _ONE_HALF).__ceil__()",
+        ),
+        killers=(_MONEY,),
+    ),
+    *_of(
+        "shared.ledger.money",
+        ("take a dollar for ten", "MICROCENTS_PER_DOLLAR: Final = 10**8", "MICROCENTS_PER_DOLLAR: Final = 10**7"),
+        (
+            "take two spellings of a cost for two costs",
+            'plain.rstrip("0").rstrip(".") if "." in plain else plain',
+            "text",
+        ),
+        ("accept a cost below zero", "if number.is_signed():", "if False:"),
+        killers=(_MONEY,),
+    ),
+    *_of(
+        "shared.ledger.operations",
+        (
+            "take the cost in dollars for none of the content",
+            'frozenset({"usage", "cost_usd"})',
+            'frozenset({"usage"})',
+        ),
+        killers=(_MONEY,),
+    ),
+    *_of(
+        "shared.verification.accounts",
+        (
+            "believe any cost of dollars",
+            "if is_misstated or _effect(expected) != _effect(entry):",
+            "if _effect(expected) != _effect(entry):",
+        ),
+        killers=(_MONEY,),
     ),
     *_of(
         "shared.ledger.effects",

@@ -76,6 +76,16 @@ def capture_model(story: Story, name: str, amounts: str, model: str) -> None:
     story.send(story.world.change_hold, story.names.get(name, name), "capture", terms)
 
 
+@action("charge {n:n} dollars [as {key:name}]")
+def charge_dollars(story: Story, n: str, key: str | None) -> None:
+    story.send(story.world.cost, {"cost_usd": n}, key=key)
+
+
+@action("capture {name:name} with {n:n} dollars")
+def capture_dollars(story: Story, name: str, n: str) -> None:
+    story.send(story.world.change_hold, story.names.get(name, name), "capture", {"cost_usd": n})
+
+
 @expectation("priced by version {n:n} of {meter:name}")
 def priced_by(story: Story, n: str, meter: str) -> None:
     assert story.answers[-1].body["entry"]["rate_card"] == f"{meter_of(story, meter)}@{n}"

@@ -416,6 +416,7 @@ def _show_receipt(receipt: Receipt, *, is_looked_up: bool = False) -> None:
             "replayed": None if is_looked_up else receipt.replayed,
             "rate card": entry.rate_card,
             "occurred at": entry.occurred_at,
+            "dollars": entry.cost_usd,
             **_hold_facts(receipt.hold),
             "grant": receipt.grant.id if receipt.grant else None,
             "available": balance.available,

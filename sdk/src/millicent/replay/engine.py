@@ -19,18 +19,22 @@ from millicent.amounts import MICROCENTS_PER_DOLLAR, Amount, Dollars, microcents
 from millicent.client import BatchCharge, IfInsufficient, Overrun
 from millicent.client import Usage as UsageDocument
 from millicent.errors import (
+    ApiError,
     Circumstances,
     ConfigurationError,
     Forbidden,
+    KeyReused,
     MillicentError,
+    NotFound,
     Refused,
     TokenError,
     Unauthenticated,
     Unavailable,
     Unreachable,
+    ValidationFailed,
     error_from,
 )
-from millicent.models import BatchResult, Entry, Problem, Receipt
+from millicent.models import BatchResult, Entry, Operation, Problem, Receipt
 from millicent.replay.quoting import Quoter, insist_on_prices
 from millicent.replay.usage import Usage
 
@@ -40,6 +44,8 @@ DEFAULT_CONCURRENCY: Final = 8
 HOLD_SUFFIX: Final = ".hold"
 OUTPUT: Final = "output_tokens"
 _PARTS_OF_OUTPUT: Final = "output_"
+_LEAST_HOLD: Final = Decimal("0.001")
+"""A hold by amount needs more than 0."""
 _FAILURES_KEPT: Final = 20
 
 _HOPELESS: Final = (Unauthenticated, Forbidden, Unreachable, TokenError, ConfigurationError)
@@ -93,6 +99,8 @@ class Charger(Quoter, Protocol):
         key: str | None = ...,
     ) -> Receipt: ...
 
+    def operation(self, key: str, actor: str) -> Operation: ...
+
 
 @dataclass(frozen=True, slots=True)
 class HoldTerms:
@@ -100,7 +108,8 @@ class HoldTerms:
 
     That maximum is `max_output_tokens`, as in a request to a model; None: `factor` times the actual output. Usage as a
     provider reports it is held as it is. A row with its cost in dollars is held at `factor` times that cost. A higher
-    cost is still charged. A run that was interrupted between hold and capture can be continued within `ttl_s`.
+    cost is still charged. Rows with a time are held at the price of that time, which needs a token that may read. A run
+    that was interrupted between hold and capture can be continued within `ttl_s`.
     """
 
     factor: Decimal = Decimal(2)
@@ -111,8 +120,7 @@ class HoldTerms:
         """The amount or the usage to hold, as an argument of `hold`."""
         if row.cost_usd is not None:
             most = math.ceil(Decimal(row.cost_usd) * MICROCENTS_PER_DOLLAR * self.factor)
-            # A hold by amount needs more than 0.
-            return {"amount": millicents(max(most, 1))}
+            return {"amount": max(millicents(most), _LEAST_HOLD)}
         return {"usage": self.most(row.usage or {})}
 
     def most(self, usage: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -316,15 +324,46 @@ def _charge(client: Charger, terms: Terms, row: Usage) -> RowOutcome:
 
 
 def _charge_held(client: Charger, terms: Terms, holds: HoldTerms, row: Usage) -> RowOutcome:
-    about = _about(terms, row)
-    hold = partial(client.hold, row.actor, ttl_s=holds.ttl_s, key=f"{row.key}{HOLD_SUFFIX}")
-    placed = _attempt(row, lambda: hold(**holds.of(row), **about))
+    placed = _attempt(row, lambda: _hold(client, terms, holds, row))
     if isinstance(placed, RowOutcome):
         return placed
     capture = partial(client.capture, row.actor, placed.hold.id if placed.hold else "", overrun="charge", key=row.key)
-    captured = _attempt(row, lambda: capture(**_cost(row), **about))
+    captured = _attempt(row, lambda: capture(**_cost(row), **_about(terms, row)))
     outcome = captured if isinstance(captured, RowOutcome) else _recorded(row, captured)
     return replace(outcome, is_held_now=not placed.replayed)
+
+
+def _hold(client: Charger, terms: Terms, holds: HoldTerms, row: Usage) -> Receipt:
+    """The hold of the row, which an earlier run may have placed. Raises MillicentError."""
+    key = f"{row.key}{HOLD_SUFFIX}"
+    meter = {"meter": row.usage.get("meter")} if row.usage is not None else {}
+    try:
+        held = _to_hold(client, holds, row)
+        return client.hold(row.actor, ttl_s=holds.ttl_s, key=key, **held, **(_about(terms, row) | meter))
+    except (ValidationFailed, KeyReused) as error:
+        # The row may be on the record, although its time is out of bounds by now, or at a price that was corrected.
+        return _placed_before(client, row.actor, key, error)
+
+
+def _to_hold(client: Charger, holds: HoldTerms, row: Usage) -> dict[str, Any]:
+    held = holds.of(row)
+    if "usage" not in held or row.occurred_at is None:
+        return held
+    # The capture of a hold of usage has the price of the hold, which is the present one. Of an amount, it has the price
+    # of its own time.
+    quoted = client.quote(held["usage"], occurred_at=row.occurred_at)
+    return {"amount": max(quoted.hold, _LEAST_HOLD)}
+
+
+def _placed_before(client: Charger, actor: str, key: str, error: ApiError) -> Receipt:
+    """The hold under the key. Raises its refusal if it was refused, and `error` if there is none."""
+    try:
+        found = client.operation(key, actor)
+    except NotFound:
+        raise error from None
+    if found.problem is not None:
+        raise error_from(found.problem, Circumstances(key, replayed=True))
+    return Receipt(entry=found.entry, balance=found.balance, hold=found.entry.hold, replayed=True)
 
 
 def _charge_batch(client: Charger, terms: Terms, part: _Part) -> list[RowOutcome]:
