@@ -316,6 +316,13 @@ def test_of_a_trace_the_calls_of_models_are_charged_and_not_the_agent_around_the
     )
 
 
+def test_a_trace_of_another_shape_is_refused_with_its_place() -> None:
+    with pytest.raises(
+        BadUsage, match=r"not a trace of OpenTelemetry: Expected `array`, got `int` - at `\$.resourceSpans"
+    ):
+        load_usage(b'{"resourceSpans": 5}')
+
+
 def test_answers_of_anthropic_are_told_to_the_service_as_they_were_reported() -> None:
     cached, plain = sample("anthropic_answers.jsonl").rows
     assert (cached.key, cached.actor, cached.usage) == (

@@ -65,6 +65,8 @@ def test_a_usage_document_is_what_the_service_prices() -> None:
         (CSV.decode().encode("utf-16"), "CSV, separator ,, UTF-16"),
         (CSV.decode().encode("utf-16-le"), "CSV, separator ,, utf-16-le"),
         (CSV.decode().encode("utf-16-be"), "CSV, separator ,, utf-16-be"),
+        (CSV.replace(b"\n", b"\r"), "CSV, separator ,, UTF-8"),
+        (b'"sep=;"\r' + CSV.replace(b"\n", b"\r").replace(b",", b";"), "CSV, separator ;, UTF-8"),
         (gzip.compress(CSV), "CSV, separator ,, UTF-8, gzip"),
         (b'"user","model","prompt_tokens","completion_tokens"\n' + CSV.partition(b"\n")[2], "CSV, separator ,, UTF-8"),
         (CSV.replace(b"\n", b",,\n") + b",,,,,\n", "CSV, separator ,, UTF-8"),
@@ -143,9 +145,20 @@ def test_nobody_is_invented_and_no_model_is_taken_for_granted(
     assert message in faults(content, reading)
 
 
+@pytest.mark.parametrize("nobody", ["", " ", "null", "None", "NaN"])
+def test_what_programs_write_for_nobody_pays_nothing(nobody: str) -> None:
+    content = f"{HEADER}\n{nobody},gpt-4o,1,2\nuser:b,gpt-4o,1,2\n"
+    assert faults(content) == "row 1: user is blank; say who pays for such rows with --default-actor"
+
+
 def test_a_blank_user_is_the_default_actor_if_one_is_given() -> None:
     content = f"{HEADER}\n,gpt-4o,1,2\nuser:b,gpt-4o,1,2\n".encode()
     assert [row.actor for row in read_usage(content, FOR_TOKENS)] == ["user:payer", "user:b"]
+
+
+def test_two_columns_of_the_payer_that_say_the_same_are_one() -> None:
+    content = b"user,user_id,model,input_tokens,prompt_tokens,output_tokens\na,a,gpt-4o,10,10.0,2\n"
+    assert shown(read_usage(content)) == [("a", "llm", "gpt-4o", 10, 2)]
 
 
 def test_the_azure_trace_is_recognised_with_its_time_and_given_actors() -> None:

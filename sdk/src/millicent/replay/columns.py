@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from millicent.replay.cells import BadCell, is_nothing
+from millicent.replay.cells import BadCell, is_nothing, plain
 from millicent.replay.errors import BadUsage
 from millicent.replay.tables import Row
 
@@ -251,7 +251,7 @@ def told_value(row: Row, names: tuple[str, ...], must_agree: bool) -> tuple[str,
     if not values:
         return (names[0] if names else ""), None
     if must_agree:
-        other = next((each for each in values[1:] if str(each[1]) != str(values[0][1])), None)
+        other = next((each for each in values[1:] if plain(each[1]) != plain(values[0][1])), None)
         if other is not None:
             raise BadCell(f"the same as {other[0]}, which is {other[1]!r}: name the right column with an option")
     return values[0]

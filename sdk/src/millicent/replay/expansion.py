@@ -1,7 +1,11 @@
 """Documents that contain many rows: pages of an API, buckets of time, and traces of OpenTelemetry."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
+
+import msgspec
+
+from millicent.replay.errors import BadUsage
 
 _LISTS: Final = ("data", "items", "rows", "records", "results", "entries", "events")
 _BUCKET_TIMES: Final = ("start_time", "end_time", "starting_at", "ending_at")
@@ -40,15 +44,47 @@ def _are_rows(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(member, Mapping) for member in value)
 
 
+class _Attribute(msgspec.Struct):
+    key: str
+    value: dict[str, Any] = {}
+
+
+class _Span(msgspec.Struct, rename="camel"):
+    attributes: list[_Attribute] = []
+    trace_id: str | None = None
+    span_id: str | None = None
+    name: str | None = None
+    start_time_unix_nano: str | int | None = None
+
+
+class _Scope(msgspec.Struct):
+    spans: list[_Span] = []
+
+
+class _Resource(msgspec.Struct):
+    attributes: list[_Attribute] = []
+
+
+class _OfResource(msgspec.Struct, rename="camel"):
+    resource: _Resource | None = None
+    scope_spans: list[_Scope] = []
+
+
+class _Traces(msgspec.Struct, rename="camel"):
+    resource_spans: list[_OfResource]
+
+
 def _spans(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for of_resource in document["resourceSpans"]:
-        resource = {f"resource.{name}": value for name, value in _attributes(of_resource.get("resource") or {})}
-        for scope in of_resource.get("scopeSpans") or ():
-            for span in scope.get("spans") or ():
-                known = {name: span.get(name) for name in ("traceId", "spanId", "name", "startTimeUnixNano")}
-                yield {**resource, **known, **dict(_attributes(span))}
+    try:
+        traces = msgspec.convert(document, _Traces)
+    except msgspec.ValidationError as malformed:
+        raise BadUsage(f"the file is not a trace of OpenTelemetry: {malformed}") from malformed
+    for of_resource in traces.resource_spans:
+        resource = _values(of_resource.resource.attributes if of_resource.resource else (), "resource.")
+        for span in (span for scope in of_resource.scope_spans for span in scope.spans):
+            known = {"traceId": span.trace_id, "spanId": span.span_id, "startTimeUnixNano": span.start_time_unix_nano}
+            yield {**resource, **known, "name": span.name, **_values(span.attributes)}
 
 
-def _attributes(carrier: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for attribute in carrier.get("attributes") or ():
-        yield attribute.get("key"), next(iter((attribute.get("value") or {}).values()), None)
+def _values(attributes: Iterable[_Attribute], prefix: str = "") -> dict[str, Any]:
+    return {f"{prefix}{each.key}": next(iter(each.value.values()), None) for each in attributes}

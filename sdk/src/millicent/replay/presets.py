@@ -345,7 +345,7 @@ def _is_model_call(row: Row) -> bool:
     """Not the spans around it: an agent's span has the sum of its calls."""
     operation = row.get("gen_ai.operation.name")
     has_usage = any(name.startswith("gen_ai.usage.") for name in row.cells)
-    return has_usage and (operation is None or operation in _COUNTED_OPERATIONS)
+    return has_usage and (operation is None or str(operation) in _COUNTED_OPERATIONS)
 
 
 OTLP: Final = Layout(

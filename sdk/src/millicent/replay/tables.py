@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from millicent.replay.text import Text
 _SEPARATORS: Final = ",;\t|"
 _SHOWN: Final[Mapping[str, str]] = {"\t": "tab"}
 _LONGEST_CELL: Final = min(sys.maxsize, 2**31 - 1)
+_BLANK: Final = frozenset({"", "null", "none", "nan"})
+"""What programs write for a cell without a value. Nobody of this name may pay for it."""
+_FIRST_LINE: Final = re.compile(r"([^\r\n]*)(\r\n|\r|\n)?")
 UNREADABLE: Final = "unreadable_line"
 
 _json = msgspec.json.Decoder(float_hook=Decimal)
@@ -40,7 +44,8 @@ class Row:
         value = self.cells.get(name)
         if isinstance(value, str):
             value = value.strip()
-        return None if value == "" else value
+            return None if value.casefold() in _BLANK else value
+        return value
 
     def opened(self, names: Iterable[str]) -> "Row":
         """With the members of these cells where they are JSON in a text, as CSV has them."""
@@ -160,12 +165,11 @@ def _csv_table(text: Text, content: str) -> Table:
 
 def _separator(content: str) -> tuple[str, str]:
     """The separator and the text after a line that names it, as spreadsheets write it."""
-    first, _, rest = content.partition("\n")
-    told = first.strip().strip('"')
+    line = _FIRST_LINE.match(content)
+    first = line[1] if line else ""
+    told = first.strip(' "')
     if told.casefold().startswith("sep=") and len(told) == len("sep=") + 1:
-        return told[-1], rest
-    if first.strip("\r").casefold() == "sep=\t":
-        return "\t", rest
+        return told[-1], content[line.end() :] if line else ""
     try:
         # The header alone: cells may contain anything.
         return csv.Sniffer().sniff(first, delimiters=_SEPARATORS).delimiter, content
