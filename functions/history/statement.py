@@ -37,6 +37,7 @@ COLUMNS: Final = (
     "by",
     "member",
     "hash",
+    "occurred_at",
     "model",
 )
 
@@ -83,6 +84,7 @@ def _cells(entry: Entry) -> Iterator[object]:
     yield _inert(entry.by)
     yield _inert(entry.member)
     yield entry.hash
+    yield rfc3339(entry.occurred_at_ms)
     yield _inert(model)
 
 
