@@ -126,7 +126,7 @@ def _event_time(operation: Operation, time: RecordingTime) -> int:
 
 
 def _priced(operation: Operation, ledger: Ledger, book: RateBook, at_ms: int) -> Operation:
-    """The operation with the price of its usage at that time as its amount, and with its model; without usage as it is."""
+    """The operation with the price of its usage at that time as its amount, and with its model."""
     terms = operation.terms
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
