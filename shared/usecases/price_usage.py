@@ -7,6 +7,7 @@ from shared.ledger.errors import InvalidOperation
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.errors import Unpriced
 from shared.pricing.estimates import most_of
+from shared.pricing.parts import with_parts
 from shared.pricing.rates import Rate, Units, Worth, worth_of
 from shared.pricing.usage import Usage
 
@@ -17,9 +18,9 @@ class Quote:
     worth: Worth
 
 
-def price_usage(usage: Usage, units: Units, tenant: str, book: RateBook, now_ms: int) -> Quote:
-    """The price of `units`, the usage's quantities, now. Raises Unpriced or InvalidOperation."""
-    return _quote(book.find(tenant, usage.meter, usage.model, now_ms), usage, units, worth_of)
+def price_usage(usage: Usage, units: Units, tenant: str, book: RateBook, at_ms: int) -> Quote:
+    """The price of `units`, the usage's quantities, at that time. Raises Unpriced or InvalidOperation."""
+    return _quote(book.find(tenant, usage.meter, usage.model, at_ms), usage, units, worth_of)
 
 
 def price_by(card: RateCard | None, usage: Usage) -> Quote:
@@ -27,9 +28,9 @@ def price_by(card: RateCard | None, usage: Usage) -> Quote:
     return _quote(card, usage, usage.units, worth_of)
 
 
-def estimate_usage(usage: Usage, tenant: str, book: RateBook, now_ms: int) -> Quote:
+def estimate_usage(usage: Usage, tenant: str, book: RateBook, at_ms: int) -> Quote:
     """The amount that a hold of the usage sets aside: its highest possible price. Raises as `price_usage`."""
-    return _quote(book.find(tenant, usage.meter, usage.model, now_ms), usage, usage.estimated_units, most_of)
+    return _quote(book.find(tenant, usage.meter, usage.model, at_ms), usage, usage.estimated_units, most_of)
 
 
 def _quote(card: RateCard | None, usage: Usage, units: Units, worth: Callable[[Units, Rate], Worth]) -> Quote:
@@ -38,4 +39,8 @@ def _quote(card: RateCard | None, usage: Usage, units: Units, worth: Callable[[U
     if not units and not card.rate.request_price:
         # Usage without quantities would be free by mistake.
         raise InvalidOperation("usage", "an object with at least one quantity, such as input_tokens")
-    return Quote(card, worth(units, card.rate))
+    for name, number in units.items():
+        if number and name in card.rate.dearer:
+            raise Unpriced(usage.meter, usage.model, name)
+    # A provider reports more parts than a card of one's own may have prices for.
+    return Quote(card, worth(units, card.rate if usage.raw_digest is None else with_parts(card.rate)))
