@@ -67,7 +67,7 @@ def test_a_usage_document_is_what_the_service_prices() -> None:
         (CSV.decode().encode("utf-16-be"), "CSV, separator ,, utf-16-be"),
         (CSV.replace(b"\n", b"\r"), "CSV, separator ,, UTF-8"),
         (b'"sep=;"\r' + CSV.replace(b"\n", b"\r").replace(b",", b";"), "CSV, separator ;, UTF-8"),
-        (gzip.compress(CSV), "CSV, separator ,, UTF-8, gzip"),
+        (gzip.compress(CSV, mtime=0), "CSV, separator ,, UTF-8, gzip"),
         (b'"user","model","prompt_tokens","completion_tokens"\n' + CSV.partition(b"\n")[2], "CSV, separator ,, UTF-8"),
         (CSV.replace(b"\n", b",,\n") + b",,,,,\n", "CSV, separator ,, UTF-8"),
     ],
