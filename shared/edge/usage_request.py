@@ -17,6 +17,15 @@ MAX_DECIMALS: Final = 6
 QUANTITY_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 MODEL: Final = r"\A[A-Za-z0-9_.:@/~+-]{1,128}\Z"
 
+CARD_MODEL: Final = r"\A[A-Za-z0-9_.:@/~+*-]{1,128}\Z"
+
+CardModelName: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=CARD_MODEL,
+        description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -, or * for any of them",
+    ),
+]
 ModelName: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=MODEL, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
 ]

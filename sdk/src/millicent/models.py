@@ -356,12 +356,18 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RateCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A version of the prices of a model of a meter; `card` names it. The built-in card has no creator."""
+    """A version of the prices of a model of a meter; `card` names it. The built-in card has no creator.
+
+    `aliases` are further names that the card is for. `matched_model` is given of the card in effect: the model that the
+    name was taken for, `provider/model` if it is a known one.
+    """
 
     card: str
     version: int | str
     meter: str
     model: str | None = None
+    aliases: tuple[str, ...] = ()
+    matched_model: str | None = None
     prices: Mapping[str, Price]
     request_price: str
     minimum_charge: str
@@ -421,7 +427,8 @@ class LineItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """The price of usage: `amount`, rounded once from the sum of `items`, by the rate card `card`.
+    """The price of usage: `amount`, rounded once from the sum of `items`, by the rate card `card`; `matched_model`
+    is the model that the usage's name was taken for.
 
     `hold` is the amount that a hold of the usage sets aside: its highest possible price. For an estimate that is the
     amount too. If an account was given, the amount is that of its next operation including its carry: `carry_before`
@@ -431,6 +438,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
     hold: Decimal
     card: str
+    matched_model: str | None = None
     items: tuple[LineItem, ...]
     carry_before: str | None = None
     carry_after: str | None = None
