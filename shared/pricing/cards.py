@@ -145,7 +145,13 @@ def effective(newest_first: Iterable[RateCard], now_ms: int) -> RateCard | None:
 
 
 def reference_of(meter: str, model: str | None, version: int) -> str:
-    return f"{meter}@{version}" if model is None else f"{meter}/{model}@{version}"
+    """A "/" in the name of a meter is percent-encoded: the first "/" is where the model begins."""
+    named = _meter_text(meter)
+    return f"{named}@{version}" if model is None else f"{named}/{model}@{version}"
+
+
+def _meter_text(meter: str) -> str:
+    return meter.replace("%", "%25").replace("/", "%2F")
 
 
 def built_in_reference(name: str, version: str, identity: ModelIdentity) -> str:
@@ -162,8 +168,8 @@ def built_in_model(reference: str) -> str | None:
 def own_card(reference: str, meter: str) -> tuple[str | None, int] | None:
     """The inverse of `reference_of`: model and version; None if it names no card of the tenant's for this meter."""
     name, _, version = reference.rpartition("@")
-    of_the_meter, slash, model = name[: len(meter)], name[len(meter) : len(meter) + 1], name[len(meter) + 1 :]
-    if of_the_meter != meter or slash not in {"", "/"} or bool(slash) != bool(model) or not version.isdecimal():
+    of_the_meter, slash, model = name.partition("/")
+    if of_the_meter != _meter_text(meter) or bool(slash) != bool(model) or not version.isdecimal():
         return None
     return model or None, int(version)
 

@@ -665,7 +665,7 @@ def test_an_alias_and_a_pattern_are_names_of_a_card(funded: World) -> None:
     quoted = [quote(funded, meter="calls", model=model, requests=1).body for model in ("HOME", "gpt-house", "gpt-7")]
     assert [each["card"] for each in quoted] == ["calls/house@1", "calls/house@1", "calls/gpt-*@1"]
     assert [each["matched_model"] for each in quoted] == ["house", "house", "gpt-7"]
-    shown = funded.get("/v1/rates?meter=calls&model=home").body
+    shown = funded.get("/v1/rates", query={"meter": "calls", "model": "home"}).body
     assert shown["in_effect"]["card"] == "calls/house@1"
     assert shown["in_effect"]["matched_model"] == "house"
     assert put(funded, model="house", aliases=["home"], request_price="1").body["version"] == 2
