@@ -18,12 +18,12 @@ class MemoryRateStore:
         cards = [card for card in self._cards.get(tenant, {}).values() if card.meter == meter]
         return tuple(dict.fromkeys(name for card in cards for name in names_of(card)))
 
-    def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
-        """Newest first, down to the first that is effective at `now_ms`."""
+    def newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
+        """Newest first, down to the first that is effective at `at_ms`."""
         found: list[RateCard] = []
         for card in reversed(self._of(tenant, meter, model)):
             found.append(card)
-            if card.is_effective(now_ms):
+            if card.is_effective(at_ms):
                 break
         return tuple(found)
 

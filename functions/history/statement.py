@@ -37,6 +37,7 @@ COLUMNS: Final = (
     "by",
     "member",
     "hash",
+    "occurred_at",
 )
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -82,6 +83,7 @@ def _cells(entry: Entry) -> Iterator[object]:
     yield _inert(entry.by)
     yield _inert(entry.member)
     yield entry.hash
+    yield rfc3339(entry.occurred_at_ms)
 
 
 def _amounts(entry: Entry) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Rate cards: a rate under a name and a version. A version never changes; a new price is a new version."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, Protocol
@@ -38,8 +38,8 @@ class RateCard:
         """The model that is priced: `provider/model` if the catalogue knows it, otherwise the name on the card."""
         return self.matched or self.model
 
-    def is_effective(self, now_ms: int) -> bool:
-        return self.effective_from_ms <= now_ms
+    def is_effective(self, at_ms: int) -> bool:
+        return self.effective_from_ms <= at_ms
 
 
 class RateCards(Protocol):
@@ -48,8 +48,8 @@ class RateCards(Protocol):
     def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
         """The names of all cards of a meter that has models, with every alias that a version of them has."""
 
-    def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
-        """The versions of a card, newest first, down to the first that is already in effect."""
+    def newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
+        """The versions of a card, newest first, down to the first that is in effect at `at_ms`; else all."""
 
     def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None: ...
 
@@ -73,10 +73,10 @@ class RateBook:
         self._kept_names: Kept[tuple[str, str], CardNames] = Kept(monotonic_ms, keep_ms)
         self._versions: dict[tuple[str, str, str | None, int], RateCard] = {}
 
-    def find(self, tenant: str, meter: str, model: str | None, now_ms: int) -> RateCard | None:
-        """The newest version, in effect at `now_ms`, of the card that is most exactly for this model."""
-        own = self._own(tenant, meter, model, now_ms)
-        return own or self._built_in.find(meter, model, now_ms)
+    def find(self, tenant: str, meter: str, model: str | None, at_ms: int) -> RateCard | None:
+        """The card that is most exactly for this model, in its newest version in effect at `at_ms`; that may be past."""
+        own = self._own(tenant, meter, model, at_ms)
+        return own or self._built_in.find(meter, model, at_ms)
 
     def find_again(
         self, tenant: str, meter: str, model: str | None, reference: str, priced_at_ms: int
@@ -110,11 +110,11 @@ class RateBook:
         self._kept.forget()
         self._kept_names.forget()
 
-    def _own(self, tenant: str, meter: str, model: str | None, now_ms: int) -> RateCard | None:
+    def _own(self, tenant: str, meter: str, model: str | None, at_ms: int) -> RateCard | None:
         if model is None:
-            return effective(self._newest(tenant, meter, None, now_ms), now_ms)
+            return effective(self._newest(tenant, meter, None, at_ms), at_ms)
         for name in self._names(tenant, meter).of(model):
-            card = effective(self._newest(tenant, meter, name.model, now_ms), now_ms)
+            card = effective(self._newest(tenant, meter, name.model, at_ms), at_ms)
             if card is not None and name.alias in {None, *card.aliases}:
                 return self._matched(card, model)
         return None
@@ -130,8 +130,12 @@ class RateBook:
             (tenant, meter), lambda: CardNames(self._cards.names(tenant, meter), self._built_in)
         )
 
-    def _newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
-        return self._kept.get((tenant, meter, model), lambda: self._cards.newest(tenant, meter, model, now_ms))
+    def _newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
+        return self._kept.get(
+            (tenant, meter, model),
+            lambda: self._cards.newest(tenant, meter, model, at_ms),
+            lambda cards: _reach(cards, at_ms),
+        )
 
 
 def names_of(card: RateCard) -> tuple[CardName, ...]:
@@ -140,8 +144,13 @@ def names_of(card: RateCard) -> tuple[CardName, ...]:
     return () if model is None else (CardName(model), *(CardName(model, alias) for alias in card.aliases))
 
 
-def effective(newest_first: Iterable[RateCard], now_ms: int) -> RateCard | None:
-    return next((card for card in newest_first if card.is_effective(now_ms)), None)
+def _reach(newest_first: Sequence[RateCard], at_ms: int) -> bool:
+    """Whether they go back to that time: versions that were read for a later time may end before it."""
+    return not newest_first or newest_first[-1].version == 1 or newest_first[-1].is_effective(at_ms)
+
+
+def effective(newest_first: Iterable[RateCard], at_ms: int) -> RateCard | None:
+    return next((card for card in newest_first if card.is_effective(at_ms)), None)
 
 
 def reference_of(meter: str, model: str | None, version: int) -> str:

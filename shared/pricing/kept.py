@@ -15,10 +15,13 @@ class Kept(Generic[_Key, _Value]):
         self._keep_ms = keep_ms
         self._kept: dict[_Key, tuple[int, _Value]] = {}
 
-    def get(self, key: _Key, read: Callable[[], _Value]) -> _Value:
+    def get(
+        self, key: _Key, read: Callable[[], _Value], is_enough: Callable[[_Value], bool] = lambda _: True
+    ) -> _Value:
+        """The cached value if it is enough, or what is read now."""
         at_ms = self._monotonic_ms()
         kept = self._kept.get(key)
-        if kept is not None and at_ms - kept[0] < self._keep_ms:
+        if kept is not None and at_ms - kept[0] < self._keep_ms and is_enough(kept[1]):
             return kept[1]
         self._kept = {key: each for key, each in self._kept.items() if at_ms - each[0] < self._keep_ms}
         value = read()
