@@ -74,7 +74,7 @@ class RateBook:
         self._versions: dict[tuple[str, str, str | None, int], RateCard] = {}
 
     def find(self, tenant: str, meter: str, model: str | None, at_ms: int) -> RateCard | None:
-        """The card that is most exactly for this model, in its newest version in effect at `at_ms`; that may be past."""
+        """The card that is most exactly for this model, in its version in effect at `at_ms`, maybe a past time."""
         own = self._own(tenant, meter, model, at_ms)
         return own or self._built_in.find(meter, model, at_ms)
 
