@@ -191,7 +191,6 @@ def quote_document(quote: Quote, held: Quote, carry: int | None) -> dict[str, An
         "amount": to_millicents(next_one.amount),
         "hold": to_millicents(held.worth.amount),
         "card": quote.card.reference,
-        "matched_model": quote.card.matched_model,
         "items": items_document(quote.worth),
     }
     if carry is None:

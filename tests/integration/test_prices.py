@@ -608,7 +608,9 @@ def test_the_payer_does_not_choose_the_price_by_spelling(funded: World, model: s
     put(funded, TEN_TIMES)
     usage = {"meter": "llm", "model": model, "input_tokens": 10_000}
     quoted = quote(funded, **usage).body
-    assert (quoted["amount"], quoted["card"], quoted["matched_model"]) == (25_000, "llm/gpt-4o@1", "openai/gpt-4o")
+    assert (quoted["amount"], quoted["card"]) == (25_000, "llm/gpt-4o@1")
+    shown = funded.get("/v1/rates", query={"meter": "llm", "model": model}).body["in_effect"]
+    assert (shown["card"], shown["matched_model"]) == ("llm/gpt-4o@1", "openai/gpt-4o")
     entry = charge(funded, usage).body["entry"]
     assert (entry["amount"], entry["rate_card"], entry["usage"]["model"]) == (-25_000, "llm/gpt-4o@1", model)
     held = hold(funded, usage=usage)
@@ -664,7 +666,6 @@ def test_an_alias_and_a_pattern_are_names_of_a_card(funded: World) -> None:
     assert put(funded, model="gpt-*").status == 201
     quoted = [quote(funded, meter="calls", model=model, requests=1).body for model in ("HOME", "gpt-house", "gpt-7")]
     assert [each["card"] for each in quoted] == ["calls/house@1", "calls/house@1", "calls/gpt-*@1"]
-    assert [each["matched_model"] for each in quoted] == ["house", "house", "gpt-7"]
     shown = funded.get("/v1/rates", query={"meter": "calls", "model": "home"}).body
     assert shown["in_effect"]["card"] == "calls/house@1"
     assert shown["in_effect"]["matched_model"] == "house"

@@ -430,8 +430,7 @@ class LineItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """The price of usage: `amount`, rounded once from the sum of `items`, by the rate card `card`; `matched_model`
-    is the model that the usage's name was taken for.
+    """The price of usage: `amount`, rounded once from the sum of `items`, by the rate card `card`.
 
     `hold` is the amount that a hold of the usage sets aside: its highest possible price. For an estimate that is the
     amount too. If an account was given, the amount is that of its next operation including its carry: `carry_before`
@@ -441,7 +440,6 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
     hold: Decimal
     card: str
-    matched_model: str | None = None
     items: tuple[LineItem, ...]
     carry_before: str | None = None
     carry_after: str | None = None
