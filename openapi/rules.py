@@ -3,11 +3,13 @@
 from typing import Any, Final, TypeAlias
 
 from functions.rates.schema import MAX_NUMBER, MAX_PRICE_DECIMALS, MAX_PRICES, MAX_TIERS, PriceDocument, TierDocument
-from shared.edge.usage_request import MAX_DECIMALS, MAX_QUANTITIES, MAX_UNITS, QUANTITY_NAME, ModelName
+from shared.edge.charges import Money
+from shared.edge.usage_request import MAX_DECIMALS, MAX_QUANTITIES, MAX_UNITS, QUANTITY_NAME, SERVICE_TIERS, ModelName
 from shared.edge.validation import Identifier
 from shared.ledger import money
 from shared.ledger.amounts import DECIMALS, MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS
-from shared.pricing.usage import ESTIMATE_PREFIX
+from shared.pricing.adjustments import DEFAULT_TIER
+from shared.pricing.usage import ESTIMATE_PREFIX, NAMES
 
 Json: TypeAlias = dict[str, Any]
 
@@ -49,7 +51,7 @@ def _counted(maximum: int, decimals: int) -> Json:
 
 _AMOUNT: Final = "millicents (1/1000 cent), a number or a decimal string with at most three decimals, read exactly"
 _QUANTITY: Final = f"^{QUANTITY_NAME.pattern}$"
-_NO_PRICE: Final = f"^(?!({ESTIMATE_PREFIX}|(meter|model)$)){QUANTITY_NAME.pattern}$"
+_NO_PRICE: Final = f"^(?!({ESTIMATE_PREFIX}|({'|'.join(NAMES)})$)){QUANTITY_NAME.pattern}$"
 
 
 def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the document
@@ -64,6 +66,15 @@ def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the d
             "description": f"More than 0 {_AMOUNT}.",
             **number(MAX_AMOUNT_MILLICENTS, DECIMALS, above_0=True),
             "examples": [42.125, "42.125"],
+        },
+        "Money": form(Money),
+        "MoneyText": {
+            "description": f"An amount of a currency with at most {money.MAX_DECIMALS} decimals, read exactly.",
+            "anyOf": [
+                {"type": "number", "minimum": 0, "exclusiveMaximum": 10**money.MAX_WHOLE_DIGITS},
+                {"type": "string", "pattern": f"^{money.DECIMAL_TEXT}$", "maxLength": money.MAX_TEXT},
+            ],
+            "examples": ["1.23", 1.23],
         },
         "Dollars": {
             "description": f"Dollars, from 0 to {MAX_DOLLARS}, of any precision up to {money.MAX_DECIMALS} decimals; "
@@ -84,10 +95,14 @@ def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the d
             "description": f"A meter, a model and at most {MAX_QUANTITIES} quantities by name, each with at most "
             f"{MAX_DECIMALS} decimals.",
             "type": "object",
-            "properties": {"meter": typed(Identifier), "model": typed(ModelName)},
+            "properties": {
+                "meter": typed(Identifier),
+                "model": typed(ModelName),
+                "service_tier": {"type": "string", "enum": list(SERVICE_TIERS), "default": DEFAULT_TIER},
+            },
             "required": ["meter"],
             "propertyNames": {"pattern": _QUANTITY},
-            "maxProperties": MAX_QUANTITIES + 2,
+            "maxProperties": MAX_QUANTITIES + 3,
             "additionalProperties": _counted(MAX_UNITS, MAX_DECIMALS),
             "examples": [{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}],
         },

@@ -3,19 +3,23 @@
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.validation import is_identifier, schema_named
-from shared.pricing.usage import Quantity, Usage
+from shared.pricing.adjustments import DEFAULT_TIER
+from shared.pricing.usage import NAMES, Quantity, Usage
 
 MAX_QUANTITIES: Final = 16
 MAX_UNITS: Final = 10**15
 MAX_DECIMALS: Final = 6
 QUANTITY_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 MODEL: Final = r"\A[A-Za-z0-9_.:@/~+-]{1,128}\Z"
+
+ServiceTier: TypeAlias = Literal["default", "batch", "flex", "priority"]
+SERVICE_TIERS: Final[tuple[str, ...]] = get_args(ServiceTier)
 
 ModelName: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=MODEL, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
@@ -37,10 +41,16 @@ def read_usage(document: UsageDocument | msgspec.UnsetType, path: str = "$.usage
 
 def usage_of(document: UsageDocument, path: str = "$.usage") -> Usage:
     """Raises ValidationFailed, which names every invalid member."""
-    quantities = {name: value for name, value in document.items() if name not in {"meter", "model"}}
+    quantities = {name: value for name, value in document.items() if name not in NAMES}
     if faults := list(_faults(document, quantities, path)):
         raise ValidationFailed(faults)
-    return Usage(document["meter"], document.get("model"), {name: _quantity(each) for name, each in quantities.items()})
+    tier = document.get("service_tier")
+    return Usage(
+        meter=document["meter"],
+        model=document.get("model"),
+        quantities={name: _quantity(each) for name, each in quantities.items()},
+        service_tier=None if tier == DEFAULT_TIER else tier,
+    )
 
 
 def metered_by(meter: str | None, usage: Usage | None, root: str = "$") -> str | None:
@@ -74,6 +84,8 @@ def _faults(document: Mapping[str, Any], quantities: Mapping[str, Any], path: st
         yield FieldError(f"{path}.meter", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -")
     if "model" in document and not (isinstance(document["model"], str) and re.match(MODEL, document["model"])):
         yield FieldError(f"{path}.model", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
+    if "service_tier" in document and document["service_tier"] not in SERVICE_TIERS:
+        yield FieldError(f"{path}.service_tier", f"must be one of {', '.join(SERVICE_TIERS)}")
     if len(quantities) > MAX_QUANTITIES:
         yield FieldError(path, f"must have at most {MAX_QUANTITIES} quantities")
     for name, value in quantities.items():

@@ -63,7 +63,10 @@ class Charge:
     and version. The same holds for the amounts of holds and captures. `remainder` is the price of the usage beyond the
     cost, in quanta of remainders.py; None if that is zero.
 
-    `cost_usd` is the cost as the caller gave it in dollars, a decimal text from which `cost` was computed.
+    `adjustment` is the version of the adjustment of that card that was applied.
+
+    `cost_usd` is the cost as the caller gave it in dollars, a decimal text from which `cost` was computed. `cost_money`
+    is one in another currency, its amount a text as well; `exchange_rate` is the rate that was used and its version.
     """
 
     kind: ClassVar[Kind] = "charge"
@@ -74,6 +77,9 @@ class Charge:
     rate_card: str | None = None
     remainder: int | None = None
     cost_usd: str | None = None
+    adjustment: str | None = None
+    cost_money: Mapping[str, str] | None = None
+    exchange_rate: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,7 @@ class PlaceHold:
     minimum_amount: int | None = None
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
+    adjustment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +171,9 @@ class CaptureHold:
     if_expired: IfExpired | None = None
     remainder: int | None = None
     cost_usd: str | None = None
+    adjustment: str | None = None
+    cost_money: Mapping[str, str] | None = None
+    exchange_rate: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +238,8 @@ Terms: TypeAlias = (
     | Configure
 )
 
-_PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder"})
-_PRICED_FROM: Final = frozenset({"usage", "cost_usd"})
+_PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder", "adjustment", "exchange_rate"})
+_PRICED_FROM: Final = frozenset({"usage", "cost_usd", "cost_money"})
 """What a caller may give in place of an amount."""
 _TERMS: Final[Mapping[str, type[Terms]]] = {terms.kind: terms for terms in get_args(Terms)}
 
@@ -302,7 +312,11 @@ def _as_given(value: Any) -> Any:  # noqa: ANN401 - any parameter
     return value
 
 
-_BY_VALUE: Final[Mapping[str, Callable[[Any], Any]]] = {"cost_usd": same_money}
+def _same_amount(cost_money: Mapping[str, str]) -> Mapping[str, str]:
+    return {**cost_money, "amount": same_money(cost_money["amount"])}
+
+
+_BY_VALUE: Final[Mapping[str, Callable[[Any], Any]]] = {"cost_usd": same_money, "cost_money": _same_amount}
 """Parameters of which several spellings have one value."""
 
 

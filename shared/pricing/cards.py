@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 from shared.pricing.catalogue import Catalogue, ModelIdentity
 from shared.pricing.rates import Price, Rate, Tier
+from shared.pricing.terms import NoTerms, TermsBook, TermsReader
 
 VERSIONS_KEPT: Final = 1024
 """The number of cached old versions, which never change."""
@@ -28,6 +29,10 @@ class RateCard:
     made_at_ms: int = 0
     by: str | None = None
     identity: ModelIdentity | None = None
+
+    @property
+    def is_built_in(self) -> bool:
+        return isinstance(self.version, str)
 
     @property
     def matched_model(self) -> str | None:
@@ -58,8 +63,14 @@ class RateBook:
     """Finds the card in effect: a tenant's own, cached for `keep_ms`, or the built-in one."""
 
     def __init__(
-        self, cards: RateCards, built_in: BuiltInCard, monotonic_ms: Callable[[], int], keep_ms: int = 0
+        self,
+        cards: RateCards,
+        built_in: BuiltInCard,
+        monotonic_ms: Callable[[], int],
+        keep_ms: int = 0,
+        terms: TermsReader | None = None,
     ) -> None:
+        self.terms = TermsBook(NoTerms() if terms is None else terms, monotonic_ms, keep_ms)
         self._cards = cards
         self._built_in = built_in
         self._monotonic_ms = monotonic_ms
@@ -95,6 +106,7 @@ class RateBook:
     def forget(self) -> None:
         """Empties the cache: the next price is read from the store."""
         self._kept = {}
+        self.terms.forget()
 
     def _newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         at_ms, key = self._monotonic_ms(), (tenant, meter, model)

@@ -92,7 +92,11 @@ def worth_of(units: Units, rate: Rate) -> Worth:
     maximum.
     """
     refuse_unknown(units, rate)
-    items = with_minimum(list(_items(units, rate)), rate)
+    return rounded_once(with_minimum(list(_items(units, rate)), rate))
+
+
+def rounded_once(items: list[LineItem]) -> Worth:
+    """The sum of the items, rounded half up. Raises InvalidOperation for an amount above the maximum."""
     amount, remainder = rounded(_microcents(items))
     return Worth(_within_bounds(amount), tuple(items), remainder)
 

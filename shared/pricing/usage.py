@@ -10,6 +10,9 @@ from shared.ledger.errors import InvalidOperation
 ESTIMATE_PREFIX: Final = "max_"
 """The prefix of estimates: `max_output_tokens` stands for output_tokens."""
 
+NAMES: Final = ("meter", "model", "service_tier")
+"""The members of usage that are no quantities."""
+
 Quantity: TypeAlias = int | str
 """A number of units: an int if it is whole, otherwise its shortest decimal text. So each number has one spelling."""
 
@@ -19,6 +22,8 @@ class Usage:
     meter: str
     model: str | None
     quantities: Mapping[str, Quantity]
+    service_tier: str | None = None
+    """None is the default tier."""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -26,8 +31,8 @@ class Usage:
 
         `usage_from` is the inverse.
         """
-        model = {} if self.model is None else {"model": self.model}
-        return dict(sorted({"meter": self.meter, **model, **self.quantities}.items()))
+        named = {name: value for name in NAMES if (value := getattr(self, name)) is not None}
+        return dict(sorted({**named, **self.quantities}.items()))
 
     @property
     def units(self) -> dict[str, Fraction]:
@@ -51,5 +56,5 @@ class Usage:
 
 
 def usage_from(content: Mapping[str, Any]) -> Usage:
-    quantities = {name: number for name, number in content.items() if name not in {"meter", "model"}}
-    return Usage(content["meter"], content.get("model"), quantities)
+    named: dict[str, Any] = {name: content.get(name) for name in NAMES}
+    return Usage(quantities={name: number for name, number in content.items() if name not in NAMES}, **named)
