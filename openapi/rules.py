@@ -4,12 +4,12 @@ from typing import Any, Final, TypeAlias
 
 from functions.rates.schema import MAX_NUMBER, MAX_PRICE_DECIMALS, MAX_PRICES, MAX_TIERS, PriceDocument, TierDocument
 from shared.edge.charges import Money
-from shared.edge.usage_request import MAX_DECIMALS, MAX_QUANTITIES, MAX_UNITS, QUANTITY_NAME, SERVICE_TIERS, ModelName
+from shared.edge.quantities import MAX_DECIMALS, MAX_UNITS
+from shared.edge.usage_request import MAX_QUANTITIES, QUANTITY_NAME, RESERVED_NAMES, ModelName
 from shared.edge.validation import Identifier
 from shared.ledger import money
 from shared.ledger.amounts import DECIMALS, MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS
-from shared.pricing.adjustments import DEFAULT_TIER
-from shared.pricing.usage import ESTIMATE_PREFIX, NAMES
+from shared.pricing.usage import DEFAULT_TIER, ESTIMATE_PREFIX, SERVICE_TIERS
 
 Json: TypeAlias = dict[str, Any]
 
@@ -50,8 +50,10 @@ def _counted(maximum: int, decimals: int) -> Json:
 
 
 _AMOUNT: Final = "millicents (1/1000 cent), a number or a decimal string with at most three decimals, read exactly"
-_QUANTITY: Final = f"^{QUANTITY_NAME.pattern}$"
-_NO_PRICE: Final = f"^(?!({ESTIMATE_PREFIX}|({'|'.join(NAMES)})$)){QUANTITY_NAME.pattern}$"
+_NO_QUANTITY: Final = "|".join(sorted(RESERVED_NAMES - {"meter", "model", "service_tier"}))
+_QUANTITY: Final = f"^(?!({_NO_QUANTITY})$){QUANTITY_NAME.pattern}$"
+_NO_PRICE: Final = f"^(?!({ESTIMATE_PREFIX}|({'|'.join(sorted(RESERVED_NAMES))})$)){QUANTITY_NAME.pattern}$"
+_TIER: Final[Json] = {"type": "string", "enum": list(SERVICE_TIERS), "default": DEFAULT_TIER}
 
 
 def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the document
@@ -93,18 +95,41 @@ def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the d
         },
         "Usage": {
             "description": f"A meter, a model and at most {MAX_QUANTITIES} quantities by name, each with at most "
-            f"{MAX_DECIMALS} decimals.",
+            f"{MAX_DECIMALS} decimals. Or a report: how much was used as the provider of the model says it.",
+            "type": "object",
+            "anyOf": [
+                {
+                    "type": "object",
+                    "properties": {"meter": typed(Identifier), "model": typed(ModelName), "service_tier": _TIER},
+                    "required": ["meter"],
+                    "propertyNames": {"pattern": _QUANTITY},
+                    "maxProperties": MAX_QUANTITIES + 3,
+                    "additionalProperties": _counted(MAX_UNITS, MAX_DECIMALS),
+                },
+                {"$ref": "#/components/schemas/UsageReport"},
+            ],
+            "examples": [{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}],
+        },
+        "UsageReport": {
+            "description": "`raw` is the provider's response, or the usage in it. The meter is llm unless given; the "
+            "model is the one in the response unless given.",
             "type": "object",
             "properties": {
+                "provider": {"type": "string", "minLength": 1},
+                "raw": {"type": "object"},
                 "meter": typed(Identifier),
                 "model": typed(ModelName),
-                "service_tier": {"type": "string", "enum": list(SERVICE_TIERS), "default": DEFAULT_TIER},
+                "service_tier": _TIER,
             },
-            "required": ["meter"],
-            "propertyNames": {"pattern": _QUANTITY},
-            "maxProperties": MAX_QUANTITIES + 3,
-            "additionalProperties": _counted(MAX_UNITS, MAX_DECIMALS),
-            "examples": [{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}],
+            "required": ["provider", "raw"],
+            "additionalProperties": False,
+            "examples": [
+                {
+                    "provider": "openai",
+                    "model": "gpt-4o",
+                    "raw": {"prompt_tokens": 374, "completion_tokens": 44, "total_tokens": 418},
+                }
+            ],
         },
         "Number": {
             "description": f"From 0 to 10^15, with at most {MAX_PRICE_DECIMALS} decimals; as a string it is exact.",

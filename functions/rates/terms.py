@@ -12,12 +12,12 @@ import msgspec
 from functions.rates.schema import NUMBER, Number, Version, is_number
 from shared.edge.charges import CurrencyCode
 from shared.edge.errors import FieldError, ValidationFailed
-from shared.edge.usage_request import ServiceTier
 from shared.edge.validation import DEFAULT_PAGE, Cursor, Flag, Identifier, PageLimit, Time
 from shared.ledger.times import epoch_ms, rfc3339
 from shared.pricing.adjustments import Adjustment, adjustment_from, document_of, matches
 from shared.pricing.catalogue import Catalogue
 from shared.pricing.terms import Terms, effective
+from shared.pricing.usage import ServiceTier
 from shared.usecases.put_terms import TermsDraft
 
 ModelPattern: TypeAlias = Annotated[

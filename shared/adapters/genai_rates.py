@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from shared.adapters.genai_names import GenaiNames, found_as
+from shared.adapters.genai_parts import Dimensions, dearer_parts
 from shared.ledger.amounts import MICROCENTS_PER_MILLICENT
 from shared.pricing.cards import RateCard, built_in_reference
 from shared.pricing.catalogue import ModelIdentity
@@ -47,7 +49,7 @@ class GenaiCard(GenaiNames):
 
     def find(self, meter: str, model: str | None, now_ms: int) -> RateCard | None:
         found = found_as(model) if meter == METER and model is not None else None
-        rate = found and _rate(*found, datetime.fromtimestamp(now_ms / 1000, UTC))
+        rate = found and rate_of(*found, datetime.fromtimestamp(now_ms / 1000, UTC))
         if model is None or found is None or rate is None:
             return None
         provider, known = found
@@ -69,7 +71,7 @@ def _card(model: str, identity: ModelIdentity, rate: Rate) -> RateCard:
     )
 
 
-def _rate(provider: "Provider", model: "ModelInfo", at: datetime) -> Rate | None:
+def rate_of(provider: "Provider", model: "ModelInfo", at: datetime) -> Rate | None:
     """None if the package knows the model but no price for it.
 
     It has no prices for models that are free, and none for some that are not. A name of `:free` tells the first.
@@ -85,7 +87,13 @@ def _rate(provider: "Provider", model: "ModelInfo", at: datetime) -> Rate | None
         for unit, value in listed.items()
         if unit.quantity != REQUESTS
     }
-    return Rate(prices=prices, request_price=_request_price(known), counted=dict(_counted(quantities)))
+    return Rate(
+        prices=prices,
+        request_price=_request_price(known),
+        counted=dict(_counted(quantities)),
+        dearer=dearer_parts(provider.id, model.id, quantities, _dimensions()),
+        overlaps=dict(_overlaps(quantities)),
+    )
 
 
 def _free() -> Rate:
@@ -120,6 +128,15 @@ def _counted(priced: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield unit.quantity, tuple(sorted(wholes))
 
 
+def _overlaps(priced: set[str]) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    dimensions = {name: _dimensions()[name].items() for name in priced}
+    for name, own in dimensions.items():
+        wholes = sorted(other for other, theirs in dimensions.items() if theirs < own)
+        pairs = tuple(pair for pair in combinations(wholes, 2) if dimensions[pair[0]] | dimensions[pair[1]] == own)
+        if pairs:
+            yield name, pairs
+
+
 @cache
 def _units() -> Mapping[str, _Unit]:
     """The units, by the package's name for their price."""
@@ -134,6 +151,14 @@ def _units() -> Mapping[str, _Unit]:
         )
         for quantity, unit in unit_data.items()
     }
+
+
+@cache
+def _dimensions() -> Mapping[str, Dimensions]:
+    """The dimensions of each quantity: a part has those of its whole and more."""
+    from genai_prices.data_units import unit_data
+
+    return {quantity: unit["dimensions"] for quantity, unit in unit_data.items()}
 
 
 def _millicents(dollars: Decimal) -> Decimal:

@@ -2,35 +2,35 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
+from shared.edge.quantities import UNITS, is_number_of_units, quantity
+from shared.edge.reported_usage import MODEL, MODEL_NAME, reported_usage, tier_at_fault
 from shared.edge.validation import is_identifier, schema_named
-from shared.pricing.adjustments import DEFAULT_TIER
-from shared.pricing.usage import NAMES, Quantity, Usage
+from shared.pricing.usage import NAMES, Usage, tier_named
 
 MAX_QUANTITIES: Final = 16
-MAX_UNITS: Final = 10**15
-MAX_DECIMALS: Final = 6
 QUANTITY_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-MODEL: Final = r"\A[A-Za-z0-9_.:@/~+-]{1,128}\Z"
+RESERVED_NAMES: Final = frozenset({*NAMES, "raw"})
+"""Members of usage, which cannot be names of quantities."""
 
-ServiceTier: TypeAlias = Literal["default", "batch", "flex", "priority"]
-SERVICE_TIERS: Final[tuple[str, ...]] = get_args(ServiceTier)
+MEMBERS: Final = frozenset({"meter", "model", "service_tier"})
+"""Members of usage beside its quantities."""
 
 ModelName: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=MODEL, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
 ]
 UsageDocument: TypeAlias = Annotated[
     dict[str, Any],
-    msgspec.Meta(description="a JSON object with meter, model and quantities", extra_json_schema=schema_named("Usage")),
+    msgspec.Meta(
+        description="a JSON object with meter, model and quantities, or with provider and raw",
+        extra_json_schema=schema_named("Usage"),
+    ),
 ]
 
-_NUMBER: Final = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
-_UNITS: Final = f"must be a number or a decimal string from 0 to {MAX_UNITS}, with at most six decimals"
 _NAME: Final = "must have quantity names of 1 to 64 characters from a-z, 0-9 and _, starting with a letter"
 
 
@@ -41,15 +41,16 @@ def read_usage(document: UsageDocument | msgspec.UnsetType, path: str = "$.usage
 
 def usage_of(document: UsageDocument, path: str = "$.usage") -> Usage:
     """Raises ValidationFailed, which names every invalid member."""
-    quantities = {name: value for name, value in document.items() if name not in NAMES}
+    if "raw" in document or "provider" in document:
+        return reported_usage(document, path)
+    quantities = {name: value for name, value in document.items() if name not in MEMBERS}
     if faults := list(_faults(document, quantities, path)):
         raise ValidationFailed(faults)
-    tier = document.get("service_tier")
     return Usage(
         meter=document["meter"],
         model=document.get("model"),
-        quantities={name: _quantity(each) for name, each in quantities.items()},
-        service_tier=None if tier == DEFAULT_TIER else tier,
+        quantities={name: quantity(each) for name, each in quantities.items()},
+        service_tier=tier_named(document.get("service_tier")),
     )
 
 
@@ -83,28 +84,12 @@ def _faults(document: Mapping[str, Any], quantities: Mapping[str, Any], path: st
     if not is_identifier(document.get("meter")):
         yield FieldError(f"{path}.meter", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -")
     if "model" in document and not (isinstance(document["model"], str) and re.match(MODEL, document["model"])):
-        yield FieldError(f"{path}.model", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
-    if "service_tier" in document and document["service_tier"] not in SERVICE_TIERS:
-        yield FieldError(f"{path}.service_tier", f"must be one of {', '.join(SERVICE_TIERS)}")
+        yield FieldError(f"{path}.model", MODEL_NAME)
+    yield from tier_at_fault(document, path)
     if len(quantities) > MAX_QUANTITIES:
         yield FieldError(path, f"must have at most {MAX_QUANTITIES} quantities")
     for name, value in quantities.items():
-        if not QUANTITY_NAME.fullmatch(name):
+        if not QUANTITY_NAME.fullmatch(name) or name in RESERVED_NAMES:
             yield FieldError(path, f"{_NAME}: not {name[:64]!r}")
-        elif not _is_number_of_units(value):
-            yield FieldError(f"{path}.{name}", _UNITS)
-
-
-def _is_number_of_units(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-        return False
-    if isinstance(value, str) and not _NUMBER.fullmatch(value):
-        return False
-    number = Decimal(value)
-    return number.is_finite() and 0 <= number <= MAX_UNITS and number == round(number, MAX_DECIMALS)
-
-
-def _quantity(value: int | Decimal | str) -> Quantity:
-    number = Decimal(value)
-    whole = int(number)
-    return whole if whole == number else f"{number.normalize():f}"
+        elif not is_number_of_units(value):
+            yield FieldError(f"{path}.{name}", UNITS)

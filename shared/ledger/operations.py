@@ -238,6 +238,8 @@ Terms: TypeAlias = (
     | Configure
 )
 
+RAW_DIGEST: Final = "raw_digest"
+"""The member of usage with the digest of the report that it was read from, with everything that was asked beside it."""
 _PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder", "adjustment", "exchange_rate"})
 _PRICED_FROM: Final = frozenset({"usage", "cost_usd", "cost_money"})
 """What a caller may give in place of an amount."""
@@ -312,11 +314,23 @@ def _as_given(value: Any) -> Any:  # noqa: ANN401 - any parameter
     return value
 
 
+def _as_asked(usage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the caller gave. Of quantities that were read from a provider's report, that is the report's digest.
+
+    So the same report is the same usage, even if a later release reads it differently.
+    """
+    return {RAW_DIGEST: usage[RAW_DIGEST]} if RAW_DIGEST in usage else usage
+
+
 def _same_amount(cost_money: Mapping[str, str]) -> Mapping[str, str]:
     return {**cost_money, "amount": same_money(cost_money["amount"])}
 
 
-_BY_VALUE: Final[Mapping[str, Callable[[Any], Any]]] = {"cost_usd": same_money, "cost_money": _same_amount}
+_BY_VALUE: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "cost_usd": same_money,
+    "cost_money": _same_amount,
+    "usage": _as_asked,
+}
 """Parameters of which several spellings have one value."""
 
 

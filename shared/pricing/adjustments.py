@@ -23,8 +23,8 @@ from typing import Any, Final
 from shared.pricing.catalogue import ModelIdentity
 from shared.pricing.rates import LineItem
 from shared.pricing.terms import Terms
+from shared.pricing.usage import DEFAULT_TIER
 
-DEFAULT_TIER: Final = "default"
 BUILT_IN_METER: Final = "llm"
 """The meter of the built-in card; it has no other."""
 

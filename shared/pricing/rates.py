@@ -52,13 +52,18 @@ class Price:
 class Rate:
     """The prices of the quantities of one model. `request_price` and `minimum_charge` are millicents per operation.
 
-    `counted` maps quantities without a price of their own to the priced quantities that include them.
+    `counted` maps quantities without a price of their own to the priced quantities that include them. `dearer` are
+    those of them that cost more than their whole, at a price that is not known: only none of them has a price.
+    `overlaps` maps a quantity to pairs of quantities whose common units it counts: it must be given, be it with 0,
+    where both of a pair are used.
     """
 
     prices: Mapping[str, Price]
     request_price: Decimal = Decimal(0)
     minimum_charge: Decimal = Decimal(0)
     counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dearer: frozenset[str] = frozenset()
+    overlaps: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +93,11 @@ class Worth:
 
 
 def worth_of(units: Units, rate: Rate) -> Worth:
-    """Raises InvalidOperation for an unknown quantity, for parts that exceed their whole, and for an amount above the
-    maximum.
+    """Raises InvalidOperation for an unknown quantity, for parts that exceed their whole or may overlap, and for an
+    amount above the maximum.
     """
     refuse_unknown(units, rate)
+    _refuse_untold_overlaps(units, rate)
     return rounded_once(with_minimum(list(_items(units, rate)), rate))
 
 
@@ -123,6 +129,13 @@ def refuse_unknown(units: Units, rate: Rate) -> None:
             raise InvalidOperation(
                 f"usage.{name}", f"at most {' and '.join(rate.counted[name])}, of which it is a part"
             )
+
+
+def _refuse_untold_overlaps(units: Units, rate: Rate) -> None:
+    for name, pairs in rate.overlaps.items():
+        for one, other in pairs:
+            if name not in units and units.get(one) and units.get(other):
+                raise InvalidOperation(f"usage.{name}", f"given: how many of {one} are also {other}, 0 for none")
 
 
 def _items(units: Units, rate: Rate) -> Iterator[LineItem]:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from shared.ledger.errors import InvalidOperation
-from shared.pricing.adjustments import DEFAULT_TIER, Applied, applying, as_of
+from shared.pricing.adjustments import Applied, applying, as_of
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.errors import TierUnpriced, Unpriced
 from shared.pricing.estimates import most_of
+from shared.pricing.parts import with_parts
 from shared.pricing.rates import Rate, Units, Worth, rounded_once, rounded_up, worth_of
 from shared.pricing.terms import Terms
-from shared.pricing.usage import Usage
+from shared.pricing.usage import DEFAULT_TIER, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,10 @@ def price_usage(usage: Usage, units: Units, tenant: str, book: RateBook, now_ms:
     return _quote(card, _applying(card, usage, tenant, book, now_ms), usage, units, worth_of)
 
 
-def price_by(card: RateCard, adjustment: Terms | None, usage: Usage) -> Quote:
+def price_by(card: RateCard | None, usage: Usage, adjustment: Terms | None = None) -> Quote:
     """The price of the usage by this card and adjustment. Raises as `price_usage`."""
+    if card is None:
+        raise Unpriced(usage.meter, usage.model)
     tier = usage.service_tier or DEFAULT_TIER
     applied = as_of(adjustment, card.identity, tier) if card.is_built_in and card.identity else _unadjusted(tier)
     return _quote(card, applied, usage, usage.units, worth_of)
@@ -70,7 +73,11 @@ def _quote(
         raise InvalidOperation("usage", "an object with at least one quantity, such as input_tokens")
     if applied is None:
         raise TierUnpriced(usage.meter, usage.model, usage.service_tier or DEFAULT_TIER)
-    listed = worth(units, card.rate)
+    for name, number in units.items():
+        if number and name in card.rate.dearer:
+            raise Unpriced(usage.meter, usage.model, name)
+    # A provider reports more parts than a card of one's own may have prices for.
+    listed = worth(units, card.rate if usage.raw_digest is None else with_parts(card.rate))
     if applied.changes_nothing:
         return Quote(card, listed)
     items = applied.to(listed.items, units.get("requests", Fraction(1)))

@@ -146,7 +146,8 @@ def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book:
     price = _price_of_hold(account, terms, usage, ledger, book) if isinstance(terms, CaptureHold) else None
     if price is None:
         return price_usage(usage, usage.units, account.tenant, book, now_ms)
-    return price_by(*price, usage)
+    card, adjustment = price
+    return price_by(card, usage, adjustment)
 
 
 def _price_of_hold(

@@ -32,6 +32,7 @@ _DUE_HOLDS: Final = "tests/unit/ledger/test_due_holds.py"
 _REMAINDERS: Final = "tests/unit/ledger/test_remainders.py"
 _MONEY: Final = "tests/unit/ledger/test_money.py"
 _RECORD_PRICED: Final = "tests/unit/pricing/test_record_priced.py"
+_GENAI: Final = "tests/unit/pricing/test_genai.py"
 _ESTIMATES: Final = "tests/unit/pricing/test_estimates.py"
 _BACKGROUND: Final = "tests/unit/test_do_what_is_due.py"
 _DUE_ON_DYNAMODB: Final = "tests/contract/test_due.py"
@@ -776,6 +777,33 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             '_PRICED: Final = frozenset({"cost", "amount", "rate_card"})',
         ),
         killers=(_REMAINDERS,),
+    ),
+    *_of(
+        "shared.ledger.operations",
+        (
+            "take the quantities that were read from a report for what was asked",
+            "return {RAW_DIGEST: usage[RAW_DIGEST]} if RAW_DIGEST in usage else usage",
+            "return usage",
+        ),
+        killers=(_RECORD_PRICED,),
+    ),
+    *_of(
+        "shared.usecases.price_usage",
+        (
+            "take the price of the whole for a dearer part",
+            "if number and name in card.rate.dearer:",
+            "if False:",
+        ),
+        killers=(_GENAI,),
+    ),
+    *_of(
+        "shared.pricing.rates",
+        (
+            "price parts that may overlap",
+            "if name not in units and units.get(one) and units.get(other):",
+            "if False:",
+        ),
+        killers=(_GENAI,),
     ),
     *_of(
         "shared.usecases.record_priced",

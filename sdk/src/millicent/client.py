@@ -54,7 +54,10 @@ Wire: TypeAlias = Mapping[str, object]
 """A part of a request in its JSON form."""
 
 Usage: TypeAlias = Mapping[str, object]
-"""A meter, a model and quantities: `{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}`."""
+"""A meter, a model and quantities: `{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}`.
+
+Or a provider's report: `{"provider": "openai", "model": response.model, "raw": response.usage.model_dump()}`.
+"""
 
 _Answer = TypeVar("_Answer")
 _NULL: Final = msgspec.Raw(b"null")
