@@ -10,13 +10,13 @@ DOLLAR: Final = "USD"
 
 
 def exchange_rate(tenant: str, currency: str, book: TermsBook, at_ms: int) -> Mapping[str, Any]:
-    """The rate and its version, as an entry stores them. Raises UnknownCurrency.
+    """The rate and its version, as an entry stores them and in the order of the record. Raises UnknownCurrency.
 
     A dollar is a dollar (version 0), unless the deployer has set a rate for it.
     """
     for terms in book.in_effect(tenant, "currency", at_ms):
         if terms.name == currency:
-            return {"currency": currency, "version": terms.version, "rate": terms.document["rate"]}
+            return {"currency": currency, "rate": terms.document["rate"], "version": terms.version}
     if currency == DOLLAR:
-        return {"currency": DOLLAR, "version": 0, "rate": "1"}
+        return {"currency": DOLLAR, "rate": "1", "version": 0}
     raise UnknownCurrency(currency)
