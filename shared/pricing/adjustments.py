@@ -9,8 +9,7 @@ The price is the list price, times the account's units per dollar, times the mul
 at least the minimum charge: one exact fraction, which is rounded once with the rest.
 
 An adjustment that names a service tier starts from the standard list price: its multiplier says everything about the
-tier. One that names none starts from the list price of the usage's own tier, where that is known; it does not select
-usage of a tier whose list price is unknown.
+tier. One that names none starts from the list price of the usage's own tier; where that is unknown there is no price.
 """
 
 import re
@@ -69,7 +68,7 @@ class Adjustment:
             and self.meter in {None, meter}
             and self.provider in {None, identity.provider}
             and (self.model is None or matches(self.model, identity))
-            and (self.service_tier == tier or (self.service_tier is None and _list_share(identity, tier) is not None))
+            and self.service_tier in {None, tier}
         )
 
     @property

@@ -732,11 +732,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "return None if share is None else Applied(terms, share)",
             "return Applied(terms, share or _ONE)",
         ),
-        (
-            "let an adjustment of all tiers select those without a price",
-            "(self.service_tier is None and _list_share(identity, tier) is not None)",
-            "self.service_tier is None",
-        ),
         ("take the least specific adjustment", "best = max(", "best = min("),
         (
             "let an adjustment that ended apply",
