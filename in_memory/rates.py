@@ -13,12 +13,12 @@ class MemoryRateStore:
         self._lock = Lock()
         self._cards: dict[str, dict[tuple[str, str, int], RateCard]] = {}
 
-    def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
-        """Newest first, down to the first that is effective at `now_ms`."""
+    def newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
+        """Newest first, down to the first that is effective at `at_ms`."""
         found: list[RateCard] = []
         for card in reversed(self._of(tenant, meter, model)):
             found.append(card)
-            if card.is_effective(now_ms):
+            if card.is_effective(at_ms):
                 break
         return tuple(found)
 

@@ -6,7 +6,7 @@ from shared.edge.charges import MoneyDocument, in_money
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.mutations import ActorRequest, MeteredRequest
 from shared.edge.usage_request import UsageDocument, given, metered_by, one_of, read_usage
-from shared.edge.validation import Dollars, Microcents, PositiveMicrocents, TtlSeconds
+from shared.edge.validation import Dollars, Microcents, PositiveMicrocents, Time, TtlSeconds, given_ms
 from shared.ledger.holds import DEFAULT_TTL_S
 from shared.ledger.operations import CaptureHold, ExtendHold, IfExpired, Overrun, PlaceHold, ReleaseHold
 from shared.pricing.usage import Usage
@@ -62,6 +62,7 @@ class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_
     cost_money: MoneyDocument | msgspec.UnsetType = msgspec.UNSET
     overrun: Overrun = "refuse"
     if_expired: IfExpired = "refuse"
+    occurred_at: Time | None = None
 
     def terms(self, hold: str) -> CaptureHold:
         """The whole hold if nothing says how much. Raises ValidationFailed if more than one member does."""
@@ -71,7 +72,14 @@ class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_
         amount = None if self.amount is None else int(self.amount)
         # The default is left out of the content, so that requests from before this option keep their hash.
         if_expired = None if self.if_expired == "refuse" else self.if_expired
-        terms = CaptureHold(hold, amount, self.overrun, usage=self.usage_content, if_expired=if_expired)
+        terms = CaptureHold(
+            hold,
+            amount,
+            self.overrun,
+            usage=self.usage_content,
+            if_expired=if_expired,
+            occurred_at_ms=given_ms(self.occurred_at),
+        )
         return in_money(terms, self.cost_usd, self.cost_money)
 
 

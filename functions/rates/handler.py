@@ -10,8 +10,10 @@ from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery, card_
 from functions.rates.terms import AdjustmentDocument, CurrencyDocument, TermsQuery, terms_document, terms_listing
 from shared.edge import http
 from shared.edge.usage_request import usage_of
+from shared.edge.validation import given_ms
 from shared.ledger.accounts import Account
 from shared.pricing.terms import TermsKind
+from shared.usecases.event_time import RecordingTime
 from shared.usecases.price_usage import estimate_usage, price_usage
 from shared.usecases.put_rate_card import put_rate_card
 from shared.usecases.put_terms import TermsDraft, put_terms
@@ -85,9 +87,10 @@ def quote() -> Response[str]:
     request = http.body(event, QuoteRequest)
     account = None if request.actor is None else caller.account_of(request.actor)
     usage = usage_of(request.usage)
-    now_ms = runtime.now_ms()
-    held = estimate_usage(usage, caller.tenant, runtime.book, now_ms)
-    quoted = held if usage.is_estimate else price_usage(usage, usage.units, caller.tenant, runtime.book, now_ms)
+    time = RecordingTime(runtime.now_ms(), runtime.max_usage_age_days)
+    at_ms = time.event_time(given_ms(request.occurred_at))
+    held = estimate_usage(usage, caller.tenant, runtime.book, at_ms)
+    quoted = held if usage.is_estimate else price_usage(usage, usage.units, caller.tenant, runtime.book, at_ms)
     observe("usage quoted", tenant=caller.tenant, card=quoted.card.reference)
     return http.answer(quote_document(quoted, held, None if account is None else carried_by(account)))
 

@@ -26,6 +26,7 @@ class RatesRuntime:
     store: RateCardStore
     terms: TermsStore
     built_in: BuiltInCard
+    max_usage_age_days: int
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
     @property
@@ -43,4 +44,5 @@ def rates_runtime() -> RatesRuntime:
         store=rate_store_of(settings),
         terms=terms_store_of(settings),
         built_in=GenaiCard(),
+        max_usage_age_days=settings.max_usage_age_days,
     )

@@ -118,11 +118,12 @@ class RatesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class QuoteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`max_output_tokens` may stand for output_tokens, as for a hold.
 
-    `actor` quotes the next operation of that account.
+    `actor` quotes the next operation of that account; `occurred_at` quotes usage of another time than now.
     """
 
     usage: UsageDocument
     actor: Identifier | None = None
+    occurred_at: Time | None = None
 
 
 class _Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -86,20 +86,20 @@ class DynamoRateCards:
         guarded(items)
         return items
 
-    def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
-        return self._until_deadline(lambda: self._newest(tenant, meter, model, now_ms))
+    def newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
+        return self._until_deadline(lambda: self._newest(tenant, meter, model, at_ms))
 
     def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None:
         return self._until_deadline(lambda: self._version(tenant, card_sk(meter, model, version)))
 
-    def _newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
+    def _newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
         cards: list[RateCard] = []
         of_the_card = self._items.sk.startswith(card_prefix(meter, model))
         for item in self._items.query(
             rates_pk(tenant), of_the_card, consistent_read=True, scan_index_forward=False, page_size=_PAGE_SIZE
         ):
             cards.append(item.card)
-            if cards[-1].is_effective(now_ms):
+            if cards[-1].is_effective(at_ms):
                 break
         return tuple(cards)
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from shared.adapters.genai_usage import PROVIDERS_READ, NotUnderstood, Report, UnknownProvider, model_at, read_report
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.quantities import UNITS, is_number_of_units, quantity
-from shared.edge.validation import is_identifier
+from shared.ledger import ids
 from shared.ledger.canonical import canonical_json, sha256_hex
 from shared.pricing.usage import SERVICE_TIERS, Quantity, Usage, tier_named
 
@@ -53,8 +53,8 @@ def _faults(document: Mapping[str, Any], path: str) -> Iterator[FieldError]:
         yield FieldError(
             f"{path}.raw", "must be a JSON object: the response, or the usage in it, as the provider sent it"
         )
-    if "meter" in document and not is_identifier(document["meter"]):
-        yield FieldError(f"{path}.meter", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -")
+    if "meter" in document and not ids.is_id(document["meter"]):
+        yield FieldError(f"{path}.meter", f"must be {ids.REQUIREMENT}")
     if "model" in document and not _is_model(document["model"]):
         yield FieldError(f"{path}.model", MODEL_NAME)
     yield from tier_at_fault(document, path)

@@ -9,7 +9,8 @@ import msgspec
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.quantities import UNITS, is_number_of_units, quantity
 from shared.edge.reported_usage import MODEL, MODEL_NAME, reported_usage, tier_at_fault
-from shared.edge.validation import is_identifier, schema_named
+from shared.edge.validation import schema_named
+from shared.ledger import ids
 from shared.pricing.usage import NAMES, Usage, tier_named
 
 MAX_QUANTITIES: Final = 16
@@ -81,8 +82,8 @@ def one_of(members: Mapping[str, object], root: str = "$", *, or_none: bool = Fa
 
 
 def _faults(document: Mapping[str, Any], quantities: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    if not is_identifier(document.get("meter")):
-        yield FieldError(f"{path}.meter", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -")
+    if not ids.is_id(document.get("meter")):
+        yield FieldError(f"{path}.meter", f"must be {ids.REQUIREMENT}")
     if "model" in document and not (isinstance(document["model"], str) and re.match(MODEL, document["model"])):
         yield FieldError(f"{path}.model", MODEL_NAME)
     yield from tier_at_fault(document, path)

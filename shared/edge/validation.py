@@ -15,9 +15,11 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args
 import msgspec
 
 from shared.edge.errors import FieldError, IdempotencyKeyRequired, ValidationFailed
+from shared.ledger import ids
 from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, parse_millicents
 from shared.ledger.errors import InvalidAmount
 from shared.ledger.money import MICROCENTS_PER_DOLLAR, microcents_of, money_text
+from shared.ledger.times import epoch_ms
 
 MAX_METADATA_DEPTH: Final = 8
 MAX_PAGE: Final = 100
@@ -27,11 +29,9 @@ MAX_PRIORITY: Final = 99
 MAX_TTL_S: Final = 86_400
 MAX_TIME: Final = datetime.fromisoformat("9999-12-31T23:59:59.999+00:00")
 
-ID: Final = "[A-Za-z0-9_.:@-]{1,128}"
 CURSOR: Final = "[A-Za-z0-9_-]{1,512}"
-IDEMPOTENCY_KEY: Final = rf'\A({ID}|"{ID}")\Z'
+IDEMPOTENCY_KEY: Final = rf'\A({ids.PATTERN}|"{ids.PATTERN}")\Z'
 """The header's value: the key, bare or as a quoted string of RFC 8941."""
-_ID: Final = rf"\A{ID}\Z"
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _WITHIN: Final = re.compile(r" - at `\$(\[[0-9]+\])`\Z")
 """The index in a list at which msgspec found the fault."""
@@ -70,9 +70,7 @@ class LineLimit(int):
     """How many lines a page of a statement holds."""
 
 
-Identifier: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern=_ID, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ -")
-]
+Identifier: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"\A{ids.PATTERN}\Z", description=ids.REQUIREMENT)]
 Cursor: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"\A{CURSOR}\Z", description="the `next` of an earlier page")]
 Note: TypeAlias = Annotated[str, msgspec.Meta(max_length=256, description="a text of at most 256 characters")]
 Priority: TypeAlias = Annotated[
@@ -120,15 +118,16 @@ def idempotency_key(header: str | None) -> str:
     return identifier(key, "header.Idempotency-Key")
 
 
+def given_ms(at: datetime | None) -> int | None:
+    """A time of a request in epoch milliseconds; None if the field is not in the request."""
+    return None if at is None else epoch_ms(at)
+
+
 def identifier(value: str, path: str) -> str:
     """The value, if it is an id. Raises ValidationFailed."""
-    if not is_identifier(value):
-        raise ValidationFailed([FieldError(path, f"must be {_description(Identifier)}")])
+    if not ids.is_id(value):
+        raise ValidationFailed([FieldError(path, f"must be {ids.REQUIREMENT}")])
     return value
-
-
-def is_identifier(value: object) -> bool:
-    return isinstance(value, str) and re.match(_ID, value) is not None
 
 
 def _read(wanted: type, value: object) -> object:

@@ -68,6 +68,11 @@ class Entry:
         return terms_from(self.kind, self.parameters)
 
     @property
+    def occurred_at_ms(self) -> int:
+        """When what it charges occurred, if the caller said so; else when it was recorded."""
+        return int(self.parameters.get("occurred_at_ms", self.at_ms))
+
+    @property
     def is_refused(self) -> bool:
         return self.outcome == "refused"
 

@@ -67,6 +67,9 @@ class Charge:
 
     `cost_usd` is the cost as the caller gave it in dollars, a decimal text from which `cost` was computed. `cost_money`
     is one in another currency, its amount a text as well; `exchange_rate` is the rate that was used and its version.
+
+    `occurred_at_ms` is when what is charged occurred, if the caller says so: its price and its day in sums of usage are
+    those of that time. Everything else happens when the charge is recorded.
     """
 
     kind: ClassVar[Kind] = "charge"
@@ -77,6 +80,7 @@ class Charge:
     rate_card: str | None = None
     remainder: int | None = None
     cost_usd: str | None = None
+    occurred_at_ms: int | None = None
     adjustment: str | None = None
     cost_money: Mapping[str, str] | None = None
     exchange_rate: Mapping[str, Any] | None = None
@@ -160,6 +164,8 @@ class CaptureHold:
 
     An expired hold holds no credits. With `if_expired` the whole amount is charged like any other charge (`charge`), or
     regardless of the balance (`overdraw`). None: the capture is refused.
+
+    `occurred_at_ms` is as for a charge, but usage of the hold's meter and model keeps the price of the hold.
     """
 
     kind: ClassVar[Kind] = "capture"
@@ -171,6 +177,7 @@ class CaptureHold:
     if_expired: IfExpired | None = None
     remainder: int | None = None
     cost_usd: str | None = None
+    occurred_at_ms: int | None = None
     adjustment: str | None = None
     cost_money: Mapping[str, str] | None = None
     exchange_rate: Mapping[str, Any] | None = None
@@ -357,6 +364,11 @@ def named_hold(terms: Terms) -> str | None:
 def named_charge(terms: Terms) -> str | None:
     """The key of the charge that the terms name."""
     return getattr(terms, "charge", None)
+
+
+def said_to_have_occurred_at(terms: Terms) -> int | None:
+    """When what the terms charge occurred, in epoch milliseconds; None if the caller does not say."""
+    return getattr(terms, "occurred_at_ms", None)
 
 
 def names_nothing(terms: Terms) -> bool:

@@ -1,5 +1,7 @@
 """Usage: the spending of an account, summed by UTC day and, per day, by app, by meter and by member.
 
+The day is the one on which the spending occurred, which may be before the day on which it was recorded.
+
 The sums derive from the entries alone, in the order of seq. One number says how far was counted, so entries can be
 counted late, repeatedly or concurrently, and still count once.
 """
@@ -93,7 +95,7 @@ def _counted(entry: Entry, find: FindEntry) -> Iterator[tuple[Slot, Sums]]:
     counted = _sums_of(entry)
     if counted is None:
         return
-    day = rfc3339(entry.at_ms)[_DAY]
+    day = rfc3339(entry.occurred_at_ms)[_DAY]
     app, meter = _through(entry, find)
     yield Slot("day", "", day), counted
     yield Slot("app", app or "", day), counted

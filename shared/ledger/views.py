@@ -61,6 +61,8 @@ def _public_details(entry: Entry) -> dict[str, Any]:
         details["limit"] = public_limit(entry.limit)
     if entry.merged is not None:
         details["merged"] = _public_merger(entry.merged)
+    if "occurred_at_ms" in entry.parameters:
+        details["occurred_at"] = rfc3339(entry.occurred_at_ms)
     details |= _public_family(entry)
     if KINDS[entry.kind].answer == "settings":
         details["settings"] = public_settings(entry.parameters)

@@ -1,6 +1,6 @@
 """Rate cards: a rate under a name and a version. A version never changes; a new price is a new version."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Protocol
@@ -39,15 +39,15 @@ class RateCard:
         """The model that was priced: `provider/model` if the catalogue knows it, otherwise the name on the card."""
         return self.model if self.identity is None else self.identity.text
 
-    def is_effective(self, now_ms: int) -> bool:
-        return self.effective_from_ms <= now_ms
+    def is_effective(self, at_ms: int) -> bool:
+        return self.effective_from_ms <= at_ms
 
 
 class RateCards(Protocol):
     """The cards of the tenants."""
 
-    def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
-        """The versions of a card, newest first, down to the first that is already in effect."""
+    def newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
+        """The versions of a card, newest first, down to the first that is in effect at `at_ms`; else all."""
 
     def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None: ...
 
@@ -78,10 +78,10 @@ class RateBook:
         self._kept: dict[tuple[str, str, str | None], tuple[int, tuple[RateCard, ...]]] = {}
         self._versions: dict[tuple[str, str, str | None, int], RateCard] = {}
 
-    def find(self, tenant: str, meter: str, model: str | None, now_ms: int) -> RateCard | None:
-        """The newest version in effect at `now_ms`."""
-        own = effective(self._newest(tenant, meter, model, now_ms), now_ms)
-        return own or self._built_in.find(meter, model, now_ms)
+    def find(self, tenant: str, meter: str, model: str | None, at_ms: int) -> RateCard | None:
+        """The newest version in effect at `at_ms`, which may be past: a version is in effect from its own instant."""
+        own = effective(self._newest(tenant, meter, model, at_ms), at_ms)
+        return own or self._built_in.find(meter, model, at_ms)
 
     def find_again(
         self, tenant: str, meter: str, model: str | None, reference: str, priced_at_ms: int
@@ -108,21 +108,28 @@ class RateBook:
         self._kept = {}
         self.terms.forget()
 
-    def _newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
-        at_ms, key = self._monotonic_ms(), (tenant, meter, model)
-        kept_at_ms, cards = self._kept.get(key, (at_ms - self._keep_ms, ()))
-        if at_ms - kept_at_ms >= self._keep_ms:
-            self._kept = {key: kept for key, kept in self._kept.items() if at_ms - kept[0] < self._keep_ms}
-            cards = self._cards.newest(tenant, meter, model, now_ms)
-            self._kept[key] = (at_ms, cards)
+    def _newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
+        clock_ms, key = self._monotonic_ms(), (tenant, meter, model)
+        kept_at_ms, cards = self._kept.get(key, (clock_ms - self._keep_ms, ()))
+        if clock_ms - kept_at_ms >= self._keep_ms or not _reach(cards, at_ms):
+            self._kept = {key: kept for key, kept in self._kept.items() if clock_ms - kept[0] < self._keep_ms}
+            cards = self._cards.newest(tenant, meter, model, at_ms)
+            self._kept[key] = (clock_ms, cards)
         return cards
 
 
-def effective(newest_first: Iterable[RateCard], now_ms: int) -> RateCard | None:
-    return next((card for card in newest_first if card.is_effective(now_ms)), None)
+def _reach(newest_first: Sequence[RateCard], at_ms: int) -> bool:
+    """Whether they go back to that time: versions that were read for a later time may end before it."""
+    return not newest_first or newest_first[-1].version == 1 or newest_first[-1].is_effective(at_ms)
+
+
+def effective(newest_first: Iterable[RateCard], at_ms: int) -> RateCard | None:
+    return next((card for card in newest_first if card.is_effective(at_ms)), None)
 
 
 def reference_of(meter: str, model: str | None, version: int) -> str:
+    """A "/" in the name of a meter is percent-encoded: the first "/" is where the model begins."""
+    meter = meter.replace("%", "%25").replace("/", "%2F")
     return f"{meter}@{version}" if model is None else f"{meter}/{model}@{version}"
 
 

@@ -24,10 +24,10 @@ class Quote:
     adjustment: str | None = None
 
 
-def price_usage(usage: Usage, units: Units, tenant: str, book: RateBook, now_ms: int) -> Quote:
-    """The price of `units`, the usage's quantities, now. Raises Unpriced or InvalidOperation."""
-    card = _found(usage, tenant, book, now_ms)
-    return _quote(card, _applying(card, usage, tenant, book, now_ms), usage, units, worth_of)
+def price_usage(usage: Usage, units: Units, tenant: str, book: RateBook, at_ms: int) -> Quote:
+    """The price of `units`, the usage's quantities, at that time. Raises Unpriced or InvalidOperation."""
+    card = _found(usage, tenant, book, at_ms)
+    return _quote(card, _applying(card, usage, tenant, book, at_ms), usage, units, worth_of)
 
 
 def price_by(card: RateCard | None, usage: Usage, adjustment: Terms | None = None) -> Quote:
@@ -39,25 +39,25 @@ def price_by(card: RateCard | None, usage: Usage, adjustment: Terms | None = Non
     return _quote(card, applied, usage, usage.units, worth_of)
 
 
-def estimate_usage(usage: Usage, tenant: str, book: RateBook, now_ms: int) -> Quote:
+def estimate_usage(usage: Usage, tenant: str, book: RateBook, at_ms: int) -> Quote:
     """The amount that a hold of the usage sets aside: its highest possible price. Raises as `price_usage`."""
-    card = _found(usage, tenant, book, now_ms)
-    return _quote(card, _applying(card, usage, tenant, book, now_ms), usage, usage.estimated_units, most_of)
+    card = _found(usage, tenant, book, at_ms)
+    return _quote(card, _applying(card, usage, tenant, book, at_ms), usage, usage.estimated_units, most_of)
 
 
-def _found(usage: Usage, tenant: str, book: RateBook, now_ms: int) -> RateCard:
-    card = book.find(tenant, usage.meter, usage.model, now_ms)
+def _found(usage: Usage, tenant: str, book: RateBook, at_ms: int) -> RateCard:
+    card = book.find(tenant, usage.meter, usage.model, at_ms)
     if card is None:
         raise Unpriced(usage.meter, usage.model)
     return card
 
 
-def _applying(card: RateCard, usage: Usage, tenant: str, book: RateBook, now_ms: int) -> Applied | None:
+def _applying(card: RateCard, usage: Usage, tenant: str, book: RateBook, at_ms: int) -> Applied | None:
     """The adjustment in effect; None if no price of the service tier is known."""
     tier = usage.service_tier or DEFAULT_TIER
     if not card.is_built_in or card.identity is None:
         return _unadjusted(tier)
-    return applying(book.terms.in_effect(tenant, "adjustment", now_ms), usage.meter, card.identity, tier)
+    return applying(book.terms.in_effect(tenant, "adjustment", at_ms), usage.meter, card.identity, tier)
 
 
 def _unadjusted(tier: str) -> Applied | None:

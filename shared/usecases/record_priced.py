@@ -7,6 +7,9 @@ unpriced.
 A hold keeps its price: its capture is priced by the card and adjustment, with their versions, that priced the hold.
 
 A cost in another currency is priced in the same way, by the rate of that currency.
+
+Spending whose time the caller names is priced as of that time. The bounds of that time move on with the clock, so they
+concern only what is recorded now: a key with an entry is answered again, however long ago the spending is by then.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +23,7 @@ from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS
 from shared.ledger.entries import records
 from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerError, LedgerThrottled, LedgerUnavailable
 from shared.ledger.money import microcents_of
-from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold
+from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold, said_to_have_occurred_at
 from shared.ledger.protocol import Recorded
 from shared.ledger.remainders import rounded
 from shared.ports.ledger import Ledger
@@ -29,6 +32,7 @@ from shared.pricing.currencies import exchange_rate
 from shared.pricing.errors import UnknownCurrency, Unpriced
 from shared.pricing.terms import Terms as AdjustmentTerms
 from shared.pricing.usage import Usage, usage_from
+from shared.usecases.event_time import RecordingTime
 from shared.usecases.price_usage import Quote, estimate_usage, price_by, price_usage
 from shared.usecases.record_batch import Answer, record_batch
 
@@ -39,32 +43,33 @@ Metered: TypeAlias = Charge | PlaceHold | CaptureHold
 _Charged = TypeVar("_Charged", bound=Charge | CaptureHold)
 
 
-def record_priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Recorded:
-    """Raises the errors of recording; also those of pricing, unless there is an entry under the key."""
+def record_priced(operation: Operation, ledger: Ledger, book: RateBook, time: RecordingTime) -> Recorded:
+    """Raises the errors of recording; also those of its price and time, unless there is an entry under the key."""
     try:
-        asked = _priced(operation, ledger, book, now_ms)
+        asked = _priced(operation, ledger, book, _event_time(operation, time))
     except (Unpriced, UnknownCurrency, InvalidOperation) as refused:
         return _recorded_earlier(operation, ledger, refused)
-    return ledger.record(asked, now_ms)
+    return ledger.record(asked, time.now_ms)
 
 
 def record_priced_batch(
     operations: Sequence[Operation],
     ledger: Ledger,
     book: RateBook,
-    now_ms: int,
+    time: RecordingTime,
     may_begin: Callable[[], bool],
     *,
     keeps_order: bool = False,
 ) -> list[Answer]:
-    """The same as `record_batch`. An unpriced operation does not stop the others.
+    """The same as `record_batch`. An operation without a price, or with a time out of bounds, does not stop the others.
 
     `keeps_order`: an operation that could not be priced in time holds up the later ones of its account.
     """
-    asked = [_priced_or_refused(each, ledger, book, now_ms, may_begin) for each in operations]
+    asked = [_priced_or_refused(each, ledger, book, time, may_begin) for each in operations]
     if keeps_order:
         asked = list(_kept_in_order(operations, asked))
-    recorded = iter(record_batch([each for each in asked if isinstance(each, Operation)], ledger, now_ms, may_begin))
+    priced_ones = [each for each in asked if isinstance(each, Operation)]
+    recorded = iter(record_batch(priced_ones, ledger, time.now_ms, may_begin))
     answers = [next(recorded) if isinstance(each, Operation) else each for each in asked]
     return _answered_earlier(operations, answers, ledger, may_begin)
 
@@ -75,12 +80,12 @@ def priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) ->
 
 
 def _priced_or_refused(
-    operation: Operation, ledger: Ledger, book: RateBook, now_ms: int, may_begin: Callable[[], bool]
+    operation: Operation, ledger: Ledger, book: RateBook, time: RecordingTime, may_begin: Callable[[], bool]
 ) -> Operation | LedgerError:
     if not may_begin():
         return LedgerUnavailable("the batch took too long; retry with the same key")
     try:
-        return _priced(operation, ledger, book, now_ms)
+        return _priced(operation, ledger, book, _event_time(operation, time))
     except LedgerError as refused:
         return refused
 
@@ -98,7 +103,7 @@ def _kept_in_order(
 def _answered_earlier(
     operations: Sequence[Operation], answers: list[Answer], ledger: Ledger, may_begin: Callable[[], bool]
 ) -> list[Answer]:
-    """The answers; an unpriced charge that was recorded before gets a replayed answer."""
+    """The answers; a charge that was refused here and recorded before gets a replayed answer."""
     refused = {
         place: each
         for place, each in enumerate(answers)
@@ -129,23 +134,27 @@ def _recorded_earlier(operation: Operation, ledger: Ledger, refused: LedgerError
     return Recorded(entry, replayed=True)
 
 
-def _priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Operation:
-    """The operation with the price of its usage as its amount; unchanged without usage."""
+def _event_time(operation: Operation, time: RecordingTime) -> int:
+    return time.event_time(said_to_have_occurred_at(operation.terms))
+
+
+def _priced(operation: Operation, ledger: Ledger, book: RateBook, at_ms: int) -> Operation:
+    """The operation with the price of its usage at that time as its amount; unchanged without usage."""
     terms = operation.terms
     if isinstance(terms, Charge | CaptureHold) and terms.cost_money is not None:
-        return replace(operation, terms=_exchanged(terms, terms.cost_money, operation.account.tenant, book, now_ms))
+        return replace(operation, terms=_exchanged(terms, terms.cost_money, operation.account.tenant, book, at_ms))
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
     usage = usage_from(terms.usage)
-    return replace(operation, terms=_with_amount(terms, _quote(operation.account, terms, usage, ledger, book, now_ms)))
+    return replace(operation, terms=_with_amount(terms, _quote(operation.account, terms, usage, ledger, book, at_ms)))
 
 
-def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, now_ms: int) -> Quote:
+def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, at_ms: int) -> Quote:
     if isinstance(terms, PlaceHold):
-        return estimate_usage(usage, account.tenant, book, now_ms)
+        return estimate_usage(usage, account.tenant, book, at_ms)
     price = _price_of_hold(account, terms, usage, ledger, book) if isinstance(terms, CaptureHold) else None
     if price is None:
-        return price_usage(usage, usage.units, account.tenant, book, now_ms)
+        return price_usage(usage, usage.units, account.tenant, book, at_ms)
     card, adjustment = price
     return price_by(card, usage, adjustment)
 
@@ -167,9 +176,9 @@ def _price_of_hold(
     return card, named
 
 
-def _exchanged(terms: _Charged, money: Mapping[str, str], tenant: str, book: RateBook, now_ms: int) -> _Charged:
+def _exchanged(terms: _Charged, money: Mapping[str, str], tenant: str, book: RateBook, at_ms: int) -> _Charged:
     """The terms with the cost in another currency as their amount."""
-    rate = exchange_rate(tenant, money["currency"], book.terms, now_ms)
+    rate = exchange_rate(tenant, money["currency"], book.terms, at_ms)
     amount, remainder = rounded(microcents_of(money["amount"], Fraction(rate["rate"])))
     if amount > MAX_AMOUNT_MICROCENTS:
         raise InvalidOperation("cost_money.amount", f"worth at most {MAX_AMOUNT_MILLICENTS} millicents")

@@ -102,6 +102,14 @@ def test_more_versions_to_come_than_one_page_holds_are_passed_over(store: RateCa
     assert store.newest(TENANT, "llm", "m", NOW_MS)[-1] == card(1)
 
 
+def test_of_a_past_time_the_versions_come_down_to_the_one_that_was_effective_then(store: RateCardStore) -> None:
+    versions = [card(number, effective_from_ms=1000 * number) for number in range(1, 31)]
+    for each in versions:
+        store.put(TENANT, each)
+    assert store.newest(TENANT, "llm", "m", 3999) == tuple(versions[2:][::-1])
+    assert store.newest(TENANT, "llm", "m", 999) == tuple(versions[::-1])
+
+
 def test_a_card_is_found_by_its_whole_name_and_tenant_alone(store: RateCardStore) -> None:
     for each in (card(model="m"), card(model="m2"), card(model=None), card(meter="llm2"), card(model="m/x")):
         store.put(TENANT, each)

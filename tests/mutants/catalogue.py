@@ -429,6 +429,21 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(SIMULATOR, "tests/unit/ledger/test_events.py"),
     ),
     *_of(
+        "shared.ledger.events",
+        (
+            "give events of two accounts one id where a slash divides them elsewhere",
+            'separator = "#" if "/" in account.tenant + account.actor else "/"',
+            'separator = "/"',
+        ),
+        killers=("tests/unit/ledger/test_ids.py",),
+    ),
+    *_of(
+        "shared.ledger.ids",
+        ("take an id with a separator of the ledger's keys", r'r"[!$-\[\]-}]"', r'r"[!$-\[\]-~]"'),
+        ("take an id that only begins as one", "_ID.fullmatch(value)", "_ID.match(value)"),
+        killers=("tests/unit/ledger/test_ids.py",),
+    ),
+    *_of(
         "shared.ledger.operations",
         ("take another app for the same request", '"app": self.app,', '"app": None,'),
         ("take another amount for the same request", '"parameters": _content_of(parameters),', '"parameters": {},'),

@@ -44,8 +44,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     that price; `cost_usd` is the cost in dollars as it was given, `cost_money` that in another currency, of which
     `exchange_rate` was used. If the price had a fraction of a microcent, `carry_before` and `carry_after` are the
     carry, in exact millicents. `merged` are two grants that were merged because the account had too many.
-    `not_restored` is the part that was not returned because its grants had expired. `hash` chains the entries of an
-    account.
+    `not_restored` is the part that was not returned because its grants had expired. `occurred_at` is when the spending
+    occurred, if the caller said so; `at` is when it was recorded. `hash` chains the entries of an account.
     """
 
     key: str
@@ -82,6 +82,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     carry_after: str | None = None
     merged: Merger | None = None
     not_restored: Decimal = Decimal(0)
+    occurred_at: Time | None = None
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ from shared.pricing.errors import RateVersionConflict, TierUnpriced, UnknownCurr
 from shared.pricing.rates import Price, Rate
 from shared.pricing.terms import TermsBook
 from shared.pricing.usage import DEFAULT_TIER, SERVICE_TIERS
+from shared.usecases.event_time import RecordingTime
 from shared.usecases.price_usage import Quote, estimate_usage, price_usage
 from shared.usecases.put_terms import TermsDraft, TermsPut, put_terms
 from shared.usecases.record_priced import record_priced
@@ -82,7 +83,7 @@ class Shop:
     def send(self, terms: Asked, key: str | None = None) -> Entry:
         meter = (getattr(terms, "usage", None) or {}).get("meter")
         asked = replace(operation(key or f"key-{next(self._keys)}", terms), meter=meter)
-        return record_priced(asked, self.ledger, self.book, self.now_ms).entry
+        return record_priced(asked, self.ledger, self.book, RecordingTime(self.now_ms, 35)).entry
 
     def charge(self, key: str | None = None, **usage: Any) -> Entry:
         return self.send(Charge(0, usage=usage_of(tokens(**usage)).content), key)
@@ -394,6 +395,18 @@ def test_a_replay_in_another_currency_does_not_depend_on_the_rate(shop: Shop) ->
     assert shop.send(money("1.5"), "once") == first
     with pytest.raises(LedgerError):
         shop.send(money("1.5", "USD"), "once")
+
+
+def test_adjustments_and_rates_are_those_of_the_time_of_the_spending(shop: Shop) -> None:
+    shop.adjust(multiplier="2")
+    shop.exchange("EUR", "2")
+    shop.now_ms += 5000
+    shop.adjust(multiplier="3")
+    shop.exchange("EUR", "3")
+    usage = usage_of(tokens()).content
+    assert shop.send(Charge(0, usage=usage, occurred_at_ms=NOW_MS)).parameters["adjustment"] == "markup@1"
+    assert shop.send(replace(money("0.00001"), occurred_at_ms=NOW_MS)).amount == -2000
+    assert shop.send(money("0.00001")).amount == -3000
 
 
 def test_a_hold_is_captured_at_a_cost_in_another_currency(shop: Shop) -> None:

@@ -105,6 +105,30 @@ def test_a_version_that_becomes_effective_holds_at_that_instant_though_it_was_re
     assert cards.reads == 1
 
 
+class OfTheTable(Cards):
+    """Tells no more versions than it is asked for, as the table does."""
+
+    def newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
+        versions = super().newest(tenant, meter, model, at_ms)
+        last = next((place for place, each in enumerate(versions) if each.is_effective(at_ms)), len(versions))
+        return versions[: last + 1]
+
+
+def test_a_time_before_what_is_remembered_is_looked_up_again() -> None:
+    cards = OfTheTable(*(version(number, number * 100) for number in range(9, 0, -1)))
+    book = RateBook(cards, BuiltIn(), Clock(), keep_ms=10_000)
+    found = [book.find("t", "llm", "m", at_ms) for at_ms in (NOW_MS, 350, 899, 350, 300, 299, NOW_MS)]
+    assert [card and card.version for card in found] == [9, 3, 8, 3, 3, 2, 9]
+    assert cards.reads == 3
+
+
+def test_a_time_before_the_first_version_is_looked_up_once_and_has_the_built_in_card() -> None:
+    cards = OfTheTable(version(2, 200), version(1, 100))
+    book = RateBook(cards, BuiltIn(), Clock(), keep_ms=10_000)
+    assert [book.find("t", "llm", "m", at_ms) for at_ms in (NOW_MS, 99, 50)] == [cards.cards[0], BUILT_IN, BUILT_IN]
+    assert cards.reads == 2
+
+
 def test_what_is_remembered_of_one_tenant_is_not_told_to_another() -> None:
     cards = Cards(CARD)
     book = RateBook(cards, BuiltIn(), Clock(), keep_ms=10_000)

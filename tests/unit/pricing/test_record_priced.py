@@ -7,7 +7,7 @@ import pytest
 
 from in_memory.ledger import MemoryLedger
 from shared.ledger.entries import Entry
-from shared.ledger.errors import IdempotencyKeyReused
+from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation
 from shared.ledger.holds import HeldPrice, Hold
 from shared.ledger.operations import CaptureHold, Charge, GrantCredits, PlaceHold, Terms
 from shared.ledger.protocol import Recorded
@@ -15,8 +15,10 @@ from shared.ledger.reducer import Replay
 from shared.ports.ledger import EntryFilter
 from shared.pricing.cards import RateBook, RateCard, reference_of
 from shared.pricing.catalogue import NoModels
+from shared.pricing.errors import Unpriced
 from shared.pricing.rates import Price, Rate
-from shared.usecases.record_priced import record_priced
+from shared.usecases.event_time import RecordingTime
+from shared.usecases.record_priced import record_priced, record_priced_batch
 from tests.builders import ALICE, NOW_MS, operation
 
 DAY_MS = 86_400_000
@@ -32,11 +34,20 @@ class Shelf(NoModels):
         self.built_in_prices = {0: "1"}
         """Each from an instant on."""
 
-    def put(self, price: str, meter: str = "calls", model: str | None = None, per: int = 1) -> None:
+    def put(
+        self, price: str, meter: str = "calls", model: str | None = None, per: int = 1, effective_from_ms: int = 0
+    ) -> None:
         number = 1 + sum((each.meter, each.model) == (meter, model) for each in self.cards)
         reference = reference_of(meter, model, number)
         rate = Rate(prices={"requests": Price(price=Decimal(price), per=per)})
-        made = RateCard(reference=reference, version=number, meter=meter, model=model, rate=rate, effective_from_ms=0)
+        made = RateCard(
+            reference=reference,
+            version=number,
+            meter=meter,
+            model=model,
+            rate=rate,
+            effective_from_ms=effective_from_ms,
+        )
         self.cards.insert(0, made)
 
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
@@ -75,18 +86,22 @@ class Priced:
         asked = operation(key or f"key-{self._keys}", terms)
         meter = meter or (getattr(terms, "usage", None) or {}).get("meter")
         asked = type(asked)(asked.account, asked.key, terms, asked.by, asked.correlation_id, meter=meter)
-        return record_priced(asked, self.ledger, self.book, self.now_ms)
+        return record_priced(asked, self.ledger, self.book, self.time)
 
-    def charge(self, requests: int, **usage: Any) -> Entry:
-        return self.send(Charge(0, usage=used(requests, **usage))).entry
+    @property
+    def time(self) -> RecordingTime:
+        return RecordingTime(self.now_ms, days_back=35)
+
+    def charge(self, requests: int, occurred_at_ms: int | None = None, **usage: Any) -> Entry:
+        return self.send(Charge(0, usage=used(requests, **usage), occurred_at_ms=occurred_at_ms)).entry
 
     def hold(self, requests: int, **usage: Any) -> str:
         entry = self.send(PlaceHold(0, 2 * DAY_MS, usage=used(requests, **usage))).entry
         assert entry.hold is not None
         return str(entry.hold["id"])
 
-    def capture(self, hold: str, requests: int, **usage: Any) -> Entry:
-        return self.send(CaptureHold(hold, usage=used(requests, **usage))).entry
+    def capture(self, hold: str, requests: int, occurred_at_ms: int | None = None, **usage: Any) -> Entry:
+        return self.send(CaptureHold(hold, usage=used(requests, **usage), occurred_at_ms=occurred_at_ms)).entry
 
     def held(self, hold: str) -> Hold:
         found = self.ledger.hold(ALICE, hold)
@@ -221,3 +236,98 @@ def test_the_replay_of_the_record_leads_to_the_price_that_the_hold_has() -> None
         assert replay.step(entry) == entry
     assert replay.holds[hold] == priced.held(hold)
     assert priced.held(hold).price == HeldPrice("calls/m@1", "m", NOW_MS)
+
+
+def test_late_usage_has_the_built_in_price_of_its_time() -> None:
+    priced = Priced()
+    priced.shelf.built_in_prices[NOW_MS - DAY_MS] = "5"
+    times = [NOW_MS - 2 * DAY_MS, NOW_MS - DAY_MS - 1, NOW_MS - DAY_MS, None]
+    amounts = [priced.charge(2, at_ms, meter="llm", model="m").amount for at_ms in times]
+    assert amounts == [-2 * MILLICENT, -2 * MILLICENT, -10 * MILLICENT, -10 * MILLICENT]
+
+
+def test_late_usage_has_the_version_of_the_card_that_was_in_effect_and_names_it() -> None:
+    priced = Priced()
+    priced.shelf.put("2", effective_from_ms=NOW_MS - 3 * DAY_MS)
+    priced.shelf.put("3", effective_from_ms=NOW_MS - DAY_MS)
+    entries = [priced.charge(10, NOW_MS - days * DAY_MS) for days in (2, 1, 0)]
+    assert [(entry.amount, entry.parameters["rate_card"]) for entry in entries] == [
+        (-20 * MILLICENT, "calls@1"),
+        (-30 * MILLICENT, "calls@2"),
+        (-30 * MILLICENT, "calls@2"),
+    ]
+
+
+def test_usage_of_a_time_before_the_first_card_has_no_price() -> None:
+    priced = Priced()
+    priced.shelf.put("2", effective_from_ms=NOW_MS - DAY_MS)
+    with pytest.raises(Unpriced):
+        priced.charge(10, NOW_MS - DAY_MS - 1)
+
+
+def test_a_late_capture_of_a_hold_has_the_price_of_the_hold() -> None:
+    priced = Priced()
+    priced.shelf.put("2", effective_from_ms=NOW_MS - 3 * DAY_MS)
+    priced.shelf.put("3", effective_from_ms=NOW_MS - DAY_MS)
+    hold = priced.hold(10)
+    entry = priced.capture(hold, 10, NOW_MS - 2 * DAY_MS)
+    assert (entry.amount, entry.parameters["rate_card"]) == (-30 * MILLICENT, "calls@2")
+    assert entry.occurred_at_ms == NOW_MS - 2 * DAY_MS
+
+
+def test_a_late_capture_of_another_model_has_the_price_of_its_time() -> None:
+    priced = Priced()
+    priced.shelf.put("9")
+    priced.shelf.put("2", model="large", effective_from_ms=NOW_MS - 3 * DAY_MS)
+    priced.shelf.put("3", model="large", effective_from_ms=NOW_MS - DAY_MS)
+    hold = priced.hold(10)
+    assert priced.capture(hold, 10, NOW_MS - 2 * DAY_MS, model="large").amount == -20 * MILLICENT
+
+
+def test_a_time_out_of_bounds_is_refused_and_nothing_is_recorded_also_of_an_amount() -> None:
+    priced = Priced()
+    hold = priced.hold(10, meter="llm", model="m")
+    seen = priced.entries()
+    for terms in (Charge(1, occurred_at_ms=0), CaptureHold(hold, 1, occurred_at_ms=NOW_MS + DAY_MS)):
+        with pytest.raises(InvalidOperation, match="occurred_at must be a time from"):
+            priced.send(terms)
+    assert priced.entries() == seen
+
+
+def test_what_was_recorded_in_time_is_a_replay_when_its_time_is_out_of_bounds() -> None:
+    priced = Priced()
+    terms = Charge(0, usage=used(1, meter="llm", model="m"), occurred_at_ms=NOW_MS - 35 * DAY_MS)
+    first = priced.send(terms, "late")
+    priced.now_ms += 1
+    with pytest.raises(InvalidOperation):
+        priced.send(terms, "later")
+    again = priced.send(terms, "late")
+    assert (again.replayed, again.entry) == (True, first.entry)
+
+
+def test_another_time_under_the_same_key_is_another_operation_also_out_of_bounds() -> None:
+    priced = Priced()
+    priced.send(Charge(1, occurred_at_ms=NOW_MS), "key")
+    for at_ms in (None, NOW_MS - 1, 0):
+        with pytest.raises(IdempotencyKeyReused):
+            priced.send(Charge(1, occurred_at_ms=at_ms), "key")
+
+
+def test_of_a_batch_each_has_its_time_and_one_that_is_out_of_bounds_does_not_stop_the_others() -> None:
+    priced = Priced()
+    priced.shelf.put("2", effective_from_ms=0)
+    priced.shelf.put("3", effective_from_ms=NOW_MS - DAY_MS)
+    priced.send(Charge(7, occurred_at_ms=NOW_MS - 35 * DAY_MS), "old")
+    priced.now_ms += 1
+    times = {"old": NOW_MS - 35 * DAY_MS, "far": 0, "late": NOW_MS - 2 * DAY_MS, "now": None, "ahead": NOW_MS + 300_001}
+    asked = [operation(key, Charge(0, usage=used(10), occurred_at_ms=at_ms)) for key, at_ms in times.items()]
+    asked[0] = operation("old", Charge(7, occurred_at_ms=times["old"]))
+    answers = record_priced_batch(asked, priced.ledger, priced.book, priced.time, lambda: True)
+    told = [(each.replayed, each.entry.amount) if isinstance(each, Recorded) else type(each) for each in answers]
+    assert told == [
+        (True, -7),
+        InvalidOperation,
+        (False, -20 * MILLICENT),
+        (False, -30 * MILLICENT),
+        (False, -30 * MILLICENT),
+    ]
