@@ -108,7 +108,7 @@ CALLS: Final = (
         answer=models.Receipt,
         status=201,
         refusals=SPENDING,
-        errors=("unpriced",),
+        errors=("unpriced", "unknown_currency"),
         sample="cost",
     ),
     Call(
@@ -155,7 +155,7 @@ CALLS: Final = (
         answer=models.Receipt,
         status=201,
         refusals=(*ENDED, "exceeds_hold", *SPENDING),
-        errors=("unpriced",),
+        errors=("unpriced", "unknown_currency"),
         sample="holds-capture",
     ),
     Call(

@@ -260,6 +260,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     limit: Decision | None = None
     meter: str | None = None
     model: str | None = None
+    currency: str | None = None
     newest: int | None = None
 
 
@@ -418,7 +419,7 @@ class RatePage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
-    """A version of an adjustment of the built-in card. A selector that is None selects everything.
+    """A version of an adjustment of the built-in card. A selector that is absent selects everything.
 
     The price is the list price, times `per_dollar`, times `multiplier`, plus `request_price`, and at least
     `minimum_charge`. All are decimal texts.
