@@ -215,6 +215,7 @@ class HoldItem(Model):
     priced_at_ms = IntegerAttribute(null=True)
     adjustment = UnicodeAttribute(null=True)
     service_tier = UnicodeAttribute(null=True)
+    model = UnicodeAttribute(null=True)
     open_holds = OpenHolds()
 
     @classmethod
@@ -240,6 +241,7 @@ class HoldItem(Model):
             priced_at_ms=hold.price and hold.price.at_ms,
             adjustment=hold.price and hold.price.adjustment,
             service_tier=hold.price and hold.price.service_tier,
+            model=hold.model,
         )
 
     @property
@@ -257,6 +259,7 @@ class HoldItem(Model):
             parent=(self.parent, self.parent_hold) if self.parent else None,
             member=self.member,
             price=self._price,
+            model=self.model,
         )
 
     @property

@@ -8,7 +8,7 @@ import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.quantities import UNITS, is_number_of_units, quantity
-from shared.edge.reported_usage import MODEL, MODEL_NAME, reported_usage, tier_at_fault
+from shared.edge.reported_usage import MODEL, MODEL_NAME, is_model_name, reported_usage, tier_at_fault
 from shared.edge.validation import schema_named
 from shared.ledger import ids
 from shared.pricing.usage import NAMES, Usage, tier_named
@@ -21,6 +21,15 @@ RESERVED_NAMES: Final = frozenset({*NAMES, "raw"})
 MEMBERS: Final = frozenset({"meter", "model", "service_tier"})
 """Members of usage beside its quantities."""
 
+CARD_MODEL: Final = r"\A[A-Za-z0-9_.:@/~+*-]{1,128}\Z"
+
+CardModelName: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=CARD_MODEL,
+        description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -, or * for any of them",
+    ),
+]
 ModelName: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=MODEL, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
 ]
@@ -84,7 +93,7 @@ def one_of(members: Mapping[str, object], root: str = "$", *, or_none: bool = Fa
 def _faults(document: Mapping[str, Any], quantities: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     if not ids.is_id(document.get("meter")):
         yield FieldError(f"{path}.meter", f"must be {ids.REQUIREMENT}")
-    if "model" in document and not (isinstance(document["model"], str) and re.match(MODEL, document["model"])):
+    if "model" in document and not is_model_name(document["model"]):
         yield FieldError(f"{path}.model", MODEL_NAME)
     yield from tier_at_fault(document, path)
     if len(quantities) > MAX_QUANTITIES:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
 from shared.ledger.errors import InvalidOperation
 from shared.pricing.adjustments import Applied, applying, as_of
@@ -10,7 +9,7 @@ from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.errors import TierUnpriced, Unpriced
 from shared.pricing.estimates import most_of
 from shared.pricing.parts import with_parts
-from shared.pricing.rates import Rate, Units, Worth, rounded_once, rounded_up, worth_of
+from shared.pricing.rates import Rate, Units, Worth, requests_in, rounded_once, rounded_up, worth_of
 from shared.pricing.terms import Terms
 from shared.pricing.usage import DEFAULT_TIER, Usage
 
@@ -35,7 +34,7 @@ def price_by(card: RateCard | None, usage: Usage, adjustment: Terms | None = Non
     if card is None:
         raise Unpriced(usage.meter, usage.model)
     tier = usage.service_tier or DEFAULT_TIER
-    applied = as_of(adjustment, card.identity, tier) if card.is_built_in and card.identity else _unadjusted(tier)
+    applied = as_of(adjustment, card.listed, tier) if card.listed else _unadjusted(tier)
     return _quote(card, applied, usage, usage.units, worth_of)
 
 
@@ -55,9 +54,9 @@ def _found(usage: Usage, tenant: str, book: RateBook, at_ms: int) -> RateCard:
 def _applying(card: RateCard, usage: Usage, tenant: str, book: RateBook, at_ms: int) -> Applied | None:
     """The adjustment in effect; None if no price of the service tier is known."""
     tier = usage.service_tier or DEFAULT_TIER
-    if not card.is_built_in or card.identity is None:
+    if card.listed is None:
         return _unadjusted(tier)
-    return applying(book.terms.in_effect(tenant, "adjustment", at_ms), usage.meter, card.identity, tier)
+    return applying(book.terms.in_effect(tenant, "adjustment", at_ms), usage.meter, card.listed, tier)
 
 
 def _unadjusted(tier: str) -> Applied | None:
@@ -68,7 +67,7 @@ def _unadjusted(tier: str) -> Applied | None:
 def _quote(
     card: RateCard, applied: Applied | None, usage: Usage, units: Units, worth: Callable[[Units, Rate], Worth]
 ) -> Quote:
-    if not units and not card.rate.request_price:
+    if not card.rate.request_price and not card.rate.is_used_by(units):
         # Usage without quantities would be free by mistake.
         raise InvalidOperation("usage", "an object with at least one quantity, such as input_tokens")
     if applied is None:
@@ -80,5 +79,5 @@ def _quote(
     listed = worth(units, card.rate if usage.raw_digest is None else with_parts(card.rate))
     if applied.changes_nothing:
         return Quote(card, listed)
-    items = applied.to(listed.items, units.get("requests", Fraction(1)))
+    items = applied.to(listed.items, requests_in(units, card.rate))
     return Quote(card, rounded_up(items) if worth is most_of else rounded_once(items), applied.reference)

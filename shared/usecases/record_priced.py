@@ -22,6 +22,7 @@ from shared.ledger.accounts import Account
 from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS
 from shared.ledger.entries import records
 from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerError, LedgerThrottled, LedgerUnavailable
+from shared.ledger.models import model_of
 from shared.ledger.money import microcents_of
 from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold, said_to_have_occurred_at
 from shared.ledger.protocol import Recorded
@@ -139,14 +140,15 @@ def _event_time(operation: Operation, time: RecordingTime) -> int:
 
 
 def _priced(operation: Operation, ledger: Ledger, book: RateBook, at_ms: int) -> Operation:
-    """The operation with the price of its usage at that time as its amount; unchanged without usage."""
+    """The operation with the price of its usage at that time as its amount, and with its model."""
     terms = operation.terms
     if isinstance(terms, Charge | CaptureHold) and terms.cost_money is not None:
         return replace(operation, terms=_exchanged(terms, terms.cost_money, operation.account.tenant, book, at_ms))
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
     usage = usage_from(terms.usage)
-    return replace(operation, terms=_with_amount(terms, _quote(operation.account, terms, usage, ledger, book, at_ms)))
+    asked = _with_amount(terms, _quote(operation.account, terms, usage, ledger, book, at_ms))
+    return replace(operation, terms=asked, model=model_of(asked.usage, asked.rate_card))
 
 
 def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, at_ms: int) -> Quote:
@@ -162,15 +164,20 @@ def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book:
 def _price_of_hold(
     account: Account, terms: CaptureHold, usage: Usage, ledger: Ledger, book: RateBook
 ) -> tuple[RateCard, AdjustmentTerms | None] | None:
-    """What priced the hold, if it was for the same meter, model and tier. Raises the errors of reading the hold."""
+    """What priced the hold, if it was for the same meter, model and tier. Raises the errors of reading the hold.
+
+    The model may have another of its names: a provider answers a request for `gpt-4o` as `gpt-4o-2024-08-06`.
+    """
     held = ledger.hold(account, terms.hold)
     if held is None or held.price is None:
         return None
-    price = held.price
-    if (held.meter, price.model, price.service_tier) != (usage.meter, usage.model, usage.service_tier):
+    price, tenant = held.price, account.tenant
+    if (held.meter, price.service_tier) != (usage.meter, usage.service_tier):
         return None
-    card = book.find_again(account.tenant, usage.meter, usage.model, price.rate_card, price.at_ms)
-    named = None if price.adjustment is None else book.terms.named(account.tenant, "adjustment", price.adjustment)
+    if not book.is_one_model(tenant, usage.meter, price.model, usage.model):
+        return None
+    card = book.find_again(tenant, usage.meter, price.model, price.rate_card, price.at_ms)
+    named = None if price.adjustment is None else book.terms.named(tenant, "adjustment", price.adjustment)
     if card is None or (named is None and price.adjustment is not None):
         return None
     return card, named
@@ -195,12 +202,14 @@ def _with_amount(terms: Metered, quote: Quote) -> Metered:
         case CaptureHold():
             return replace(terms, amount=amount, rate_card=card, adjustment=adjustment, remainder=remainder)
         case PlaceHold():
-            _require_hold(terms, amount)
+            _require_hold(terms, quote)
             return replace(terms, amount=amount, rate_card=card, adjustment=adjustment)
 
 
-def _require_hold(terms: PlaceHold, amount: int) -> None:
-    if not amount:
+def _require_hold(terms: PlaceHold, quote: Quote) -> None:
+    """A hold of 0 is of a model that is free: otherwise a quantity is missing or 0 by mistake."""
+    amount = quote.worth.amount
+    if not amount and not quote.card.rate.is_free:
         raise InvalidOperation("usage", "worth more than 0")
     if terms.minimum_amount is not None and terms.minimum_amount > amount:
         raise InvalidOperation("minimum_amount", "at most what the usage is worth")

@@ -31,6 +31,7 @@ from shared.pricing.adjustments import (
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.catalogue import ModelIdentity
 from shared.pricing.errors import RateVersionConflict, TierUnpriced, UnknownCurrency
+from shared.pricing.matching import CardName
 from shared.pricing.rates import Price, Rate
 from shared.pricing.terms import TermsBook
 from shared.pricing.usage import DEFAULT_TIER, SERVICE_TIERS
@@ -54,6 +55,9 @@ class Shop:
         self.book = RateBook(self, GenaiCard(), lambda: 0, terms=self.terms)
         self._keys = iter(range(10_000))
         self.send(GrantCredits(10**14))
+
+    def names(self, _tenant: str, _meter: str) -> tuple[CardName, ...]:
+        return tuple(CardName(model) for model in self.own if model is not None)
 
     def newest(self, _tenant: str, _meter: str, model: str | None, _now_ms: int) -> tuple[RateCard, ...]:
         return (self.own[model],) if model in self.own else ()

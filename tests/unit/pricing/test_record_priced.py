@@ -1,5 +1,6 @@
 """What usage is recorded at: a hold's price holds, and whatever a card says by now, a replay is a replay."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,13 +10,14 @@ from in_memory.ledger import MemoryLedger
 from shared.ledger.entries import Entry
 from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation
 from shared.ledger.holds import HeldPrice, Hold
-from shared.ledger.operations import CaptureHold, Charge, GrantCredits, PlaceHold, Terms
+from shared.ledger.operations import CaptureHold, Charge, GrantCredits, PlaceHold, ReleaseHold, Terms
 from shared.ledger.protocol import Recorded
 from shared.ledger.reducer import Replay
 from shared.ports.ledger import EntryFilter
-from shared.pricing.cards import RateBook, RateCard, reference_of
+from shared.pricing.cards import RateBook, RateCard, names_of, reference_of
 from shared.pricing.catalogue import NoModels
 from shared.pricing.errors import Unpriced
+from shared.pricing.matching import CardName
 from shared.pricing.rates import Price, Rate
 from shared.usecases.event_time import RecordingTime
 from shared.usecases.record_priced import record_priced, record_priced_batch
@@ -49,6 +51,9 @@ class Shelf(NoModels):
             effective_from_ms=effective_from_ms,
         )
         self.cards.insert(0, made)
+
+    def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
+        return tuple({name: None for card in self.cards if card.meter == meter for name in names_of(card)})
 
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         return tuple(each for each in self.cards if (each.meter, each.model) == (meter, model))
@@ -216,6 +221,43 @@ def test_a_hold_that_is_not_there_is_refused_by_the_ledger() -> None:
     assert priced.capture("h99", 10).reason == "hold_not_found"
 
 
+def test_a_capture_may_name_the_model_of_the_hold_in_another_way() -> None:
+    priced = Priced()
+    priced.shelf.put("2", model="large")
+    hold = priced.hold(10, model="large")
+    priced.shelf.put("3", model="large")
+    entry = priced.capture(hold, 10, model="LARGE")
+    assert (entry.amount, entry.parameters["rate_card"]) == (-20 * MILLICENT, "calls/large@1")
+
+
+def test_a_hold_of_a_model_that_is_free_is_a_hold_of_0_and_leaves_what_is_there() -> None:
+    priced = Priced()
+    priced.shelf.put("0")
+    before = priced.ledger.state(ALICE)
+    hold = priced.hold(10)
+    assert (priced.held(hold).amount, priced.held(hold).status) == (0, "open")
+    entry = priced.capture(hold, 10)
+    assert (entry.outcome, entry.amount, priced.held(hold).status) == ("applied", 0, "captured")
+    after = priced.ledger.state(ALICE)
+    assert before is not None
+    assert after is not None
+    assert (after.available, after.held, after.open_holds) == (before.available, 0, 0)
+
+
+def test_a_hold_of_0_can_be_of_an_account_that_owes() -> None:
+    priced = Priced()
+    priced.shelf.put("0")
+    priced.send(Charge(2000 * MILLICENT, "overdraw"))
+    assert priced.send(ReleaseHold(priced.hold(10))).entry.outcome == "applied"
+
+
+def test_a_hold_of_nothing_of_a_model_that_costs_is_refused() -> None:
+    priced = Priced()
+    priced.shelf.put("2")
+    with pytest.raises(InvalidOperation, match="usage must be worth more than 0"):
+        priced.hold(0)
+
+
 def test_only_a_capture_by_usage_asks_for_an_old_version_and_once() -> None:
     priced = Priced()
     priced.shelf.put("2")
@@ -331,3 +373,18 @@ def test_of_a_batch_each_has_its_time_and_one_that_is_out_of_bounds_does_not_sto
         (False, -30 * MILLICENT),
         (False, -30 * MILLICENT),
     ]
+
+
+def test_an_entry_of_usage_has_the_model_of_the_card_that_priced_it() -> None:
+    priced = Priced()
+    priced.shelf.put("2", meter="llm", model="gpt-4o")
+    priced.shelf.put("2")
+    entry = priced.charge(1, meter="llm", model="gpt-4o")
+    assert (entry.model, entry.parameters["rate_card"]) == ("gpt-4o", "llm/gpt-4o@1")
+    assert priced.held(priced.hold(1, meter="llm", model="o3")).model == "o3"
+    assert priced.charge(1).model is None
+
+
+def test_the_model_is_no_content_so_that_a_release_that_names_it_otherwise_answers_a_replay() -> None:
+    asked = operation("key", Charge(5, usage=used(5, meter="llm", model="gpt-4o"), rate_card="built-in@1.2"))
+    assert replace(asked, model="gpt-4o").request_hash == asked.request_hash

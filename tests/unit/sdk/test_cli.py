@@ -100,6 +100,13 @@ def test_cost_charges_and_shows_the_balance(run: Run, service: FakeService) -> N
     assert service.rows["user:alice"][-1].metadata == {"tokens": 12}
 
 
+def test_cost_takes_dollars_and_the_time_of_the_work(run: Run, service: FakeService) -> None:
+    run("cost", "user:alice", "--cost-usd", "0.00042", "--occurred-at", "2026-11-30T09:00:00Z")
+    body = json.loads(service.seen[-1].content)
+    assert (body["cost_usd"], body["occurred_at"]) == ("0.00042", "2026-11-30T09:00:00+00:00")
+    assert "give either COST or --usage or --cost-usd" in run("cost", "user:alice", "1", "--cost-usd", "1").stderr
+
+
 def test_an_amount_in_json_keeps_its_exact_digits(run: Run) -> None:
     result = run("fund", "user:alice", "--old", "0", "--new", "999999999999.999", "--json")
     assert '"available":999999999999.999' in result.stdout
