@@ -18,7 +18,6 @@ from typing import Final, TypeAlias
 from shared.ledger.accounts import Account
 from shared.ledger.entries import records
 from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerError, LedgerThrottled, LedgerUnavailable
-from shared.ledger.models import model_of
 from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold, said_to_have_occurred_at
 from shared.ledger.protocol import Recorded
 from shared.ports.ledger import Ledger
@@ -131,8 +130,8 @@ def _priced(operation: Operation, ledger: Ledger, book: RateBook, at_ms: int) ->
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
     usage = usage_from(terms.usage)
-    asked = _with_amount(terms, _quote(operation.account, terms, usage, ledger, book, at_ms))
-    return replace(operation, terms=asked, model=model_of(asked.usage, asked.rate_card))
+    quote = _quote(operation.account, terms, usage, ledger, book, at_ms)
+    return replace(operation, terms=_with_amount(terms, quote), model=book.model_of(quote.card))
 
 
 def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, at_ms: int) -> Quote:
@@ -147,12 +146,17 @@ def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book:
 def _card_of_hold(
     account: Account, terms: CaptureHold, usage: Usage, ledger: Ledger, book: RateBook
 ) -> RateCard | None:
-    """The card that priced the hold, if it was for the same meter and model. Raises the errors of reading the hold."""
+    """The card that priced the hold, if it was for the same meter and model. Raises the errors of reading the hold.
+
+    The model may have another of its names: a provider answers a request for `gpt-4o` as `gpt-4o-2024-08-06`.
+    """
     held = ledger.hold(account, terms.hold)
-    if held is None or held.price is None or (held.meter, held.price.model) != (usage.meter, usage.model):
+    if held is None or held.price is None or held.meter != usage.meter:
         return None
-    price = held.price
-    return book.find_again(account.tenant, usage.meter, usage.model, price.rate_card, price.at_ms)
+    price, tenant = held.price, account.tenant
+    if not book.is_one_model(tenant, usage.meter, price.model, usage.model):
+        return None
+    return book.find_again(tenant, usage.meter, price.model, price.rate_card, price.at_ms)
 
 
 def _with_amount(terms: Metered, quote: Quote) -> Metered:
@@ -163,12 +167,14 @@ def _with_amount(terms: Metered, quote: Quote) -> Metered:
         case CaptureHold():
             return replace(terms, amount=amount, rate_card=card, remainder=remainder)
         case PlaceHold():
-            _require_hold(terms, amount)
+            _require_hold(terms, quote)
             return replace(terms, amount=amount, rate_card=card)
 
 
-def _require_hold(terms: PlaceHold, amount: int) -> None:
-    if not amount:
+def _require_hold(terms: PlaceHold, quote: Quote) -> None:
+    """A hold of 0 is of a model that is free: otherwise a quantity is missing or 0 by mistake."""
+    amount = quote.worth.amount
+    if not amount and not quote.card.rate.is_free:
         raise InvalidOperation("usage", "worth more than 0")
     if terms.minimum_amount is not None and terms.minimum_amount > amount:
         raise InvalidOperation("minimum_amount", "at most what the usage is worth")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from millicent.testing import InMemoryMillicent
 
 SAMPLES: Final = Path(__file__).parents[1] / "unit" / "sdk" / "samples"
 PAYER: Final = "user:payer"
+CALLER: Final = "arn:aws:sts::111122223333:assumed-role/chat/"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ def tokens(*parts: tuple[int, str]) -> Decimal:
     return sum((Decimal(count) * Decimal(dollars) / 10 for count, dollars in parts), Decimal(0))
 
 
+def rounded(millicents: Decimal) -> Decimal:
+    """Half up, to a microcent."""
+    return millicents.quantize(Decimal("0.001"), ROUND_HALF_UP)
+
+
 # claude-sonnet-4-5: $3 input, $15 output; of a cache $0.30 read, $3.75 written for 5 minutes, $6 for an hour.
 SONNET: Final = tokens((374, "3"), (44, "15"))
 SONNET_CACHED: Final = tokens((5, "3"), (1253, "3.75"), (128_955, "0.30"), (300, "15"))
@@ -46,6 +52,15 @@ WORKED_OUT: Final = (
         2,
         {PAYER: GPT_4O + tokens((396, "2.50"), (109, "10"))},
         Reading(default_actor=PAYER, model="gpt-4o"),
+    ),
+    # In a region, Bedrock takes a tenth more for Claude; nova-lite: $0.06 and $0.24.
+    Sample(
+        "bedrock.jsonl",
+        2,
+        {
+            f"{CALLER}alice": rounded(SONNET_CACHED * Decimal("1.1")),
+            f"{CALLER}bob": tokens((374, "0.06"), (44, "0.24")),
+        },
     ),
     Sample("claude_code.jsonl", 1, {PAYER: SONNET_CACHED}),
     # The dollars of the file: 12345.67890123 millicents.
