@@ -36,6 +36,7 @@ OTHERS: Final = 200
 GOVERNED: Final = 6
 """Accounts that limits, thresholds, allowances and the rest are set for, beside those of the family."""
 APPS: Final = ("chat", "search", None)
+MODELS: Final = ("large", "small", None)
 _GOVERNED_SHARE: Final = 0.07
 _FAMILY_SHARES: Final = {"fast": 0.04, "slow": 0.006, "team": 0.008, "company": 0.002}
 """Two members, one far busier than the other, their parent, which has less than they would spend, and its own."""
@@ -139,18 +140,26 @@ def charge(if_insufficient: IfInsufficient) -> Callable[[Customer, Chance, int],
 
 
 def _priced(terms: Charge | CaptureHold) -> Charge | CaptureHold:
-    """Of four amounts one is the price of usage, and of sixteen one a cost in dollars.
+    """Of four amounts one is the price of usage, and of sixteen one a cost in dollars or half as many in euros.
 
     They are worth up to half a microcent more or less.
     """
     amount = terms.cost if isinstance(terms, Charge) else terms.amount or 0
     remainder = (amount * 37 % 1000 - 500) * 10**12
+    if amount % 32 == 7:
+        # Two dollars a unit.
+        units = f"{(Decimal(amount) * 500 + Decimal(remainder // 10**12) / 2).scaleb(-11):f}"
+        rate = {"currency": "EUR", "rate": "2", "version": 1}
+        money = {"amount": units, "currency": "EUR"}
+        return replace(terms, cost_money=money, exchange_rate=rate, remainder=remainder or None)
     if amount % 16 == 3:
         dollars = f"{(Decimal(amount) * 1000 + remainder // 10**12).scaleb(-11):f}"
         return replace(terms, cost_usd=dollars, remainder=remainder or None)
     if amount % 4 != 1:
         return terms
     usage = {"meter": "work", "units": amount}
+    if amount % 8 == 5:
+        terms = replace(terms, adjustment="markup@1")
     return replace(terms, usage=usage, rate_card="work@1", remainder=remainder or None)
 
 
@@ -175,8 +184,10 @@ def grant(customer: Customer, chance: Chance, now_ms: int) -> Terms:
 
 
 def hold(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
-    amount = 1 + chance.below(2 * customer.charge_max)
-    return PlaceHold(amount, _TTLS_MS[chance.below(len(_TTLS_MS))], max(amount // 2, 1) if chance.below(2) else None)
+    # A hold of a model that is free is one of 0.
+    amount = 0 if chance.rng.random() < 0.02 else 1 + chance.below(2 * customer.charge_max)
+    minimum = max(amount // 2, 1) if amount and chance.below(2) else None
+    return PlaceHold(amount, _TTLS_MS[chance.below(len(_TTLS_MS))], minimum)
 
 
 def capture(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
@@ -222,12 +233,13 @@ def first_settings(customer: Customer) -> Terms:
     )
 
 
-def _limit(amount: int, window: str | None, app: str | None = None, meter: str | None = None) -> dict[str, Any]:
-    return {"amount": amount, "window": window, "app": app, "meter": meter}
+def _limit(amount: int, window: str | None, app: str | None = None, model: str | None = None) -> dict[str, Any]:
+    limit = {"amount": amount, "window": window, "app": app, "meter": None}
+    return limit if model is None else limit | {"model": model}
 
 
 def _limits(customer: Customer, chance: Chance) -> dict[str, Any]:
-    scopes = {(chance.choose(_WINDOWS), chance.choose(APPS)) for _ in range(chance.below(4))}
+    scopes = {(chance.choose(_WINDOWS), chance.choose(APPS), chance.choose(MODELS)) for _ in range(chance.below(4))}
     return {"limits": [_limit(chance.below(60 * customer.charge_max), *scope) for scope in sorted(scopes, key=str)]}
 
 
@@ -270,7 +282,7 @@ def _parent(customer: Customer, chance: Chance) -> dict[str, Any]:
 
 _OVERRUNS: Final[tuple[Overrun, ...]] = ("refuse", "charge", "charge", "partial", "overdraw")
 _IF_EXPIRED: Final[tuple[IfExpired | None, ...]] = (None, None, "charge", "overdraw")
-_WINDOWS: Final = ("hour", "day", "month", None)
+_WINDOWS: Final = ("hour", "day", "week", "month", "PT5H", "PT30M", None)
 _INTERVALS: Final = ("daily", "daily", "weekly", "monthly")
 _SETTINGS: Final = (_limits, _limits, _thresholds, _thresholds, _status, _allowance, _overdraft, _zone, _parent)
 
