@@ -9,19 +9,37 @@ class Unpriced(LedgerError):
 
     code = "unpriced"
 
-    def __init__(self, meter: str, model: str | None, quantity: str | None = None, at_ms: int | None = None) -> None:
+    def __init__(self, meter: str, model: str | None, quantity: str | None = None) -> None:
         what = model or "usage without a model"
         of_it = "" if quantity is None else f"{quantity} of "
-        then = "" if at_ms is None else f" at {rfc3339(at_ms)}: a card prices usage from its effective_from on"
-        super().__init__(f"no rate card has a price for {of_it}{what} on the meter {meter}{then}")
+        super().__init__(f"no rate card has a price for {of_it}{what} on the meter {meter}")
         self.meter = meter
         self.model = model
-        self.quantity = quantity
         self.field = f"usage.{quantity or ('meter' if model is None else 'model')}"
 
-    def as_of(self, at_ms: int) -> "Unpriced":
-        """The same, for usage of a time that the caller named."""
-        return Unpriced(self.meter, self.model, self.quantity, at_ms)
+    def say_time(self, at_ms: int) -> None:
+        """Adds the time of the usage to the message, for a time that the caller named."""
+        self.args = (f"{self} at {rfc3339(at_ms)}: a price holds from its effective_from on",)
+
+
+class TierUnpriced(Unpriced):
+    """No price of the usage's service tier is known: the standard price would be wrong."""
+
+    def __init__(self, meter: str, model: str | None, tier: str) -> None:
+        super().__init__(meter, model)
+        self.args = (f"no price of the service tier {tier} is known for {model or 'this usage'} on the meter {meter}",)
+        self.field = "usage.service_tier"
+
+
+class UnknownCurrency(LedgerError):
+    """No rate of the currency was in effect."""
+
+    code = "unknown_currency"
+
+    def __init__(self, currency: str) -> None:
+        super().__init__(f"no rate of the currency {currency} is in effect")
+        self.currency = currency
+        self.field = "cost_money.currency"
 
 
 class RateVersionConflict(LedgerError):

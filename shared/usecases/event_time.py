@@ -46,6 +46,6 @@ def priced_as_of(occurred_at_ms: int | None) -> Iterator[None]:
     try:
         yield
     except Unpriced as unpriced:
-        if occurred_at_ms is None:
-            raise
-        raise unpriced.as_of(occurred_at_ms) from None
+        if occurred_at_ms is not None:
+            unpriced.say_time(occurred_at_ms)
+        raise

@@ -242,6 +242,22 @@ def test_a_hold_of_a_model_that_is_free_is_a_hold_of_0_and_leaves_what_is_there(
     assert before is not None
     assert after is not None
     assert (after.available, after.held, after.open_holds) == (before.available, 0, 0)
+    replay = Replay(ALICE)
+    for each in priced.entries():
+        assert replay.step(each) == each
+    assert replay.holds[hold] == priced.held(hold)
+
+
+def test_a_hold_of_0_ends_when_its_time_is_over() -> None:
+    priced = Priced()
+    priced.shelf.put("0")
+    hold = priced.hold(10)
+    priced.now_ms += 3 * DAY_MS
+    assert priced.charge(1).amount == 0
+    assert priced.held(hold).status == "expired"
+    replay = Replay(ALICE)
+    for each in priced.entries():
+        assert replay.step(each) == each
 
 
 def test_a_hold_of_0_can_be_of_an_account_that_owes() -> None:
@@ -304,7 +320,7 @@ def test_late_usage_has_the_version_of_the_card_that_was_in_effect_and_names_it(
 def test_usage_of_a_time_before_the_first_card_has_no_price() -> None:
     priced = Priced()
     priced.shelf.put("2", effective_from_ms=NOW_MS - DAY_MS)
-    with pytest.raises(Unpriced, match=r"on the meter calls at 2025-11-22T12:13:19\.999Z: a card"):
+    with pytest.raises(Unpriced, match=r"on the meter calls at 2025-11-22T12:13:19\.999Z: a price holds from"):
         priced.charge(10, NOW_MS - DAY_MS - 1)
     with pytest.raises(Unpriced, match=r"on the meter pages$"):
         priced.charge(10, meter="pages")
