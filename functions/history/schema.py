@@ -9,6 +9,8 @@ import msgspec
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.http import status_of
 from shared.edge.problems import refusal_of
+from shared.edge.reported_usage import is_model_name
+from shared.edge.usage_request import ModelName
 from shared.edge.validation import (
     DAY,
     DEFAULT_PAGE,
@@ -70,6 +72,7 @@ class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
     to: Time | None = None
     app: Identifier | None = None
     meter: Identifier | None = None
+    model: ModelName | None = None
 
     @property
     def wanted(self) -> EntryFilter:
@@ -82,6 +85,7 @@ class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
             to_ms=None if self.to is None else epoch_ms(self.to),
             app=self.app,
             meter=self.meter,
+            model=self.model,
         )
 
 
@@ -111,9 +115,12 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
         if self.after is None:
             return None
         mark, name = _decoded(self.after)[:1], _decoded(self.after)[1:]
-        if mark != _NAME_MARK or not (ids.is_id(name) or not name) or name_cursor(name) != self.after:
+        if mark != _NAME_MARK or not self._is_name(name) or name_cursor(name) != self.after:
             raise ValidationFailed([_NO_CURSOR])
         return name
+
+    def _is_name(self, name: str) -> bool:
+        return not name or (is_model_name(name) if self.group_by == "model" else ids.is_id(name))
 
 
 class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -38,6 +38,7 @@ COLUMNS: Final = (
     "member",
     "hash",
     "occurred_at",
+    "model",
 )
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -69,7 +70,7 @@ def statement_text(page: Page[Entry]) -> str:
 
 
 def _cells(entry: Entry) -> Iterator[object]:
-    app, meter = entry.spent_through
+    app, meter, model = entry.spent_through
     yield rfc3339(entry.at_ms)
     yield entry.seq
     yield entry.kind
@@ -84,6 +85,7 @@ def _cells(entry: Entry) -> Iterator[object]:
     yield _inert(entry.member)
     yield entry.hash
     yield rfc3339(entry.occurred_at_ms)
+    yield _inert(model)
 
 
 def _amounts(entry: Entry) -> tuple[int, ...]:

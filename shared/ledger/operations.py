@@ -206,8 +206,9 @@ class Expire:
 class Configure:
     """Changes the account's settings; None leaves a setting unchanged.
 
-    `limits` are mappings of amount, window, app and meter. `allowance` has amount, interval, priority, rollover_minimum
-    and rollover_maximum; an empty one ends the present allowance, and an empty `parent` ends the membership.
+    `limits` are mappings of amount, window, app, meter and, if they have one, model. `allowance` has amount, interval,
+    priority, rollover_minimum and rollover_maximum; an empty one ends the present allowance, and an empty `parent` ends
+    the membership.
     """
 
     kind: ClassVar[Kind] = "configure"
@@ -261,6 +262,8 @@ class Operation:
     metadata: Mapping[str, Any] | None = None
     member: str | None = None
     """On a parent account: the actor of the member whose operation this one accompanies."""
+    model: str | None = None
+    """The model of its usage, by the card that priced it (models.py). As the price, it is not content."""
 
     @property
     def kind(self) -> Kind:

@@ -59,6 +59,8 @@ def _public_details(entry: Entry) -> dict[str, Any]:
         details["low_balance"] = [to_millicents(amount) for amount in entry.alerts]
     if entry.limit is not None:
         details["limit"] = public_limit(entry.limit)
+    if entry.model is not None:
+        details["model"] = entry.model
     if entry.merged is not None:
         details["merged"] = _public_merger(entry.merged)
     if "occurred_at_ms" in entry.parameters:

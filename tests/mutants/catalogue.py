@@ -648,11 +648,114 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.headroom",
         (
             "let a limit count a hold and its capture",
-            "held.amount if held is not None and held.placed_seq >= limit.counted_from_seq else 0",
+            "held.amount if held is not None and _has_counted(limit, held) else 0",
             "0",
         ),
-        ("let a limit give back what it never counted", "and held.placed_seq >= limit.counted_from_seq else", "else"),
-        killers=("tests/unit/ledger/test_captures.py",),
+        ("let a limit give back what it never counted", "held.placed_seq >= limit.counted_from_seq and ", ""),
+        ("let a limit of a model give back a hold of none", " and limit.covers(held.through)", ""),
+        killers=("tests/unit/ledger/test_captures.py", _LIMITS),
+    ),
+    *_of(
+        "shared.ledger.models",
+        (
+            "let every spelling be a model",
+            '(rate_card and _priced_as(rate_card, usage.get("meter"))) or named',
+            "named",
+        ),
+        (
+            "take the provider for a part of the model",
+            "return parts[-1] if len(parts) == _IN_PARTS else None",
+            'return rate_card.split("/", 1)[-1] if len(parts) == _IN_PARTS else None',
+        ),
+        (
+            "take a pattern for a model",
+            " and _OF_A_PATTERN.isdisjoint(model)",
+            "",
+        ),
+        killers=("tests/unit/ledger/test_models.py",),
+    ),
+    *_of(
+        "shared.ledger.rolling",
+        (
+            "let an amount leave a rolling window with the first of its part",
+            "Part(cell[-1].at_ms, cell[0].seq,",
+            "Part(cell[0].at_ms, cell[0].seq,",
+        ),
+        ("let a part leave a moment late", "part.at_ms > now_ms - length_ms)", "part.at_ms >= now_ms - length_ms)"),
+        (
+            "never let the first part leave",
+            "    if parts[0].at_ms > now_ms - length_ms:",
+            "    if parts[-1].at_ms > 0:",
+        ),
+        ("keep every part", "added if len(added) <= MAX_PARTS else", "added if added else"),
+        ("forget what a clock that is behind has counted", "last._replace(amount=last.amount + more.amount)", "last"),
+        (
+            "bring a window back with a clock that is behind",
+            "now_ms = max(at_ms, parts[-1].at_ms)",
+            "now_ms = at_ms",
+        ),
+        ("give back to the first part", "if part.seq <= seq), default=None)", "if place == 0), default=None)"),
+        ("give back twice what is left", "part.amount - amount),)", "part.amount - 2 * amount),)"),
+        killers=("tests/unit/ledger/test_rolling.py", _LIMITS),
+    ),
+    *_of(
+        "shared.ledger.policies",
+        ("let a limit of a model hold for all", " and self.model in {None, model}", ""),
+        (
+            "take limits of two models for one",
+            "return self.window, self.app, self.meter, self.model",
+            "return self.window, self.app, self.meter",
+        ),
+        (
+            "give back what has left a rolling window",
+            "counted_from_seq=parts[0].seq if parts else seq",
+            "counted_from_seq=self.counted_from_seq",
+        ),
+        (
+            "say that a rolling window resets when its last part leaves",
+            "parts[0].at_ms + length_ms if parts",
+            "parts[-1].at_ms + length_ms if parts",
+        ),
+        killers=(_LIMITS,),
+    ),
+    *_of(
+        "shared.ledger.reducer",
+        (
+            "count a capture for its own model rather than its hold's",
+            "return held if held.model else held._replace(model=operation.model)",
+            "return held._replace(model=operation.model or held.model)",
+        ),
+        (
+            "count no model of a hold that named none",
+            "return held if held.model else held._replace(model=operation.model)",
+            "return held",
+        ),
+        ("leave the model off the record", "        model=operation.model,\n    )", "        model=None,\n    )"),
+        killers=(_LIMITS,),
+    ),
+    *_of(
+        "shared.ledger.effects",
+        (
+            "give back to no model what a capture counted for its own",
+            'model = named.get("model") or charge_entry.model',
+            'model = named.get("model")',
+        ),
+        ("place a hold of no model", "            model=context.through.model,\n", ""),
+        killers=(_LIMITS,),
+    ),
+    *_of(
+        "shared.ledger.parents",
+        ("spend of no model at the parent", "        model=operation.model,\n    )", "    )"),
+        killers=(_LIMITS,),
+    ),
+    *_of(
+        "shared.ledger.usage",
+        (
+            "expect sums by model of an older release",
+            'if slot.grouping != "model" or entry.seq >= first_with_models:',
+            "if True:",
+        ),
+        killers=("tests/unit/ledger/test_usage.py",),
     ),
     *_of(
         "shared.ledger.grants",

@@ -44,10 +44,10 @@ IfInsufficient: TypeAlias = Literal["refuse", "overdraw", "partial"]
 Overrun: TypeAlias = Literal["refuse", "charge", "partial", "overdraw"]
 IfExpired: TypeAlias = Literal["refuse", "charge", "overdraw"]
 Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
-Grouping: TypeAlias = Literal["meter", "app", "member", "day"]
+Grouping: TypeAlias = Literal["meter", "app", "model", "member", "day"]
 
 Status: TypeAlias = Literal["open", "frozen"]
-Window: TypeAlias = Literal["hour", "day", "month"]
+Window: TypeAlias = Literal["hour", "day", "week", "month"]
 Interval: TypeAlias = Literal["daily", "weekly", "monthly"]
 
 Wire: TypeAlias = Mapping[str, object]
@@ -103,17 +103,22 @@ class BatchCharge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendingLimit:
-    """At most `amount` through `app` and on `meter` (None: any) in every hour, day or month; None: ever."""
+    """At most `amount` through `app`, on `meter` and of `model` (None: any) in every `window`; None: ever.
+
+    A window is an hour, day, week or month, or rolls: then it is its length as an ISO 8601 duration, such as PT5H.
+    """
 
     amount: Amount
-    window: Window | None = None
+    window: Window | str | None = None
     app: str | None = None
     meter: str | None = None
+    model: str | None = None
 
     @property
     def wire(self) -> Wire:
         """The JSON form of the API."""
-        return {"amount": wire_text(self.amount), "window": self.window, "app": self.app, "meter": self.meter}
+        scope = {"window": self.window, "app": self.app, "meter": self.meter}
+        return {"amount": wire_text(self.amount), **scope, **({} if self.model is None else {"model": self.model})}
 
 
 class Holding:
@@ -515,10 +520,11 @@ class Millicent:
         until: datetime | None = None,
         app: str | None = None,
         meter: str | None = None,
+        model: str | None = None,
         page_size: int = _MAX_PAGE,
     ) -> Iterator[Entry]:
         """The account's entries, newest first; pages are fetched as they are read. `until` is exclusive."""
-        filters = _filters(kind, since, until, app, meter)
+        filters = _filters(kind, since, until, app=app, meter=meter, model=model)
         after: str | None = None
         while True:
             params: Params = {**filters, "limit": page_size, "after": after}
@@ -537,10 +543,12 @@ class Millicent:
         until: datetime | None = None,
         app: str | None = None,
         meter: str | None = None,
+        model: str | None = None,
         page_size: int = _MAX_LINES,
     ) -> Iterator[str]:
         """The account's entries as CSV, newest first: a heading, then the lines of each page. `until` is exclusive."""
-        path, filters = f"{_account_path(actor)}/entries", _filters(kind, since, until, app, meter)
+        path = f"{_account_path(actor)}/entries"
+        filters = _filters(kind, since, until, app=app, meter=meter, model=model)
         after: str | None = None
         while True:
             params: Params = {**filters, "limit": page_size, "after": after}
@@ -559,7 +567,7 @@ class Millicent:
         last: date | None = None,
         page_size: int = _MAX_PAGE,
     ) -> UsagePage:
-        """The account's spending by meter, app, member or day, with all pages combined.
+        """The account's spending by meter, app, model, member or day, with all pages combined.
 
         From the day `first` to `last`, both inclusive, in UTC; default: the last 30 days. At most 366 days.
         """
@@ -709,12 +717,9 @@ def _allowance_path(actor: str) -> str:
     return f"{_account_path(actor)}/allowance"
 
 
-def _filters(
-    kind: str | None, since: datetime | None, until: datetime | None, app: str | None, meter: str | None
-) -> Params:
-    """The filters for entries."""
-    times = {"from": _optional_instant(since), "to": _optional_instant(until)}
-    return {"kind": kind, **times, "app": app, "meter": meter}
+def _filters(kind: str | None, since: datetime | None, until: datetime | None, **named: str | None) -> Params:
+    """The filters for entries; `named` are those by app, meter and model."""
+    return {"kind": kind, "from": _optional_instant(since), "to": _optional_instant(until), **named}
 
 
 def _next_page(response: httpx.Response) -> str | None:

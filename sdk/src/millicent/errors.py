@@ -296,7 +296,8 @@ def _figures_of_limit(limit: Decision) -> dict[str, str]:
     if limit.amount is None:
         return {} if limit.account is None else {"account": limit.account}
     window = f" every {limit.window}" if limit.window else ""
-    scope = "".join(f", {name} {value}" for name in ("app", "meter") if (value := getattr(limit, name)) is not None)
+    named = {name: getattr(limit, name) for name in ("app", "meter", "model")}
+    scope = "".join(f", {name} {value}" for name, value in named.items() if value is not None)
     resets = limit.resets_at.isoformat(timespec="seconds").replace("+00:00", "Z") if limit.resets_at else None
     figures = {
         "limit": f"{readable(limit.amount)}{window}{scope}",

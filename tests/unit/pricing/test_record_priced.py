@@ -1,5 +1,6 @@
 """What usage is recorded at: a hold's price holds, and whatever a card says by now, a replay is a replay."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -331,3 +332,18 @@ def test_of_a_batch_each_has_its_time_and_one_that_is_out_of_bounds_does_not_sto
         (False, -30 * MILLICENT),
         (False, -30 * MILLICENT),
     ]
+
+
+def test_an_entry_of_usage_has_the_model_of_the_card_that_priced_it() -> None:
+    priced = Priced()
+    priced.shelf.put("2", meter="llm", model="gpt-4o")
+    priced.shelf.put("2")
+    entry = priced.charge(1, meter="llm", model="gpt-4o")
+    assert (entry.model, entry.parameters["rate_card"]) == ("gpt-4o", "llm/gpt-4o@1")
+    assert priced.held(priced.hold(1, meter="llm", model="o3")).model == "o3"
+    assert priced.charge(1).model is None
+
+
+def test_the_model_is_no_content_so_that_a_release_that_names_it_otherwise_answers_a_replay() -> None:
+    asked = operation("key", Charge(5, usage=used(5, meter="llm", model="gpt-4o"), rate_card="built-in@1.2"))
+    assert replace(asked, model="gpt-4o").request_hash == asked.request_hash
