@@ -86,8 +86,8 @@ WORKED_OUT: Final = (
     Sample("openai_answers.json", 2, {"user:alice": GPT_4O_CACHED, "user:bob": GPT_4O}),
     # The batch costs half.
     Sample("openai_batch.jsonl", 1, {PAYER: GPT_4O / 2}),
-    # 40 requests with 12,800 of the tokens cached, and a batch at half the price. The price list has no price for audio of
-    # gpt-4o-audio-preview, so that is not charged like text.
+    # 40 requests with 12,800 tokens from a cache, and a batch at half the price. The price list has no price for audio
+    # of gpt-4o-audio-preview, so that is not charged like text.
     Sample(
         "openai_export.csv",
         3,
