@@ -108,6 +108,10 @@ check: dev sam checkov ## Check format, lint, layers, types and the template
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate --lint
 
+.PHONY: prices
+prices: dev ## Price 38,000 random usages of all models by our arithmetic and by the price library's (USAGES=38000)
+	$(VENV)/python -m tests.differential.prices --usages $(or $(USAGES),38000)
+
 .PHONY: contract
 contract: dev ## Generated requests to every operation, each answer compared with the OpenAPI document (100 an operation)
 	$(VENV)/pytest -n auto --maxprocesses 4 -m long tests/integration/test_described.py $(ARGS)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
+from shared.edge import path_ids
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.http import status_of
 from shared.edge.problems import refusal_of
@@ -47,12 +48,11 @@ DayOrTime: TypeAlias = Annotated[
     ),
 ]
 
-_OF_THE_LEDGER: Final = rf"~({ids.CHARACTER}|~){{1,1000}}"
-_KEY_OF_THE_LEDGER: Final = re.compile(_OF_THE_LEDGER)
+_KEY_OF_THE_LEDGER: Final = re.compile(path_ids.LEDGER_KEY)
 RecordedKey: TypeAlias = Annotated[
     str,
     msgspec.Meta(
-        pattern=rf"\A({ids.PATTERN}|{_OF_THE_LEDGER})\Z",
+        pattern=rf"\A({ids.PATTERN}|{path_ids.PATTERN}|{path_ids.LEDGER_KEY_PATTERN})\Z",
         description="an idempotency key, or a key that the ledger made for itself, such as ~expire-h2",
     ),
 ]

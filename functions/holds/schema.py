@@ -46,9 +46,7 @@ class PlaceHoldRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, k
         """Raises ValidationFailed for a minimum above the amount, and without exactly one of amount and usage."""
         one_of({"amount": self.amount, "usage": self.usage})
         if self.used is not None and self.used.raw_digest is not None:
-            raise ValidationFailed(
-                [FieldError("$.usage.raw", "must be omitted: a hold is for usage that is still to come")]
-            )
+            raise ValidationFailed([FieldError("$.usage.raw", "must be omitted: a hold is for usage that is to come")])
         amount = given(self.amount)
         minimum = None if self.minimum_amount is None else int(self.minimum_amount)
         if minimum is not None and amount is not None and minimum > amount:

@@ -119,6 +119,6 @@ def _exact(value: object) -> object:
         case list():
             return [_exact(member) for member in value]
         case Decimal():
-            return int(value) if value == int(value) else f"{value.normalize():f}"
+            return int(value) if value == int(value) else str(value.normalize())
         case _:
             return value

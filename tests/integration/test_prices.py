@@ -13,6 +13,16 @@ from tests.integration.world import SERVICE, Answer, World
 ALICE: Final = "user:alice"
 ADMIN: Final = {**SERVICE, "scope": "credits/admin"}
 GPT_4O: Final = {"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}
+REPORT: Final[dict[str, Any]] = {
+    "provider": "openai",
+    "model": "gpt-4o",
+    "raw": {
+        "prompt_tokens": 2006,
+        "completion_tokens": 300,
+        "total_tokens": 2306,
+        "prompt_tokens_details": {"cached_tokens": 1920},
+    },
+}
 CALLS: Final[Mapping[str, Any]] = {"meter": "calls", "prices": {"requests": {"price": "2"}}}
 
 
@@ -266,6 +276,63 @@ def test_usage_that_does_not_say_how_much_is_refused_and_not_free(funded: World)
 def test_usage_of_a_card_with_a_price_for_each_request_needs_to_say_no_more(funded: World) -> None:
     put(funded, {"meter": "calls", "prices": {}, "request_price": "5"})
     assert charge(funded, {"meter": "calls"}).body["entry"]["amount"] == -5
+
+
+# --- reports -------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_is_recorded_as_quantities_and_a_digest_and_nothing_else_of_it(funded: World) -> None:
+    answer = charge(funded, {**REPORT, "raw": {**REPORT["raw"], "user": "a secret"}})
+    assert answer.body["entry"]["amount"] == Decimal("-561.5")
+    shown = answer.body["entry"]["usage"]
+    assert len(shown.pop("raw_digest")) == 64
+    assert shown == {
+        "meter": "llm",
+        "model": "gpt-4o",
+        "provider": "openai",
+        "input_tokens": 2006,
+        "cache_read_tokens": 1920,
+        "output_tokens": 300,
+    }
+    assert "a secret" not in str(funded.contents())
+
+
+def test_a_report_is_checked_quoted_charged_and_captured_at_one_price(funded: World) -> None:
+    price = Decimal("561.5")
+    placed = hold(funded, amount=600).body["hold"]["id"]
+    captured = funded.change_hold(placed, "capture", {"actor": ALICE, "usage": REPORT}).body
+    batched = funded.batch([{"key": "b", "actor": ALICE, "usage": REPORT}]).body["results"][0]
+    assert quote(funded, **REPORT).body["amount"] == price
+    assert funded.check({"actor": ALICE, "usage": REPORT}).body["minimum"] == price
+    assert -captured["entry"]["amount"] == -batched["entry"]["amount"] == price
+    assert -charge(funded, REPORT).body["entry"]["amount"] == price
+
+
+def test_a_hold_takes_no_report(funded: World) -> None:
+    assert hold(funded, usage=REPORT).errors == {"$.usage.raw": "must be omitted: a hold is for usage that is to come"}
+
+
+def test_a_report_that_is_sent_again_is_charged_once_and_another_is_not_taken_for_it(funded: World) -> None:
+    first = charge(funded, REPORT, "key")
+    again = charge(funded, {**REPORT, "raw": {"usage": REPORT["raw"], "id": "chatcmpl-1"}}, "key")
+    other = charge(funded, {**REPORT, "raw": {**REPORT["raw"], "completion_tokens": 301}}, "key")
+    assert (first.status, again.status, again.body["entry"]) == (201, 200, first.body["entry"])
+    assert (other.status, other.code) == (422, "idempotency_key_reused")
+
+
+def test_what_is_not_understood_in_a_report_is_named_with_its_place(funded: World) -> None:
+    odd = {**REPORT, "raw": {**REPORT["raw"], "dream_tokens": 7}}
+    assert set(charge(funded, odd).errors) == {"$.usage.raw.dream_tokens"}
+    (result,) = funded.batch([{"key": "b", "actor": ALICE, "usage": odd}]).body["results"]
+    assert [each["path"] for each in result["problem"]["errors"]] == ["$.charges[0].usage.raw.dream_tokens"]
+
+
+def test_a_part_without_a_price_of_its_own_is_unpriced_and_named(funded: World) -> None:
+    audio = {"meter": "llm", "model": "gpt-4o-audio-preview", "input_tokens": 9, "input_audio_tokens": 9}
+    answer = charge(funded, audio)
+    assert (answer.status, answer.code) == (422, "unpriced")
+    assert set(answer.errors) == {"$.usage.input_audio_tokens"}
+    assert hold(funded, usage=audio).code == quote(funded, **audio).code == "unpriced"
 
 
 # --- batches -------------------------------------------------------------------------------------------------------

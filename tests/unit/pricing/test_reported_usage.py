@@ -348,6 +348,12 @@ def test_a_report_is_counted_with_every_part_within_its_whole(
         ("openai", {"prompt_tokens": 8, "completion_tokens": "3"}, ".completion_tokens"),
         ("openai", {"prompt_tokens": 8, "completion_tokens": -3}, ".completion_tokens"),
         ("openai", {"prompt_tokens": True, "completion_tokens": 3}, ".prompt_tokens"),
+        ("openai", {"prompt_tokens": 10**15 + 1, "completion_tokens": 3}, ".prompt_tokens"),
+        ("openai", {"prompt_tokens": Decimal("1e999999999"), "completion_tokens": 3}, ".prompt_tokens"),
+        ("openai", {"prompt_tokens": Decimal("Infinity"), "completion_tokens": 3}, ".prompt_tokens"),
+        ("openai", {"prompt_tokens": Decimal("0.1234567"), "completion_tokens": 3}, ""),
+        ("openai", GPT | {"total_tokens": Decimal("1e999999999")}, ".total_tokens"),
+        ("openai", GPT | {"total_tokens": -1}, ".total_tokens"),
         (
             "openai",
             {"prompt_tokens": 8, "completion_tokens": 3, "completion_tokens_details": {"image_tokens": 3}},

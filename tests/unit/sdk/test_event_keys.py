@@ -183,6 +183,16 @@ def test_another_event_has_another_key(other: bytes) -> None:
     assert one != two
 
 
+def test_neither_the_order_of_members_nor_one_of_nothing_changes_the_key_of_a_report() -> None:
+    reports = (
+        b'{"input_tokens": 5, "output_tokens": 3, "cache_read_input_tokens": 9}',
+        b"""{"cache_read_input_tokens": 9, "output_tokens": 3, "server_tool_use": {"web_search_requests": 0},
+             "service_tier": null, "input_tokens": 5.0}""",
+    )
+    lines = (b'{"user": "a", "model": "claude-sonnet-4-5", "usage": ' + report + b"}" for report in reports)
+    assert len({read_usage(line)[0].key for line in lines}) == 1
+
+
 def test_a_column_of_zeros_that_comes_new_changes_no_key() -> None:
     once = read_usage(b"user,model,input_tokens,output_tokens\na,gpt-4o,10,2\n")
     again = read_usage(b"user,model,input_tokens,output_tokens,cached_tokens\na,gpt-4o,10,2,0\n")

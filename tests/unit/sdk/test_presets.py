@@ -398,6 +398,16 @@ def test_the_id_of_a_conversation_is_not_taken_for_that_of_an_answer() -> None:
     assert (len({row.key for row in read.rows}), read.recognised.repeated_rows) == (2, 0)
 
 
+def test_a_report_whose_total_is_more_than_its_parts_is_left_to_the_service() -> None:
+    line = b'{"user": "a", "model": "o3", "usage": {"prompt_tokens": 8, "completion_tokens": 1, "total_tokens": 20}}'
+    assert load_usage(line).rows[0].usage == {
+        "meter": "llm",
+        "provider": "openai",
+        "model": "o3",
+        "raw": {"prompt_tokens": 8, "completion_tokens": 1, "total_tokens": 20},
+    }
+
+
 def test_usage_of_nobody_known_is_refused() -> None:
     with pytest.raises(BadUsage, match="row 1: usage with watts is not what a known provider reports"):
         load_usage(b'{"user": "a", "model": "m", "usage": {"watts": 5}}')

@@ -24,7 +24,7 @@ def without_nothing(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Without zeros and blanks: a quantity of 0 and one that is not named are the same."""
     if isinstance(value, Mapping):
         kept = {name: without_nothing(member) for name, member in value.items()}
-        return {name: member for name, member in kept.items() if member is not None}
+        return {name: member for name, member in kept.items() if member is not None} or None
     if isinstance(value, list):
         return [without_nothing(member) for member in value] or None
     return None if value in (0, "", None) or value is False else value
