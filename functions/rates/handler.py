@@ -5,7 +5,15 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.rates.runtime import rates_runtime
-from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery, card_document, listing, quote_document
+from functions.rates.schema import (
+    QuoteRequest,
+    RateDocument,
+    RatesQuery,
+    card_document,
+    in_effect_document,
+    listing,
+    quote_document,
+)
 from shared.edge import http
 from shared.edge.usage_request import usage_of
 from shared.edge.validation import given_ms
@@ -26,7 +34,7 @@ def list_rates() -> Response[str]:
     shown = listing(runtime.store.page(caller.tenant, wanted))
     if wanted.meter is not None:
         card = runtime.book.find(caller.tenant, wanted.meter, wanted.model, runtime.now_ms())
-        shown["in_effect"] = card and card_document(card)
+        shown["in_effect"] = card and in_effect_document(card)
     observe("rates listed", tenant=caller.tenant)
     return http.answer(shown)
 

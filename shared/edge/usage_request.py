@@ -18,6 +18,15 @@ QUANTITY_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 RESERVED_NAMES: Final = frozenset({*NAMES, "raw"})
 """Members of usage, which cannot be names of quantities."""
 
+CARD_MODEL: Final = r"\A[A-Za-z0-9_.:@/~+*-]{1,128}\Z"
+
+CardModelName: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=CARD_MODEL,
+        description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -, or * for any of them",
+    ),
+]
 ModelName: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=MODEL, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
 ]

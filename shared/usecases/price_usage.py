@@ -36,7 +36,7 @@ def estimate_usage(usage: Usage, tenant: str, book: RateBook, at_ms: int) -> Quo
 def _quote(card: RateCard | None, usage: Usage, units: Units, worth: Callable[[Units, Rate], Worth]) -> Quote:
     if card is None:
         raise Unpriced(usage.meter, usage.model)
-    if not units and not card.rate.request_price:
+    if not card.rate.request_price and not card.rate.is_used_by(units):
         # Usage without quantities would be free by mistake.
         raise InvalidOperation("usage", "an object with at least one quantity, such as input_tokens")
     for name, number in units.items():

@@ -147,12 +147,17 @@ def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book:
 def _card_of_hold(
     account: Account, terms: CaptureHold, usage: Usage, ledger: Ledger, book: RateBook
 ) -> RateCard | None:
-    """The card that priced the hold, if it was for the same meter and model. Raises the errors of reading the hold."""
+    """The card that priced the hold, if it was for the same meter and model. Raises the errors of reading the hold.
+
+    The model may have another of its names: a provider answers a request for `gpt-4o` as `gpt-4o-2024-08-06`.
+    """
     held = ledger.hold(account, terms.hold)
-    if held is None or held.price is None or (held.meter, held.price.model) != (usage.meter, usage.model):
+    if held is None or held.price is None or held.meter != usage.meter:
         return None
-    price = held.price
-    return book.find_again(account.tenant, usage.meter, usage.model, price.rate_card, price.at_ms)
+    price, tenant = held.price, account.tenant
+    if not book.is_one_model(tenant, usage.meter, price.model, usage.model):
+        return None
+    return book.find_again(tenant, usage.meter, price.model, price.rate_card, price.at_ms)
 
 
 def _with_amount(terms: Metered, quote: Quote) -> Metered:
@@ -163,12 +168,14 @@ def _with_amount(terms: Metered, quote: Quote) -> Metered:
         case CaptureHold():
             return replace(terms, amount=amount, rate_card=card, remainder=remainder)
         case PlaceHold():
-            _require_hold(terms, amount)
+            _require_hold(terms, quote)
             return replace(terms, amount=amount, rate_card=card)
 
 
-def _require_hold(terms: PlaceHold, amount: int) -> None:
-    if not amount:
+def _require_hold(terms: PlaceHold, quote: Quote) -> None:
+    """A hold of 0 is of a model that is free: otherwise a quantity is missing or 0 by mistake."""
+    amount = quote.worth.amount
+    if not amount and not quote.card.rate.is_free:
         raise InvalidOperation("usage", "worth more than 0")
     if terms.minimum_amount is not None and terms.minimum_amount > amount:
         raise InvalidOperation("minimum_amount", "at most what the usage is worth")

@@ -32,6 +32,8 @@ _DUE_HOLDS: Final = "tests/unit/ledger/test_due_holds.py"
 _REMAINDERS: Final = "tests/unit/ledger/test_remainders.py"
 _MONEY: Final = "tests/unit/ledger/test_money.py"
 _RECORD_PRICED: Final = "tests/unit/pricing/test_record_priced.py"
+_MATCHING: Final = "tests/unit/pricing/test_matching.py"
+_GENAI_NAMES: Final = "tests/unit/pricing/test_genai_names.py"
 _GENAI: Final = "tests/unit/pricing/test_genai.py"
 _ESTIMATES: Final = "tests/unit/pricing/test_estimates.py"
 _BACKGROUND: Final = "tests/unit/test_do_what_is_due.py"
@@ -932,23 +934,66 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         (
             "price whatever is captured by the card of the hold",
-            " or (held.meter, held.price.model) != (usage.meter, usage.model):",
-            ":",
+            "if not book.is_one_model(tenant, usage.meter, price.model, usage.model):",
+            "if False:",
+        ),
+        (
+            "hold nothing for a model that costs",
+            "if not amount and not quote.card.rate.is_free:",
+            "if False:",
         ),
         killers=(_RECORD_PRICED,),
+    ),
+    *_of(
+        "shared.pricing.matching",
+        (
+            "let the payer choose the price by spelling",
+            "yield from sorted(self._resolved.get(identity, ())",
+            "yield from sorted(()",
+        ),
+        ("take the longest pattern last", "key=lambda each: (-len(", "key=lambda each: (len("),
+        ("match the beginning of a name alone", "return rest.endswith(last)", "return True"),
+        killers=(_MATCHING,),
+    ),
+    *_of(
+        "shared.pricing.cards",
+        (
+            "price by an alias of an older version",
+            "name.alias in {None, *card.aliases}",
+            "True",
+        ),
+        killers=(_MATCHING,),
+    ),
+    *_of(
+        "shared.adapters.genai_names",
+        (
+            "price a look-alike",
+            "for base, sellers in _bases(name)",
+            "for base, sellers in [(stem, _providers()) for stem in _stems() if stem and name.startswith(stem)]",
+        ),
+        killers=(_GENAI_NAMES,),
+    ),
+    *_of(
+        "shared.pricing.rates",
+        (
+            "price a sum of requests as one long request",
+            "if number and requests == 1:",
+            "if number:",
+        ),
+        killers=("tests/unit/pricing/test_rates.py",),
     ),
     *_of(
         "shared.pricing.cards",
         (
             "find a built-in price as of today",
-            "return self._built_in.find(meter, model, priced_at_ms)",
-            "return self._built_in.find(meter, model, priced_at_ms + 86_400_000)",
+            "built_in_model(reference) or model, priced_at_ms)",
+            "built_in_model(reference) or model, priced_at_ms + 86_400_000)",
         ),
         killers=(_RECORD_PRICED,),
     ),
     *_of(
         "shared.pricing.estimates",
-        ("hold for parts as for their whole", "_dearest_mix(root, parts, units, rate) if parts else ", ""),
+        ("hold for parts as for their whole", "        if parts:\n", "        if False:\n"),
         ("hold for the cheapest that it may be first", "key=lambda name: (-Fraction(", "key=lambda name: (Fraction("),
         (
             "hold for the tier of all units alone",

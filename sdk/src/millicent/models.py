@@ -363,12 +363,18 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RateCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A version of the prices of a model of a meter; `card` names it. The built-in card has no creator."""
+    """A version of the prices of a model of a meter; `card` names it. The built-in card has no creator.
+
+    `aliases` are further names that the card is for. `matched_model` is given of the card in effect: the model that the
+    name was taken for, `provider/model` if it is a known one.
+    """
 
     card: str
     version: int | str
     meter: str
     model: str | None = None
+    aliases: tuple[str, ...] = ()
+    matched_model: str | None = None
     prices: Mapping[str, Price]
     request_price: str
     minimum_charge: str

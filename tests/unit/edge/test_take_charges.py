@@ -12,6 +12,7 @@ from shared.ledger.protocol import Recorded
 from shared.ports.ingest import Message, Rejection
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.catalogue import NoModels
+from shared.pricing.matching import CardName
 from shared.pricing.rates import Rate
 from shared.usecases.event_time import RecordingTime
 from shared.usecases.take_charges import MessageResult, Request, Taken, take_charges
@@ -48,6 +49,9 @@ class Ledger(MemoryLedger):
 
 
 class NoCards(NoModels):
+    def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
+        return ()
+
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         return ()
 

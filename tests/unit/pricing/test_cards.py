@@ -5,9 +5,19 @@ from decimal import Decimal
 
 import pytest
 
-from shared.pricing.cards import VERSIONS_KEPT, RateBook, RateCard, effective, own_version, rate_from, reference_of
+from shared.pricing.cards import (
+    VERSIONS_KEPT,
+    RateBook,
+    RateCard,
+    effective,
+    names_of,
+    own_card,
+    rate_from,
+    reference_of,
+)
 from shared.pricing.catalogue import NoModels
 from shared.pricing.documents import document_of, text_of
+from shared.pricing.matching import CardName
 from shared.pricing.rates import Price, Rate, Tier
 
 NOW_MS = 1_000_000
@@ -29,6 +39,11 @@ class Cards:
     def __init__(self, *newest_first: RateCard) -> None:
         self.cards = newest_first
         self.reads = 0
+        self.name_reads = 0
+
+    def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
+        self.name_reads += 1
+        return tuple({name: None for card in self.cards if card.meter == meter for name in names_of(card)})
 
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         self.reads += 1
@@ -88,6 +103,17 @@ def test_what_was_read_is_remembered_for_a_while() -> None:
     clock.at_ms += 1
     book.find("t", "llm", "m", NOW_MS)
     assert cards.reads == 2
+
+
+def test_the_names_of_the_cards_of_a_meter_are_read_together_and_once() -> None:
+    cards, clock = Cards(*(replace(CARD, model=f"m{number}") for number in range(100))), Clock()
+    book = RateBook(cards, BuiltIn(), clock, keep_ms=10_000)
+    for number in range(200):
+        book.find("t", "llm", f"no-such-model-{number}", NOW_MS)
+    assert (cards.name_reads, cards.reads) == (1, 0)
+    clock.at_ms += 10_000
+    book.find("t", "llm", "m1", NOW_MS)
+    assert (cards.name_reads, cards.reads) == (2, 1)
 
 
 def test_that_there_is_no_card_is_remembered_too() -> None:
@@ -151,21 +177,24 @@ def test_a_reference_says_meter_model_and_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "meter", "model", "number"),
+    ("reference", "meter", "card"),
     [
-        ("llm/gpt-4o@3", "llm", "gpt-4o", 3),
-        ("storage@1", "storage", None, 1),
-        ("a@b/c@d@2", "a@b", "c@d", 2),
-        ("llm/gpt-4o@3", "llm", "gpt-5", None),
-        ("llm/gpt-4o@3", "llm", None, None),
-        ("genai-prices@0.2.3", "llm", "gpt-4o", None),
-        ("storage@", "storage", None, None),
+        ("llm/gpt-4o@3", "llm", ("gpt-4o", 3)),
+        ("llm/openai/gpt-4o@3", "llm", ("openai/gpt-4o", 3)),
+        ("storage@1", "storage", (None, 1)),
+        ("a@b/c@d@2", "a@b", ("c@d", 2)),
+        ("llm/gpt-4o@3", "ll", None),
+        ("llm/gpt-4o@3", "storage", None),
+        ("llm/@3", "llm", None),
+        ("genai-prices@0.2.3", "llm", None),
+        ("genai-prices@0.2.3/google/claude@20250514", "llm", None),
+        ("storage@", "storage", None),
     ],
 )
-def test_a_reference_is_read_back_for_its_own_meter_and_model_alone(
-    reference: str, meter: str, model: str | None, number: int | None
+def test_a_reference_is_read_back_for_its_own_meter_alone(
+    reference: str, meter: str, card: tuple[str | None, int] | None
 ) -> None:
-    assert own_version(reference, meter, model) == number
+    assert own_card(reference, meter) == card
 
 
 def test_a_version_that_was_named_once_is_found_again_and_read_once() -> None:

@@ -10,13 +10,14 @@ from in_memory.ledger import MemoryLedger
 from shared.ledger.entries import Entry
 from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation
 from shared.ledger.holds import HeldPrice, Hold
-from shared.ledger.operations import CaptureHold, Charge, GrantCredits, PlaceHold, Terms
+from shared.ledger.operations import CaptureHold, Charge, GrantCredits, PlaceHold, ReleaseHold, Terms
 from shared.ledger.protocol import Recorded
 from shared.ledger.reducer import Replay
 from shared.ports.ledger import EntryFilter
-from shared.pricing.cards import RateBook, RateCard, reference_of
+from shared.pricing.cards import RateBook, RateCard, names_of, reference_of
 from shared.pricing.catalogue import NoModels
 from shared.pricing.errors import Unpriced
+from shared.pricing.matching import CardName
 from shared.pricing.rates import Price, Rate
 from shared.usecases.event_time import RecordingTime
 from shared.usecases.record_priced import record_priced, record_priced_batch
@@ -50,6 +51,9 @@ class Shelf(NoModels):
             effective_from_ms=effective_from_ms,
         )
         self.cards.insert(0, made)
+
+    def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
+        return tuple({name: None for card in self.cards if card.meter == meter for name in names_of(card)})
 
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         return tuple(each for each in self.cards if (each.meter, each.model) == (meter, model))
@@ -215,6 +219,43 @@ def test_a_hold_that_is_not_there_is_refused_by_the_ledger() -> None:
     priced = Priced()
     priced.shelf.put("2")
     assert priced.capture("h99", 10).reason == "hold_not_found"
+
+
+def test_a_capture_may_name_the_model_of_the_hold_in_another_way() -> None:
+    priced = Priced()
+    priced.shelf.put("2", model="large")
+    hold = priced.hold(10, model="large")
+    priced.shelf.put("3", model="large")
+    entry = priced.capture(hold, 10, model="LARGE")
+    assert (entry.amount, entry.parameters["rate_card"]) == (-20 * MILLICENT, "calls/large@1")
+
+
+def test_a_hold_of_a_model_that_is_free_is_a_hold_of_0_and_leaves_what_is_there() -> None:
+    priced = Priced()
+    priced.shelf.put("0")
+    before = priced.ledger.state(ALICE)
+    hold = priced.hold(10)
+    assert (priced.held(hold).amount, priced.held(hold).status) == (0, "open")
+    entry = priced.capture(hold, 10)
+    assert (entry.outcome, entry.amount, priced.held(hold).status) == ("applied", 0, "captured")
+    after = priced.ledger.state(ALICE)
+    assert before is not None
+    assert after is not None
+    assert (after.available, after.held, after.open_holds) == (before.available, 0, 0)
+
+
+def test_a_hold_of_0_can_be_of_an_account_that_owes() -> None:
+    priced = Priced()
+    priced.shelf.put("0")
+    priced.send(Charge(2000 * MILLICENT, "overdraw"))
+    assert priced.send(ReleaseHold(priced.hold(10))).entry.outcome == "applied"
+
+
+def test_a_hold_of_nothing_of_a_model_that_costs_is_refused() -> None:
+    priced = Priced()
+    priced.shelf.put("2")
+    with pytest.raises(InvalidOperation, match="usage must be worth more than 0"):
+        priced.hold(0)
 
 
 def test_only_a_capture_by_usage_asks_for_an_old_version_and_once() -> None:

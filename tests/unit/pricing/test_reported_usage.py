@@ -11,8 +11,9 @@ import pytest
 from shared.adapters.genai_rates import GenaiCard
 from shared.edge.errors import ValidationFailed
 from shared.edge.usage_request import usage_of
-from shared.pricing.cards import RateBook, RateCard
+from shared.pricing.cards import RateBook, RateCard, names_of
 from shared.pricing.errors import Unpriced
+from shared.pricing.matching import CardName
 from shared.pricing.rates import Price, Rate
 from shared.pricing.usage import usage_from
 from shared.usecases.price_usage import price_usage
@@ -59,6 +60,9 @@ class Shelf:
 
     def __init__(self, *cards: RateCard) -> None:
         self.cards = cards
+
+    def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
+        return tuple(name for card in self.cards if card.meter == meter for name in names_of(card))
 
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         return tuple(each for each in self.cards if (each.meter, each.model) == (meter, model))
