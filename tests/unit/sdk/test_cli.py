@@ -128,6 +128,13 @@ def test_cost_without_credits_exits_with_1_and_tells_the_shortfall(run: Run, ser
     ]
 
 
+def test_a_refusal_by_a_rolling_limit_of_a_model_says_so(run: Run, service: FakeService) -> None:
+    amounts = {"required": 200, "available": 862.5, "held": 0, "shortfall": 37.5, "largest_affordable": 162.5}
+    limit = {"model": "gpt-4o", "window": "PT5H", "amount": 300, "used": 137.5}
+    service.faults.append(instead(lambda: problem(402, "limit_exceeded", limit=limit, **amounts)))
+    assert "limit: 300.000 in any PT5H, model gpt-4o" in run("cost", "user:alice", "200").output.replace("\n", " ")
+
+
 def test_a_refusal_by_a_limit_says_which_and_when_it_starts_again(run: Run, service: FakeService) -> None:
     amounts = {"required": 200, "available": 862.5, "held": 0, "shortfall": 37.5, "largest_affordable": 162.5}
     limit = {"app": "chat", "window": "day", "amount": 300, "used": 137.5, "resets_at": "2026-11-24T23:00:00Z"}
