@@ -105,6 +105,12 @@ class RateBook:
             return True
         return one is not None and other is not None and self._names(tenant, meter).share_a_card(one, other)
 
+    def model_of(self, card: RateCard) -> str | None:
+        """What limits, usage and filters call the model that was priced: under every name and card it is the same."""
+        name = card.matched_model
+        identity = None if name is None else self._built_in.resolve(name)
+        return name if identity is None else identity.model
+
     def forget(self) -> None:
         """Empties the cache: the next price is read from the store."""
         self._kept.forget()

@@ -18,7 +18,6 @@ from typing import Final, TypeAlias
 from shared.ledger.accounts import Account
 from shared.ledger.entries import records
 from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerError, LedgerThrottled, LedgerUnavailable
-from shared.ledger.models import model_of
 from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold, said_to_have_occurred_at
 from shared.ledger.protocol import Recorded
 from shared.ports.ledger import Ledger
@@ -131,8 +130,8 @@ def _priced(operation: Operation, ledger: Ledger, book: RateBook, at_ms: int) ->
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
     usage = usage_from(terms.usage)
-    asked = _with_amount(terms, _quote(operation.account, terms, usage, ledger, book, at_ms))
-    return replace(operation, terms=asked, model=model_of(asked.usage, asked.rate_card))
+    quote = _quote(operation.account, terms, usage, ledger, book, at_ms)
+    return replace(operation, terms=_with_amount(terms, quote), model=book.model_of(quote.card))
 
 
 def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, at_ms: int) -> Quote:

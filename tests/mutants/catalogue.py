@@ -958,6 +958,11 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *_of(
         "shared.pricing.cards",
         (
+            "let a payer pass by a limit of a model by spelling",
+            "return name if identity is None else identity.model",
+            "return card.model",
+        ),
+        (
             "price by an alias of an older version",
             "name.alias in {None, *card.aliases}",
             "True",

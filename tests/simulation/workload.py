@@ -176,8 +176,10 @@ def grant(customer: Customer, chance: Chance, now_ms: int) -> Terms:
 
 
 def hold(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
-    amount = 1 + chance.below(2 * customer.charge_max)
-    return PlaceHold(amount, _TTLS_MS[chance.below(len(_TTLS_MS))], max(amount // 2, 1) if chance.below(2) else None)
+    # A hold of a model that is free is one of 0.
+    amount = 0 if chance.rng.random() < 0.02 else 1 + chance.below(2 * customer.charge_max)
+    minimum = max(amount // 2, 1) if amount and chance.below(2) else None
+    return PlaceHold(amount, _TTLS_MS[chance.below(len(_TTLS_MS))], minimum)
 
 
 def capture(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
