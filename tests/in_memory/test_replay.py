@@ -235,6 +235,17 @@ def test_a_token_that_may_only_charge_replays_without_the_check(millicent: InMem
         assert counts(replay(charger, [row(1, occurred_at=None)])) == (1, 0, 0, 0)
 
 
+@pytest.mark.parametrize("terms", [Terms(), Terms(batch=5), Terms(holds=HoldTerms())], ids=["single", "batch", "holds"])
+def test_an_adjustment_is_in_the_dry_run_and_in_the_charge(millicent: InMemoryMillicent, terms: Terms) -> None:
+    millicent.clock.set(FIRST_DAY)
+    millicent.put_adjustment({"name": "markup", "provider": "openai", "multiplier": "1.2"})
+    millicent.clock.advance(hours=1)
+    millicent.fund("user:carla", ENOUGH)
+    rows = [row(1, occurred_at=FIRST_DAY + timedelta(minutes=30)), row(2, occurred_at=None)]
+    assert quote_rows(millicent, rows, 1).amount_microcents == 2 * 165_000
+    assert replay(millicent, rows, terms=terms).charged_microcents == 2 * 165_000
+
+
 @pytest.mark.parametrize("occurred_at", [None, FIRST_DAY])
 def test_work_with_a_free_model_is_held_and_captured_for_nothing(
     millicent: InMemoryMillicent, occurred_at: datetime | None
