@@ -9,7 +9,6 @@ from typing import Final
 
 import pytest
 
-from millicent import Unpriced
 from millicent.amounts import microcents
 from millicent.replay import Reading, Summary, Usage, load_usage, replay
 from millicent.testing import InMemoryMillicent
@@ -21,13 +20,12 @@ CALLER: Final = "arn:aws:sts::111122223333:assumed-role/chat/"
 
 @dataclass(frozen=True)
 class Sample:
-    """`millicents` are those of each payer; `unpriced` rows have none."""
+    """`millicents` are those of each payer."""
 
     file: str
     rows: int
     millicents: Mapping[str, Decimal]
     reading: Reading = field(default=Reading(default_actor=PAYER))
-    unpriced: int = 0
 
 
 def tokens(*parts: tuple[int, str]) -> Decimal:
@@ -90,30 +88,28 @@ WORKED_OUT: Final = (
     Sample("openai_answers.json", 2, {"user:alice": GPT_4O_CACHED, "user:bob": GPT_4O}),
     # The batch costs half.
     Sample("openai_batch.jsonl", 1, {PAYER: GPT_4O / 2}),
-    # 40 requests with 12,800 tokens from a cache, and a batch at half the price. The price list has no price for audio
-    # of gpt-4o-audio-preview, so that is not charged like text.
+    # gpt-audio: $2.50 and $10 for text, $32 and $64 for audio.
     Sample(
         "openai_export.csv",
         3,
         {
             "user-alice": tokens((46_400, "2.50"), (12_800, "1.25"), (3100, "10"))
             + tokens((1_000_000, "1.25"), (2000, "5")),
-            "user-bob": Decimal(0),
+            "user-bob": tokens((100, "2.50"), (2000, "32"), (50, "10"), (700, "64")),
         },
-        unpriced=1,
     ),
     Sample("openrouter.csv", 2, {"user-alice": GPT_4O_CACHED, "user-bob": Decimal(0)}),
     Sample("otlp.json", 1, {"user:alice": GPT_4O_CACHED}),
 )
 
 
+def replay_at(time: datetime, millicent: InMemoryMillicent, rows: Sequence[Usage]) -> Summary:
+    millicent.clock.set(time)
+    return replay(millicent, rows)
+
+
 def test_every_sample_is_worked_out() -> None:
     assert {sample.file for sample in WORKED_OUT} == {file.name for file in SAMPLES.iterdir()}
-
-
-def replay_at(time: datetime, millicent: InMemoryMillicent, rows: Sequence[Usage], *, check_prices: bool) -> Summary:
-    millicent.clock.set(time)
-    return replay(millicent, rows, check_prices=check_prices)
 
 
 @pytest.mark.parametrize("sample", WORKED_OUT, ids=lambda sample: sample.file)
@@ -124,10 +120,9 @@ def test_a_sample_is_charged_what_was_worked_out_by_hand(millicent: InMemoryMill
     millicent.clock.set(days[0])
     for actor in sample.millicents:
         millicent.fund(actor, 100_000_000)
-    runs = [replay_at(day, millicent, rows, check_prices=not sample.unpriced) for day in days]
+    runs = [replay_at(day, millicent, rows) for day in days]
     last = runs[-1]
-    assert (len(rows), last.failed, last.refused) == (sample.rows, sample.unpriced, 0)
-    assert {type(failure.error) for failure in last.failures} <= {Unpriced}
+    assert (len(rows), last.charged + last.replayed, last.failures) == (sample.rows, sample.rows, ())
     assert {actor: millicent.account(actor).spent for actor in sample.millicents} == sample.millicents
     charged = sum(each.charged_microcents for each in runs)
     assert charged == sum(map(microcents, sample.millicents.values()))
