@@ -146,7 +146,8 @@ class RateBook:
         return None
 
     def _matched(self, card: RateCard, model: str | None) -> RateCard:
-        name = model if is_pattern(card.model) else card.model
+        # In lower case, since names are compared so: another case of letters is no other model for a limit.
+        name = model and model.lower() if is_pattern(card.model) else card.model
         identity = None if name is None else self._built_in.resolve(name)
         matched = name if identity is None else identity.text
         return card if matched == card.model else replace(card, matched=matched)
