@@ -19,7 +19,9 @@ DATED = ("gpt-4o-2024-08-06", "gpt-4o-20240806", "openai/gpt-4o-2024-08-06", "op
 NAMES = dict.fromkeys(("gpt-4o", "openai/gpt-4o", "gpt-4o-2024-11-20", *DATED), GPT_4O) | {
     "o3": ModelIdentity("openai", "o3"),
     "openai/o3": ModelIdentity("openai", "o3"),
+    "o3-2025-04-16": ModelIdentity("openai", "o3"),
     "azure/o3": ModelIdentity("azure", "o3-2025-04-16"),
+    "azure/o3-2025-04-16": ModelIdentity("azure", "o3-2025-04-16"),
 }
 
 
@@ -98,6 +100,13 @@ def test_the_name_as_it_is_written_comes_before_another_spelling_of_it() -> None
     cards = card("gpt-4o-2024-08-06"), card("house", "openai/gpt-4o-2024-08-06")
     assert found("openai/gpt-4o-2024-08-06", *cards) == ("llm/house@1", "house")
     assert found("gpt-4o-20240806", *cards) == ("llm/gpt-4o-2024-08-06@1", "openai/gpt-4o")
+
+
+def test_limits_know_a_model_by_its_provider_too_if_its_name_alone_is_the_model_of_another() -> None:
+    """`azure/o3` has its own price and is another model than `o3`; one name for both would be a limit of neither."""
+    mine = book()
+    found = [mine.find("t", "llm", name, NOW_MS) for name in ("azure/o3", "o3-2025-04-16")]
+    assert [one and mine.model_of(one) for one in found] == ["azure/o3-2025-04-16", "o3"]
 
 
 @pytest.mark.parametrize("name", ["villa-7", "VILLA-7", "Villa-7"])
