@@ -16,7 +16,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from http import HTTPStatus
 from secrets import token_hex
 from types import SimpleNamespace
@@ -42,11 +42,12 @@ from botocore.exceptions import (
 )
 from botocore.httpsession import get_cert_path
 from botocore.parsers import ResponseParserError
-from botocore.session import Session, get_session
+from botocore.session import Session
 from botocore.utils import ensure_boolean, get_environ_proxies
 from urllib3 import exceptions as http_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from shared.adapters.aws_session import shared_session
 from shared.adapters.sigv4 import Signer
 
 OPERATIONS: Final = frozenset(
@@ -196,12 +197,6 @@ class _Pool(urllib3.HTTPConnectionPool):
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
-
-
-@lru_cache(maxsize=1)
-def shared_session() -> Session:
-    """One session for all clients of a function: what it reads from files and environment, it reads once."""
-    return get_session()
 
 
 def wire_to(region: str | None, host: str | None, patience: Patience) -> DynamoWire | None:

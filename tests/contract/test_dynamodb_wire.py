@@ -1,6 +1,7 @@
 """The wire under PynamoDB: what botocore's own client would send and raise, over real sockets."""
 
 import json
+import os
 import socket
 import zlib
 from base64 import b64encode
@@ -104,13 +105,11 @@ def closing_server(http: ThreadingHTTPServer) -> Iterator[str]:
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Session:
     """Knows nothing but what the test says."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "HTTPS_PROXY", "HTTP_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [each for each in os.environ if each.startswith("AWS_") or each.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
     made = get_session()
     monkeypatch.setattr(dynamodb_wire, "shared_session", lambda: made)
     return made
