@@ -54,9 +54,15 @@ class MemoryUsageBook:
 
     def usage(self, account: Account, grouping: Grouping, period: DayRange, after: str | None, limit: int) -> UsagePage:
         found: dict[str, Sums] = {}
-        for slot, sums in sorted(self._sums.get(account, {}).items(), key=lambda each: (each[0].name, each[0].day)):
+        sums_of = self._sums.get(account, {})
+        for slot in sorted(sums_of, key=lambda slot: _text(slot.name, slot.day)):
             name = slot.day if grouping == "day" else slot.name
             if slot.grouping == grouping and period.first <= slot.day <= period.last:
-                found[name] = found.get(name, Sums()) + sums
-        rest = [(name, sums) for name, sums in found.items() if after is None or name > after]
+                found[name] = found.get(name, Sums()) + sums_of[slot]
+        rest = [(name, sums) for name, sums in found.items() if after is None or _text(name) > _text(after)]
         return UsagePage(tuple(rest[:limit]), rest[limit - 1][0] if len(rest) > limit else None)
+
+
+def _text(name: str, day: str = "") -> str:
+    """Sorts as the keys of the table do: a name with a "!" behind it comes before the name alone."""
+    return f"{name}#{day}"

@@ -18,12 +18,13 @@ from openapi.calls import AT_MOST_ONE, CALLS, EITHER, NOT_EMPTY, BatchRequest, C
 from openapi.rules import schemas as schemas_of_rules
 from shared.edge.amount_texts import PARAMETER, AmountsAs
 from shared.edge.identity import ADMIN_SCOPE
+from shared.edge.path_ids import IdInPath
 from shared.edge.problems import MEANINGS, REFUSALS, Meaning
 from shared.edge.validation import (
     IDEMPOTENCY_KEY,
     MAX_METADATA_DEPTH,
     MAX_PAGE,
-    Identifier,
+    Dollars,
     Metadata,
     Microcents,
     PageLimit,
@@ -38,9 +39,9 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 FILE: Final = ROOT / "functions" / "docs" / "openapi.json"
 
 ALWAYS: Final = (
-    "unauthenticated", "insufficient_scope", "tenant_missing", "throttled", "ledger_unavailable", "internal_error",
+    "unauthenticated", "insufficient_scope", "tenant_missing", "actor_not_allowed", "throttled", "ledger_unavailable",
+    "internal_error",
 )  # fmt: skip
-OF_AN_ACTOR: Final = ("actor_not_allowed", "validation_failed")
 WITH_BODY: Final = ("invalid_json", "duplicate_json_key", "body_too_large", "validation_failed")
 WITH_KEY: Final = ("idempotency_key_required", "idempotency_key_reused", "invalid_operation", "validation_failed")
 PROBLEMS: Final[Mapping[str, Meaning]] = {
@@ -63,7 +64,11 @@ _PATH: Final = {
     "number": ("The number of a digest, or latest.", "latest"),
 }
 """What the parameters in paths are, and an example of each."""
-_OURS: Final[Mapping[type, str]] = {Microcents: "Amount", PositiveMicrocents: "PositiveAmount"}
+_OURS: Final[Mapping[type, str]] = {
+    Microcents: "Amount",
+    PositiveMicrocents: "PositiveAmount",
+    Dollars: "Dollars",
+}
 _AMOUNTS_AS: Final[Json] = {
     "name": PARAMETER,
     "in": "query",
@@ -76,6 +81,11 @@ Prepaid credits and metering: check before the work, charge after it, exactly on
 
 Amounts are millicents (1/1000 cent, $0.00001), numbers unless amounts=string asks for decimal strings. Times are RFC
 3339, answered in UTC. Unknown fields and duplicate JSON keys are refused. A body has at most 8 KiB, a batch 256 KiB.
+
+Ids and keys are 1 to 128 printable ASCII characters other than space, # ~ " and backslash, so the subjects of tokens,
+e-mail addresses and ARNs are ids as they are. In a path an id is percent-encoded. An id that has a /, ? or % in it, and
+the ids . and .. are written with ~~ in front and ~ in the place of the % instead: a/b as ~~a~2Fb. Gateways would change
+them otherwise.
 
 A call that changes something needs an Idempotency-Key, which you create before the first attempt. A request sent again
 with the same key and content is applied once and gets the first answer, with the header Idempotency-Replayed. After
@@ -146,7 +156,7 @@ def _operation_id(call: Call) -> str:
 def _path_parameters(call: Call) -> Iterator[Json]:
     for name in re.findall(r"{(\w+)}", call.path):
         described, example = _PATH[name]
-        schema = _typed(call.path_types.get(name, Identifier))
+        schema = _typed(call.path_types.get(name, IdInPath))
         yield {
             "name": name, "in": "path", "required": True, "description": described, "example": example,
             "schema": schema,
@@ -240,7 +250,7 @@ def _codes(call: Call) -> Iterator[str]:
     yield from call.refusals
     yield from call.errors
     yield from ALWAYS
-    yield from OF_AN_ACTOR
+    yield "validation_failed"
     if call.body:
         yield from WITH_BODY
     if call.keyed:

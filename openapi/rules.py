@@ -3,13 +3,16 @@
 from typing import Any, Final, TypeAlias
 
 from functions.rates.schema import MAX_NUMBER, MAX_PRICE_DECIMALS, MAX_PRICES, MAX_TIERS, PriceDocument, TierDocument
-from shared.edge.usage_request import MAX_DECIMALS, MAX_QUANTITIES, MAX_UNITS, QUANTITY_NAME, ModelName
+from shared.edge.quantities import MAX_DECIMALS, MAX_UNITS
+from shared.edge.usage_request import MAX_QUANTITIES, QUANTITY_NAME, RESERVED_NAMES, ModelName
 from shared.edge.validation import Identifier
-from shared.ledger.amounts import DECIMALS, MAX_AMOUNT_MILLICENTS
+from shared.ledger import money
+from shared.ledger.amounts import DECIMALS, MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS
 from shared.pricing.usage import ESTIMATE_PREFIX
 
 Json: TypeAlias = dict[str, Any]
 
+MAX_DOLLARS: Final = MAX_AMOUNT_MICROCENTS // money.MICROCENTS_PER_DOLLAR
 MAX_DECIMALS_WRITTEN: Final = 18
 """Of a number in a decimal string that is not an amount: those beyond what counts are zeros."""
 
@@ -46,8 +49,9 @@ def _counted(maximum: int, decimals: int) -> Json:
 
 
 _AMOUNT: Final = "millicents (1/1000 cent), a number or a decimal string with at most three decimals, read exactly"
-_QUANTITY: Final = f"^{QUANTITY_NAME.pattern}$"
-_NO_PRICE: Final = f"^(?!({ESTIMATE_PREFIX}|(meter|model)$)){QUANTITY_NAME.pattern}$"
+_NO_QUANTITY: Final = "|".join(sorted(RESERVED_NAMES - {"meter", "model"}))
+_QUANTITY: Final = f"^(?!({_NO_QUANTITY})$){QUANTITY_NAME.pattern}$"
+_NO_PRICE: Final = f"^(?!({ESTIMATE_PREFIX}|({'|'.join(sorted(RESERVED_NAMES))})$)){QUANTITY_NAME.pattern}$"
 
 
 def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the document
@@ -63,6 +67,15 @@ def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the d
             **number(MAX_AMOUNT_MILLICENTS, DECIMALS, above_0=True),
             "examples": [42.125, "42.125"],
         },
+        "Dollars": {
+            "description": f"Dollars, from 0 to {MAX_DOLLARS}, of any precision up to {money.MAX_DECIMALS} decimals; "
+            "read exactly and rounded once, half up, to 1/1000 millicent.",
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": MAX_DOLLARS},
+                {"type": "string", "pattern": f"^{money.DECIMAL_TEXT}$", "maxLength": money.MAX_TEXT},
+            ],
+            "examples": ["0.00001375", 0.00001375],
+        },
         "Millicents": {
             "description": "Millicents (1/1000 cent), exact to three decimals. A number, to be read as a decimal; a "
             "decimal string where the request asks for amounts=string.",
@@ -71,14 +84,40 @@ def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the d
         },
         "Usage": {
             "description": f"A meter, a model and at most {MAX_QUANTITIES} quantities by name, each with at most "
-            f"{MAX_DECIMALS} decimals.",
+            f"{MAX_DECIMALS} decimals. Or a report: how much was used as the provider of the model says it.",
             "type": "object",
-            "properties": {"meter": typed(Identifier), "model": typed(ModelName)},
-            "required": ["meter"],
-            "propertyNames": {"pattern": _QUANTITY},
-            "maxProperties": MAX_QUANTITIES + 2,
-            "additionalProperties": _counted(MAX_UNITS, MAX_DECIMALS),
+            "anyOf": [
+                {
+                    "type": "object",
+                    "properties": {"meter": typed(Identifier), "model": typed(ModelName)},
+                    "required": ["meter"],
+                    "propertyNames": {"pattern": _QUANTITY},
+                    "maxProperties": MAX_QUANTITIES + 2,
+                    "additionalProperties": _counted(MAX_UNITS, MAX_DECIMALS),
+                },
+                {"$ref": "#/components/schemas/UsageReport"},
+            ],
             "examples": [{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}],
+        },
+        "UsageReport": {
+            "description": "`raw` is the provider's response, or the usage in it. The meter is llm unless given; the "
+            "model is the one in the response unless given.",
+            "type": "object",
+            "properties": {
+                "provider": {"type": "string", "minLength": 1},
+                "raw": {"type": "object"},
+                "meter": typed(Identifier),
+                "model": typed(ModelName),
+            },
+            "required": ["provider", "raw"],
+            "additionalProperties": False,
+            "examples": [
+                {
+                    "provider": "openai",
+                    "model": "gpt-4o",
+                    "raw": {"prompt_tokens": 374, "completion_tokens": 44, "total_tokens": 418},
+                }
+            ],
         },
         "Number": {
             "description": f"From 0 to 10^15, with at most {MAX_PRICE_DECIMALS} decimals; as a string it is exact.",

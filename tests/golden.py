@@ -41,6 +41,7 @@ def golden_events() -> dict[str, Event]:
     )
     charged, spent = history(Charge(42_125, check_id=CHECK_ID), state=granted)
     _, refusal = history(Charge(2_000_000), state=charged)
+    _, converted = history(Charge(1_375, remainder=28 * 10**12, cost_usd="0.000013750280"), state=charged)
     _, later = history(Charge(1_000), state=charged, now_ms=NOW_MS + DAY_MS)
     answer = {
         "allowed": True,
@@ -57,6 +58,7 @@ def golden_events() -> dict[str, Event]:
         "funding-update": entry_event(paid_in[0]),
         "funding-update-grant": entry_event(gift[0]),
         "record-cost": entry_event(spent[0]),
+        "record-cost-usd": entry_event(converted[0]),
         "record-cost-refused": entry_event(refusal[0]),
         "expire": entry_event(later[0]),
         "digest": _digest_event(),

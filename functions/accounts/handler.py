@@ -1,5 +1,4 @@
 from typing import Any
-from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -7,6 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.accounts.runtime import accounts_runtime
 from functions.accounts.schema import NoQuery
 from shared.edge import http
+from shared.edge.path_ids import from_path
 from shared.edge.validation import identifier
 from shared.ledger.accounts import Account
 from shared.usecases.read_account import read_account
@@ -33,7 +33,7 @@ def show_health() -> Response[str]:
 def account_of(actor: str) -> Account:
     """The account in the path, if the caller may read it."""
     caller = http.caller(app.current_event, "credits/read", runtime.tenants)
-    return caller.account_of(identifier(unquote(actor), "path.actor"))
+    return caller.account_of(identifier(from_path(actor), "path.actor"))
 
 
 def observe(message: str, account: Account) -> None:

@@ -7,8 +7,9 @@ from shared.edge.errors import EdgeError, FieldError, ValidationFailed
 from shared.edge.identity import Caller
 from shared.edge.mutations import ActorRequest
 from shared.edge.problems import problem_of, refusal_of
-from shared.edge.validation import Identifier, PositiveMicrocents, is_identifier
+from shared.edge.validation import Identifier, PositiveMicrocents
 from shared.ledger.errors import LedgerError
+from shared.ledger.ids import is_id
 from shared.ledger.operations import Operation, Refund
 from shared.ledger.views import effect_of
 from shared.usecases.record_batch import Answer
@@ -84,7 +85,7 @@ def _problem(problem: Mapping[str, Any], *, replayed: bool = False) -> dict[str,
 
 def _line(document: object, path: str, caller: Caller, correlation_id: str) -> Line:
     key = document.get("key") if isinstance(document, Mapping) else None
-    known_key = str(key) if is_identifier(key) else None
+    known_key = str(key) if is_id(key) else None
     try:
         asked = RequestContext(caller.subject, correlation_id, path)
         return Line(path, known_key, keyed_charge(document, caller.account_of, asked))

@@ -1,5 +1,4 @@
 from typing import Any
-from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -8,6 +7,7 @@ from functions.funding.schema import VoidRequest, funding_request
 from shared.composition.mutations import mutation_runtime
 from shared.edge import http
 from shared.edge.mutations import Asked, mutate, mutate_by
+from shared.edge.path_ids import from_path
 from shared.edge.validation import identifier
 from shared.ledger.operations import Operation
 
@@ -27,7 +27,7 @@ def asked_funding(asked: Asked) -> Operation:
 
 @app.post("/v1/grants/<grant_id>/void")
 def void_grant(grant_id: str) -> Response[str]:
-    grant = unquote(grant_id)
+    grant = from_path(grant_id)
     return mutate_by(
         app.current_event,
         runtime,

@@ -1,5 +1,4 @@
 from typing import Any
-from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,6 +19,7 @@ from functions.history.schema import (
 )
 from functions.history.statement import statement, wants_csv
 from shared.edge import http
+from shared.edge.path_ids import from_path
 from shared.edge.validation import identifier
 from shared.ledger.accounts import Account
 from shared.usecases.list_audit import Grace, list_audit
@@ -66,7 +66,7 @@ def show_operation(key: str) -> Response[str]:
     caller = http.caller(app.current_event, "credits/read", runtime.tenants)
     query = http.query(app.current_event, OperationQuery)
     account = caller.account_of(query.actor)
-    entry = look_up_operation(account, recorded_key(unquote(key)), runtime.ledger)
+    entry = look_up_operation(account, recorded_key(from_path(key)), runtime.ledger)
     observe("operation read", account)
     return http.answer(recorded_outcome(entry))
 
@@ -74,7 +74,7 @@ def show_operation(key: str) -> Response[str]:
 def account_of(actor: str) -> Account:
     """The account in the path, if the caller may read it."""
     caller = http.caller(app.current_event, "credits/read", runtime.tenants)
-    return caller.account_of(identifier(unquote(actor), "path.actor"))
+    return caller.account_of(identifier(from_path(actor), "path.actor"))
 
 
 def observe(message: str, account: Account) -> None:

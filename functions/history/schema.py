@@ -12,7 +12,6 @@ from shared.edge.problems import refusal_of
 from shared.edge.validation import (
     DAY,
     DEFAULT_PAGE,
-    ID,
     MAX_LINES,
     MAX_PAGE,
     Cursor,
@@ -21,8 +20,8 @@ from shared.edge.validation import (
     PageLimit,
     Time,
     identifier,
-    is_identifier,
 )
+from shared.ledger import ids
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry
 from shared.ledger.operations import Kind
@@ -46,12 +45,12 @@ DayOrTime: TypeAlias = Annotated[
     ),
 ]
 
-_OF_THE_LEDGER: Final = "~[A-Za-z0-9_.:@~-]{1,1000}"
+_OF_THE_LEDGER: Final = rf"~({ids.CHARACTER}|~){{1,1000}}"
 _KEY_OF_THE_LEDGER: Final = re.compile(_OF_THE_LEDGER)
 RecordedKey: TypeAlias = Annotated[
     str,
     msgspec.Meta(
-        pattern=rf"\A({ID}|{_OF_THE_LEDGER})\Z",
+        pattern=rf"\A({ids.PATTERN}|{_OF_THE_LEDGER})\Z",
         description="an idempotency key, or a key that the ledger made for itself, such as ~expire-h2",
     ),
 ]
@@ -112,7 +111,7 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
         if self.after is None:
             return None
         mark, name = _decoded(self.after)[:1], _decoded(self.after)[1:]
-        if mark != _NAME_MARK or not (is_identifier(name) or not name) or name_cursor(name) != self.after:
+        if mark != _NAME_MARK or not (ids.is_id(name) or not name) or name_cursor(name) != self.after:
             raise ValidationFailed([_NO_CURSOR])
         return name
 

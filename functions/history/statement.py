@@ -4,13 +4,15 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from hashlib import sha256
 from io import StringIO
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import Response
 
 from functions.history.schema import cursor_of
+from shared.edge.path_ids import in_path
 from shared.ledger.accounts import Account
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry
@@ -38,6 +40,7 @@ COLUMNS: Final = (
 )
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_READS_ALIKE: Final = re.compile(r"[^A-Za-z0-9_.:@-]")
 _NO_PART_OF_A_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -51,7 +54,7 @@ def statement(account: Account, page: Page[Entry], query: Mapping[str, str]) -> 
     headers = {"Content-Disposition": f'attachment; filename="{_file_name(account)}"', "Vary": "Accept"}
     after = cursor_of(page.next_before_seq)
     if after is not None:
-        path = f"/v1/accounts/{quote(account.actor, safe='')}/entries"
+        path = f"/v1/accounts/{in_path(account.actor)}/entries"
         headers["Link"] = f'<{path}?{urlencode({**query, "after": after})}>; rel="next"'
     return Response(200, f"{MEDIA_TYPE}; charset=utf-8", statement_text(page), headers)
 
@@ -92,4 +95,8 @@ def _inert(text: str | None) -> str:
 
 
 def _file_name(account: Account) -> str:
-    return f"statement-{_NO_PART_OF_A_FILE_NAME.sub('-', account.actor)}.csv"
+    """An id that has more than words, ".", ":" and "@" in it is told from others that would read alike by a hash."""
+    words = _NO_PART_OF_A_FILE_NAME.sub("-", account.actor)
+    if _READS_ALIKE.search(account.actor) is None:
+        return f"statement-{words}.csv"
+    return f"statement-{words}-{sha256(account.actor.encode()).hexdigest()[:8]}.csv"

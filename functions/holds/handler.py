@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
-from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -10,6 +9,7 @@ from shared.composition.pricing import priced_runtime
 from shared.edge import http
 from shared.edge.identity import Scope
 from shared.edge.mutations import ActorRequest, mutate_by
+from shared.edge.path_ids import from_path
 from shared.edge.validation import identifier
 from shared.ledger.operations import Operation, Terms
 from shared.ledger.protocol import Recorded
@@ -45,7 +45,7 @@ def extend_hold(hold_id: str) -> Response[str]:
 
 
 def change_hold(hold_id: str, request_type: type[_Request], terms: Callable[[_Request, str], Terms]) -> Response[str]:
-    hold = unquote(hold_id)
+    hold = from_path(hold_id)
     return mutate_by(
         app.current_event,
         runtime,

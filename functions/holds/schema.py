@@ -2,10 +2,11 @@ from typing import Any
 
 import msgspec
 
+from shared.edge.charges import in_dollars
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.mutations import ActorRequest, MeteredRequest
 from shared.edge.usage_request import UsageDocument, given, metered_by, one_of, read_usage
-from shared.edge.validation import Microcents, PositiveMicrocents, TtlSeconds
+from shared.edge.validation import Dollars, Microcents, PositiveMicrocents, TtlSeconds
 from shared.ledger.holds import DEFAULT_TTL_S
 from shared.ledger.operations import CaptureHold, ExtendHold, IfExpired, Overrun, PlaceHold, ReleaseHold
 from shared.pricing.usage import Usage
@@ -44,6 +45,10 @@ class PlaceHoldRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, k
     def terms(self) -> PlaceHold:
         """Raises ValidationFailed for a minimum above the amount, and without exactly one of amount and usage."""
         one_of({"amount": self.amount, "usage": self.usage})
+        if self.used is not None and self.used.raw_digest is not None:
+            raise ValidationFailed(
+                [FieldError("$.usage.raw", "must be omitted: a hold is for usage that is still to come")]
+            )
         amount = given(self.amount)
         minimum = None if self.minimum_amount is None else int(self.minimum_amount)
         if minimum is not None and amount is not None and minimum > amount:
@@ -53,17 +58,19 @@ class PlaceHoldRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, k
 
 class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
     amount: Microcents | None = None
+    cost_usd: Dollars | msgspec.UnsetType = msgspec.UNSET
     overrun: Overrun = "refuse"
     if_expired: IfExpired = "refuse"
 
     def terms(self, hold: str) -> CaptureHold:
-        """The whole hold if neither amount nor usage is given. Raises ValidationFailed if both are given."""
-        if self.amount is not None:
-            one_of({"amount": self.amount, "usage": self.usage})
+        """The whole hold if nothing says how much. Raises ValidationFailed if more than one member does."""
+        amount_given = msgspec.UNSET if self.amount is None else self.amount
+        one_of({"amount": amount_given, "usage": self.usage, "cost_usd": self.cost_usd}, or_none=True)
         amount = None if self.amount is None else int(self.amount)
         # The default is left out of the content, so that requests from before this option keep their hash.
         if_expired = None if self.if_expired == "refuse" else self.if_expired
-        return CaptureHold(hold, amount, self.overrun, usage=self.usage_content, if_expired=if_expired)
+        terms = CaptureHold(hold, amount, self.overrun, usage=self.usage_content, if_expired=if_expired)
+        return in_dollars(terms, self.cost_usd)
 
 
 class ReleaseRequest(ActorRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -5,8 +5,8 @@ from typing import Any
 from shared.edge.charges import RequestContext, keyed_charge
 from shared.edge.errors import EdgeError, FieldError, TenantMissing, ValidationFailed
 from shared.edge.exact_json import body_bytes, read_object
-from shared.edge.validation import is_identifier
 from shared.ledger.accounts import Account
+from shared.ledger.ids import is_id
 from shared.ledger.operations import Operation
 from shared.ports.ingest import Message, Rejection
 from shared.runtime.settings import IngestTenant
@@ -47,7 +47,7 @@ def _asked(letter: Message, default_tenant: str, tenant_from: IngestTenant) -> O
 def _tenant(letter: Message, default_tenant: str, tenant_from: IngestTenant) -> str:
     """Raises TenantMissing. A message that names a tenant is never charged to another tenant."""
     tenant = default_tenant if letter.tenant is None else letter.tenant
-    if not is_identifier(tenant):
+    if not is_id(tenant):
         raise TenantMissing("the message names no valid tenant")
     if tenant != default_tenant and tenant_from == "default":
         raise TenantMissing("the message names a tenant, but IngestTenant does not allow that")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,6 +11,7 @@ from shared.composition.mutations import mutation_runtime
 from shared.edge import http
 from shared.edge.identity import Caller, Scope
 from shared.edge.mutations import Asked, mutate
+from shared.edge.path_ids import from_path
 from shared.edge.validation import identifier
 from shared.ledger.operations import Configure, Operation
 
@@ -46,7 +46,7 @@ def configure(actor: str, terms: Callable[[Caller], Configure]) -> Response[str]
     """Records the requested changes. Raises the errors of identity, key and content."""
 
     def read(asked: Asked) -> Operation:
-        account = asked.caller.account_of(identifier(unquote(actor), "path.actor"))
+        account = asked.caller.account_of(identifier(from_path(actor), "path.actor"))
         return asked.operation(account, terms(asked.caller))
 
     return mutate(app.current_event, runtime, SCOPE, read)

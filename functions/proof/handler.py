@@ -1,5 +1,4 @@
 from typing import Any
-from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -7,6 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.proof.runtime import proof_runtime
 from functions.proof.schema import ProofQuery, numbered
 from shared.edge import http
+from shared.edge.path_ids import from_path
 from shared.edge.validation import identifier
 from shared.ledger.accounts import Account
 from shared.usecases.prove_account import prove_account, show_digest
@@ -19,7 +19,7 @@ app = http.Resolver(runtime.observability)
 def show_proof(actor: str) -> Response[str]:
     event = app.current_event
     caller = http.caller(event, "credits/read", runtime.tenants)
-    account = caller.account_of(identifier(unquote(actor), "path.actor"))
+    account = caller.account_of(identifier(from_path(actor), "path.actor"))
     query = http.query(event, ProofQuery)
     proof = prove_account(account, query.wanted, int(query.records or 0), runtime.store, runtime.trail)
     observe(account)
@@ -30,7 +30,7 @@ def show_proof(actor: str) -> Response[str]:
 def show_digest_itself(number: str) -> Response[str]:
     event = app.current_event
     http.caller(event, "credits/read", runtime.tenants)
-    digest = show_digest(numbered(unquote(number)), runtime.store)
+    digest = show_digest(numbered(from_path(number)), runtime.store)
     runtime.observability.count("DigestsShown")
     return http.answer(digest)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
-from shared.edge.usage_request import QUANTITY_NAME, ModelName, UsageDocument
+from shared.edge.usage_request import QUANTITY_NAME, RESERVED_NAMES, ModelName, UsageDocument
 from shared.edge.validation import DEFAULT_PAGE, Cursor, Identifier, PageLimit, Time, convert, schema_named
 from shared.ledger.amounts import to_millicents
 from shared.ledger.remainders import carry_text, settled
@@ -269,9 +269,10 @@ def _structure_at_fault(document: RateDocument, prices: Mapping[str, PriceDocume
 
 def _price_at_fault(name: str, price: PriceDocument, prices: Mapping[str, PriceDocument]) -> Iterator[FieldError]:
     path = f"$.prices.{name[:64]}"
-    if not QUANTITY_NAME.fullmatch(name) or name.startswith(ESTIMATE_PREFIX) or name in {"meter", "model"}:
+    if not QUANTITY_NAME.fullmatch(name) or name.startswith(ESTIMATE_PREFIX) or name in RESERVED_NAMES:
+        reserved = ", ".join(sorted(RESERVED_NAMES))
         yield FieldError(
-            path, f"must be a name of a-z, 0-9 and _, not meter or model, and not start with {ESTIMATE_PREFIX}"
+            path, f"must be a name of a-z, 0-9 and _, none of {reserved}, and not start with {ESTIMATE_PREFIX}"
         )
     if any(each not in prices for each in price.part_of) or name in _wholes(name, prices):
         yield FieldError(f"{path}.part_of", "must name other quantities priced on this card, without a cycle")

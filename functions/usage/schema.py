@@ -2,9 +2,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from shared.edge.validation import is_identifier
 from shared.ledger.accounts import Account
 from shared.ledger.events import SOURCE
+from shared.ledger.ids import is_id
 from shared.usecases.count_usage import UsageSignal
 
 
@@ -20,5 +20,5 @@ def _wake(message_id: str, body: str) -> UsageSignal:
         tenant, actor, seq = detail["tenant"], detail["actor"], detail["seq"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return UsageSignal(message_id)
-    is_ours = source == SOURCE and is_identifier(tenant) and is_identifier(actor) and type(seq) is int and seq > 0
+    is_ours = source == SOURCE and is_id(tenant) and is_id(actor) and type(seq) is int and seq > 0
     return UsageSignal(message_id, Account(tenant, actor), seq) if is_ours else UsageSignal(message_id)

@@ -5,8 +5,8 @@ The items of an account, under its pk:
     sk = COUNTED                   the seq counted through; every addition moves it, if it is unchanged
     sk = <grouping>#<name>#<day>   a sum, such as meter#llm#2026-01-31, app##2026-01-31, day##2026-01-31
 
-So the sums of one name are adjacent, in the order of the days. No name contains "#", which sorts before
-every character of a name.
+So the sums of one name are adjacent, in the order of the days. No name contains "#", so no other name's sums are among
+them. Names follow each other as these keys do: of all characters of a name only "!" sorts before "#".
 """
 
 from collections.abc import Iterable, Iterator

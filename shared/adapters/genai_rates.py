@@ -11,16 +11,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
+from shared.adapters.genai_names import GenaiNames, found_as
+from shared.adapters.genai_parts import Dimensions, dearer_parts
 from shared.ledger.amounts import MICROCENTS_PER_MILLICENT
-from shared.pricing.cards import RateCard
+from shared.pricing.cards import RateCard, built_in_reference
+from shared.pricing.catalogue import ModelIdentity
 from shared.pricing.rates import Price, Rate, Tier
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
 
 METER: Final = "llm"
+NAME: Final = "genai-prices"
+FREE: Final = ":free"
+FREE_QUANTITIES: Final = ("input_tokens", "output_tokens")
 MILLICENTS_PER_DOLLAR: Final = 100 * MICROCENTS_PER_MILLICENT
 REQUESTS: Final = "requests"
 LEAST_BILLED_SECONDS: Final = Decimal(10)
@@ -37,56 +44,42 @@ class _Unit:
     wholes: frozenset[str]
 
 
-class GenaiCard:
-    """Implements cards.BuiltInCard. A model has its provider's name, or `provider/model`."""
+class GenaiCard(GenaiNames):
+    """Implements cards.BuiltInCard. A model has its provider's names for it, or `provider/name`: see genai_names.py."""
 
     def find(self, meter: str, model: str | None, now_ms: int) -> RateCard | None:
-        if meter != METER or model is None:
+        found = found_as(model) if meter == METER and model is not None else None
+        rate = found and rate_of(*found, datetime.fromtimestamp(now_ms / 1000, UTC))
+        if model is None or found is None or rate is None:
             return None
-        found = _found(model)
-        rate = found and _rate(*found, datetime.fromtimestamp(now_ms / 1000, UTC))
-        return None if rate is None else _card(model, rate)
+        provider, known = found
+        return _card(model, ModelIdentity(provider.id, known.id), rate)
 
 
-def _card(model: str, rate: Rate) -> RateCard:
+def _card(model: str, identity: ModelIdentity, rate: Rate) -> RateCard:
     import genai_prices
 
     version = genai_prices.__version__
     return RateCard(
-        reference=f"genai-prices@{version}",
+        reference=built_in_reference(NAME, version, identity),
         version=version,
         meter=METER,
         model=model,
         rate=rate,
         effective_from_ms=0,
+        identity=identity,
     )
 
 
-def _found(model: str) -> "tuple[Provider, ModelInfo] | None":
-    from genai_prices.data_snapshot import get_snapshot
+def rate_of(provider: "Provider", model: "ModelInfo", at: datetime) -> Rate | None:
+    """None if the package knows the model but no price for it.
 
-    snapshot = get_snapshot()
-    for provider, name in _readings(model, {each.id for each in snapshot.providers}):
-        try:
-            return snapshot.find_provider_model(name, None, provider, None)
-        except LookupError:
-            continue
-    return None
-
-
-def _readings(model: str, providers: set[str]) -> Iterator[tuple[str | None, str]]:
-    first, slash, rest = model.partition("/")
-    if slash and first in providers:
-        yield first, rest
-    yield None, model
-
-
-def _rate(provider: "Provider", model: "ModelInfo", at: datetime) -> Rate | None:
-    """None if the package knows the model but no price for it."""
+    It has no prices for models that are free, and none for some that are not. A name of `:free` tells the first.
+    """
     known = model.get_prices(at)
     listed = {_units()[key]: value for key, value in vars(known).items() if value is not None}
     if not listed:
-        return None
+        return _free() if model.id.endswith(FREE) else None
     least = LEAST_BILLED_SECONDS if (provider.id, model.id) in BILLED_BY_LEAST_SECONDS else Decimal(0)
     quantities = {unit.quantity for unit in listed} - {REQUESTS}
     prices = {
@@ -94,7 +87,18 @@ def _rate(provider: "Provider", model: "ModelInfo", at: datetime) -> Rate | None
         for unit, value in listed.items()
         if unit.quantity != REQUESTS
     }
-    return Rate(prices=prices, request_price=_request_price(known), counted=dict(_counted(quantities)))
+    return Rate(
+        prices=prices,
+        request_price=_request_price(known),
+        counted=dict(_counted(quantities)),
+        dearer=dearer_parts(provider.id, model.id, quantities, _dimensions()),
+        overlaps=dict(_overlaps(quantities)),
+    )
+
+
+def _free() -> Rate:
+    prices = {quantity: Price(price=Decimal(0)) for quantity in FREE_QUANTITIES}
+    return Rate(prices=prices, counted=dict(_counted(set(prices))))
 
 
 def _price(unit: _Unit, value: "Decimal | TieredPrices", quantities: set[str], least: Decimal) -> Price:
@@ -124,6 +128,15 @@ def _counted(priced: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield unit.quantity, tuple(sorted(wholes))
 
 
+def _overlaps(priced: set[str]) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    dimensions = {name: _dimensions()[name].items() for name in priced}
+    for name, own in dimensions.items():
+        wholes = sorted(other for other, theirs in dimensions.items() if theirs < own)
+        pairs = tuple(pair for pair in combinations(wholes, 2) if dimensions[pair[0]] | dimensions[pair[1]] == own)
+        if pairs:
+            yield name, pairs
+
+
 @cache
 def _units() -> Mapping[str, _Unit]:
     """The units, by the package's name for their price."""
@@ -138,6 +151,14 @@ def _units() -> Mapping[str, _Unit]:
         )
         for quantity, unit in unit_data.items()
     }
+
+
+@cache
+def _dimensions() -> Mapping[str, Dimensions]:
+    """The dimensions of each quantity: a part has those of its whole and more."""
+    from genai_prices.data_units import unit_data
+
+    return {quantity: unit["dimensions"] for quantity, unit in unit_data.items()}
 
 
 def _millicents(dollars: Decimal) -> Decimal:

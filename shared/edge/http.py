@@ -1,10 +1,12 @@
 """The HTTP edge: requests in, answers out. Every failure becomes a problem document."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl, quote
 
 import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -15,7 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from shared.edge import validation
 from shared.edge.amount_texts import PARAMETER as AMOUNTS_PARAMETER
 from shared.edge.amount_texts import AmountsAs, amounts_asked, with_texts
-from shared.edge.errors import EdgeError, RouteNotFound
+from shared.edge.errors import EdgeError, FieldError, RouteNotFound, ValidationFailed
 from shared.edge.exact_json import MAX_BODY_BYTES, body_bytes, read_object
 from shared.edge.identity import Caller, Scope, TenantRule, caller_of
 from shared.edge.problems import RETRY_AFTER_S, internal_problem, problem_of, refusal_of
@@ -35,6 +37,7 @@ CORRELATION_ID: Final = "requestContext.requestId"
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _PARAMETER: Final = re.compile(r"<(\w+)>")
 """A parameter in the path of a route: "/v1/accounts/<actor>"."""
+_ENDS_A_SEGMENT: Final = re.compile(r"[/?]")
 _amounts_as: Final[ContextVar[AmountsAs]] = ContextVar("amounts_as", default="number")
 """The form of amounts that the current request asked for."""
 _Request = TypeVar("_Request", bound=msgspec.Struct)
@@ -75,7 +78,7 @@ class Resolver(APIGatewayHttpResolver):
             }
         before = _amounts_as.set(asked)
         try:
-            return super().resolve(event, context)
+            return super().resolve(_routed_as(event), context)
         finally:
             _amounts_as.reset(before)
 
@@ -114,8 +117,23 @@ class Resolver(APIGatewayHttpResolver):
         return problem(internal_problem())
 
 
+def _routed_as(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event with a path that has the parameters which the gateway found in it.
+
+    A gateway that routes the path as it was sent, but hands it on decoded, makes two segments of an id with a "/".
+    """
+    parameters = event.get("pathParameters") or {}
+    if not any(_ENDS_A_SEGMENT.search(value) for value in parameters.values()):
+        return dict(event)
+    path = event["routeKey"].partition(" ")[2]
+    for name, value in parameters.items():
+        path = path.replace(f"{{{name}}}", quote(value, safe="%"))
+    stage = event["requestContext"]["stage"]
+    return {**event, "rawPath": path if stage == "$default" else f"/{stage}{path}"}
+
+
 def caller(event: APIGatewayProxyEventV2, scope: Scope, tenants: TenantRule) -> Caller:
-    """The caller. Raises Unauthenticated, InsufficientScope or TenantMissing."""
+    """The caller. Raises as `caller_of` does."""
     return caller_of(event.raw_event["requestContext"], scope, tenants)
 
 
@@ -135,6 +153,10 @@ def body(event: APIGatewayProxyEventV2, request_type: type[_Request]) -> _Reques
 
 def query(event: APIGatewayProxyEventV2, request_type: type[_Request]) -> _Request:
     """The query parameters as a request, without `amounts`, which every call accepts. Raises ValidationFailed."""
+    names = Counter(name for name, _ in parse_qsl(event.raw_query_string, keep_blank_values=True))
+    if repeated := [name for name, times in names.items() if times > 1]:
+        # The gateway joins them with a comma, which an id may have in it.
+        raise ValidationFailed(FieldError(f"query.{name[:64]}", "must be given once") for name in repeated)
     given = {name: value for name, value in event.query_string_parameters.items() if name != AMOUNTS_PARAMETER}
     return validation.convert(given, request_type, root="query")
 

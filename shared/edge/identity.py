@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from shared.edge.errors import ActorNotAllowed, InsufficientScope, TenantMissing, Unauthenticated
-from shared.edge.validation import is_identifier
 from shared.ledger.accounts import Account
+from shared.ledger.ids import REQUIREMENT, is_id
 
 Scope: TypeAlias = Literal["credits/read", "credits/charge", "credits/fund", "credits/admin"]
 
@@ -38,14 +38,20 @@ class TenantRule:
 
 
 def caller_of(request_context: Mapping[str, Any], scope: Scope, tenants: TenantRule) -> Caller:
-    """The caller, if its token has this scope. Raises Unauthenticated, InsufficientScope or TenantMissing."""
+    """The caller, if its token has this scope.
+
+    Raises Unauthenticated, InsufficientScope, TenantMissing or ActorNotAllowed.
+    """
     claims = _claims(request_context)
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject:
         raise Unauthenticated("the request has no verified token")
     if not scopes_of(claims) & {scope, ADMIN_SCOPE}:
         raise InsufficientScope(f"the token must have the scope {scope}")
-    return Caller(subject, _tenant(claims, tenants), is_service=_is_service(claims))
+    is_service = _is_service(claims)
+    if not is_service and not is_id(subject):
+        raise ActorNotAllowed(f"the sub of the token cannot be an actor: it must be {REQUIREMENT}")
+    return Caller(subject, _tenant(claims, tenants), is_service)
 
 
 def scopes_of(claims: Mapping[str, Any]) -> set[str]:
@@ -67,11 +73,19 @@ def _words(claim: object) -> list[str]:
 
 
 def _is_service(claims: Mapping[str, Any]) -> bool:
-    return claims["sub"] in (claims.get("client_id"), claims.get("azp"))
+    """Whether the token was given to a client itself: its sub is the client's id, or the issuer says so.
+
+    Okta names the client `cid`. Auth0 and Entra ID give clients a sub of their own, and a claim that no user has.
+    """
+    is_the_client = claims["sub"] in (claims.get("client_id"), claims.get("azp"), claims.get("cid"))
+    return is_the_client or claims.get("gty") == "client-credentials" or claims.get("idtyp") == "app"
 
 
 def _tenant(claims: Mapping[str, Any], tenants: TenantRule) -> str:
     tenant = claims.get(tenants.claim, tenants.default)
-    if not is_identifier(tenant):
+    if not is_id(tenant):
         raise TenantMissing("the token has no valid tenant")
+    if tenant.startswith("[") and tenant.endswith("]"):
+        # The gateway makes the text "[a b]" of a list.
+        raise TenantMissing(f"the claim {tenants.claim} must be one tenant, not a list")
     return str(tenant)

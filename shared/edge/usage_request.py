@@ -2,31 +2,33 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
-from shared.edge.validation import is_identifier, schema_named
-from shared.pricing.usage import Quantity, Usage
+from shared.edge.quantities import UNITS, is_number_of_units, quantity
+from shared.edge.reported_usage import MODEL, MODEL_NAME, reported_usage
+from shared.edge.validation import schema_named
+from shared.ledger import ids
+from shared.pricing.usage import NAMES, Usage
 
 MAX_QUANTITIES: Final = 16
-MAX_UNITS: Final = 10**15
-MAX_DECIMALS: Final = 6
 QUANTITY_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-MODEL: Final = r"\A[A-Za-z0-9_.:@/~+-]{1,128}\Z"
+RESERVED_NAMES: Final = frozenset({*NAMES, "raw"})
+"""Members of usage, which cannot be names of quantities."""
 
 ModelName: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=MODEL, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
 ]
 UsageDocument: TypeAlias = Annotated[
     dict[str, Any],
-    msgspec.Meta(description="a JSON object with meter, model and quantities", extra_json_schema=schema_named("Usage")),
+    msgspec.Meta(
+        description="a JSON object with meter, model and quantities, or with provider and raw",
+        extra_json_schema=schema_named("Usage"),
+    ),
 ]
 
-_NUMBER: Final = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
-_UNITS: Final = f"must be a number or a decimal string from 0 to {MAX_UNITS}, with at most six decimals"
 _NAME: Final = "must have quantity names of 1 to 64 characters from a-z, 0-9 and _, starting with a letter"
 
 
@@ -37,10 +39,12 @@ def read_usage(document: UsageDocument | msgspec.UnsetType, path: str = "$.usage
 
 def usage_of(document: UsageDocument, path: str = "$.usage") -> Usage:
     """Raises ValidationFailed, which names every invalid member."""
+    if "raw" in document or "provider" in document:
+        return reported_usage(document, path)
     quantities = {name: value for name, value in document.items() if name not in {"meter", "model"}}
     if faults := list(_faults(document, quantities, path)):
         raise ValidationFailed(faults)
-    return Usage(document["meter"], document.get("model"), {name: _quantity(each) for name, each in quantities.items()})
+    return Usage(document["meter"], document.get("model"), {name: quantity(each) for name, each in quantities.items()})
 
 
 def metered_by(meter: str | None, usage: Usage | None, root: str = "$") -> str | None:
@@ -57,40 +61,27 @@ def given(amount: int | msgspec.UnsetType) -> int | None:
     return None if isinstance(amount, msgspec.UnsetType) else int(amount)
 
 
-def one_of(members: Mapping[str, object], root: str = "$") -> None:
-    """Raises ValidationFailed unless exactly one of the two is given."""
-    amount, usage = members
+def one_of(members: Mapping[str, object], root: str = "$", *, or_none: bool = False) -> None:
+    """Raises ValidationFailed unless exactly one of the members is given; with `or_none`, at most one."""
     present = [name for name, value in members.items() if value is not msgspec.UNSET]
-    if not present:
+    if not present and not or_none:
+        amount, usage, *_ = members
         raise ValidationFailed([FieldError(f"{root}.{amount}", f"is required, or {usage} instead")])
     if len(present) > 1:
-        raise ValidationFailed([FieldError(f"{root}.{usage}", f"must not be given together with {amount}")])
+        first, *more = present
+        detail = f"must not be given together with {first}"
+        raise ValidationFailed([FieldError(f"{root}.{name}", detail) for name in more])
 
 
 def _faults(document: Mapping[str, Any], quantities: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    if not is_identifier(document.get("meter")):
-        yield FieldError(f"{path}.meter", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -")
+    if not ids.is_id(document.get("meter")):
+        yield FieldError(f"{path}.meter", f"must be {ids.REQUIREMENT}")
     if "model" in document and not (isinstance(document["model"], str) and re.match(MODEL, document["model"])):
-        yield FieldError(f"{path}.model", "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
+        yield FieldError(f"{path}.model", MODEL_NAME)
     if len(quantities) > MAX_QUANTITIES:
         yield FieldError(path, f"must have at most {MAX_QUANTITIES} quantities")
     for name, value in quantities.items():
-        if not QUANTITY_NAME.fullmatch(name):
+        if not QUANTITY_NAME.fullmatch(name) or name in RESERVED_NAMES:
             yield FieldError(path, f"{_NAME}: not {name[:64]!r}")
-        elif not _is_number_of_units(value):
-            yield FieldError(f"{path}.{name}", _UNITS)
-
-
-def _is_number_of_units(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-        return False
-    if isinstance(value, str) and not _NUMBER.fullmatch(value):
-        return False
-    number = Decimal(value)
-    return number.is_finite() and 0 <= number <= MAX_UNITS and number == round(number, MAX_DECIMALS)
-
-
-def _quantity(value: int | Decimal | str) -> Quantity:
-    number = Decimal(value)
-    whole = int(number)
-    return whole if whole == number else f"{number.normalize():f}"
+        elif not is_number_of_units(value):
+            yield FieldError(f"{path}.{name}", UNITS)

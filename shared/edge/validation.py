@@ -15,8 +15,10 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args
 import msgspec
 
 from shared.edge.errors import FieldError, IdempotencyKeyRequired, ValidationFailed
-from shared.ledger.amounts import parse_millicents
+from shared.ledger import ids
+from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, parse_millicents
 from shared.ledger.errors import InvalidAmount
+from shared.ledger.money import MICROCENTS_PER_DOLLAR, microcents_of, money_text
 
 MAX_METADATA_DEPTH: Final = 8
 MAX_PAGE: Final = 100
@@ -26,11 +28,9 @@ MAX_PRIORITY: Final = 99
 MAX_TTL_S: Final = 86_400
 MAX_TIME: Final = datetime.fromisoformat("9999-12-31T23:59:59.999+00:00")
 
-ID: Final = "[A-Za-z0-9_.:@-]{1,128}"
 CURSOR: Final = "[A-Za-z0-9_-]{1,512}"
-IDEMPOTENCY_KEY: Final = rf'\A({ID}|"{ID}")\Z'
+IDEMPOTENCY_KEY: Final = rf'\A({ids.PATTERN}|"{ids.PATTERN}")\Z'
 """The header's value: the key, bare or as a quoted string of RFC 8941."""
-_ID: Final = rf"\A{ID}\Z"
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _WITHIN: Final = re.compile(r" - at `\$(\[[0-9]+\])`\Z")
 """The index in a list at which msgspec found the fault."""
@@ -45,6 +45,12 @@ class PositiveMicrocents(Microcents):
     """An amount above 0."""
 
 
+class Dollars(str):
+    """A cost in dollars: its decimal text, of any precision."""
+
+    __slots__ = ()
+
+
 class Metadata(dict[str, Any]):
     """A JSON object with the caller's own data."""
 
@@ -57,9 +63,7 @@ class LineLimit(int):
     """How many lines a page of a statement holds."""
 
 
-Identifier: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern=_ID, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ -")
-]
+Identifier: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"\A{ids.PATTERN}\Z", description=ids.REQUIREMENT)]
 Cursor: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"\A{CURSOR}\Z", description="the `next` of an earlier page")]
 Note: TypeAlias = Annotated[str, msgspec.Meta(max_length=256, description="a text of at most 256 characters")]
 Priority: TypeAlias = Annotated[
@@ -109,13 +113,9 @@ def idempotency_key(header: str | None) -> str:
 
 def identifier(value: str, path: str) -> str:
     """The value, if it is an id. Raises ValidationFailed."""
-    if not is_identifier(value):
-        raise ValidationFailed([FieldError(path, f"must be {_description(Identifier)}")])
+    if not ids.is_id(value):
+        raise ValidationFailed([FieldError(path, f"must be {ids.REQUIREMENT}")])
     return value
-
-
-def is_identifier(value: object) -> bool:
-    return isinstance(value, str) and re.match(_ID, value) is not None
 
 
 def _read(wanted: type, value: object) -> object:
@@ -132,6 +132,13 @@ def _read_positive_amount(value: object) -> PositiveMicrocents:
     if not amount:
         raise InvalidAmount("more than 0")
     return amount
+
+
+def _read_dollars(value: object) -> Dollars:
+    text = money_text(value)
+    if microcents_of(text) > MAX_AMOUNT_MICROCENTS:
+        raise InvalidAmount(f"at most {MAX_AMOUNT_MICROCENTS // MICROCENTS_PER_DOLLAR} dollars")
+    return Dollars(text)
 
 
 def _read_limit(value: object) -> PageLimit:
@@ -186,6 +193,7 @@ def _plain_number(value: int | Decimal) -> int | float:
 _READERS: Final[Mapping[type, Callable[[object], object]]] = {
     Microcents: _read_amount,
     PositiveMicrocents: _read_positive_amount,
+    Dollars: _read_dollars,
     PageLimit: _read_limit,
     LineLimit: _read_line_limit,
     Metadata: _read_metadata,

@@ -102,5 +102,6 @@ def digest_event(signed: Mapping[str, str], number: int, made_at: str) -> Event:
 
 
 def _event_id(account: Account, subject: str) -> str:
-    # Ids and keys contain no "/", so no two subjects have the same name.
-    return str(uuid5(_NAMESPACE, f"{account.tenant}/{account.actor}/{subject}"))
+    # No id contains "#", so no two accounts have the same name. Events of ids without a "/" keep the ids that they had.
+    separator = "#" if "/" in account.tenant + account.actor else "/"
+    return str(uuid5(_NAMESPACE, separator.join((account.tenant, account.actor, subject))))

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias, get_args
 from shared.ledger.accounts import Account
 from shared.ledger.canonical import by_value, canonical_json, sha256_hex
 from shared.ledger.grants import DEFAULT_PRIORITY, Category
+from shared.ledger.money import same_money
 from shared.ledger.policies import Status
 
 IfInsufficient: TypeAlias = Literal["refuse", "overdraw", "partial"]
@@ -61,6 +62,8 @@ class Charge:
     A cost that was computed from quantities comes with them (`usage`) and with the rate card that priced them, by name
     and version. The same holds for the amounts of holds and captures. `remainder` is the price of the usage beyond the
     cost, in quanta of remainders.py; None if that is zero.
+
+    `cost_usd` is the cost as the caller gave it in dollars, a decimal text from which `cost` was computed.
     """
 
     kind: ClassVar[Kind] = "charge"
@@ -70,6 +73,7 @@ class Charge:
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
     remainder: int | None = None
+    cost_usd: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,7 @@ class CaptureHold:
     rate_card: str | None = None
     if_expired: IfExpired | None = None
     remainder: int | None = None
+    cost_usd: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +228,11 @@ Terms: TypeAlias = (
     | Configure
 )
 
+RAW_DIGEST: Final = "raw_digest"
+"""The member of usage with the digest of the report that it was read from, with everything that was asked beside it."""
 _PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder"})
+_PRICED_FROM: Final = frozenset({"usage", "cost_usd"})
+"""What a caller may give in place of an amount."""
 _TERMS: Final[Mapping[str, type[Terms]]] = {terms.kind: terms for terms in get_args(Terms)}
 
 
@@ -279,14 +288,32 @@ def parameters_of(terms: Terms) -> dict[str, Any]:
 
 
 def _content_of(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parameters that the caller gave, without the amount and rate card that were computed from `usage`.
+    """The parameters that the caller gave, without the amount and rate card that were computed from them.
 
-    So a request that is sent again after a price change is still the same request. The order of a set does not matter.
+    So a request that is sent again after a price change is still the same request. The order of a set does not matter,
+    nor how a decimal is spelled.
     """
-    if "usage" in parameters:
-        return {name: value for name, value in parameters.items() if name not in _PRICED}
+    if not parameters.keys().isdisjoint(_PRICED_FROM):
+        given = {name: value for name, value in parameters.items() if name not in _PRICED}
+        return {name: _BY_VALUE.get(name, _as_given)(value) for name, value in given.items()}
     sets = {name: in_order(parameters[name]) for name, in_order in _IN_ORDER.items() if name in parameters}
     return {**parameters, **sets} if sets else parameters
+
+
+def _as_given(value: Any) -> Any:  # noqa: ANN401 - any parameter
+    return value
+
+
+def _as_asked(usage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the caller gave. Of quantities that were read from a provider's report, that is the report's digest.
+
+    So the same report is the same usage, even if a later release reads it differently.
+    """
+    return {RAW_DIGEST: usage[RAW_DIGEST]} if RAW_DIGEST in usage else usage
+
+
+_BY_VALUE: Final[Mapping[str, Callable[[Any], Any]]] = {"cost_usd": same_money, "usage": _as_asked}
+"""Parameters of which several spellings have one value."""
 
 
 def _limits_in_order(limits: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

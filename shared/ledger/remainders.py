@@ -7,6 +7,7 @@ that an account has paid is always within half a microcent of the price of its u
 """
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final, NamedTuple
 
 from shared.ledger.amounts import MICROCENTS_PER_MILLICENT
@@ -14,6 +15,7 @@ from shared.ledger.amounts import MICROCENTS_PER_MILLICENT
 _DECIMALS_OF_A_MILLICENT: Final = 18
 QUANTA_PER_MICROCENT: Final = 10**_DECIMALS_OF_A_MILLICENT // MICROCENTS_PER_MILLICENT
 _HALF: Final = QUANTA_PER_MICROCENT // 2
+_ONE_HALF: Final = Fraction(1, 2)
 
 
 class Settled(NamedTuple):
@@ -21,6 +23,21 @@ class Settled(NamedTuple):
 
     amount: int
     carry: int
+
+
+class Rounded(NamedTuple):
+    """An exact number of microcents: `amount` is the nearest whole number, `remainder` the rest in quanta."""
+
+    amount: int
+    remainder: int
+
+
+def rounded(microcents: Fraction) -> Rounded:
+    """Rounded once, half up, to a microcent; the remainder is rounded to a quantum."""
+    amount = (microcents + _ONE_HALF).__floor__()
+    quanta = ((microcents - amount) * QUANTA_PER_MICROCENT + _ONE_HALF).__floor__()
+    # Just below one half must stay below it, or `settled` would round a second time, up.
+    return Rounded(amount, min(quanta, _HALF - 1))
 
 
 def settled(amount: int, remainder: int | None, carry: int) -> Settled:

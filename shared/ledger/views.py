@@ -68,11 +68,13 @@ def _public_details(entry: Entry) -> dict[str, Any]:
 
 
 def _public_price(entry: Entry) -> dict[str, Any]:
-    """For an entry of priced usage: the usage, its rate card, and the carry before and after."""
+    """What an entry's amount was computed from (usage and its rate card, or a cost in dollars), and the carry."""
     parameters = entry.parameters
-    if "rate_card" not in parameters:
-        return {}
-    shown = {"usage": parameters["usage"], "rate_card": parameters["rate_card"]}
+    shown: dict[str, Any] = {}
+    if "rate_card" in parameters:
+        shown = {"usage": parameters["usage"], "rate_card": parameters["rate_card"]}
+    if "cost_usd" in parameters:
+        shown["cost_usd"] = parameters["cost_usd"]
     if entry.carry is not None:
         shown |= {f"carry_{when}": carry_text(entry.carry[when]) for when in ("before", "after")}
     return shown

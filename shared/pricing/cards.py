@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+from shared.pricing.catalogue import Catalogue, ModelIdentity
 from shared.pricing.rates import Price, Rate, Tier
 
 VERSIONS_KEPT: Final = 1024
@@ -15,7 +16,7 @@ VERSIONS_KEPT: Final = 1024
 class RateCard:
     """The prices of a model of a meter (`model` None: a meter without models) from a time on.
 
-    `reference` is what entries store of it.
+    `reference` is what entries store of it. `identity` is the model that its prices are for, if the catalogue knows it.
     """
 
     reference: str
@@ -26,6 +27,12 @@ class RateCard:
     effective_from_ms: int
     made_at_ms: int = 0
     by: str | None = None
+    identity: ModelIdentity | None = None
+
+    @property
+    def matched_model(self) -> str | None:
+        """The model that was priced: `provider/model` if the catalogue knows it, otherwise the name on the card."""
+        return self.model if self.identity is None else self.identity.text
 
     def is_effective(self, now_ms: int) -> bool:
         return self.effective_from_ms <= now_ms
@@ -40,7 +47,9 @@ class RateCards(Protocol):
     def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None: ...
 
 
-class BuiltInCard(Protocol):
+class BuiltInCard(Catalogue, Protocol):
+    """The public prices of the models that the catalogue knows."""
+
     def find(self, meter: str, model: str | None, now_ms: int) -> RateCard | None:
         """The built-in price of a model at that time."""
 
@@ -73,7 +82,8 @@ class RateBook:
         """
         version = own_version(reference, meter, model)
         if version is None:
-            return self._built_in.find(meter, model, priced_at_ms)
+            # By its own name the model is the same, even if a new release gives this name to another.
+            return self._built_in.find(meter, built_in_model(reference) or model, priced_at_ms)
         key = tenant, meter, model, version
         card = self._versions.get(key) or self._cards.version(*key)
         if card is not None:
@@ -101,7 +111,20 @@ def effective(newest_first: Iterable[RateCard], now_ms: int) -> RateCard | None:
 
 
 def reference_of(meter: str, model: str | None, version: int) -> str:
+    """A "/" in the name of a meter is percent-encoded: the first "/" is where the model begins."""
+    meter = meter.replace("%", "%25").replace("/", "%2F")
     return f"{meter}@{version}" if model is None else f"{meter}/{model}@{version}"
+
+
+def built_in_reference(name: str, version: str, identity: ModelIdentity) -> str:
+    """Of the card of that name, whose data have this version: the model that was matched."""
+    return f"{name}@{version}/{identity.text}"
+
+
+def built_in_model(reference: str) -> str | None:
+    """The name of the model in a built-in card's reference; None if it has none, as before models were named there."""
+    _, _, model = reference.partition("/")
+    return model or None
 
 
 def own_version(reference: str, meter: str, model: str | None) -> int | None:

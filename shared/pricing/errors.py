@@ -4,15 +4,17 @@ from shared.ledger.errors import LedgerError
 
 
 class Unpriced(LedgerError):
-    """No rate card has a price for the usage; `field` names the field to change."""
+    """No rate card has a price for the usage, or for one quantity of it; `field` names the field to change."""
 
     code = "unpriced"
 
-    def __init__(self, meter: str, model: str | None) -> None:
-        super().__init__(f"no rate card has a price for {model or 'usage without a model'} on the meter {meter}")
+    def __init__(self, meter: str, model: str | None, quantity: str | None = None) -> None:
+        what = model or "usage without a model"
+        of_it = "" if quantity is None else f"{quantity} of "
+        super().__init__(f"no rate card has a price for {of_it}{what} on the meter {meter}")
         self.meter = meter
         self.model = model
-        self.field = "usage.meter" if model is None else "usage.model"
+        self.field = f"usage.{quantity or ('meter' if model is None else 'model')}"
 
 
 class RateVersionConflict(LedgerError):

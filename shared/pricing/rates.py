@@ -12,14 +12,13 @@ from typing import Literal, TypeAlias
 
 from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS, MICROCENTS_PER_MILLICENT
 from shared.ledger.errors import InvalidOperation
-from shared.ledger.remainders import QUANTA_PER_MICROCENT
+from shared.ledger.remainders import rounded
 
 TierMode: TypeAlias = Literal["graduated", "volume"]
 Units: TypeAlias = Mapping[str, Fraction]
 """The number of units of each quantity."""
 
 _ZERO = Fraction(0)
-_HALF = Fraction(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +52,18 @@ class Price:
 class Rate:
     """The prices of the quantities of one model. `request_price` and `minimum_charge` are millicents per operation.
 
-    `counted` maps quantities without a price of their own to the priced quantities that include them.
+    `counted` maps quantities without a price of their own to the priced quantities that include them. `dearer` are
+    those of them that cost more than their whole, at a price that is not known: only none of them has a price.
+    `overlaps` maps a quantity to pairs of quantities whose common units it counts: it must be given, be it with 0,
+    where both of a pair are used.
     """
 
     prices: Mapping[str, Price]
     request_price: Decimal = Decimal(0)
     minimum_charge: Decimal = Decimal(0)
     counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dearer: frozenset[str] = frozenset()
+    overlaps: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +93,13 @@ class Worth:
 
 
 def worth_of(units: Units, rate: Rate) -> Worth:
-    """Raises InvalidOperation for an unknown quantity, for parts that exceed their whole, and for an amount above the
-    maximum.
+    """Raises InvalidOperation for an unknown quantity, for parts that exceed their whole or may overlap, and for an
+    amount above the maximum.
     """
     refuse_unknown(units, rate)
+    _refuse_untold_overlaps(units, rate)
     items = with_minimum(list(_items(units, rate)), rate)
-    amount, remainder = _rounded(_microcents(items))
+    amount, remainder = rounded(_microcents(items))
     return Worth(_within_bounds(amount), tuple(items), remainder)
 
 
@@ -120,6 +125,13 @@ def refuse_unknown(units: Units, rate: Rate) -> None:
             raise InvalidOperation(
                 f"usage.{name}", f"at most {' and '.join(rate.counted[name])}, of which it is a part"
             )
+
+
+def _refuse_untold_overlaps(units: Units, rate: Rate) -> None:
+    for name, pairs in rate.overlaps.items():
+        for one, other in pairs:
+            if name not in units and units.get(one) and units.get(other):
+                raise InvalidOperation(f"usage.{name}", f"given: how many of {one} are also {other}, 0 for none")
 
 
 def _items(units: Units, rate: Rate) -> Iterator[LineItem]:
@@ -178,13 +190,6 @@ def _sum(items: list[LineItem]) -> Fraction:
 
 def _microcents(items: list[LineItem]) -> Fraction:
     return _sum(items) * MICROCENTS_PER_MILLICENT
-
-
-def _rounded(microcents: Fraction) -> tuple[int, int]:
-    """Rounded half up to a microcent, and the remainder in quanta."""
-    quanta = (microcents * QUANTA_PER_MICROCENT + _HALF).__floor__()
-    amount = (Fraction(quanta, QUANTA_PER_MICROCENT) + _HALF).__floor__()
-    return amount, quanta - amount * QUANTA_PER_MICROCENT
 
 
 def _within_bounds(amount: int) -> int:

@@ -10,15 +10,24 @@ from shared.ledger.errors import InvalidOperation
 ESTIMATE_PREFIX: Final = "max_"
 """The prefix of estimates: `max_output_tokens` stands for output_tokens."""
 
+NAMES: Final = ("meter", "model", "provider", "raw_digest")
+"""The members of usage that are no quantities."""
+
 Quantity: TypeAlias = int | str
 """A number of units: an int if it is whole, otherwise its shortest decimal text. So each number has one spelling."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
+    """`provider` and `raw_digest` are set if the quantities were read from a provider's report: the digest is that of
+    what was read, so that it is the same usage even if a later release reads it differently.
+    """
+
     meter: str
     model: str | None
     quantities: Mapping[str, Quantity]
+    provider: str | None = None
+    raw_digest: str | None = None
 
     @property
     def content(self) -> dict[str, Any]:
@@ -26,8 +35,8 @@ class Usage:
 
         `usage_from` is the inverse.
         """
-        model = {} if self.model is None else {"model": self.model}
-        return dict(sorted({"meter": self.meter, **model, **self.quantities}.items()))
+        named = {name: value for name in NAMES if (value := getattr(self, name)) is not None}
+        return dict(sorted({**named, **self.quantities}.items()))
 
     @property
     def units(self) -> dict[str, Fraction]:
@@ -51,5 +60,5 @@ class Usage:
 
 
 def usage_from(content: Mapping[str, Any]) -> Usage:
-    quantities = {name: number for name, number in content.items() if name not in {"meter", "model"}}
-    return Usage(content["meter"], content.get("model"), quantities)
+    named: dict[str, Any] = {name: content.get(name) for name in NAMES}
+    return Usage(quantities={name: number for name, number in content.items() if name not in NAMES}, **named)

@@ -7,6 +7,7 @@ from shared.ledger.errors import InvalidOperation
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.errors import Unpriced
 from shared.pricing.estimates import most_of
+from shared.pricing.parts import with_parts
 from shared.pricing.rates import Rate, Units, Worth, worth_of
 from shared.pricing.usage import Usage
 
@@ -38,4 +39,8 @@ def _quote(card: RateCard | None, usage: Usage, units: Units, worth: Callable[[U
     if not units and not card.rate.request_price:
         # Usage without quantities would be free by mistake.
         raise InvalidOperation("usage", "an object with at least one quantity, such as input_tokens")
-    return Quote(card, worth(units, card.rate))
+    for name, number in units.items():
+        if number and name in card.rate.dearer:
+            raise Unpriced(usage.meter, usage.model, name)
+    # A provider reports more parts than a card of one's own may have prices for.
+    return Quote(card, worth(units, card.rate if usage.raw_digest is None else with_parts(card.rate)))

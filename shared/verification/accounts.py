@@ -14,6 +14,7 @@ from shared.ledger.errors import InvalidOperation
 from shared.ledger.holds import Hold
 from shared.ledger.invariants import InvariantBroken
 from shared.ledger.kinds import KINDS
+from shared.ledger.money import cost_of
 from shared.ledger.reducer import Replay
 from shared.verification.chain import breaks
 
@@ -125,12 +126,23 @@ def _replay(account: Account, entries: Iterable[Entry]) -> tuple[Replay, list[Fi
     for entry in entries:
         try:
             expected = history.step(entry)
+            is_misstated = _misstates_its_cost(entry)
         except NOT_AN_OPERATION:
             findings.append(Finding(account, "ledger", entry.seq, "records an impossible operation"))
             continue
-        if _effect(expected) != _effect(entry):
+        if is_misstated or _effect(expected) != _effect(entry):
             findings.append(Finding(account, "ledger", entry.seq, "differs from what the ledger would write"))
     return history, findings
+
+
+def _misstates_its_cost(entry: Entry) -> bool:
+    """Whether the entry took another cost than the money that it was given comes to."""
+    parameters = entry.parameters
+    cost = cost_of(parameters)
+    return cost is not None and cost != (
+        parameters.get("cost", parameters.get("amount")),
+        parameters.get("remainder", 0),
+    )
 
 
 def _effect(entry: Entry) -> tuple[object, ...]:

@@ -91,8 +91,8 @@ def test_days_outside_of_the_period_are_left_out_and_its_ends_are_in_it(book: Us
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
 @pytest.mark.parametrize("grouping", ["meter", "day"])
 def test_pages_follow_each_other_and_leave_nothing_out(book: UsageBook, grouping: Grouping, limit: int) -> None:
-    names = ["", "a", "a-b", "a.b", "a:b", "a@b", "aa", "b_"]
-    days = [f"2026-03-{number:02d}" for number in range(10, 18)]
+    names = ["!", "", "a!", "a!b", "a", "a$", "a-b", "a.b", "a/b", "a:b", "a@b", "aa", "b_", "}"]
+    days = [f"2026-03-{number:02d}" for number in range(10, 24)]
     for place, (name, day) in enumerate(zip(names, days, strict=True)):
         book.add(
             ALICE, tally(place, place + 1, ("meter", name, day), ("day", "", day), ("meter", "gone", "2026-02-01"))
@@ -105,7 +105,7 @@ def test_pages_follow_each_other_and_leave_nothing_out(book: UsageBook, grouping
         found += page.items
         after, pages = page.next_after, pages + 1
         assert pages <= len(names) + 1
-    assert found == [(name, ONE) for name in sorted(names if grouping == "meter" else days)]
+    assert found == [(name, ONE) for name in (names if grouping == "meter" else days)]
 
 
 @pytest.mark.parametrize("book", ["memory", "dynamodb-local"], indirect=True)  # moto takes 40 times as long

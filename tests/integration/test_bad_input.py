@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.ledger.ids import REQUIREMENT
 from tests.integration.world import SERVICE, World
 
 ALICE = "user:alice"
@@ -168,7 +169,7 @@ def test_a_grant_of_nothing_is_refused(funded: World, written: str) -> None:
         '"alice\\n"',
         '"a b"',
         '"é"',
-        '"a/b"',
+        '"a\\\\b"',
         '"~expire-1"',
         json.dumps("a" * 129),
         "1",
@@ -179,7 +180,7 @@ def test_a_grant_of_nothing_is_refused(funded: World, written: str) -> None:
 def test_an_id_of_other_characters_is_refused(funded: World, path: str, field: str, written: str) -> None:
     answer = send(funded, path, spelled(path, **{field: written}))
     assert (answer.status, answer.errors) == (
-        422, {f"$.{field}": "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -"},
+        422, {f"$.{field}": f"must be {REQUIREMENT}"},
     )  # fmt: skip
 
 
@@ -191,7 +192,7 @@ def test_a_mutation_without_a_key_is_refused(funded: World, path: str, key: str 
 
 
 @pytest.mark.parametrize("path", ["/v1/cost", "/v1/funding"])
-@pytest.mark.parametrize("key", ["a b", "a#b", "a,b", '"a', 'a"', '"', "k٣", "k" * 129, "~expire-1", "a\n"])
+@pytest.mark.parametrize("key", ["a b", "a#b", "a~b", '"a', 'a"', '"', "k٣", "k" * 129, "~expire-1", "a\n"])
 def test_a_key_of_other_characters_is_refused(funded: World, path: str, key: str) -> None:
     answer = send(funded, path, spelled(path), key=key)
     assert (answer.status, set(answer.errors)) == (422, {"header.Idempotency-Key"})

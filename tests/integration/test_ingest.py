@@ -14,8 +14,10 @@ from millicent.aws import AwsFailed
 from millicent.cli import main
 from millicent.cli.invocation import Invocation
 from millicent.client import BatchCharge
+from millicent.ids import in_path
 from millicent.ingest import NotEnqueued, enqueue
 from shared.adapters.poison_queue import SqsPoisonQueue
+from tests.ids import REAL
 from tests.integration.test_failure_queues import StackInProcess
 from tests.integration.world import Context, World, client, new_key
 from tests.template.resolved import STACK
@@ -132,6 +134,23 @@ def test_messages_of_an_account_share_a_group_and_those_of_others_do_not(stack: 
     enqueue(stack, [{"key": new_key(), "actor": ALICE, "cost": 1}], tenant="other")
     groups = [each["attributes"]["MessageGroupId"] for each in waiting()]
     assert sorted(groups) == ["/user:alice", "/user:alice", "/user:bob", "other/user:alice"]
+
+
+def test_ids_of_any_form_are_taken_and_an_account_of_long_names_has_a_group_of_its_own(
+    world: World, stack: StackInProcess
+) -> None:
+    actors = [*REAL, "/?%", "x" * 128, f"{'x' * 127}y"]
+    for actor in actors:
+        world.fund({"actor": actor, "amount": 10})
+    enqueue(
+        stack,
+        [{"key": f"{number}|{actor[:100]}", "actor": actor, "cost": number} for number in (1, 2) for actor in actors],
+    )
+    messages = waiting()
+    assert len({each["attributes"]["MessageGroupId"] for each in messages}) == len(actors)
+    assert world.invoke("ingest", {"Records": messages}) == {"batchItemFailures": []}
+    assert set_aside() == []
+    assert [recorded(world, in_path(actor))[-1]["amount"] for actor in actors] == [-2] * len(actors)
 
 
 @pytest.mark.parametrize(

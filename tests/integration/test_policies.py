@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.ledger.ids import REQUIREMENT
 from tests.integration.world import World
 
 ALICE = "user:alice"
@@ -197,7 +198,7 @@ def test_limits_replace_each_other_and_show_what_is_used_and_until_when(funded: 
                 "$.limits[2].amount": "must be 0 or more",
                 "$.limits[2].window": "must be one of hour, day, month",
                 "$.limits[3].amount": "is required",
-                "$.limits[3].app": "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ -",
+                "$.limits[3].app": f"must be {REQUIREMENT}",
                 "$.limits[3].cap": "unknown field",
             },
         ),

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from functions.history.statement import COLUMNS
+from shared.edge.path_ids import in_path
 from tests.integration.world import Answer, World
 
 ALICE = "user:alice"
@@ -47,6 +48,16 @@ def test_a_statement_has_a_line_an_entry_newest_first(busy: World) -> None:
     assert (refused["outcome"], refused["reason"], refused["amount"]) == ("refused", "insufficient_credits", "0")
     assert (grant["reason"], grant["by"], grant["member"]) == ("invoice 17", "billing", "")
     assert (refund["kind"], refund["app"], refund["meter"], refund["amount"]) == ("refund", "chat", "llm", "2")
+
+
+def test_statements_of_ids_that_read_alike_have_files_of_their_own(world: World) -> None:
+    names = set()
+    for actor in ("auth0|5f", "auth0/5f", "auth0+5f"):
+        world.fund({"actor": actor, "amount": 1})
+        answer = world.get(f"/v1/accounts/{in_path(actor)}/entries", accept="text/csv")
+        names.add(answer.headers["Content-Disposition"])
+    assert len(names) == 3
+    assert all(name.startswith('attachment; filename="statement-auth0-5f-') for name in names)
 
 
 def test_the_lines_say_what_the_entries_say(busy: World) -> None:

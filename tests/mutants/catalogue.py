@@ -30,7 +30,9 @@ _OPERATIONS: Final = "tests/unit/ledger/test_operations.py"
 _AMOUNT_TEXTS: Final = "tests/unit/edge/test_amount_texts.py"
 _DUE_HOLDS: Final = "tests/unit/ledger/test_due_holds.py"
 _REMAINDERS: Final = "tests/unit/ledger/test_remainders.py"
+_MONEY: Final = "tests/unit/ledger/test_money.py"
 _RECORD_PRICED: Final = "tests/unit/pricing/test_record_priced.py"
+_GENAI: Final = "tests/unit/pricing/test_genai.py"
 _ESTIMATES: Final = "tests/unit/pricing/test_estimates.py"
 _BACKGROUND: Final = "tests/unit/test_do_what_is_due.py"
 _DUE_ON_DYNAMODB: Final = "tests/contract/test_due.py"
@@ -426,6 +428,21 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(SIMULATOR, "tests/unit/ledger/test_events.py"),
     ),
     *_of(
+        "shared.ledger.events",
+        (
+            "give events of two accounts one id where a slash divides them elsewhere",
+            'separator = "#" if "/" in account.tenant + account.actor else "/"',
+            'separator = "/"',
+        ),
+        killers=("tests/unit/ledger/test_ids.py",),
+    ),
+    *_of(
+        "shared.ledger.ids",
+        ("take an id with a separator of the ledger's keys", r'r"[!$-\[\]-}]"', r'r"[!$-\[\]-~]"'),
+        ("take an id that only begins as one", "_ID.fullmatch(value)", "_ID.match(value)"),
+        killers=("tests/unit/ledger/test_ids.py",),
+    ),
+    *_of(
         "shared.ledger.operations",
         ("take another app for the same request", '"app": self.app,', '"app": None,'),
         ("take another amount for the same request", '"parameters": _content_of(parameters),', '"parameters": {},'),
@@ -713,6 +730,45 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(_REMAINDERS, SIMULATOR),
     ),
     *_of(
+        "shared.ledger.remainders",
+        ("round a second time", "return Rounded(amount, min(quanta, _HALF - 1))", "return Rounded(amount, quanta)"),
+        (
+            "round half down",
+            "amount = (microcents + _ONE_HALF).__floor__()",
+            "amount = (microcents - _ONE_HALF).__ceil__()",
+        ),
+        killers=(_MONEY,),
+    ),
+    *_of(
+        "shared.ledger.money",
+        ("take a dollar for ten", "MICROCENTS_PER_DOLLAR: Final = 10**8", "MICROCENTS_PER_DOLLAR: Final = 10**7"),
+        (
+            "take two spellings of a cost for two costs",
+            'plain.rstrip("0").rstrip(".") if "." in plain else plain',
+            "text",
+        ),
+        ("accept a cost below zero", "if number.is_signed():", "if False:"),
+        killers=(_MONEY,),
+    ),
+    *_of(
+        "shared.ledger.operations",
+        (
+            "take the cost in dollars for none of the content",
+            'frozenset({"usage", "cost_usd"})',
+            'frozenset({"usage"})',
+        ),
+        killers=(_MONEY,),
+    ),
+    *_of(
+        "shared.verification.accounts",
+        (
+            "believe any cost of dollars",
+            "if is_misstated or _effect(expected) != _effect(entry):",
+            "if _effect(expected) != _effect(entry):",
+        ),
+        killers=(_MONEY,),
+    ),
+    *_of(
         "shared.ledger.effects",
         ("carry nothing from a charge", "shortfall=cost - takes,\n        carry=carry,\n", "shortfall=cost - takes,\n"),
         (
@@ -736,6 +792,33 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             '_PRICED: Final = frozenset({"cost", "amount", "rate_card"})',
         ),
         killers=(_REMAINDERS,),
+    ),
+    *_of(
+        "shared.ledger.operations",
+        (
+            "take the quantities that were read from a report for what was asked",
+            "return {RAW_DIGEST: usage[RAW_DIGEST]} if RAW_DIGEST in usage else usage",
+            "return usage",
+        ),
+        killers=(_RECORD_PRICED,),
+    ),
+    *_of(
+        "shared.usecases.price_usage",
+        (
+            "take the price of the whole for a dearer part",
+            "if number and name in card.rate.dearer:",
+            "if False:",
+        ),
+        killers=(_GENAI,),
+    ),
+    *_of(
+        "shared.pricing.rates",
+        (
+            "price parts that may overlap",
+            "if name not in units and units.get(one) and units.get(other):",
+            "if False:",
+        ),
+        killers=(_GENAI,),
     ),
     *_of(
         "shared.usecases.record_priced",

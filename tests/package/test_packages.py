@@ -148,7 +148,7 @@ def test_the_layer_prices_a_model_when_it_has_to(artefacts: Artefacts, name: str
         text=True,
         check=True,
     )
-    assert priced.stdout.split() == [f"genai-prices@{version('genai-prices')}", "137500"]
+    assert priced.stdout.split() == [f"genai-prices@{version('genai-prices')}/openai/gpt-4o", "137500"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -319,6 +319,10 @@ def lapsed(drawn: Iterable[Fields], at_ms: int) -> int:
 
 
 def _part_of_a_microcent(terms: Fields) -> Fraction:
+    if "cost_usd" in terms:
+        # A microcent is 10^-8 dollars.
+        amount: int = terms.get("cost", terms.get("amount"))
+        return Fraction(terms["cost_usd"]) * 10**8 - amount
     return Fraction(terms.get("remainder", 0), _PARTS)
 
 

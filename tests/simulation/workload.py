@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, Final
 
 from shared.ledger.accounts import Account
@@ -134,15 +135,22 @@ def choose_work(works: Sequence[Work], chance: Chance) -> Work:
 
 
 def charge(if_insufficient: IfInsufficient) -> Callable[[Customer, Chance, int], Terms]:
-    return lambda customer, chance, _: _of_usage(Charge(chance.below(customer.charge_max), if_insufficient))
+    return lambda customer, chance, _: _priced(Charge(chance.below(customer.charge_max), if_insufficient))
 
 
-def _of_usage(terms: Charge | CaptureHold) -> Charge | CaptureHold:
-    """Of four amounts one is the price of usage, worth up to half a microcent more or less."""
+def _priced(terms: Charge | CaptureHold) -> Charge | CaptureHold:
+    """Of four amounts one is the price of usage, and of sixteen one a cost in dollars.
+
+    They are worth up to half a microcent more or less.
+    """
     amount = terms.cost if isinstance(terms, Charge) else terms.amount or 0
+    remainder = (amount * 37 % 1000 - 500) * 10**12
+    if amount % 16 == 3:
+        dollars = f"{(Decimal(amount) * 1000 + remainder // 10**12).scaleb(-11):f}"
+        return replace(terms, cost_usd=dollars, remainder=remainder or None)
     if amount % 4 != 1:
         return terms
-    usage, remainder = {"meter": "work", "units": amount}, (amount * 37 % 1000 - 500) * 10**12
+    usage = {"meter": "work", "units": amount}
     return replace(terms, usage=usage, rate_card="work@1", remainder=remainder or None)
 
 
@@ -179,7 +187,7 @@ def capture(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
         return CaptureHold(name, if_expired=if_expired)
     overrun = chance.choose(_OVERRUNS)
     part = chance.below(amount * 3 // 2 + 1)
-    return _of_usage(CaptureHold(name, part, overrun, if_expired=if_expired))
+    return _priced(CaptureHold(name, part, overrun, if_expired=if_expired))
 
 
 def extend(customer: Customer, chance: Chance, _now_ms: int) -> Terms:

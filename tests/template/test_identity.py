@@ -2,6 +2,7 @@ from typing import Final
 
 import pytest
 
+from shared.ledger import ids
 from tests.template.loading import of_type, properties, resource, template
 
 CLIENTS: Final = {
@@ -65,3 +66,8 @@ def test_the_subjects_that_name_accounts_outlive_the_stack_and_nobody_signs_up_a
     assert resource("UserPool")["DeletionPolicy"] == "Retain"
     assert properties("UserPool")["DeletionProtection"] == "ACTIVE"
     assert properties("UserPool")["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+
+def test_the_default_tenant_may_be_every_id_or_empty() -> None:
+    pattern = template()["Parameters"]["DefaultTenant"]["AllowedPattern"]
+    assert pattern == f"{ids.CHARACTER}{{0,{ids.LONGEST}}}"

@@ -13,6 +13,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from functions.docs.page import page
 from openapi.calls import CALLS
 from openapi.document import FILE, PROBLEMS, sample_body, text
+from shared.edge import path_ids
+from shared.ledger import ids
 from shared.ledger.amounts import parse_millicents
 from shared.ledger.errors import InvalidAmount
 from tests.template.loading import of_type
@@ -117,6 +119,29 @@ def test_what_the_gateway_answers_by_itself_is_described_beside_what_the_service
     content = DOCUMENT["components"]["responses"][name]["content"]
     assert list(content) == ["application/problem+json", "application/json"]
     assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/GatewayMessage"}
+
+
+ID_FIELDS: Final = {"actor", "app", "meter", "check_id", "charge", "parent", "key"}
+
+
+def test_every_id_is_described_as_it_is_read() -> None:
+    """By the one definition; in a path either percent-encoded or spelled so that no gateway changes it."""
+    forms = {name: form for name, form in DOCUMENT["components"]["schemas"].items() if name.endswith("Request")}
+    found = {
+        (form, name): schema.get("pattern") or next(each["pattern"] for each in schema["anyOf"] if "pattern" in each)
+        for form, described in forms.items()
+        for name, schema in described["properties"].items()
+        if name in ID_FIELDS
+    }
+    assert len(found) > 20
+    assert set(found.values()) == {f"^{ids.PATTERN}$"}
+    in_paths = {
+        parameter["schema"]["pattern"]
+        for operation in OPERATIONS.values()
+        for parameter in operation.get("parameters", [])
+        if parameter.get("in") == "path" and parameter["name"] in {"actor", "id"}
+    }
+    assert in_paths == {f"^({ids.PATTERN}|{path_ids.PATTERN})$"}
 
 
 def test_defaults_are_in_the_unit_of_the_api() -> None:

@@ -8,6 +8,49 @@ from typing import Any, Final
 from tests.integration.world import SERVICE
 from tests.vectors.language import Story, action, expectation, given, milliseconds
 
+REPORTS: Final[dict[str, dict[str, Any]]] = {
+    "claude": {
+        "provider": "anthropic",
+        "raw": {
+            "model": "claude-sonnet-4-5-20250929",
+            "usage": {
+                "input_tokens": 5,
+                "cache_creation_input_tokens": 1253,
+                "cache_read_input_tokens": 128955,
+                "cache_creation": {"ephemeral_5m_input_tokens": 1253, "ephemeral_1h_input_tokens": 0},
+                "output_tokens": 300,
+            },
+        },
+    },
+    "gpt": {
+        "provider": "openai",
+        "model": "gpt-4o",
+        "raw": {
+            "prompt_tokens": 2006,
+            "completion_tokens": 300,
+            "total_tokens": 2306,
+            "prompt_tokens_details": {"cached_tokens": 1920, "audio_tokens": 0},
+        },
+    },
+    "gemini": {
+        "provider": "google",
+        "raw": {
+            "modelVersion": "gemini-2.5-pro",
+            "usageMetadata": {
+                "promptTokenCount": 262960,
+                "cachedContentTokenCount": 257955,
+                "candidatesTokenCount": 1744,
+                "totalTokenCount": 264704,
+            },
+        },
+    },
+    "nobody": {
+        "provider": "openai",
+        "model": "gpt-4o",
+        "raw": {"prompt_tokens": 8, "completion_tokens": 1, "units": 5},
+    },
+}
+"""What providers report."""
 ADMIN: Final = {**SERVICE, "scope": "credits/admin"}
 
 
@@ -54,6 +97,16 @@ def charge_model(story: Story, amounts: str, model: str, key: str | None) -> Non
     story.send(story.world.cost, {"usage": usage(story, amounts, model=model)}, key=key)
 
 
+@action("charge what {name:name} reported [as {key:name}]")
+def charge_report(story: Story, name: str, key: str | None) -> None:
+    story.send(story.world.cost, {"usage": REPORTS[name]}, key=key)
+
+
+@action("capture {name:name} with what {report:name} reported")
+def capture_report(story: Story, name: str, report: str) -> None:
+    story.send(story.world.change_hold, story.names.get(name, name), "capture", {"usage": REPORTS[report]})
+
+
 @action("hold {amounts:rest} of the model {model:name} [as {name:name}]")
 def hold_model(story: Story, amounts: str, model: str, name: str | None) -> None:
     story.name(name, story.send(story.world.hold, {"usage": usage(story, amounts, model=model)}), "hold")
@@ -76,6 +129,16 @@ def capture_model(story: Story, name: str, amounts: str, model: str) -> None:
     story.send(story.world.change_hold, story.names.get(name, name), "capture", terms)
 
 
+@action("charge {n:n} dollars [as {key:name}]")
+def charge_dollars(story: Story, n: str, key: str | None) -> None:
+    story.send(story.world.cost, {"cost_usd": n}, key=key)
+
+
+@action("capture {name:name} with {n:n} dollars")
+def capture_dollars(story: Story, name: str, n: str) -> None:
+    story.send(story.world.change_hold, story.names.get(name, name), "capture", {"cost_usd": n})
+
+
 @expectation("priced by version {n:n} of {meter:name}")
 def priced_by(story: Story, n: str, meter: str) -> None:
     assert story.answers[-1].body["entry"]["rate_card"] == f"{meter_of(story, meter)}@{n}"
@@ -83,7 +146,7 @@ def priced_by(story: Story, n: str, meter: str) -> None:
 
 @expectation("priced by the built-in card")
 def priced_by_built_in(story: Story) -> None:
-    assert re.fullmatch(r"genai-prices@[0-9.]+", story.answers[-1].body["entry"]["rate_card"])
+    assert re.fullmatch(r"genai-prices@[0-9.]+/[a-z]+/.+", story.answers[-1].body["entry"]["rate_card"])
 
 
 @expectation("the next {amounts:rest} of {meter:name} would take {n:n}")

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from itertools import count
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
-from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -16,6 +15,7 @@ import msgspec
 from millicent.amounts import Amount, wire_text
 from millicent.endpoint import find_endpoint
 from millicent.errors import HoldEnded, UnexpectedAnswer
+from millicent.ids import in_path
 from millicent.keys import new_key
 from millicent.models import (
     Account,
@@ -54,7 +54,10 @@ Wire: TypeAlias = Mapping[str, object]
 """A part of a request in its JSON form."""
 
 Usage: TypeAlias = Mapping[str, object]
-"""A meter, a model and quantities: `{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}`."""
+"""A meter, a model and quantities: `{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}`.
+
+Or a provider's report: `{"provider": "openai", "model": response.model, "raw": response.usage.model_dump()}`.
+"""
 
 _Answer = TypeVar("_Answer")
 _NULL: Final = msgspec.Raw(b"null")
@@ -354,7 +357,7 @@ class Millicent:
     def void_grant(self, actor: str, grant: str, *, reason: str | None = None, key: str | None = None) -> Receipt:
         """Takes back the unspent part of a grant. Raises ReferenceNotFound for a grant that is not open."""
         body = {"actor": actor, "reason": reason}
-        return self._mutate(f"/v1/grants/{quote(grant, safe='')}/void", body, key)
+        return self._mutate(f"/v1/grants/{in_path(grant)}/void", body, key)
 
     def update_funding(
         self,
@@ -565,7 +568,7 @@ class Millicent:
 
     def operation(self, key: str, actor: str) -> Operation:
         """The entry under `key`, refusals included. Raises NotFound if there is none."""
-        path = f"/v1/operations/{quote(key, safe='')}"
+        path = f"/v1/operations/{in_path(key)}"
         return self._answer(Call("GET", path, params={"actor": actor}), Operation)
 
     def proof(self, actor: str, *, digest: str = "latest", records: int | None = None) -> Mapping[str, Any]:
@@ -586,7 +589,7 @@ class Millicent:
 
         Raises NotFound if there is no digest of that number. millicent.kept compares digests that were kept.
         """
-        return self._answer(Call("GET", f"/v1/digests/{quote(wanted, safe='')}"), dict[str, Any])
+        return self._answer(Call("GET", f"/v1/digests/{in_path(wanted)}"), dict[str, Any])
 
     def rates(
         self, meter: str | None = None, model: str | None = None, *, page_size: int = _MAX_PAGE
@@ -671,11 +674,11 @@ def _parts(charges: Iterable[BatchCharge]) -> Iterator[list[Wire]]:
 
 
 def _hold_path(hold: str) -> str:
-    return f"/v1/holds/{quote(hold, safe='')}"
+    return f"/v1/holds/{in_path(hold)}"
 
 
 def _account_path(actor: str) -> str:
-    return f"/v1/accounts/{quote(actor, safe='')}"
+    return f"/v1/accounts/{in_path(actor)}"
 
 
 def _allowance_path(actor: str) -> str:

@@ -6,6 +6,7 @@ ingest`).
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -20,7 +21,8 @@ Charge: TypeAlias = BatchCharge | Mapping[str, Any]
 """A mapping is sent unchanged, so new fields of the service need no newer client. It has `actor` and `key`."""
 
 _SENT_AT_ONCE: Final = 10
-_LONGEST_GROUP: Final = 128
+_GROUP: Final = re.compile(r"[!-~]{1,128}")
+"""What SQS takes as a MessageGroupId."""
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -64,12 +66,21 @@ def message(charge: Mapping[str, Any], tenant: str | None) -> dict[str, Any]:
     named = {} if tenant is None else {"tenant": {"DataType": "String", "StringValue": tenant}}
     return {
         "MessageBody": body,
-        # Accounts with long names may share a group and then wait for each other, which does no harm.
-        "MessageGroupId": f"{tenant or ''}/{charge['actor']}"[:_LONGEST_GROUP],
+        "MessageGroupId": _group(tenant or "", str(charge["actor"])),
         # The whole body, since a key that is reused for another charge must be rejected, not dropped.
-        "MessageDeduplicationId": hashlib.sha256(f"{tenant or ''}\n{body}".encode()).hexdigest(),
+        "MessageDeduplicationId": _hash(f"{tenant or ''}\n{body}"),
         "MessageAttributes": named,
     }
+
+
+def _group(tenant: str, actor: str) -> str:
+    """The group of an account. Actor c of tenant a/b shares that of b/c of a, and waits for it, which does no harm."""
+    group = f"{tenant}/{actor}"
+    return group if _GROUP.fullmatch(group) else _hash(group)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _send(stack: Stack, url: str, charges: list[Mapping[str, Any]], tenant: str | None) -> None:

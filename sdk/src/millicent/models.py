@@ -40,10 +40,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     `amount` is signed (a charge is negative). `outcome` is `applied`, `partial` or `refused`; a refused operation
     changed nothing and has a `reason` and, if it was not the account's own balance, what decided (`limit`).
     `low_balance` are the thresholds that the balance fell below. `parent` is the parent that paid too; `member` in the
-    parent's entry is the member. `settings` is what it changed. `rate_card` priced its `usage`; if that had a fraction
-    of a microcent, `carry_before` and `carry_after` are the carry, in exact millicents. `merged` are two grants that
-    were merged because the account had too many. `not_restored` is the part that was not returned because its grants
-    had expired. `hash` chains the entries of an account.
+    parent's entry is the member. `settings` is what it changed. `rate_card` priced its `usage`; `cost_usd` is the
+    cost in dollars as it was given. If either had a fraction of a microcent, `carry_before` and `carry_after` are the
+    carry, in exact millicents. `merged` are two grants that were merged because the account had too many.
+    `not_restored` is the part that was not returned because its grants had expired. `hash` chains the entries of an
+    account.
     """
 
     key: str
@@ -72,6 +73,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
+    cost_usd: str | None = None
     carry_before: str | None = None
     carry_after: str | None = None
     merged: Merger | None = None

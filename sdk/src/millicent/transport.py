@@ -8,6 +8,7 @@ from typing import Final, TypeAlias, TypeVar
 import httpx
 import msgspec
 
+from millicent import ids
 from millicent.errors import (
     ApiError,
     Circumstances,
@@ -89,7 +90,7 @@ class Transport:
         ConfigurationError, before anything is sent, for a key that does not fit into a header.
         """
         if call.key is not None and not fits_header(call.key):
-            raise ConfigurationError(f"{call.key!r} is not a key: take 1 to 128 of A-Z a-z 0-9 _ . : @ -")
+            raise ConfigurationError(f"{call.key!r} is not a key: take {ids.REQUIREMENT}")
         deadline_s = self._clock.now_s() + self._policy.deadline_s
         may_have_applied = False
         for attempt in count():

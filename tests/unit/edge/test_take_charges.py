@@ -11,6 +11,7 @@ from shared.ledger.operations import Charge, GrantCredits, Operation
 from shared.ledger.protocol import Recorded
 from shared.ports.ingest import Message, Rejection
 from shared.pricing.cards import RateBook, RateCard
+from shared.pricing.catalogue import NoModels
 from shared.pricing.rates import Rate
 from shared.usecases.take_charges import MessageResult, Request, Taken, take_charges
 
@@ -44,7 +45,7 @@ class Ledger(MemoryLedger):
         return (super().record_batch(others, now_ms) if others else {}) | failing
 
 
-class NoCards:
+class NoCards(NoModels):
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         return ()
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from shared.pricing.cards import VERSIONS_KEPT, RateBook, RateCard, effective, own_version, rate_from, reference_of
+from shared.pricing.catalogue import NoModels
 from shared.pricing.documents import document_of, text_of
 from shared.pricing.rates import Price, Rate, Tier
 
@@ -38,7 +39,7 @@ class Cards:
         return next((each for each in self.newest(tenant, meter, model, 0) if each.version == version), None)
 
 
-class BuiltIn:
+class BuiltIn(NoModels):
     def find(self, meter: str, model: str | None, now_ms: int) -> RateCard | None:
         return BUILT_IN if meter == "llm" else None
 

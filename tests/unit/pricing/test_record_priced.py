@@ -3,14 +3,18 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from in_memory.ledger import MemoryLedger
 from shared.ledger.entries import Entry
+from shared.ledger.errors import IdempotencyKeyReused
 from shared.ledger.holds import HeldPrice, Hold
 from shared.ledger.operations import CaptureHold, Charge, GrantCredits, PlaceHold, Terms
 from shared.ledger.protocol import Recorded
 from shared.ledger.reducer import Replay
 from shared.ports.ledger import EntryFilter
 from shared.pricing.cards import RateBook, RateCard, reference_of
+from shared.pricing.catalogue import NoModels
 from shared.pricing.rates import Price, Rate
 from shared.usecases.record_priced import record_priced
 from tests.builders import ALICE, NOW_MS, operation
@@ -19,7 +23,7 @@ DAY_MS = 86_400_000
 MILLICENT = 1000
 
 
-class Shelf:
+class Shelf(NoModels):
     """The cards of a tenant, newest first, and a count of the versions that were asked for; and built-in prices."""
 
     def __init__(self) -> None:
@@ -169,6 +173,26 @@ def test_a_capture_that_is_sent_again_is_a_replay_at_any_price() -> None:
     priced.shelf.put("3")
     again = priced.send(terms, "capture")
     assert (again.replayed, again.entry) == (True, first.entry)
+
+
+def test_a_report_that_a_later_release_reads_differently_is_the_same_charge() -> None:
+    priced = Priced()
+    priced.shelf.put("2")
+    first = priced.send(Charge(0, usage=used(10, provider="p", raw_digest="a")), "key")
+    later = priced.send(Charge(0, usage=used(11, provider="p", raw_digest="a")), "key")
+    unpriced = priced.send(Charge(0, usage=used(11, provider="p", raw_digest="a", meter="new")), "key", meter="calls")
+    assert [(each.replayed, each.entry) for each in (later, unpriced)] == [(True, first.entry)] * 2
+    assert first.entry.amount == -20 * MILLICENT
+
+
+def test_another_report_under_the_same_key_is_refused() -> None:
+    priced = Priced()
+    priced.shelf.put("2")
+    priced.send(Charge(0, usage=used(10, provider="p", raw_digest="a")), "key")
+    others: list[dict[str, Any]] = [{"provider": "p", "raw_digest": "b"}, {}]
+    for other in others:
+        with pytest.raises(IdempotencyKeyReused):
+            priced.send(Charge(0, usage=used(10, **other)), "key")
 
 
 def test_a_hold_that_is_not_there_is_refused_by_the_ledger() -> None:

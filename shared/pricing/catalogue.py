@@ -1,0 +1,30 @@
+"""The identity of a model: the provider that sells it, and the provider's own name for it."""
+
+from typing import NamedTuple, Protocol
+
+
+class ModelIdentity(NamedTuple):
+    provider: str
+    model: str
+
+    @property
+    def text(self) -> str:
+        """A name that resolves to this very identity."""
+        return f"{self.provider}/{self.model}"
+
+
+class Catalogue(Protocol):
+    """The models that are known without any rate card."""
+
+    def resolve(self, name: str) -> ModelIdentity | None:
+        """The model that a caller calls by this name, in any case of letters; None if it is no model's name.
+
+        A name that only begins like a model's is no name of it. `identity.text` resolves to `identity`.
+        """
+
+
+class NoModels:
+    """A catalogue without models: every name means itself alone."""
+
+    def resolve(self, name: str) -> ModelIdentity | None:  # noqa: ARG002 - the port's
+        return None
