@@ -1,23 +1,23 @@
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.rates.runtime import rates_runtime
 from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery, card_document, listing, quote_document
 from shared.edge import http
+from shared.edge.routes import Response
 from shared.edge.usage_request import usage_of
 from shared.ledger.accounts import Account
 from shared.usecases.price_usage import estimate_usage, price_usage
 from shared.usecases.put_rate_card import put_rate_card
 
 runtime = rates_runtime()
-app = http.Resolver(runtime.observability)
+app = http.Routes(runtime.observability)
 
 
-@app.get("/v1/rates")
-def list_rates() -> Response[str]:
+@app.route("GET /v1/rates")
+def list_rates() -> Response:
     event = app.current_event
     caller = http.caller(event, "credits/read", runtime.tenants)
     wanted = http.query(event, RatesQuery).wanted
@@ -29,8 +29,8 @@ def list_rates() -> Response[str]:
     return http.answer(shown)
 
 
-@app.put("/v1/rates")
-def put_rate() -> Response[str]:
+@app.route("PUT /v1/rates")
+def put_rate() -> Response:
     event = app.current_event
     caller = http.caller(event, "credits/admin", runtime.tenants)
     draft = http.body(event, RateDocument).draft
@@ -39,8 +39,8 @@ def put_rate() -> Response[str]:
     return http.answer(card_document(put.card), HTTPStatus.CREATED if put.made else HTTPStatus.OK)
 
 
-@app.post("/v1/rates/quote")
-def quote() -> Response[str]:
+@app.route("POST /v1/rates/quote")
+def quote() -> Response:
     event = app.current_event
     caller = http.caller(event, "credits/read", runtime.tenants)
     request = http.body(event, QuoteRequest)
