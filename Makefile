@@ -48,8 +48,9 @@ setup: dev sam cloud ## Install the pinned tools into .venv and .tools (only wha
 PORTED = $(if $(PORT),--port "$(PORT)")
 
 .PHONY: run
-run: setup ## Run the whole product: a demo on the laptop cloud (USAGE=file LIMIT=1000 CONCURRENCY=4 ONCE=1 PORT=)
+run: setup ## Run the whole product: a demo on the laptop cloud (USAGE=file MODEL=gpt-4o ACTORS=200 LIMIT=1000 CONCURRENCY=4 ONCE=1 PORT=)
 	@exec $(VENV)/python -m local.run $(if $(USAGE),--usage "$(USAGE)") $(if $(LIMIT),--limit "$(LIMIT)") \
+	  $(if $(MODEL),--model "$(MODEL)") $(if $(ACTORS),--actors "$(ACTORS)") \
 	  $(if $(CONCURRENCY),--concurrency "$(CONCURRENCY)") $(if $(filter-out 0,$(ONCE)),--once) $(PORTED)
 
 .PHONY: up
@@ -106,6 +107,10 @@ check: dev sam checkov ## Check format, lint, layers, types and the template
 	$(VENV)/python -m local.template_findings
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate --lint
+
+.PHONY: prices
+prices: dev ## Price 38,000 random usages of all models by our arithmetic and by the price library's (USAGES=38000)
+	$(VENV)/python -m tests.differential.prices --usages $(or $(USAGES),38000)
 
 .PHONY: contract
 contract: dev ## Generated requests to every operation, each answer compared with the OpenAPI document (100 an operation)

@@ -2,7 +2,8 @@
 
 from threading import Lock
 
-from shared.pricing.cards import RateCard
+from shared.pricing.cards import RateCard, names_of
+from shared.pricing.matching import CardName
 from shared.pricing.store import CardFilter, CardPage, CardPlace
 
 
@@ -13,12 +14,16 @@ class MemoryRateStore:
         self._lock = Lock()
         self._cards: dict[str, dict[tuple[str, str, int], RateCard]] = {}
 
-    def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
-        """Newest first, down to the first that is effective at `now_ms`."""
+    def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
+        cards = [card for card in self._cards.get(tenant, {}).values() if card.meter == meter]
+        return tuple(dict.fromkeys(name for card in cards for name in names_of(card)))
+
+    def newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
+        """Newest first, down to the first that is effective at `at_ms`."""
         found: list[RateCard] = []
         for card in reversed(self._of(tenant, meter, model)):
             found.append(card)
-            if card.is_effective(now_ms):
+            if card.is_effective(at_ms):
                 break
         return tuple(found)
 

@@ -14,6 +14,7 @@ _NAMED: Final = {
     "INGEST_TENANT": "default",
     "LEDGER_DEADLINE_MS": "5000",
     "AUDIT_GRACE_S": "900",
+    "MAX_USAGE_AGE_DAYS": "35",
 }
 
 

@@ -1,68 +1,93 @@
 """The demo: the usage to charge, and the funding of each actor. Some get too little, so that charges are refused."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from local.usage_generator import generated_usage
 from millicent import Millicent
-from millicent.amounts import millicents
+from millicent.amounts import microcents, millicents
+from millicent.errors import KeyReused
 from millicent.replay import (
+    DEFAULT_ACTORS,
     HoldTerms,
-    PricedUsage,
-    Pricer,
     Progress,
+    QuotedRow,
     Reading,
     Summary,
     Terms,
+    UnknownModel,
     Usage,
-    price_all,
+    quote_rows,
     read_usage,
+    reason_of,
     replay,
-    run_id_of,
+    rounded,
 )
 
 HOLDS: Final = HoldTerms(factor=Decimal(2))
-"""With twice its cost an actor can always pay: spent and held together never exceed that."""
-
 SHORT_OF_FUNDS: Final = 12
-"""In order of activity, every actor at this interval gets half of the cost of its usage."""
+"""In order of activity, every actor at this interval gets a quarter of what its usage may cost."""
 MILLICENT: Final = 1000
 ANYBODY: Final = "user:alice"
+MODEL: Final = "gpt-4o"
+ACTORS: Final = DEFAULT_ACTORS
 
 
 @dataclass(frozen=True)
 class Demo:
-    """`run_id` names the charges: the same usage again is the same run, and charges nothing again."""
+    """`run_id` names the grants: the same usage again is the same run, and charges nothing again."""
 
     rows: list[Usage]
     run_id: str
-    budgets_microcents: Mapping[str, int]
+
+    @property
+    def actors(self) -> list[str]:
+        """The one with the most requests first."""
+        requests = Counter(row.actor for row in self.rows)
+        return sorted(requests, key=lambda actor: (-requests[actor], actor))
 
     @property
     def busiest_actor(self) -> str:
         """The actor that the example calls use; any actor if nobody is charged."""
-        return next(iter(self.budgets_microcents), ANYBODY)
+        return next(iter(self.actors), ANYBODY)
 
 
-def demo(usage_file: Path | None, limit: int) -> Demo:
+def demo(usage_file: Path | None, limit: int, *, actors: int = ACTORS, model: str = MODEL) -> Demo:
     """The first `limit` rows of the file, or generated usage.
 
-    Raises millicent.replay.ReplayError for an invalid file.
+    A file without payers gets `actors` of them, rows without a model use `model`. Raises millicent.replay.ReplayError
+    for an invalid file.
     """
-    rows = read_usage(usage_file.read_bytes(), Reading(limit=limit)) if usage_file else generated_usage(limit)
-    return Demo(rows, _run_id(rows), _budgets(price_all(rows, Pricer())))
+    how = Reading(limit=limit, actors=actors, model=model)
+    rows = read_usage(usage_file.read_bytes(), how) if usage_file else generated_usage(limit)
+    return Demo(rows, _run_id(rows))
 
 
-def fund(client: Millicent, plan: Demo, concurrency: int) -> None:
+def budgets(client: Millicent, plan: Demo, concurrency: int) -> Mapping[str, int]:
+    """By actor, in whole millicents as microcents: twice what its usage may cost, so that it can always pay.
+
+    The service prices every row, at the most that its hold takes. Raises millicent.errors.MillicentError.
+    """
+    found = quote_rows(client, map(_at_most, plan.rows), concurrency)
+    if found.unpriced:
+        first = found.unpriced[0]
+        raise UnknownModel(f"row {first.row.row}: {reason_of(first.error)}")
+    costs = _by_actor(found.rows)
+    return {actor: _budget(rank, costs[actor]) for rank, actor in enumerate(plan.actors, start=1)}
+
+
+def fund(client: Millicent, run_id: str, budgets_microcents: Mapping[str, int], concurrency: int) -> None:
     """One grant per actor; a repeated run gets replayed answers. Raises millicent.errors.MillicentError."""
     with ThreadPoolExecutor(concurrency) as pool:
         # Building the list raises the errors of the threads.
-        list(pool.map(lambda budget: _grant(client, plan.run_id, *budget), plan.budgets_microcents.items()))
+        list(pool.map(lambda budget: _grant(client, run_id, *budget), budgets_microcents.items()))
 
 
 def charge(
@@ -76,30 +101,34 @@ def charge(
 
 
 def _run_id(rows: Iterable[Usage]) -> str:
-    return run_id_of("\n".join(f"{row.key} {row.actor}" for row in rows).encode())
+    keys = "\n".join(f"{row.key} {row.actor}" for row in rows)
+    return hashlib.sha256(keys.encode()).hexdigest()[:16]
 
 
-def _budgets(priced: Iterable[PricedUsage]) -> Mapping[str, int]:
-    """By actor, the one with the most requests first; in whole millicents."""
+def _at_most(row: Usage) -> Usage:
+    """The row as its hold is placed."""
+    return row if row.usage is None else replace(row, usage=HOLDS.most(row.usage))
+
+
+def _by_actor(quoted: Iterable[QuotedRow]) -> Mapping[str, int]:
     costs: Counter[str] = Counter()
-    requests: Counter[str] = Counter()
-    for each in priced:
-        costs[each.usage.actor] += each.cost_microcents
-        requests[each.usage.actor] += 1
-    ranked = sorted(requests, key=lambda actor: (-requests[actor], actor))
-    return {actor: _budget(rank, costs[actor]) for rank, actor in enumerate(ranked, start=1)}
+    for each in quoted:
+        costs[each.row.actor] += microcents(rounded(each.exact))
+    return costs
 
 
-def _budget(rank: int, cost_microcents: int) -> int:
-    enough = cost_microcents * 2 if rank % SHORT_OF_FUNDS else cost_microcents // 2
+def _budget(rank: int, most_microcents: int) -> int:
+    enough = most_microcents * 2 if rank % SHORT_OF_FUNDS else most_microcents // 4
     return (enough // MILLICENT + 1) * MILLICENT
 
 
 def _grant(client: Millicent, run_id: str, actor: str, budget_microcents: int) -> None:
-    client.grant(
-        actor,
-        millicents(budget_microcents),
-        category="promotional",
-        reason="demo credits",
-        key=f"demo-{run_id}",
-    )
+    # An earlier run of the same usage may have granted another amount, at other prices. That stays.
+    with suppress(KeyReused):
+        client.grant(
+            actor,
+            millicents(budget_microcents),
+            category="promotional",
+            reason="demo credits",
+            key=f"demo-{run_id}",
+        )

@@ -24,6 +24,8 @@ PARAMETERS: Final = {
     "PythonRuntime": sources.runtime(),
     "BuiltRuntime": sources.runtime(),
     "Architecture": sources.architecture(),
+    # So that a usage file of years ago can be tried.
+    "MaxUsageAgeDays": "3650",
     # The emulator starts a process for every concurrent execution: the number must fit a laptop.
     "CheckConcurrency": "8",
     "CostConcurrency": "8",

@@ -14,6 +14,10 @@ def thread_count(text: str) -> int:
     return _at_least(1, text)
 
 
+def actor_count(text: str) -> int:
+    return _at_least(1, text)
+
+
 def port_number(text: str) -> int:
     number = _whole(text)
     if not 1 <= number <= MAX_PORT:

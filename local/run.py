@@ -21,10 +21,10 @@ from rich.table import Table
 
 from local.aws import Aws, as_deployer, forget_callers_aws
 from local.cloud import Cloud, port_of, running_cloud, up
-from local.demo import Demo, charge, demo, fund
+from local.demo import ACTORS, MODEL, Demo, budgets, charge, demo, fund
 from local.deploy import Stack, describe
 from local.endpoint import FILE_NAME
-from local.options import port_number, row_count, thread_count
+from local.options import actor_count, port_number, row_count, thread_count
 from local.ownership import owner
 from local.paths import STATE
 from local.processes import ProcessFailedError
@@ -108,14 +108,14 @@ def run(site: Site, plan: Demo, concurrency: int) -> Result:
     tables = Tables(site.aws, site.stack)
     token = EndpointFile(site.endpoint_file)
     with Millicent(site.base_url, token, retry=PATIENT, max_connections=concurrency) as client:
-        say(f"funding {len(plan.budgets_microcents)} actors")
-        fund(client, plan, concurrency)
+        say(f"asking for the price of each of {len(plan.rows)} requests, then funding {len(plan.actors)} actors")
+        fund(client, plan.run_id, budgets(client, plan, concurrency), concurrency)
         before = tables.outcomes()
         say(f"holding the most that each of {len(plan.rows)} requests may cost, then capturing its cost")
         with _progress_bar(len(plan.rows)) as advance:
             summary = charge(client, plan, concurrency, advance)
     say("reconciling: replaying the ledger, comparing it with the accounts, the audit table and the sums of usage")
-    sent = [outcome.priced.usage for outcome in summary.outcomes]
+    sent = [outcome.row for outcome in summary.outcomes]
     return Result(summary, row_counts(sent, before, tables.outcomes()), reconcile_when_caught_up(site.aws, site.stack))
 
 
@@ -148,7 +148,7 @@ def show(result: Result) -> None:
     if result.summary.stopped_by:
         print(f"stopped: {result.summary.stopped_by}")
     for failure in result.summary.failures:
-        print(f"failed: {failure.priced.usage.key} of {failure.priced.usage.actor}: {failure.error}")
+        print(f"failed: {failure.row.key} of {failure.row.actor}: {failure.error}")
     for finding in result.books.findings[:FINDINGS_SHOWN]:
         print(f"problem: {finding.actor} {finding.place} {finding.seq or ''} {finding.problem}")
 
@@ -211,6 +211,8 @@ def _progress_bar(total: int) -> Iterator[Callable[[Progress], None]]:
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--usage", type=Path, help="CSV or JSON lines; default: generated usage")
+    parser.add_argument("--actors", type=actor_count, default=ACTORS, help="actors of a file that names none")
+    parser.add_argument("--model", default=MODEL, help="model of rows that name none")
     parser.add_argument("--limit", type=row_count, default=DEFAULT_LIMIT, help="rows to charge")
     parser.add_argument("--concurrency", type=thread_count, default=DEFAULT_CONCURRENCY, help="requests at once")
     parser.add_argument("--once", action="store_true", help="stop everything after the summary")
@@ -224,7 +226,7 @@ def main() -> int:
     forget_callers_aws()
     stop_on_signals()
     state_dir = wanted.state.resolve()
-    plan = demo(wanted.usage, wanted.limit)
+    plan = demo(wanted.usage, wanted.limit, actors=wanted.actors, model=wanted.model)
     with site_for(state_dir, wanted.port) as site:
         result = run(site, plan, wanted.concurrency)
         stays = not (wanted.once or result.summary.interrupted)

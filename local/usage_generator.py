@@ -9,9 +9,10 @@ from random import Random
 from statistics import NormalDist
 from typing import Final
 
-from millicent.replay import Usage, row_key, run_id_of, zipf_actors
+from millicent.replay import Usage, zipf_actors
 
 SEED: Final = 20_231_116
+METER: Final = "llm"
 FIRST_REQUEST_AT: Final = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
 """A fixed time: prices depend on the time, so a repeated run charges the same."""
 SECONDS_BETWEEN_REQUESTS: Final = 0.18
@@ -55,10 +56,20 @@ SHARES: Final = tuple(accumulate(traffic.share for traffic in TRAFFIC))
 
 def generated_usage(rows: int, seed: int = SEED) -> list[Usage]:
     """The first `rows` of an endless sequence: a longer run begins with the same rows, under the same keys."""
-    run_id = run_id_of(f"generated usage, version 1, seed {seed}".encode())
     drawn = zip(range(1, rows + 1), zipf_actors(seed=seed), _requests(seed), strict=False)
     return [
-        Usage(row_key(run_id, number), actor, traffic.model, input_tokens, output_tokens, at)
+        Usage(
+            key=f"generated-2-{seed}-{number}",
+            actor=actor,
+            usage={
+                "meter": METER,
+                "model": traffic.model,
+                "input_tokens": input_tokens,
+                "output_tokens": output_tokens,
+            },
+            occurred_at=at,
+            row=number,
+        )
         for number, actor, (traffic, input_tokens, output_tokens, at) in drawn
     ]
 

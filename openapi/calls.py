@@ -294,7 +294,7 @@ CALLS: Final = (
     Call(
         route="GET /v1/accounts/{actor}/usage",
         tag="Records",
-        summary="Show the spending of an account by meter, app, member or day",
+        summary="Show the spending of an account by meter, app, model, member or day",
         scope="credits/read",
         query=UsageQuery,
         answer=models.UsagePage,

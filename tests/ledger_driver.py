@@ -25,11 +25,17 @@ class LedgerDriver:
         self._accounts: set[Account] = set()
 
     def send(
-        self, terms: Terms, account: Account = ALICE, *, app: str | None = None, meter: str | None = None
+        self,
+        terms: Terms,
+        account: Account = ALICE,
+        *,
+        app: str | None = None,
+        meter: str | None = None,
+        model: str | None = None,
     ) -> Entry:
         key = f"k{next(self._numbers)}"
         self._accounts.add(account)
-        operation = Operation(account, key, terms, "service", f"request-of-{key}", app, meter)
+        operation = Operation(account, key, terms, "service", f"request-of-{key}", app, meter, model=model)
         return self.ledger.record(operation, self.now_ms).entry
 
     def hold(self, amount: int, account: Account = ALICE, *, app: str | None = None, ttl_ms: int = TTL_MS) -> str:

@@ -35,7 +35,7 @@ def asked_charge(asked: Asked) -> Operation:
 
 
 def record(operation: Operation, ledger: Ledger, now_ms: int) -> Recorded:
-    return record_priced(operation, ledger, runtime.rates, now_ms)
+    return record_priced(operation, ledger, runtime.rates, runtime.recording_time(now_ms))
 
 
 @app.route("POST /v1/cost/batch")
@@ -44,7 +44,8 @@ def record_costs() -> Response:
     caller = http.caller(event, "credits/charge", runtime.tenants)
     lines = batch(http.document(event, MAX_BATCH_BYTES), caller, http.request_id(event))
     operations = [line.asked for line in lines if isinstance(line.asked, Operation)]
-    answers = record_priced_batch(operations, runtime.ledger, runtime.rates, runtime.now_ms(), may_begin_another)
+    time = runtime.recording_time(runtime.now_ms())
+    answers = record_priced_batch(operations, runtime.ledger, runtime.rates, time, may_begin_another)
     shown = results(lines, answers)
     for damage in damages(answers):
         runtime.observability.damaged(damage)

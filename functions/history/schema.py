@@ -6,9 +6,12 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
+from shared.edge import path_ids
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.http import status_of
 from shared.edge.problems import refusal_of
+from shared.edge.reported_usage import is_model_name
+from shared.edge.usage_request import ModelName
 from shared.edge.validation import (
     DAY,
     DEFAULT_PAGE,
@@ -45,12 +48,11 @@ DayOrTime: TypeAlias = Annotated[
     ),
 ]
 
-_OF_THE_LEDGER: Final = rf"~({ids.CHARACTER}|~){{1,1000}}"
-_KEY_OF_THE_LEDGER: Final = re.compile(_OF_THE_LEDGER)
+_KEY_OF_THE_LEDGER: Final = re.compile(path_ids.LEDGER_KEY)
 RecordedKey: TypeAlias = Annotated[
     str,
     msgspec.Meta(
-        pattern=rf"\A({ids.PATTERN}|{_OF_THE_LEDGER})\Z",
+        pattern=rf"\A({ids.PATTERN}|{path_ids.PATTERN}|{path_ids.LEDGER_KEY_PATTERN})\Z",
         description="an idempotency key, or a key that the ledger made for itself, such as ~expire-h2",
     ),
 ]
@@ -70,6 +72,7 @@ class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
     to: Time | None = None
     app: Identifier | None = None
     meter: Identifier | None = None
+    model: ModelName | None = None
 
     @property
     def wanted(self) -> EntryFilter:
@@ -82,6 +85,7 @@ class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
             to_ms=None if self.to is None else epoch_ms(self.to),
             app=self.app,
             meter=self.meter,
+            model=self.model,
         )
 
 
@@ -111,9 +115,12 @@ class UsageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
         if self.after is None:
             return None
         mark, name = _decoded(self.after)[:1], _decoded(self.after)[1:]
-        if mark != _NAME_MARK or not (ids.is_id(name) or not name) or name_cursor(name) != self.after:
+        if mark != _NAME_MARK or not self._is_name(name) or name_cursor(name) != self.after:
             raise ValidationFailed([_NO_CURSOR])
         return name
+
+    def _is_name(self, name: str) -> bool:
+        return not name or (is_model_name(name) if self.group_by == "model" else ids.is_id(name))
 
 
 class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

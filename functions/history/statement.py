@@ -36,6 +36,8 @@ COLUMNS: Final = (
     "by",
     "member",
     "hash",
+    "occurred_at",
+    "model",
 )
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -67,7 +69,7 @@ def statement_text(page: Page[Entry]) -> str:
 
 
 def _cells(entry: Entry) -> Iterator[object]:
-    app, meter = entry.spent_through
+    app, meter, model = entry.spent_through
     yield rfc3339(entry.at_ms)
     yield entry.seq
     yield entry.kind
@@ -81,6 +83,8 @@ def _cells(entry: Entry) -> Iterator[object]:
     yield _inert(entry.by)
     yield _inert(entry.member)
     yield entry.hash
+    yield rfc3339(entry.occurred_at_ms)
+    yield _inert(model)
 
 
 def _amounts(entry: Entry) -> tuple[int, ...]:

@@ -57,7 +57,7 @@ def change_hold(hold_id: str, request_type: type[_Request], terms: Callable[[_Re
 
 
 def record(operation: Operation, ledger: Ledger, now_ms: int) -> Recorded:
-    return record_priced(operation, ledger, runtime.rates, now_ms)
+    return record_priced(operation, ledger, runtime.rates, runtime.recording_time(now_ms))
 
 
 @runtime.observability.invoked(http.CORRELATION_ID)

@@ -6,7 +6,7 @@ from shared.edge.charges import in_dollars
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.mutations import ActorRequest, MeteredRequest
 from shared.edge.usage_request import UsageDocument, given, metered_by, one_of, read_usage
-from shared.edge.validation import Dollars, Microcents, PositiveMicrocents, TtlSeconds
+from shared.edge.validation import Dollars, Microcents, PositiveMicrocents, Time, TtlSeconds, given_ms
 from shared.ledger.holds import DEFAULT_TTL_S
 from shared.ledger.operations import CaptureHold, ExtendHold, IfExpired, Overrun, PlaceHold, ReleaseHold
 from shared.pricing.usage import Usage
@@ -46,9 +46,7 @@ class PlaceHoldRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, k
         """Raises ValidationFailed for a minimum above the amount, and without exactly one of amount and usage."""
         one_of({"amount": self.amount, "usage": self.usage})
         if self.used is not None and self.used.raw_digest is not None:
-            raise ValidationFailed(
-                [FieldError("$.usage.raw", "must be omitted: a hold is for usage that is still to come")]
-            )
+            raise ValidationFailed([FieldError("$.usage.raw", "must be omitted: a hold is for usage that is to come")])
         amount = given(self.amount)
         minimum = None if self.minimum_amount is None else int(self.minimum_amount)
         if minimum is not None and amount is not None and minimum > amount:
@@ -61,6 +59,7 @@ class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_
     cost_usd: Dollars | msgspec.UnsetType = msgspec.UNSET
     overrun: Overrun = "refuse"
     if_expired: IfExpired = "refuse"
+    occurred_at: Time | None = None
 
     def terms(self, hold: str) -> CaptureHold:
         """The whole hold if nothing says how much. Raises ValidationFailed if more than one member does."""
@@ -69,7 +68,14 @@ class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_
         amount = None if self.amount is None else int(self.amount)
         # The default is left out of the content, so that requests from before this option keep their hash.
         if_expired = None if self.if_expired == "refuse" else self.if_expired
-        terms = CaptureHold(hold, amount, self.overrun, usage=self.usage_content, if_expired=if_expired)
+        terms = CaptureHold(
+            hold,
+            amount,
+            self.overrun,
+            usage=self.usage_content,
+            if_expired=if_expired,
+            occurred_at_ms=given_ms(self.occurred_at),
+        )
         return in_dollars(terms, self.cost_usd)
 
 

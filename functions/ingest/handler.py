@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.ingest.runtime import ingest_runtime
 from functions.ingest.schema import requests
+from shared.usecases.event_time import RecordingTime
 from shared.usecases.record_batch import damages, failures
 from shared.usecases.take_charges import Taken, take_charges
 
@@ -42,6 +43,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
     asked = requests(event, runtime.default_tenant, runtime.tenant_from)
     ledger, rates, poison_queue = runtime.ledger, runtime.rates, runtime.poison_queue
-    taken = take_charges(asked, ledger, rates, poison_queue, runtime.now_ms(), may_begin_another)
+    time = RecordingTime(runtime.now_ms(), runtime.max_usage_age_days)
+    taken = take_charges(asked, ledger, rates, poison_queue, time, may_begin_another)
     observe(taken)
     return {"batchItemFailures": [{"itemIdentifier": each.letter.id} for each in taken if each.result == "failed"]}

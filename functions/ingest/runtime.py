@@ -24,6 +24,7 @@ class IngestRuntime:
     tenant_from: IngestTenant
     ledger: Ledger
     rates: RateBook
+    max_usage_age_days: int
     poison_queue: PoisonQueue
     deadline_ms: int
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
@@ -38,6 +39,7 @@ def ingest_runtime() -> IngestRuntime:
         tenant_from=settings.ingest_tenant,
         ledger=DynamoLedger(settings.ledger_table, settings.ledger_deadline_ms),
         rates=rate_book_of(settings),
+        max_usage_age_days=settings.max_usage_age_days,
         poison_queue=SqsPoisonQueue(settings.failure_queue_url, sqs_client(), seen.failed),
         deadline_ms=settings.ledger_deadline_ms,
     )

@@ -1,13 +1,15 @@
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.identity import Caller
+from shared.edge.usage_request import ModelName
 from shared.edge.validation import Identifier, Microcents, PositiveMicrocents, Priority, convert
 from shared.ledger.operations import Configure
-from shared.ledger.policies import MAX_LIMITS, MAX_THRESHOLDS, Interval, Status, Window
+from shared.ledger.policies import MAX_LIMITS, MAX_ROLLING_LIMITS, MAX_THRESHOLDS, Interval, Status, Window
+from shared.ledger.rolling import MAX_WINDOW_MS, MIN_WINDOW_MS, WINDOW, window_ms, window_text
 
 DEFAULT_ALLOWANCE_PRIORITY: Final = 5
 """Lower than the default of grants: credits that are refilled are spent first."""
@@ -29,6 +31,20 @@ ZoneName = Annotated[
 Parent = Annotated[
     Identifier | msgspec.UnsetType | None,
     msgspec.Meta(description="the actor of the parent account, or null to leave the present one"),
+]
+
+
+WINDOW_RULE: Final = (
+    f"{', '.join(get_args(Window))}, or the length of a rolling window from PT1M to P31D, as an ISO 8601 duration "
+    "such as PT5H"
+)
+LimitWindow = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"\A({'|'.join(get_args(Window))}|{WINDOW})\Z",
+        description=WINDOW_RULE,
+        examples=["day", "PT5H"],
+    ),
 ]
 
 
@@ -54,17 +70,29 @@ class SettingsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class LimitRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount: Microcents
-    window: Window | None = None
+    window: LimitWindow | None = None
     app: Identifier | None = None
     meter: Identifier | None = None
+    model: ModelName | None = None
 
     @property
     def scope(self) -> tuple[str | None, ...]:
-        return self.window, self.app, self.meter
+        return self._window, self.app, self.meter, self.model
+
+    @property
+    def length_ms(self) -> int | None:
+        """Of a rolling window."""
+        return window_ms(self.window)
 
     @property
     def terms(self) -> dict[str, Any]:
-        return {"amount": int(self.amount), "window": self.window, "app": self.app, "meter": self.meter}
+        of_model = {} if self.model is None else {"model": self.model}
+        return {"amount": int(self.amount), "window": self._window, "app": self.app, "meter": self.meter, **of_model}
+
+    @property
+    def _window(self) -> str | None:
+        """A rolling window in its one text, so that PT24H and P1D are the same."""
+        return self.window if self.length_ms is None else window_text(self.length_ms)
 
 
 class AllowanceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +121,7 @@ def limits(document: Mapping[str, Any]) -> Configure:
     read = [_limit(each, f"$.limits[{place}]") for place, each in enumerate(given)]
     faults += [fault for each in read if isinstance(each, ValidationFailed) for fault in each.errors]
     wanted = [each for each in read if isinstance(each, LimitRequest)]
-    if faults := faults or list(_repeated(wanted)):
+    if faults := faults or [*_repeated(wanted), *_too_many_rolling(wanted)]:
         raise ValidationFailed(faults)
     return Configure(limits=[each.terms for each in wanted])
 
@@ -126,12 +154,21 @@ def _limit(document: object, path: str) -> LimitRequest | ValidationFailed:
     if not isinstance(document, Mapping):
         return ValidationFailed([FieldError(path, "must be a JSON object")])
     try:
-        return convert(document, LimitRequest, root=path)
+        limit = convert(document, LimitRequest, root=path)
     except ValidationFailed as invalid:
         return invalid
+    if limit.length_ms is None or MIN_WINDOW_MS <= limit.length_ms <= MAX_WINDOW_MS:
+        return limit
+    return ValidationFailed([FieldError(f"{path}.window", f"must be {WINDOW_RULE}")])
 
 
 def _repeated(wanted: Sequence[LimitRequest]) -> Iterator[FieldError]:
     for place, each in enumerate(wanted):
         if each.scope in {other.scope for other in wanted[:place]}:
-            yield FieldError(f"$.limits[{place}]", "must differ from every other limit in window, app or meter")
+            yield FieldError(f"$.limits[{place}]", "must differ from every other limit in window, app, meter or model")
+
+
+def _too_many_rolling(wanted: Sequence[LimitRequest]) -> Iterator[FieldError]:
+    rolling = [place for place, each in enumerate(wanted) if each.length_ms is not None]
+    for place in rolling[MAX_ROLLING_LIMITS:]:
+        yield FieldError(f"$.limits[{place}].window", f"must roll in at most {MAX_ROLLING_LIMITS} limits")

@@ -4,11 +4,21 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.rates.runtime import rates_runtime
-from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery, card_document, listing, quote_document
+from functions.rates.schema import (
+    QuoteRequest,
+    RateDocument,
+    RatesQuery,
+    card_document,
+    in_effect_document,
+    listing,
+    quote_document,
+)
 from shared.edge import http
 from shared.edge.routes import Response
 from shared.edge.usage_request import usage_of
+from shared.edge.validation import given_ms
 from shared.ledger.accounts import Account
+from shared.usecases.event_time import RecordingTime
 from shared.usecases.price_usage import estimate_usage, price_usage
 from shared.usecases.put_rate_card import put_rate_card
 
@@ -24,7 +34,7 @@ def list_rates() -> Response:
     shown = listing(runtime.store.page(caller.tenant, wanted))
     if wanted.meter is not None:
         card = runtime.book.find(caller.tenant, wanted.meter, wanted.model, runtime.now_ms())
-        shown["in_effect"] = card and card_document(card)
+        shown["in_effect"] = card and in_effect_document(card)
     observe("rates listed", tenant=caller.tenant)
     return http.answer(shown)
 
@@ -46,9 +56,10 @@ def quote() -> Response:
     request = http.body(event, QuoteRequest)
     account = None if request.actor is None else caller.account_of(request.actor)
     usage = usage_of(request.usage)
-    now_ms = runtime.now_ms()
-    held = estimate_usage(usage, caller.tenant, runtime.book, now_ms)
-    quoted = held if usage.is_estimate else price_usage(usage, usage.units, caller.tenant, runtime.book, now_ms)
+    time = RecordingTime(runtime.now_ms(), runtime.max_usage_age_days)
+    at_ms = time.event_time(given_ms(request.occurred_at))
+    held = estimate_usage(usage, caller.tenant, runtime.book, at_ms)
+    quoted = held if usage.is_estimate else price_usage(usage, usage.units, caller.tenant, runtime.book, at_ms)
     observe("usage quoted", tenant=caller.tenant, card=quoted.card.reference)
     return http.answer(quote_document(quoted, held, None if account is None else carried_by(account)))
 

@@ -23,6 +23,7 @@ class RatesRuntime:
     ledger: Ledger
     store: RateCardStore
     built_in: BuiltInCard
+    max_usage_age_days: int
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
     @property
@@ -39,4 +40,5 @@ def rates_runtime() -> RatesRuntime:
         ledger=ledger_of(settings),
         store=rate_store_of(settings),
         built_in=GenaiCard(),
+        max_usage_age_days=settings.max_usage_age_days,
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
-from shared.edge.usage_request import QUANTITY_NAME, RESERVED_NAMES, ModelName, UsageDocument
+from shared.edge.usage_request import QUANTITY_NAME, RESERVED_NAMES, CardModelName, ModelName, UsageDocument
 from shared.edge.validation import DEFAULT_PAGE, Cursor, Identifier, PageLimit, Time, convert, schema_named
 from shared.ledger.amounts import to_millicents
 from shared.ledger.remainders import carry_text, settled
@@ -23,6 +23,7 @@ from shared.usecases.price_usage import Quote
 from shared.usecases.put_rate_card import Draft
 
 MAX_PRICES: Final = 32
+MAX_ALIASES: Final = 32
 MAX_TIERS: Final = 16
 MAX_PER: Final = 10**12
 MAX_VERSION: Final = 99_999_999
@@ -45,6 +46,10 @@ Tiers: TypeAlias = Annotated[
     list[Any], msgspec.Meta(description="a list of {above, price}", extra_json_schema=schema_named("Tiers"))
 ]
 Names: TypeAlias = Annotated[list[str], msgspec.Meta(description="a list of quantities")]
+Aliases: TypeAlias = Annotated[
+    list[ModelName],
+    msgspec.Meta(max_length=MAX_ALIASES, description=f"a list of at most {MAX_ALIASES} names of models"),
+]
 Per: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_PER, description=f"a whole number from 1 to {MAX_PER}")]
 Version: TypeAlias = Annotated[
     int, msgspec.Meta(ge=1, le=MAX_VERSION, description=f"a whole number from 1 to {MAX_VERSION}")
@@ -72,7 +77,8 @@ class RateDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of PUT: the next version of a card."""
 
     meter: Identifier
-    model: ModelName | None = None
+    model: CardModelName | None = None
+    aliases: Aliases = []
     prices: Prices = {}
     request_price: Number = "0"
     minimum_charge: Number = "0"
@@ -82,12 +88,15 @@ class RateDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def draft(self) -> Draft:
         """Raises ValidationFailed, which names every invalid member of the prices."""
+        if self.aliases and self.model is None:
+            raise ValidationFailed([FieldError("$.aliases", "must be omitted where there is no model")])
         return Draft(
             meter=self.meter,
             model=self.model,
             rate=_rate(self),
             effective_from_ms=None if self.effective_from is None else epoch_ms(self.effective_from),
             version=self.version,
+            aliases=tuple(dict.fromkeys(each for each in self.aliases if each != self.model)),
         )
 
 
@@ -95,7 +104,7 @@ class RatesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: PageLimit = PageLimit(DEFAULT_PAGE)
     after: Cursor | None = None
     meter: Identifier | None = None
-    model: ModelName | None = None
+    model: CardModelName | None = None
 
     @property
     def wanted(self) -> CardFilter:
@@ -117,16 +126,17 @@ class RatesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class QuoteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`max_output_tokens` may stand for output_tokens, as for a hold.
 
-    `actor` quotes the next operation of that account.
+    `actor` quotes the next operation of that account; `occurred_at` quotes usage of another time than now.
     """
 
     usage: UsageDocument
     actor: Identifier | None = None
+    occurred_at: Time | None = None
 
 
 class _Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     meter: Identifier
-    model: ModelName | None
+    model: CardModelName | None
     version: Version
 
 
@@ -154,11 +164,17 @@ def card_document(card: RateCard) -> dict[str, Any]:
         "version": card.version,
         "meter": card.meter,
         "model": card.model,
+        **({"aliases": list(card.aliases)} if card.aliases else {}),
         **document_of(card.rate),
         "effective_from": rfc3339(card.effective_from_ms) if is_own else None,
         "made_at": rfc3339(card.made_at_ms) if is_own else None,
         "by": card.by,
     }
+
+
+def in_effect_document(card: RateCard) -> dict[str, Any]:
+    """The card that prices a usage now, and the model that its name was taken for."""
+    return card_document(card) | {"matched_model": card.matched_model}
 
 
 def listing(page: CardPage) -> dict[str, Any]:

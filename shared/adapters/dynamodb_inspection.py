@@ -233,9 +233,10 @@ class DynamoLedgerInspection:
             yield _row(account, item, AuditItem, _audit_item)
 
     def usage(self, account: Account) -> StoredUsage | None:
-        through, sums, strangers = self._counted_through(account), {}, []
+        through, models_after, sums, strangers = self._counted_through(account), None, {}, []
         for item in self._reader.query(self._usage, account, None):
             if item["sk"]["S"] == COUNTED_SK:
+                models_after = _made(partial(_models_after, item))
                 continue
             read = _made(partial(_sum, item))
             if read is None:
@@ -243,7 +244,7 @@ class DynamoLedgerInspection:
             else:
                 sums[read[0]] = read[1]
         is_as_it_was = self._counted_through(account) == through
-        return StoredUsage(through, sums, tuple(strangers)) if is_as_it_was else None
+        return StoredUsage(through, sums, tuple(strangers), models_after) if is_as_it_was else None
 
     def _counted_through(self, account: Account) -> int:
         items = self._reader.query(self._usage, account, self._usage.sk == COUNTED_SK)
@@ -302,6 +303,11 @@ def _sum(raw: _Raw) -> tuple[Slot, Sums]:
 
 def _through(raw: _Raw) -> int:
     seq: int = UsageItem.from_raw_data(raw).seq
+    return seq
+
+
+def _models_after(raw: _Raw) -> int | None:
+    seq: int | None = UsageItem.from_raw_data(raw).models_after
     return seq
 
 

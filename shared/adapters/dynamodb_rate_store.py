@@ -2,12 +2,20 @@
 
 import json
 
-from pynamodb.exceptions import PutError
+from pynamodb.exceptions import DoesNotExist, PutError
 
 from shared.adapters.dynamodb_answers import CONDITION_FAILED, error_code
-from shared.adapters.dynamodb_rates import ALL_MODELS, DynamoRateCards, RateItem, card_prefix, card_sk
+from shared.adapters.dynamodb_rates import (
+    ALL_MODELS,
+    DynamoRateCards,
+    RateItem,
+    card_prefix,
+    card_sk,
+    name_sk,
+    whole_sk,
+)
 from shared.adapters.keys import rates_pk
-from shared.pricing.cards import RateCard
+from shared.pricing.cards import RateCard, names_of
 from shared.pricing.documents import document_of
 from shared.pricing.store import CardFilter, CardPage, CardPlace
 
@@ -16,12 +24,31 @@ class DynamoRateStore(DynamoRateCards):
     """Implements store.RateCardStore. Every call may be repeated."""
 
     def put(self, tenant: str, card: RateCard) -> bool:
+        self._until_deadline(lambda: self._name(tenant, card))
         return self._until_deadline(lambda: self._put(self._item(tenant, card)))
 
     def page(self, tenant: str, wanted: CardFilter) -> CardPage:
         cards = self._until_deadline(lambda: self._cards(tenant, wanted))
         listed = cards[: wanted.limit]
         return CardPage(listed, _place_of(listed[-1]) if len(cards) > wanted.limit else None)
+
+    def _name(self, tenant: str, card: RateCard) -> None:
+        """Writes the names of the card; before the first of a meter, those of all its cards."""
+        if card.model is None:
+            return
+        names = names_of(card)
+        is_whole = self._is_whole(tenant, card.meter)
+        for name in names if is_whole else dict.fromkeys((*self._names_of_versions(tenant, card.meter), *names)):
+            self._name_items(rates_pk(tenant), name_sk(card.meter, name), model=name.model, alias=name.alias).save()
+        if not is_whole:
+            self._name_items(rates_pk(tenant), whole_sk(card.meter)).save()
+
+    def _is_whole(self, tenant: str, meter: str) -> bool:
+        try:
+            self._name_items.get(rates_pk(tenant), whole_sk(meter), consistent_read=True)
+        except DoesNotExist:
+            return False
+        return True
 
     def _put(self, item: RateItem) -> bool:
         try:
@@ -54,6 +81,7 @@ class DynamoRateStore(DynamoRateCards):
             made_at_ms=card.made_at_ms,
             by=card.by,
             rate=json.dumps(document_of(card.rate), separators=(",", ":")),
+            aliases=json.dumps(card.aliases, separators=(",", ":")) if card.aliases else None,
         )
 
 

@@ -2,7 +2,8 @@
 
 The items of an account, under its pk:
 
-    sk = COUNTED                   the seq counted through; every addition moves it, if it is unchanged
+    sk = COUNTED                   the seq counted through; every addition moves it, if it is unchanged. `models_after`
+                                   is the seq after which sums by model begin: an older release counted none
     sk = <grouping>#<name>#<day>   a sum, such as meter#llm#2026-01-31, app##2026-01-31, day##2026-01-31
 
 So the sums of one name are adjacent, in the order of the days. No name contains "#", so no other name's sums are among
@@ -162,8 +163,12 @@ class DynamoUsageBook:
     def _write(self, account: Account, tally: Tally) -> None:
         pk, items = account_pk(account), self._items
         with TransactWrite(connection=self._connection) as transaction:
+            # Set once, by the first addition that counts models.
+            models_after = items.models_after.set(items.models_after | tally.after)
             transaction.update(
-                items(pk, COUNTED_SK), actions=[items.seq.set(tally.through)], condition=self._stands_at(tally.after)
+                items(pk, COUNTED_SK),
+                actions=[items.seq.set(tally.through), models_after],
+                condition=self._stands_at(tally.after),
             )
             for slot, sums in tally.sums.items():
                 added = (items.charged, sums.charged), (items.refunded, sums.refunded), (items.count_, sums.count)

@@ -19,7 +19,7 @@ from shared.adapters.genai_parts import Dimensions, dearer_parts
 from shared.ledger.amounts import MICROCENTS_PER_MILLICENT
 from shared.pricing.cards import RateCard, built_in_reference
 from shared.pricing.catalogue import ModelIdentity
-from shared.pricing.rates import Price, Rate, Tier
+from shared.pricing.rates import REQUESTS, Price, Rate, Tier
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
@@ -29,7 +29,6 @@ NAME: Final = "genai-prices"
 FREE: Final = ":free"
 FREE_QUANTITIES: Final = ("input_tokens", "output_tokens")
 MILLICENTS_PER_DOLLAR: Final = 100 * MICROCENTS_PER_MILLICENT
-REQUESTS: Final = "requests"
 LEAST_BILLED_SECONDS: Final = Decimal(10)
 """Groq's minimum for each transcription by these models; the package has it as code, not as data."""
 BILLED_BY_LEAST_SECONDS: Final = frozenset({("groq", "whisper-large-v3"), ("groq", "whisper-large-v3-turbo")})
@@ -67,7 +66,7 @@ def _card(model: str, identity: ModelIdentity, rate: Rate) -> RateCard:
         model=model,
         rate=rate,
         effective_from_ms=0,
-        identity=identity,
+        matched=identity.text,
     )
 
 

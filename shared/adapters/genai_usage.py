@@ -29,7 +29,8 @@ PROVIDERS_READ: Final = ("anthropic", "aws", "google", "openai")
 """Named where a provider is not known; every provider of the package that has an extractor is read."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
-_NO_NUMBER: Final = "must be a number of at least 0"
+MOST_UNITS: Final = 10**15
+_NO_NUMBER: Final = f"must be a number from 0 to {MOST_UNITS}"
 _TOTALS: Final = frozenset({"total_tokens", "totalTokens", "totalTokenCount", "total"})
 _FREE: Final = frozenset({"web_fetch_requests"})
 """Anthropic bills no fetch of a page, only its tokens."""
@@ -276,7 +277,7 @@ def _may_be_billed(value: object) -> bool:
     """Whether a provider could mean this: a quantity, or the name of a way of billing."""
     if isinstance(value, str):
         return not _NUMBER.fullmatch(value)
-    return isinstance(value, int | Decimal) and value >= 0
+    return isinstance(value, int | Decimal) and 0 <= value <= MOST_UNITS
 
 
 def _unexplained(
@@ -305,6 +306,8 @@ def _is_known(usage: Mapping[str, Any], path: Path, value: object, quantities: M
         return value.lower() in _PRICED_AS_USUAL[name]
     if not _is_number(value):
         return True
+    if not (isinstance(value, str) or _may_be_billed(value)):
+        return False
     if name in _SAME_AS:
         return quantities.get(_SAME_AS[name]) == value
     return (

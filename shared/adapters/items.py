@@ -213,6 +213,7 @@ class HoldItem(Model):
     rate_card = UnicodeAttribute(null=True)
     priced_model = UnicodeAttribute(null=True)
     priced_at_ms = IntegerAttribute(null=True)
+    model = UnicodeAttribute(null=True)
     open_holds = OpenHolds()
 
     @classmethod
@@ -236,6 +237,7 @@ class HoldItem(Model):
             rate_card=hold.price and hold.price.rate_card,
             priced_model=hold.price and hold.price.model,
             priced_at_ms=hold.price and hold.price.at_ms,
+            model=hold.model,
         )
 
     @property
@@ -253,6 +255,7 @@ class HoldItem(Model):
             parent=(self.parent, self.parent_hold) if self.parent else None,
             member=self.member,
             price=HeldPrice(self.rate_card, self.priced_model, self.priced_at_ms) if self.rate_card else None,
+            model=self.model,
         )
 
 

@@ -11,7 +11,7 @@ from shared.ledger.usage import Grouping, Slot, Sums
 
 
 class UsageItem(Model):
-    """A sum (microcents), or the seq counted through (`seq`)."""
+    """A sum (microcents), or the seq counted through (`seq`) and the seq after which models are counted."""
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
@@ -19,6 +19,7 @@ class UsageItem(Model):
     refunded = IntegerAttribute(null=True)
     count_ = IntegerAttribute(null=True, attr_name="count")
     seq = IntegerAttribute(null=True)
+    models_after = IntegerAttribute(null=True)
 
     @property
     def slot(self) -> Slot:

@@ -9,7 +9,7 @@ import msgspec
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.exact_json import MAX_BODY_BYTES
 from shared.edge.usage_request import UsageDocument, given, metered_by, one_of, read_usage
-from shared.edge.validation import Dollars, Identifier, Metadata, Microcents, convert
+from shared.edge.validation import Dollars, Identifier, Metadata, Microcents, Time, convert, given_ms
 from shared.ledger.accounts import Account
 from shared.ledger.money import microcents_of
 from shared.ledger.operations import CaptureHold, Charge, IfInsufficient, Operation
@@ -33,6 +33,7 @@ class CostRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     app: Identifier | None = None
     meter: Identifier | None = None
     metadata: Metadata | None = None
+    occurred_at: Time | None = None
 
 
 class KeyedCost(CostRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,6 +58,7 @@ def charge(request: CostRequest, account: Account, key: str, asked: RequestConte
         request.if_insufficient,
         request.check_id,
         usage=None if usage is None else usage.content,
+        occurred_at_ms=given_ms(request.occurred_at),
     )
     return Operation(
         account=account,

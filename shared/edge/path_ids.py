@@ -19,13 +19,18 @@ import msgspec
 from shared.ledger import ids
 
 MARK: Final = "~~"
-PATTERN: Final = rf"{MARK}([!'()*.0-9A-Z_a-z-]|~[2-7][0-9A-F]){{1,3000}}"
-"""The second spelling. The characters other than "~" are those that encodeURIComponent of JavaScript leaves alone."""
+_SPELLED_CHARACTER: Final = r"([!'()*.0-9A-Z_a-z-]|~(2[14-9A-F]|[346][0-9A-F]|5[0-9ABD-F]|7[0-9A-D]))"
+"""A character of an id: as encodeURIComponent of JavaScript leaves it, or as "~" and its code."""
+PATTERN: Final = f"{MARK}{_SPELLED_CHARACTER}{{1,{ids.LONGEST}}}"
+"""An id in the second spelling."""
+LEDGER_KEY: Final = f"~{ids.CHARACTER}({ids.CHARACTER}|~){{0,999}}"
+LEDGER_KEY_PATTERN: Final = f"{LEDGER_KEY}|{MARK}~7E{_SPELLED_CHARACTER}({_SPELLED_CHARACTER}|~7E){{0,999}}"
+"""A key that the ledger made for itself, in either spelling."""
 IdInPath: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=rf"\A({ids.PATTERN}|{PATTERN})\Z", description=ids.REQUIREMENT)
 ]
 
-_SPELLED: Final = re.compile(PATTERN)
+_SPELLED: Final = re.compile(f"{MARK}({_SPELLED_CHARACTER}|~7E)+")
 _NOT_IN_A_PATH: Final = re.compile(r"[/?%]|\A\.\.?\Z")
 """What gateways and clients change in a path, even if it is percent-encoded."""
 

@@ -52,7 +52,7 @@ def _faults(document: Mapping[str, Any], path: str) -> Iterator[FieldError]:
         )
     if "meter" in document and not ids.is_id(document["meter"]):
         yield FieldError(f"{path}.meter", f"must be {ids.REQUIREMENT}")
-    if "model" in document and not _is_model(document["model"]):
+    if "model" in document and not is_model_name(document["model"]):
         yield FieldError(f"{path}.model", MODEL_NAME)
     for name in document.keys() - MEMBERS:
         yield FieldError(f"{path}.{name[:64]}", "must be omitted: beside raw there are only provider, meter and model")
@@ -81,12 +81,12 @@ def _model(document: Mapping[str, Any], report: Report, path: str) -> str:
     model = document.get("model", report.model)
     if model is None:
         raise ValidationFailed([FieldError(f"{path}.model", "is required, since raw does not name the model")])
-    if not _is_model(model):
+    if not is_model_name(model):
         raise ValidationFailed([FieldError(f"{path}.raw.model", MODEL_NAME)])
     return str(model)
 
 
-def _is_model(value: object) -> bool:
+def is_model_name(value: object) -> bool:
     return isinstance(value, str) and re.match(MODEL, value) is not None
 
 
@@ -119,6 +119,6 @@ def _exact(value: object) -> object:
         case list():
             return [_exact(member) for member in value]
         case Decimal():
-            return int(value) if value == int(value) else f"{value.normalize():f}"
+            return int(value) if value == int(value) else str(value.normalize())
         case _:
             return value

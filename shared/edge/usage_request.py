@@ -8,7 +8,7 @@ import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.quantities import UNITS, is_number_of_units, quantity
-from shared.edge.reported_usage import MODEL, MODEL_NAME, reported_usage
+from shared.edge.reported_usage import MODEL, MODEL_NAME, is_model_name, reported_usage
 from shared.edge.validation import schema_named
 from shared.ledger import ids
 from shared.pricing.usage import NAMES, Usage
@@ -18,6 +18,15 @@ QUANTITY_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 RESERVED_NAMES: Final = frozenset({*NAMES, "raw"})
 """Members of usage, which cannot be names of quantities."""
 
+CARD_MODEL: Final = r"\A[A-Za-z0-9_.:@/~+*-]{1,128}\Z"
+
+CardModelName: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=CARD_MODEL,
+        description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -, or * for any of them",
+    ),
+]
 ModelName: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=MODEL, description="1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -")
 ]
@@ -76,7 +85,7 @@ def one_of(members: Mapping[str, object], root: str = "$", *, or_none: bool = Fa
 def _faults(document: Mapping[str, Any], quantities: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     if not ids.is_id(document.get("meter")):
         yield FieldError(f"{path}.meter", f"must be {ids.REQUIREMENT}")
-    if "model" in document and not (isinstance(document["model"], str) and re.match(MODEL, document["model"])):
+    if "model" in document and not is_model_name(document["model"]):
         yield FieldError(f"{path}.model", MODEL_NAME)
     if len(quantities) > MAX_QUANTITIES:
         yield FieldError(path, f"must have at most {MAX_QUANTITIES} quantities")

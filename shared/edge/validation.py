@@ -19,6 +19,7 @@ from shared.ledger import ids
 from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, parse_millicents
 from shared.ledger.errors import InvalidAmount
 from shared.ledger.money import MICROCENTS_PER_DOLLAR, microcents_of, money_text
+from shared.ledger.times import epoch_ms
 
 MAX_METADATA_DEPTH: Final = 8
 MAX_PAGE: Final = 100
@@ -109,6 +110,11 @@ def idempotency_key(header: str | None) -> str:
     if not key:
         raise IdempotencyKeyRequired("send an Idempotency-Key header; create the key before the first attempt")
     return identifier(key, "header.Idempotency-Key")
+
+
+def given_ms(at: datetime | None) -> int | None:
+    """A time of a request in epoch milliseconds; None if the field is not in the request."""
+    return None if at is None else epoch_ms(at)
 
 
 def identifier(value: str, path: str) -> str:

@@ -15,6 +15,7 @@ from shared.ledger.grants import (
 )
 from shared.ledger.headroom import Headroom
 from shared.ledger.holds import NOWHERE, Hold, Origin, RefundTally
+from shared.ledger.models import UNNAMED, Through
 from shared.ledger.operations import (
     Outcome,
     Reason,
@@ -74,8 +75,7 @@ class EffectContext:
     headroom: Headroom
     periods: Periods
     references: References = References()
-    app: str | None = None
-    meter: str | None = None
+    through: Through = UNNAMED
     member: str | None = None
 
 
@@ -85,8 +85,8 @@ class Effect:
 
     `amount` is the amount of the entry. `drawn` lists the grants that paid, or that a release, expiry or refund
     credited. `shortfall` is the missing part of the requested amount. `limit` is what decided a refusal, if not the
-    account's own balance. `origin` is the app and meter of the hold or charge that the terms name. `merged` names the
-    grants that were merged because the account had too many.
+    account's own balance. `origin` is the app, meter and model of the hold or charge that the terms name. `merged`
+    names the grants that were merged because the account had too many.
     """
 
     amount: int = 0

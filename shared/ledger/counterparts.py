@@ -90,8 +90,9 @@ def _charge(account: Account, terms: Terms, _references: References) -> Terms:
 
 def _charged(operation: Operation, effect: Effect, _held: str) -> Terms:
     # The member may charge a part; the parent charges exactly that part.
-    may_overdraw = cast("Charge", operation.terms).if_insufficient == "overdraw"
-    return Charge(-effect.amount, "overdraw" if may_overdraw else "refuse")
+    terms = cast("Charge", operation.terms)
+    may_overdraw = terms.if_insufficient == "overdraw"
+    return Charge(-effect.amount, "overdraw" if may_overdraw else "refuse", occurred_at_ms=terms.occurred_at_ms)
 
 
 def _placed(operation: Operation, effect: Effect, _held: str) -> Terms:
@@ -101,7 +102,7 @@ def _placed(operation: Operation, effect: Effect, _held: str) -> Terms:
 def _captured(operation: Operation, effect: Effect, held: str) -> Terms:
     terms = cast("CaptureHold", operation.terms)
     exact = "charge" if terms.overrun == "partial" else terms.overrun
-    return CaptureHold(held, -effect.amount, exact, if_expired=terms.if_expired)
+    return CaptureHold(held, -effect.amount, exact, if_expired=terms.if_expired, occurred_at_ms=terms.occurred_at_ms)
 
 
 def _released(_operation: Operation, _effect: Effect, held: str) -> Terms:

@@ -25,6 +25,7 @@ from shared.ledger.grants import (
     withdraw,
 )
 from shared.ledger.holds import MAX_OPEN_HOLDS, HeldPrice, Hold, Origin, RefundTally, Restored, restore, split
+from shared.ledger.models import Through
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
@@ -179,8 +180,9 @@ def hold(state: AccountState, terms: PlaceHold, context: EffectContext) -> Effec
             expires_at_ms=context.now_ms + terms.ttl_ms,
             drawn=drawn,
             seq=seq,
-            app=context.app,
-            meter=context.meter,
+            app=context.through.app,
+            meter=context.through.meter,
+            model=context.through.model,
             parent=_at_parent(context),
             member=context.member,
             price=_held_price(terms, context.now_ms),
@@ -460,7 +462,7 @@ def refused_by_parent(approval: ParentApproval) -> Effect:
 
 def given_back(held: Hold) -> Spending:
     """The amount that an ending hold returns to spending limits."""
-    return Spending(-held.amount, held.placed_seq, held.app, held.meter)
+    return Spending(-held.amount, held.placed_seq, held.through)
 
 
 def _is_refundable(entry: Entry, context: EffectContext) -> bool:
@@ -468,11 +470,13 @@ def _is_refundable(entry: Entry, context: EffectContext) -> bool:
 
 
 def _origin_of(charge_entry: Entry) -> Origin:
-    # As limits counted it: a capture counts through the app and meter of its hold, not its own.
+    # As limits counted it: a capture counts through the app, meter and model of its hold, not its own. A hold may have
+    # named no model: then the capture's counts.
     if charge_entry.hold is None:
-        return Origin(charge_entry.app, charge_entry.meter, charge_entry.seq)
+        return Origin(Through(charge_entry.app, charge_entry.meter, charge_entry.model), charge_entry.seq)
     named = charge_entry.origin or {}
-    return Origin(named.get("app"), named.get("meter"), charge_entry.seq)
+    model = named.get("model") or charge_entry.model
+    return Origin(Through(named.get("app"), named.get("meter"), model), charge_entry.seq)
 
 
 def _at_parent(context: EffectContext) -> tuple[str, str] | None:

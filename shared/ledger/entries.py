@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.ledger.accounts import Account, Balances
 from shared.ledger.grants import Draw
+from shared.ledger.models import Through, model_of
 from shared.ledger.operations import Kind, Operation, Outcome, Reason, Terms, terms_from
 
 
@@ -23,11 +24,12 @@ class Entry:
     which chains the entries of an account.
 
     Fields that are in the record only if they have a value: `hold`; `alerts`, the low-balance thresholds that it fell
-    below; `limit`, what decided a refusal other than the account's own balance; `origin`, the app and meter of the hold
-    or charge that it names; `parent`, the parent account's part; `member`, whose operation a parent's entry
-    accompanies; `merged`, the grants that were merged because the account had too many; `window_ends`, the ends of the
-    limits' windows, so that a replay does not need the calendar (`Periods.ends`); `carry` before and after it, in
-    quanta of remainders.py, if its usage has a fraction of a microcent.
+    below; `limit`, what decided a refusal other than the account's own balance; `model`, whose usage was priced;
+    `origin`, the app, meter and model of the hold or charge that it names; `parent`, the parent account's part;
+    `member`, whose operation a parent's entry accompanies; `merged`, the grants that were merged because the account
+    had too many; `window_ends`, the ends of the limits' windows, so that a replay does not need the calendar
+    (`Periods.ends`); `carry` before and after it, in quanta of remainders.py, if its usage has a fraction of a
+    microcent.
     """
 
     account: Account
@@ -60,6 +62,7 @@ class Entry:
     window_ends: Mapping[str, int] | None = None
     merged: Mapping[str, Any] | None = None
     carry: Mapping[str, int] | None = None
+    model: str | None = None
     record_text: str | None = field(init=False, default=None, repr=False, compare=False)
     """Cached by `records.record_of`; a copy with other values starts without it."""
 
@@ -68,14 +71,26 @@ class Entry:
         return terms_from(self.kind, self.parameters)
 
     @property
+    def occurred_at_ms(self) -> int:
+        """When what it charges occurred, if the caller said so; else when it was recorded."""
+        return int(self.parameters.get("occurred_at_ms", self.at_ms))
+
+    @property
     def is_refused(self) -> bool:
         return self.outcome == "refused"
 
     @property
-    def spent_through(self) -> tuple[str | None, str | None]:
-        """App and meter: its own, or those of the hold or charge that it names."""
+    def spent_through(self) -> Through:
+        """App, meter and model: its own, or those of the hold or charge that it names."""
         named = self.origin or {}
-        return self.app or named.get("app"), self.meter or named.get("meter")
+        return Through(
+            self.app or named.get("app"), self.meter or named.get("meter"), self.own_model or named.get("model")
+        )
+
+    @property
+    def own_model(self) -> str | None:
+        """The model on the record; for an entry of an older release, that of its usage and rate card."""
+        return self.model or model_of(self.parameters.get("usage"), self.parameters.get("rate_card"))
 
 
 def operation_of(entry: Entry) -> Operation:
@@ -90,6 +105,7 @@ def operation_of(entry: Entry) -> Operation:
         meter=entry.meter,
         metadata=entry.metadata,
         member=entry.member,
+        model=entry.model,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from shared.ledger.accounts import AccountState
 from shared.ledger.calendar import Periods
 from shared.ledger.holds import Hold
+from shared.ledger.models import Through
 from shared.ledger.policies import Limit, limit_values
 
 
@@ -29,10 +30,8 @@ class Headroom:
         return {**(self.limit or {}), **account} or None
 
 
-def headroom_of(
-    state: AccountState, app: str | None, meter: str | None, periods: Periods, held: Hold | None = None
-) -> Headroom:
-    """The most that the account itself may spend through `app` and on `meter`, including its overdraft limit.
+def headroom_of(state: AccountState, through: Through, periods: Periods, held: Hold | None = None) -> Headroom:
+    """The most that the account itself may spend through an app, a meter and a model, including its overdraft limit.
 
     With `held`, an open hold, it is the most that may be captured of that hold. The held amount is available to the
     capture, and a limit that has counted the hold returns it before it counts the capture. Example: 80 are held, then a
@@ -43,12 +42,17 @@ def headroom_of(
         return headroom
     # A window that begins with this entry has counted no earlier hold.
     limits = state.policy.limits_at(periods, state.seq + 1)
-    return tightest(headroom, *(_headroom_of_limit(limit, held) for limit in limits if limit.covers(app, meter)))
+    return tightest(headroom, *(_headroom_of_limit(limit, held) for limit in limits if limit.covers(through)))
 
 
 def _headroom_of_limit(limit: Limit, held: Hold | None) -> Headroom:
-    counted = held.amount if held is not None and held.placed_seq >= limit.counted_from_seq else 0
+    counted = held.amount if held is not None and _has_counted(limit, held) else 0
     return Headroom(limit.headroom + counted, limit_values(limit))
+
+
+def _has_counted(limit: Limit, held: Hold) -> bool:
+    # A limit of a model covers the capture of a hold that named no model, but not the hold.
+    return held.placed_seq >= limit.counted_from_seq and limit.covers(held.through)
 
 
 def tightest(*headrooms: Headroom) -> Headroom:

@@ -6,7 +6,7 @@ return to them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from shared.ledger.grants import (
     DEFAULT_PRIORITY,
@@ -18,6 +18,7 @@ from shared.ledger.grants import (
     draw_down_rank,
     lasting_longest,
 )
+from shared.ledger.models import UNNAMED, Through
 
 HoldStatus: TypeAlias = Literal["open", "captured", "released", "expired"]
 
@@ -28,16 +29,18 @@ MAX_OPEN_HOLDS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The app, meter and entry through which the amount that is now captured or refunded was spent."""
+    """The app, meter, model and entry through which the amount that is now captured or refunded was spent."""
 
-    app: str | None = None
-    meter: str | None = None
+    through: Through = UNNAMED
     seq: int = 0
 
     @property
-    def named(self) -> dict[str, str | None] | None:
-        """The origin as an entry shows it; None without app and meter."""
-        return {"app": self.app, "meter": self.meter} if self.app or self.meter else None
+    def named(self) -> dict[str, Any] | None:
+        """The origin as an entry shows it; None without app, meter and model."""
+        app, meter, model = self.through
+        if not any(self.through):
+            return None
+        return {"app": app, "meter": meter} | ({} if model is None else {"model": model})
 
 
 NOWHERE: Final = Origin()
@@ -56,9 +59,9 @@ class HeldPrice:
 class Hold:
     """`amount` microcents set aside until `expires_at_ms`, exclusive. `seq` is the entry that last changed it.
 
-    It was placed through `app` and on `meter`. `parent` is the actor of the parent account and the id of its hold of
-    the same amount. `member` is set on a parent's hold: the member whose hold it accompanies. `price` is set if usage
-    was held: the capture is priced by it.
+    It was placed through `app`, on `meter` and, if its usage was priced, of `model`. `parent` is the actor of the
+    parent account and the id of its hold of the same amount. `member` is set on a parent's hold: the member whose hold
+    it accompanies. `price` is set if usage was held: the capture is priced by it.
     """
 
     id: str
@@ -73,10 +76,15 @@ class Hold:
     parent: tuple[str, str] | None = None
     member: str | None = None
     price: HeldPrice | None = None
+    model: str | None = None
+
+    @property
+    def through(self) -> Through:
+        return Through(self.app, self.meter, self.model)
 
     @property
     def origin(self) -> Origin:
-        return Origin(self.app, self.meter, self.placed_seq)
+        return Origin(self.through, self.placed_seq)
 
     @property
     def placed_seq(self) -> int:

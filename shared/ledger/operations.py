@@ -64,6 +64,9 @@ class Charge:
     cost, in quanta of remainders.py; None if that is zero.
 
     `cost_usd` is the cost as the caller gave it in dollars, a decimal text from which `cost` was computed.
+
+    `occurred_at_ms` is when what is charged occurred, if the caller says so: its price and its day in sums of usage are
+    those of that time. Everything else happens when the charge is recorded.
     """
 
     kind: ClassVar[Kind] = "charge"
@@ -74,6 +77,7 @@ class Charge:
     rate_card: str | None = None
     remainder: int | None = None
     cost_usd: str | None = None
+    occurred_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,8 @@ class CaptureHold:
 
     An expired hold holds no credits. With `if_expired` the whole amount is charged like any other charge (`charge`), or
     regardless of the balance (`overdraw`). None: the capture is refused.
+
+    `occurred_at_ms` is as for a charge, but usage of the hold's meter and model keeps the price of the hold.
     """
 
     kind: ClassVar[Kind] = "capture"
@@ -164,6 +170,7 @@ class CaptureHold:
     if_expired: IfExpired | None = None
     remainder: int | None = None
     cost_usd: str | None = None
+    occurred_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +206,9 @@ class Expire:
 class Configure:
     """Changes the account's settings; None leaves a setting unchanged.
 
-    `limits` are mappings of amount, window, app and meter. `allowance` has amount, interval, priority, rollover_minimum
-    and rollover_maximum; an empty one ends the present allowance, and an empty `parent` ends the membership.
+    `limits` are mappings of amount, window, app, meter and, if they have one, model. `allowance` has amount, interval,
+    priority, rollover_minimum and rollover_maximum; an empty one ends the present allowance, and an empty `parent` ends
+    the membership.
     """
 
     kind: ClassVar[Kind] = "configure"
@@ -254,6 +262,8 @@ class Operation:
     metadata: Mapping[str, Any] | None = None
     member: str | None = None
     """On a parent account: the actor of the member whose operation this one accompanies."""
+    model: str | None = None
+    """The model of its usage, by the card that priced it (models.py). As the price, it is not content."""
 
     @property
     def kind(self) -> Kind:
@@ -339,6 +349,11 @@ def named_hold(terms: Terms) -> str | None:
 def named_charge(terms: Terms) -> str | None:
     """The key of the charge that the terms name."""
     return getattr(terms, "charge", None)
+
+
+def said_to_have_occurred_at(terms: Terms) -> int | None:
+    """When what the terms charge occurred, in epoch milliseconds; None if the caller does not say."""
+    return getattr(terms, "occurred_at_ms", None)
 
 
 def names_nothing(terms: Terms) -> bool:

@@ -97,6 +97,7 @@ def counterpart_of(operation: Operation, effect: Effect, parent: Account, refere
         app=operation.app,
         meter=operation.meter,
         member=operation.account.actor,
+        model=operation.model,
     )
 
 

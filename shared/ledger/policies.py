@@ -15,6 +15,8 @@ Example, a limit of 100 a day:
     Tuesday  charge 10      a new window: used 10
     Tuesday  release        the hold was counted on Monday, whose window has ended: still 10
 
+A rolling window has no end: it counts in parts, each of which leaves it by itself (rolling.py).
+
 An allowance has its terms and the instant of its next refill. Each period is given once, even if the settings change:
 new terms apply from the next refill; an allowance that is ended and set again waits for the end of the period that was
 given; a change of the time zone gives no hours twice (`moved_ms`).
@@ -24,16 +26,21 @@ A threshold warns once when the balance falls below it. Funding that raises the 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from shared.ledger.calendar import Period, Periods, end_after
+from shared.ledger.models import Through
+from shared.ledger.rolling import Part, Parts, in_window, window_ms, with_less, with_more
 
 Status: TypeAlias = Literal["open", "frozen"]
-Window: TypeAlias = Literal["hour", "day", "month"]
+Window: TypeAlias = Literal["hour", "day", "week", "month"]
+"""Of the calendar. A window may also roll: then it is a length, such as PT5H (rolling.py)."""
 Interval: TypeAlias = Literal["daily", "weekly", "monthly"]
 
 DEFAULT_TIME_ZONE: Final = "UTC"
 MAX_LIMITS: Final = 20
+MAX_ROLLING_LIMITS: Final = 5
+"""Each may keep up to 2 KB of parts in the policy, which is written again with every entry that it counts."""
 MAX_THRESHOLDS: Final = 10
 _PERIOD: Final[Mapping[Interval, Period]] = {"daily": "day", "weekly": "week", "monthly": "month"}
 
@@ -44,38 +51,41 @@ class Spending:
 
     amount: int
     seq: int
-    app: str | None
-    meter: str | None
+    through: Through
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `amount` may be spent through `app` and on `meter` (None: any) in a window (None: ever).
+    """At most `amount` may be spent through `app`, on `meter` and of `model` (None: any) in a window (None: ever).
 
     `used` counts from the entry of `counted_from_seq` on, including holds, and restarts at `resets_at_ms`. `moved_ms`
-    is how far the account's zone has moved west since that instant was computed.
+    is how far the account's zone has moved west since that instant was computed. In a rolling window `used` is the sum
+    of the `parts`, and `resets_at_ms` is when the first of them leaves.
     """
 
     amount: int
-    window: Window | None = None
+    window: str | None = None
     app: str | None = None
     meter: str | None = None
     used: int = 0
     counted_from_seq: int = 0
     resets_at_ms: int | None = None
     moved_ms: int = 0
+    model: str | None = None
+    parts: Parts = ()
 
     @property
     def headroom(self) -> int:
         return self.amount - self.used
 
     @property
-    def scope(self) -> tuple[str | None, str | None, str | None]:
+    def scope(self) -> tuple[str | None, ...]:
         """Identifies the limit when its amount changes."""
-        return self.window, self.app, self.meter
+        return self.window, self.app, self.meter, self.model
 
-    def covers(self, app: str | None, meter: str | None) -> bool:
-        return self.app in {None, app} and self.meter in {None, meter}
+    def covers(self, through: Through) -> bool:
+        app, meter, model = through
+        return self.app in {None, app} and self.meter in {None, meter} and self.model in {None, model}
 
     def at(self, periods: Periods, seq: int) -> "Limit":
         """The limit for the entry of `seq` at the instant of `periods`: reset if its window has ended.
@@ -84,11 +94,32 @@ class Limit:
         """
         if self.window is None or (self.resets_at_ms is not None and periods.at_ms < self.resets_at_ms):
             return self
-        end_ms = periods.end_of(self.window, self.resets_at_ms, self.moved_ms)
+        if (length_ms := window_ms(self.window)) is not None:
+            left = in_window(self.parts, length_ms, periods.at_ms)
+            return self if left == self.parts else self._with_parts(left, length_ms, seq)
+        end_ms = periods.end_of(cast("Window", self.window), self.resets_at_ms, self.moved_ms)
         return replace(self, used=0, counted_from_seq=seq, resets_at_ms=end_ms, moved_ms=0)
 
-    def counting(self, amount: int) -> "Limit":
-        return replace(self, used=max(self.used + amount, 0))
+    def counting(self, spending: Spending, at_ms: int) -> "Limit":
+        """`at_ms` is the instant of the entry, which only a rolling window needs."""
+        amount = spending.amount
+        if (length_ms := window_ms(self.window)) is None:
+            return replace(self, used=max(self.used + amount, 0))
+        if amount > 0:
+            parts = with_more(self.parts, length_ms, Part(at_ms, spending.seq, amount))
+        else:
+            parts = with_less(self.parts, spending.seq, -amount)
+        return self if parts == self.parts else self._with_parts(parts, length_ms, self.counted_from_seq)
+
+    def _with_parts(self, parts: Parts, length_ms: int, seq: int) -> "Limit":
+        """`seq` is what it counts from if there are no parts."""
+        return replace(
+            self,
+            parts=parts,
+            used=sum(part.amount for part in parts),
+            counted_from_seq=parts[0].seq if parts else seq,
+            resets_at_ms=parts[0].at_ms + length_ms if parts else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +205,8 @@ class Policy:
         """The policy after the entry of `seq`, which counts `spending` in the current windows."""
         limits = self.limits_at(periods, seq)
         counted = tuple(
-            limit.counting(spending.amount)
-            if limit.covers(spending.app, spending.meter) and spending.seq >= limit.counted_from_seq
+            limit.counting(spending, periods.at_ms)
+            if limit.covers(spending.through) and spending.seq >= limit.counted_from_seq
             else limit
             for limit in limits
         )
@@ -222,9 +253,11 @@ def with_limits(policy: Policy, limits: Iterable[Limit], periods: Periods, seq: 
 
 def limit_values(limit: Limit) -> dict[str, Any]:
     """The fields of the limit that a refusal shows."""
+    of_model = {} if limit.model is None else {"model": limit.model}
     return {
         "app": limit.app,
         "meter": limit.meter,
+        **of_model,
         "window": limit.window,
         "amount": limit.amount,
         "used": limit.used,
@@ -234,7 +267,17 @@ def limit_values(limit: Limit) -> dict[str, Any]:
 
 def policy_values(policy: Policy) -> dict[str, Any]:
     """The policy as plain JSON values. `policy_from` is the inverse."""
-    return asdict(policy)
+    values = asdict(policy)
+    return values | {"limits": tuple(_without_what_is_missing(limit) for limit in values["limits"])}
+
+
+def _without_what_is_missing(limit: Mapping[str, Any]) -> dict[str, Any]:
+    # A limit without a model, in a window of the calendar, stays as older releases wrote it and can read it.
+    return {name: value for name, value in limit.items() if value or name not in {"model", "parts"}}
+
+
+def _limit_from(values: Mapping[str, Any]) -> Limit:
+    return Limit(**{**values, "parts": tuple(Part(*part) for part in values.get("parts", ()))})
 
 
 def policy_from(values: Mapping[str, Any]) -> Policy:
@@ -245,7 +288,7 @@ def policy_from(values: Mapping[str, Any]) -> Policy:
         status=values["status"],
         time_zone=values["time_zone"],
         thresholds=tuple(Threshold(**each) for each in values["thresholds"]),
-        limits=tuple(Limit(**each) for each in values["limits"]),
+        limits=tuple(_limit_from(each) for each in values["limits"]),
         allowance=None if allowance is None else Allowance(**allowance),
         parent=values["parent"],
         allowed_until_ms=values["allowed_until_ms"],

@@ -69,6 +69,7 @@ def entry_from_record(record: str, digest: str) -> Entry:
         window_ends=fields.get("window_ends"),
         merged=fields.get("merged"),
         carry=fields.get("carry"),
+        model=fields.get("model"),
     )
 
 
@@ -90,6 +91,7 @@ def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:
     limit = "" if entry.limit is None else _member("limit", entry.limit)
     member = "" if entry.member is None else _member("member", entry.member)
     merged = "" if entry.merged is None else _member("merged", entry.merged)
+    model = "" if entry.model is None else _member("model", entry.model)
     origin = "" if entry.origin is None else _member("origin", entry.origin)
     parent = "" if entry.parent is None else _member("parent", entry.parent)
     # The last of all keys, so its comma comes before it.
@@ -100,7 +102,7 @@ def _spelled_out(entry: Entry, text: Callable[[str], str]) -> str:
         f'"by":{text(entry.by)},{carry}"correlation_id":{text(entry.correlation_id)},'
         f'"drawn":[{",".join(map(_draw_text, entry.drawn))}],{hold}"key":{text(entry.key)},'
         f'"kind":{text(entry.kind)},{limit}{member}{merged}'
-        f'"metadata":{_text(entry.metadata)},"meter":{_text(entry.meter)},{origin}'
+        f'"metadata":{_text(entry.metadata)},"meter":{_text(entry.meter)},{model}{origin}'
         f'"outcome":{text(entry.outcome)},"parameters":{canonical_json(entry.parameters)},'
         f'{parent}"prev_hash":{text(entry.prev_hash)},'
         f'"reason":{_text(entry.reason)},"request_hash":{text(entry.request_hash)},"schema":{SCHEMA_VERSION},'

@@ -19,6 +19,7 @@ from shared.ledger.entries import Entry, operation_of
 from shared.ledger.headroom import Headroom, headroom_of, tightest
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.kinds import KINDS
+from shared.ledger.models import Through
 from shared.ledger.operations import (
     FOR_WANT_OF_CREDITS,
     SYSTEM_CALLER,
@@ -290,16 +291,14 @@ def _with_parent(
     return replace(references, approval=answered(approval, entry)), None if entry.is_refused else change
 
 
-def _headroom_above(
-    position: Position, operation: Operation, now_ms: int, spent_through: tuple[str | None, str | None]
-) -> Headroom:
+def _headroom_above(position: Position, operation: Operation, now_ms: int, through: Through) -> Headroom:
     """The most that a parent and the accounts above it can pay. The headroom names the account that decides."""
     parent, _, returned = _brought_up(position.state, operation.correlation_id, now_ms, position.references.due)
     periods = Periods(now_ms, _zone_of(parent))
     held = _captured(operation, _with_returned(position.references, returned))
-    headroom = replace(headroom_of(parent, *spent_through, periods, held), account=parent.account.actor)
+    headroom = replace(headroom_of(parent, through, periods, held), account=parent.account.actor)
     above = position.references.parent
-    return headroom if above is None else tightest(headroom, _headroom_above(above, operation, now_ms, spent_through))
+    return headroom if above is None else tightest(headroom, _headroom_above(above, operation, now_ms, through))
 
 
 def _by_the_ledger(state: AccountState, due: Due, cause: str) -> Operation:
@@ -332,13 +331,13 @@ def _context(
     state: AccountState, operation: Operation, now_ms: int, references: References, periods: Periods
 ) -> EffectContext:
     references = _with_refundable(references)
-    app, meter = _spent_through(operation, references)
+    through = _spent_through(operation, references)
     # An operation that spends nothing needs no headroom, and so no calendar.
     held = _captured(operation, references)
-    headroom = headroom_of(state, app, meter, periods, held) if KINDS[operation.kind].spends else Headroom(0)
+    headroom = headroom_of(state, through, periods, held) if KINDS[operation.kind].spends else Headroom(0)
     if references.approval is not None:
         headroom = tightest(headroom, references.approval.headroom)
-    return EffectContext(now_ms, headroom, periods, references, app, meter, operation.member)
+    return EffectContext(now_ms, headroom, periods, references, through, operation.member)
 
 
 def _with_refundable(references: References) -> References:
@@ -353,9 +352,15 @@ def _captured(operation: Operation, references: References) -> Hold | None:
     return held if held is not None and held.status == "open" and KINDS[operation.kind].takes_what_is_held else None
 
 
-def _spent_through(operation: Operation, references: References) -> tuple[str | None, str | None]:
-    held = references.hold
-    return (operation.app, operation.meter) if held is None else (held.app, held.meter)
+def _spent_through(operation: Operation, references: References) -> Through:
+    return _through(operation, None if references.hold is None else references.hold.through)
+
+
+def _through(operation: Operation, held: Through | None) -> Through:
+    """As limits count the operation: through what its hold was placed; its own model if the hold named none."""
+    if held is None:
+        return Through(operation.app, operation.meter, operation.model)
+    return held if held.model else held._replace(model=operation.model)
 
 
 def _balances_after(state: AccountState, effect: Effect) -> Balances:
@@ -395,11 +400,11 @@ def _counted_by_limits(operation: Operation, effect: Effect, held: Hold | None, 
         yield given_back(held)
     match kind.counts:
         case "itself":
-            yield Spending(-effect.amount, seq, operation.app, operation.meter)
+            yield Spending(-effect.amount, seq, _through(operation, None))
         case "of_hold":
-            yield Spending(-effect.amount, seq, origin.app, origin.meter)
+            yield Spending(-effect.amount, seq, _through(operation, origin.through))
         case "of_charge":
-            yield Spending(-effect.amount, origin.seq, origin.app, origin.meter)
+            yield Spending(-effect.amount, origin.seq, origin.through)
         case None:
             return
 
@@ -439,6 +444,7 @@ def _entry(
         window_ends=result.window_ends or None,
         merged=None if effect.merged is None else effect.merged.summary,
         carry=_carry(state, parameters, effect),
+        model=operation.model,
     )
     return sealed(unsealed)
 

@@ -59,8 +59,12 @@ def _public_details(entry: Entry) -> dict[str, Any]:
         details["low_balance"] = [to_millicents(amount) for amount in entry.alerts]
     if entry.limit is not None:
         details["limit"] = public_limit(entry.limit)
+    if entry.model is not None:
+        details["model"] = entry.model
     if entry.merged is not None:
         details["merged"] = _public_merger(entry.merged)
+    if "occurred_at_ms" in entry.parameters:
+        details["occurred_at"] = rfc3339(entry.occurred_at_ms)
     details |= _public_family(entry)
     if KINDS[entry.kind].answer == "settings":
         details["settings"] = public_settings(entry.parameters)

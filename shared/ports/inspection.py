@@ -66,11 +66,15 @@ class AccountPlaces:
 
 @dataclass(frozen=True, slots=True)
 class StoredUsage:
-    """The sums of an account and the seq counted through. `strangers` are the keys of items that are not sums."""
+    """The sums of an account and the seq counted through. `strangers` are the keys of items that are not sums.
+
+    Sums by model begin after seq `models_after`; None if there are none yet.
+    """
 
     through: int
     sums: Mapping[Slot, Sums]
     strangers: tuple[str, ...] = ()
+    models_after: int | None = None
 
 
 class LedgerInspection(Protocol):

@@ -22,7 +22,7 @@ Kept: TypeAlias = Literal["kept", "already_kept", "differs"]
 class EntryFilter:
     """Which entries to list, newest first. Times in epoch milliseconds, `from_ms` inclusive, `to_ms` exclusive.
 
-    `app` and `meter` match those of an entry or, if it has none, those of the hold or charge that it names.
+    `app`, `meter` and `model` match those of an entry or, if it has none, those of the hold or charge that it names.
     """
 
     limit: int
@@ -32,16 +32,17 @@ class EntryFilter:
     to_ms: int | None = None
     app: str | None = None
     meter: str | None = None
+    model: str | None = None
 
     def admits_use(self, entry: Entry) -> bool:
-        """Whether the entry is of this app and meter."""
-        app, meter = entry.spent_through
-        return self.app in {None, app} and self.meter in {None, meter}
+        """Whether the entry is of this app, meter and model."""
+        app, meter, model = entry.spent_through
+        return self.app in {None, app} and self.meter in {None, meter} and self.model in {None, model}
 
     @property
     def is_sieve(self) -> bool:
         """Whether the filter may admit only a few of the entries that it evaluates."""
-        given = (self.kind, self.from_ms, self.to_ms, self.app, self.meter)
+        given = (self.kind, self.from_ms, self.to_ms, self.app, self.meter, self.model)
         return any(each is not None for each in given)
 
 

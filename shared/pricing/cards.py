@@ -1,11 +1,13 @@
 """Rate cards: a rate under a name and a version. A version never changes; a new price is a new version."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from shared.pricing.catalogue import Catalogue, ModelIdentity
+from shared.pricing.kept import Kept
+from shared.pricing.matching import CardName, CardNames, is_pattern, same_model
 from shared.pricing.rates import Price, Rate, Tier
 
 VERSIONS_KEPT: Final = 1024
@@ -16,7 +18,8 @@ VERSIONS_KEPT: Final = 1024
 class RateCard:
     """The prices of a model of a meter (`model` None: a meter without models) from a time on.
 
-    `reference` is what entries store of it. `identity` is the model that its prices are for, if the catalogue knows it.
+    `reference` is what entries store of it. `aliases` are further names of the model: see matching.py. `matched` is the
+    model that was found for the name of a usage.
     """
 
     reference: str
@@ -27,22 +30,26 @@ class RateCard:
     effective_from_ms: int
     made_at_ms: int = 0
     by: str | None = None
-    identity: ModelIdentity | None = None
+    aliases: tuple[str, ...] = ()
+    matched: str | None = None
 
     @property
     def matched_model(self) -> str | None:
-        """The model that was priced: `provider/model` if the catalogue knows it, otherwise the name on the card."""
-        return self.model if self.identity is None else self.identity.text
+        """The model that is priced: `provider/model` if the catalogue knows it, otherwise the name on the card."""
+        return self.matched or self.model
 
-    def is_effective(self, now_ms: int) -> bool:
-        return self.effective_from_ms <= now_ms
+    def is_effective(self, at_ms: int) -> bool:
+        return self.effective_from_ms <= at_ms
 
 
 class RateCards(Protocol):
     """The cards of the tenants."""
 
-    def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
-        """The versions of a card, newest first, down to the first that is already in effect."""
+    def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
+        """The names of all cards of a meter that has models, with every alias that a version of them has."""
+
+    def newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
+        """The versions of a card, newest first, down to the first that is in effect at `at_ms`; else all."""
 
     def version(self, tenant: str, meter: str, model: str | None, version: int) -> RateCard | None: ...
 
@@ -62,58 +69,98 @@ class RateBook:
     ) -> None:
         self._cards = cards
         self._built_in = built_in
-        self._monotonic_ms = monotonic_ms
-        self._keep_ms = keep_ms
-        self._kept: dict[tuple[str, str, str | None], tuple[int, tuple[RateCard, ...]]] = {}
+        self._kept: Kept[tuple[str, str, str | None], tuple[RateCard, ...]] = Kept(monotonic_ms, keep_ms)
+        self._kept_names: Kept[tuple[str, str], CardNames] = Kept(monotonic_ms, keep_ms)
         self._versions: dict[tuple[str, str, str | None, int], RateCard] = {}
 
-    def find(self, tenant: str, meter: str, model: str | None, now_ms: int) -> RateCard | None:
-        """The newest version in effect at `now_ms`."""
-        own = effective(self._newest(tenant, meter, model, now_ms), now_ms)
-        return own or self._built_in.find(meter, model, now_ms)
+    def find(self, tenant: str, meter: str, model: str | None, at_ms: int) -> RateCard | None:
+        """The card that is most exactly for this model, in its version in effect at `at_ms`, maybe a past time."""
+        own = self._own(tenant, meter, model, at_ms)
+        return own or self._built_in.find(meter, model, at_ms)
 
     def find_again(
         self, tenant: str, meter: str, model: str | None, reference: str, priced_at_ms: int
     ) -> RateCard | None:
-        """The card of this meter and model that `reference` named at `priced_at_ms`; None if it no longer exists.
+        """The card that priced this model at `priced_at_ms` under this reference; None if it no longer exists.
 
         Built-in prices are those of the running release: they differ only if a release has corrected them since. A
         price that changed on its own date is found as of `priced_at_ms`.
         """
-        version = own_version(reference, meter, model)
-        if version is None:
+        own = own_card(reference, meter)
+        if own is None:
             # By its own name the model is the same, even if a new release gives this name to another.
             return self._built_in.find(meter, built_in_model(reference) or model, priced_at_ms)
-        key = tenant, meter, model, version
+        key = tenant, meter, *own
         card = self._versions.get(key) or self._cards.version(*key)
-        if card is not None:
-            if len(self._versions) >= VERSIONS_KEPT:
-                self._versions = {}
-            self._versions[key] = card
-        return card
+        if card is None:
+            return None
+        if len(self._versions) >= VERSIONS_KEPT:
+            self._versions = {}
+        self._versions[key] = card
+        return self._matched(card, model)
+
+    def is_one_model(self, tenant: str, meter: str, one: str | None, other: str | None) -> bool:
+        """Whether these are names of one model of the meter: a hold of one is captured at its price by the other."""
+        if same_model(one, other, self._built_in):
+            return True
+        return one is not None and other is not None and self._names(tenant, meter).share_a_card(one, other)
 
     def forget(self) -> None:
         """Empties the cache: the next price is read from the store."""
-        self._kept = {}
+        self._kept.forget()
+        self._kept_names.forget()
 
-    def _newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
-        at_ms, key = self._monotonic_ms(), (tenant, meter, model)
-        kept_at_ms, cards = self._kept.get(key, (at_ms - self._keep_ms, ()))
-        if at_ms - kept_at_ms >= self._keep_ms:
-            self._kept = {key: kept for key, kept in self._kept.items() if at_ms - kept[0] < self._keep_ms}
-            cards = self._cards.newest(tenant, meter, model, now_ms)
-            self._kept[key] = (at_ms, cards)
-        return cards
+    def _own(self, tenant: str, meter: str, model: str | None, at_ms: int) -> RateCard | None:
+        if model is None:
+            return effective(self._newest(tenant, meter, None, at_ms), at_ms)
+        for name in self._names(tenant, meter).of(model):
+            card = effective(self._newest(tenant, meter, name.model, at_ms), at_ms)
+            if card is not None and name.alias in {None, *card.aliases}:
+                return self._matched(card, model)
+        return None
+
+    def _matched(self, card: RateCard, model: str | None) -> RateCard:
+        name = model if is_pattern(card.model) else card.model
+        identity = None if name is None else self._built_in.resolve(name)
+        matched = name if identity is None else identity.text
+        return card if matched == card.model else replace(card, matched=matched)
+
+    def _names(self, tenant: str, meter: str) -> CardNames:
+        return self._kept_names.get(
+            (tenant, meter), lambda: CardNames(self._cards.names(tenant, meter), self._built_in)
+        )
+
+    def _newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
+        return self._kept.get(
+            (tenant, meter, model),
+            lambda: self._cards.newest(tenant, meter, model, at_ms),
+            lambda cards: _reach(cards, at_ms),
+        )
 
 
-def effective(newest_first: Iterable[RateCard], now_ms: int) -> RateCard | None:
-    return next((card for card in newest_first if card.is_effective(now_ms)), None)
+def names_of(card: RateCard) -> tuple[CardName, ...]:
+    """Its own name and its aliases; none for a meter without models."""
+    model = card.model
+    return () if model is None else (CardName(model), *(CardName(model, alias) for alias in card.aliases))
+
+
+def _reach(newest_first: Sequence[RateCard], at_ms: int) -> bool:
+    """Whether they go back to that time: versions that were read for a later time may end before it."""
+    return not newest_first or newest_first[-1].version == 1 or newest_first[-1].is_effective(at_ms)
+
+
+def effective(newest_first: Iterable[RateCard], at_ms: int) -> RateCard | None:
+    return next((card for card in newest_first if card.is_effective(at_ms)), None)
 
 
 def reference_of(meter: str, model: str | None, version: int) -> str:
     """A "/" in the name of a meter is percent-encoded: the first "/" is where the model begins."""
-    meter = meter.replace("%", "%25").replace("/", "%2F")
-    return f"{meter}@{version}" if model is None else f"{meter}/{model}@{version}"
+    named = _meter_text(meter)
+    return f"{named}@{version}" if model is None else f"{named}/{model}@{version}"
+
+
+def _meter_text(meter: str) -> str:
+    return meter.replace("%", "%25").replace("/", "%2F")
 
 
 def built_in_reference(name: str, version: str, identity: ModelIdentity) -> str:
@@ -127,11 +174,13 @@ def built_in_model(reference: str) -> str | None:
     return model or None
 
 
-def own_version(reference: str, meter: str, model: str | None) -> int | None:
-    """The inverse of `reference_of`; None if it names no card of the tenant for this meter and model."""
-    _, _, version = reference.rpartition("@")
-    is_own = version.isdecimal() and reference == reference_of(meter, model, int(version))
-    return int(version) if is_own else None
+def own_card(reference: str, meter: str) -> tuple[str | None, int] | None:
+    """The inverse of `reference_of`: model and version; None if it names no card of the tenant's for this meter."""
+    name, _, version = reference.rpartition("@")
+    of_the_meter, slash, model = name.partition("/")
+    if of_the_meter != _meter_text(meter) or bool(slash) != bool(model) or not version.isdecimal():
+        return None
+    return model or None, int(version)
 
 
 def rate_from(document: Mapping[str, Any]) -> Rate:

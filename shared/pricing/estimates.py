@@ -7,6 +7,7 @@ work.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -19,6 +20,7 @@ from shared.pricing.rates import (
     Worth,
     graduated,
     refuse_unknown,
+    requests_in,
     rounded_up,
     with_minimum,
 )
@@ -30,10 +32,26 @@ def most_of(units: Units, rate: Rate) -> Worth:
     """Rounded up. Raises InvalidOperation as `rates.worth_of` does."""
     refuse_unknown(units, rate)
     _refuse_parts_beyond_their_whole(units, rate)
-    items = [LineItem("request", Fraction(1), rate.request_price)] if rate.request_price else []
-    for root, parts in _families(units, rate).items():
-        items += _dearest_mix(root, parts, units, rate) if parts else _dearest_number(root, units, rate)
-    return rounded_up(with_minimum(items, rate))
+    requests = requests_in(units, rate)
+    items = [LineItem("request", requests, rate.request_price)] if rate.request_price else []
+    summed = _of_requests(requests, rate)
+    for root, parts in _families(units, summed).items():
+        if parts:
+            items += _dearest_mix(root, parts, units, summed)
+        elif requests == 1:
+            items += _dearest_number(root, units, summed)
+        else:
+            items.append(_dearest_of_all(root, units, summed))
+    return rounded_up(with_minimum(items, rate, requests))
+
+
+def _of_requests(requests: Fraction, rate: Rate) -> Rate:
+    """Of so many requests each may need the minimum. Fewer of them need no more."""
+    if requests == 1:
+        return rate
+    least = {name: Decimal(int(requests)) * price.minimum_units for name, price in rate.prices.items()}
+    prices = {name: replace(price, minimum_units=least[name]) for name, price in rate.prices.items()}
+    return replace(rate, prices=prices)
 
 
 def _refuse_parts_beyond_their_whole(units: Units, rate: Rate) -> None:
@@ -81,6 +99,12 @@ def _dearest_price(name: str, number: Fraction, units: Units, rate: Rate) -> Dec
     price = rate.prices[name]
     reached = number if price.tier_mode == "graduated" else _bound(price.tiers_by or name, units, rate)
     return max([price.price, *(tier.price for tier in price.tiers if reached > tier.above)])
+
+
+def _dearest_of_all(name: str, units: Units, rate: Rate) -> LineItem:
+    """All units at the highest price: tiers apply to one request, and not to the sum of several."""
+    number = max(units[name], Fraction(rate.prices[name].minimum_units))
+    return LineItem(name, number, _dearest_price(name, number, units, rate), rate.prices[name].per)
 
 
 def _dearest_number(name: str, units: Units, rate: Rate) -> Iterator[LineItem]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS, MICROCENTS_PER_MILLICENT
 from shared.ledger.errors import InvalidOperation
@@ -18,7 +18,11 @@ TierMode: TypeAlias = Literal["graduated", "volume"]
 Units: TypeAlias = Mapping[str, Fraction]
 """The number of units of each quantity."""
 
+REQUESTS: Final = "requests"
+"""The number of requests that a usage is the sum of; a card may have a price for it instead, like for any quantity."""
+
 _ZERO = Fraction(0)
+_ONE = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,21 @@ class Rate:
     dearer: frozenset[str] = frozenset()
     overlaps: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether every usage costs 0."""
+        every = [self.request_price, self.minimum_charge]
+        for price in self.prices.values():
+            every += [price.price, *(tier.price for tier in price.tiers)]
+        return not any(every)
+
+    def is_used_by(self, units: Mapping[str, Fraction]) -> bool:
+        """Whether the usage has a quantity that this rate could price, or refuse."""
+        return any(
+            name in self.prices or name in self.counted or (number > 0 and name != REQUESTS)
+            for name, number in units.items()
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class LineItem:
@@ -98,7 +117,7 @@ def worth_of(units: Units, rate: Rate) -> Worth:
     """
     refuse_unknown(units, rate)
     _refuse_untold_overlaps(units, rate)
-    items = with_minimum(list(_items(units, rate)), rate)
+    items = with_minimum(list(_items(units, rate)), rate, requests_in(units, rate))
     amount, remainder = rounded(_microcents(items))
     return Worth(_within_bounds(amount), tuple(items), remainder)
 
@@ -108,15 +127,26 @@ def rounded_up(items: list[LineItem]) -> Worth:
     return Worth(_within_bounds(_microcents(items).__ceil__()), tuple(items))
 
 
-def with_minimum(items: list[LineItem], rate: Rate) -> list[LineItem]:
-    """The items, with the difference to the minimum charge."""
-    missing = Fraction(rate.minimum_charge) - _sum(items)
+def requests_in(units: Units, rate: Rate) -> Fraction:
+    """How many requests the usage is the sum of: 1, unless it says so. Raises InvalidOperation for a part of one."""
+    if REQUESTS in rate.prices:
+        return _ONE
+    requests = units.get(REQUESTS, _ONE)
+    if requests < 1 or requests.denominator != 1:
+        raise InvalidOperation(f"usage.{REQUESTS}", "a whole number of at least 1")
+    return requests
+
+
+def with_minimum(items: list[LineItem], rate: Rate, requests: Fraction) -> list[LineItem]:
+    """The items, with the difference to the minimum charge of that many requests."""
+    missing = requests * Fraction(rate.minimum_charge) - _sum(items)
     return [*items, LineItem("minimum_charge", missing, Decimal(1))] if missing > 0 else items
 
 
 def refuse_unknown(units: Units, rate: Rate) -> None:
+    """A quantity of 0 needs no price: exports have a column for each quantity."""
     for name, number in units.items():
-        if name in rate.prices:
+        if name in rate.prices or name == REQUESTS or (not number and name not in rate.counted):
             continue
         if name not in rate.counted:
             known = ", ".join(sorted(rate.prices)) or "none"
@@ -135,17 +165,21 @@ def _refuse_untold_overlaps(units: Units, rate: Rate) -> None:
 
 
 def _items(units: Units, rate: Rate) -> Iterator[LineItem]:
+    requests = requests_in(units, rate)
     if rate.request_price:
-        yield LineItem("request", Fraction(1), rate.request_price)
+        yield LineItem("request", requests, rate.request_price)
     for name, own in _own_units(units, rate).items():
-        number = own + _missing_units(units.get(name, _ZERO), rate.prices[name])
-        if number:
+        number = own + _missing_units(units.get(name, _ZERO), rate.prices[name], requests)
+        if number and requests == 1:
             yield from _priced(name, number, rate.prices[name], units)
+        elif number:
+            # A tier is for the units of one request, and nothing says how many one of these had.
+            yield LineItem(name, number, rate.prices[name].price, rate.prices[name].per)
 
 
-def _missing_units(used: Fraction, price: Price) -> Fraction:
+def _missing_units(used: Fraction, price: Price, requests: Fraction) -> Fraction:
     """Units that are paid up to the minimum without being used. Parts with a price of their own count as used."""
-    return max(Fraction(price.minimum_units) - used, _ZERO) if used else _ZERO
+    return max(requests * Fraction(price.minimum_units) - used, _ZERO) if used else _ZERO
 
 
 def _own_units(units: Units, rate: Rate) -> Units:

@@ -11,19 +11,29 @@ IngestTenant: TypeAlias = Literal["default", "message"]
 
 DEFAULT_LEDGER_DEADLINE_MS: Final = 5000
 DEFAULT_AUDIT_GRACE_S: Final = 900
+DEFAULT_MAX_USAGE_AGE_DAYS: Final = 35
 
 _COMMON: Final = frozenset({"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"})
 _IDENTITY: Final = frozenset({"TENANT_CLAIM", "DEFAULT_TENANT"})
 _MUTATION: Final = _COMMON | _IDENTITY | {"LEDGER_TABLE", "LEDGER_DEADLINE_MS"}
+_PRICED: Final = _MUTATION | {"MAX_USAGE_AGE_DAYS"}
 
 VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "check": _COMMON | _IDENTITY | {"LEDGER_TABLE", "EVENT_BUS", "CHECK_EVENTS"},
-    "cost": _MUTATION,
+    "cost": _PRICED,
     "funding": _MUTATION,
-    "holds": _MUTATION,
+    "holds": _PRICED,
     "policies": _MUTATION,
-    "ingest": _COMMON | {"LEDGER_TABLE", "LEDGER_DEADLINE_MS", "DEFAULT_TENANT", "INGEST_TENANT", "FAILURE_QUEUE_URL"},
-    "rates": _MUTATION,
+    "ingest": _COMMON
+    | {
+        "LEDGER_TABLE",
+        "LEDGER_DEADLINE_MS",
+        "DEFAULT_TENANT",
+        "INGEST_TENANT",
+        "FAILURE_QUEUE_URL",
+        "MAX_USAGE_AGE_DAYS",
+    },
+    "rates": _PRICED,
     "accounts": _COMMON | _IDENTITY | {"LEDGER_TABLE"},
     "history": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S"},
     "docs": _COMMON,
@@ -65,6 +75,7 @@ class Settings:
     default_tenant: str = ""
     ingest_tenant: IngestTenant = "default"
     audit_grace_s: int = DEFAULT_AUDIT_GRACE_S
+    max_usage_age_days: int = DEFAULT_MAX_USAGE_AGE_DAYS
     digest_bucket: str = ""
     signing_key: str = ""
 
@@ -91,6 +102,7 @@ class Settings:
             default_tenant=values.get("DEFAULT_TENANT", ""),
             ingest_tenant=cast("IngestTenant", values.get("INGEST_TENANT", "default")),
             audit_grace_s=int(values.get("AUDIT_GRACE_S", DEFAULT_AUDIT_GRACE_S)),
+            max_usage_age_days=int(values.get("MAX_USAGE_AGE_DAYS", DEFAULT_MAX_USAGE_AGE_DAYS)),
             digest_bucket=values.get("DIGEST_BUCKET", ""),
             signing_key=values.get("SIGNING_KEY", ""),
         )
@@ -111,7 +123,7 @@ def _wrong_values(values: Mapping[str, str]) -> list[str]:
         problems.append("CHECK_EVENTS must be all, refused or none")
     if values.get("INGEST_TENANT", "default") not in {"", *get_args(IngestTenant)}:
         problems.append("INGEST_TENANT must be default or message")
-    for name in ("LEDGER_DEADLINE_MS", "AUDIT_GRACE_S"):
+    for name in ("LEDGER_DEADLINE_MS", "AUDIT_GRACE_S", "MAX_USAGE_AGE_DAYS"):
         number = values.get(name, "1")
         if number and not (number.isascii() and number.isdigit() and int(number) > 0):
             problems.append(f"{name} must be a whole number above 0")

@@ -1,4 +1,4 @@
-"""Sums the spending of an account, by meter, app, member or day."""
+"""Sums the spending of an account, by meter, app, model, member or day."""
 
 from dataclasses import dataclass
 

@@ -18,9 +18,9 @@ class Quote:
     worth: Worth
 
 
-def price_usage(usage: Usage, units: Units, tenant: str, book: RateBook, now_ms: int) -> Quote:
-    """The price of `units`, the usage's quantities, now. Raises Unpriced or InvalidOperation."""
-    return _quote(book.find(tenant, usage.meter, usage.model, now_ms), usage, units, worth_of)
+def price_usage(usage: Usage, units: Units, tenant: str, book: RateBook, at_ms: int) -> Quote:
+    """The price of `units`, the usage's quantities, at that time. Raises Unpriced or InvalidOperation."""
+    return _quote(book.find(tenant, usage.meter, usage.model, at_ms), usage, units, worth_of)
 
 
 def price_by(card: RateCard | None, usage: Usage) -> Quote:
@@ -28,15 +28,15 @@ def price_by(card: RateCard | None, usage: Usage) -> Quote:
     return _quote(card, usage, usage.units, worth_of)
 
 
-def estimate_usage(usage: Usage, tenant: str, book: RateBook, now_ms: int) -> Quote:
+def estimate_usage(usage: Usage, tenant: str, book: RateBook, at_ms: int) -> Quote:
     """The amount that a hold of the usage sets aside: its highest possible price. Raises as `price_usage`."""
-    return _quote(book.find(tenant, usage.meter, usage.model, now_ms), usage, usage.estimated_units, most_of)
+    return _quote(book.find(tenant, usage.meter, usage.model, at_ms), usage, usage.estimated_units, most_of)
 
 
 def _quote(card: RateCard | None, usage: Usage, units: Units, worth: Callable[[Units, Rate], Worth]) -> Quote:
     if card is None:
         raise Unpriced(usage.meter, usage.model)
-    if not units and not card.rate.request_price:
+    if not card.rate.request_price and not card.rate.is_used_by(units):
         # Usage without quantities would be free by mistake.
         raise InvalidOperation("usage", "an object with at least one quantity, such as input_tokens")
     for name, number in units.items():

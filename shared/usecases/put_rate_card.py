@@ -17,10 +17,12 @@ class Draft:
     rate: Rate
     effective_from_ms: int | None
     version: int | None
+    aliases: tuple[str, ...] = ()
 
     def is_kept_by(self, card: RateCard, now_ms: int) -> bool:
         at_once = self.effective_from_ms is None and card.is_effective(now_ms)
-        return self.rate == card.rate and (at_once or self.effective_from_ms == card.effective_from_ms)
+        is_content = (self.rate, self.aliases) == (card.rate, card.aliases)
+        return is_content and (at_once or self.effective_from_ms == card.effective_from_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +63,5 @@ def _card(draft: Draft, version: int, now_ms: int, by: str) -> RateCard:
         effective_from_ms=now_ms if draft.effective_from_ms is None else draft.effective_from_ms,
         made_at_ms=now_ms,
         by=by,
+        aliases=draft.aliases,
     )

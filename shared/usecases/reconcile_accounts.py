@@ -432,7 +432,7 @@ def _usage_findings(account: Account, look: _Look) -> Iterator[Finding]:
         yield Finding(account, "usage", None, f"{name} is not a sum")
     if look.usage.through > max((entry.seq for entry in look.entries), default=0):
         yield Finding(account, "usage", look.usage.through, "is ahead of the ledger")
-    for slot in miscounted(look.entries, look.usage.through, look.usage.sums):
+    for slot in miscounted(look.entries, look.usage.through, look.usage.sums, look.usage.models_after):
         of_what = slot.day if slot.grouping == "day" else f"{slot.grouping} {slot.name} on {slot.day}"
         yield Finding(account, "usage", None, f"of {of_what} does not match the entries")
 

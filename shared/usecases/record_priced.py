@@ -5,6 +5,9 @@ price change, and gets a replayed answer. So a key with an entry is answered bef
 unpriced.
 
 A hold keeps its price: its capture is priced by the card and version that priced the hold.
+
+Spending whose time the caller names is priced as of that time. The bounds of that time move on with the clock, so they
+concern only what is recorded now: a key with an entry is answered again, however long ago the spending is by then.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,12 +18,14 @@ from typing import Final, TypeAlias
 from shared.ledger.accounts import Account
 from shared.ledger.entries import records
 from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerError, LedgerThrottled, LedgerUnavailable
-from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold
+from shared.ledger.models import model_of
+from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold, said_to_have_occurred_at
 from shared.ledger.protocol import Recorded
 from shared.ports.ledger import Ledger
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.errors import Unpriced
 from shared.pricing.usage import Usage, usage_from
+from shared.usecases.event_time import RecordingTime
 from shared.usecases.price_usage import Quote, estimate_usage, price_by, price_usage
 from shared.usecases.record_batch import Answer, record_batch
 
@@ -29,32 +34,33 @@ LOOK_UPS_AT_ONCE: Final = 16
 Metered: TypeAlias = Charge | PlaceHold | CaptureHold
 
 
-def record_priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Recorded:
-    """Raises the errors of recording; also those of pricing, unless there is an entry under the key."""
+def record_priced(operation: Operation, ledger: Ledger, book: RateBook, time: RecordingTime) -> Recorded:
+    """Raises the errors of recording; also those of its price and time, unless there is an entry under the key."""
     try:
-        asked = _priced(operation, ledger, book, now_ms)
+        asked = _priced(operation, ledger, book, _event_time(operation, time))
     except (Unpriced, InvalidOperation) as refused:
         return _recorded_earlier(operation, ledger, refused)
-    return ledger.record(asked, now_ms)
+    return ledger.record(asked, time.now_ms)
 
 
 def record_priced_batch(
     operations: Sequence[Operation],
     ledger: Ledger,
     book: RateBook,
-    now_ms: int,
+    time: RecordingTime,
     may_begin: Callable[[], bool],
     *,
     keeps_order: bool = False,
 ) -> list[Answer]:
-    """The same as `record_batch`. An unpriced operation does not stop the others.
+    """The same as `record_batch`. An operation without a price, or with a time out of bounds, does not stop the others.
 
     `keeps_order`: an operation that could not be priced in time holds up the later ones of its account.
     """
-    asked = [_priced_or_refused(each, ledger, book, now_ms, may_begin) for each in operations]
+    asked = [_priced_or_refused(each, ledger, book, time, may_begin) for each in operations]
     if keeps_order:
         asked = list(_kept_in_order(operations, asked))
-    recorded = iter(record_batch([each for each in asked if isinstance(each, Operation)], ledger, now_ms, may_begin))
+    priced_ones = [each for each in asked if isinstance(each, Operation)]
+    recorded = iter(record_batch(priced_ones, ledger, time.now_ms, may_begin))
     answers = [next(recorded) if isinstance(each, Operation) else each for each in asked]
     return _answered_earlier(operations, answers, ledger, may_begin)
 
@@ -65,12 +71,12 @@ def priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) ->
 
 
 def _priced_or_refused(
-    operation: Operation, ledger: Ledger, book: RateBook, now_ms: int, may_begin: Callable[[], bool]
+    operation: Operation, ledger: Ledger, book: RateBook, time: RecordingTime, may_begin: Callable[[], bool]
 ) -> Operation | LedgerError:
     if not may_begin():
         return LedgerUnavailable("the batch took too long; retry with the same key")
     try:
-        return _priced(operation, ledger, book, now_ms)
+        return _priced(operation, ledger, book, _event_time(operation, time))
     except LedgerError as refused:
         return refused
 
@@ -88,7 +94,7 @@ def _kept_in_order(
 def _answered_earlier(
     operations: Sequence[Operation], answers: list[Answer], ledger: Ledger, may_begin: Callable[[], bool]
 ) -> list[Answer]:
-    """The answers; an unpriced charge that was recorded before gets a replayed answer."""
+    """The answers; a charge that was refused here and recorded before gets a replayed answer."""
     refused = {place: each for place, each in enumerate(answers) if isinstance(each, Unpriced | InvalidOperation)}
     if not refused:
         return answers
@@ -115,33 +121,43 @@ def _recorded_earlier(operation: Operation, ledger: Ledger, refused: LedgerError
     return Recorded(entry, replayed=True)
 
 
-def _priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Operation:
-    """The operation with the price of its usage as its amount; unchanged without usage."""
+def _event_time(operation: Operation, time: RecordingTime) -> int:
+    return time.event_time(said_to_have_occurred_at(operation.terms))
+
+
+def _priced(operation: Operation, ledger: Ledger, book: RateBook, at_ms: int) -> Operation:
+    """The operation with the price of its usage at that time as its amount, and with its model."""
     terms = operation.terms
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
     usage = usage_from(terms.usage)
-    return replace(operation, terms=_with_amount(terms, _quote(operation.account, terms, usage, ledger, book, now_ms)))
+    asked = _with_amount(terms, _quote(operation.account, terms, usage, ledger, book, at_ms))
+    return replace(operation, terms=asked, model=model_of(asked.usage, asked.rate_card))
 
 
-def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, now_ms: int) -> Quote:
+def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, at_ms: int) -> Quote:
     if isinstance(terms, PlaceHold):
-        return estimate_usage(usage, account.tenant, book, now_ms)
+        return estimate_usage(usage, account.tenant, book, at_ms)
     card = _card_of_hold(account, terms, usage, ledger, book) if isinstance(terms, CaptureHold) else None
     if card is None:
-        return price_usage(usage, usage.units, account.tenant, book, now_ms)
+        return price_usage(usage, usage.units, account.tenant, book, at_ms)
     return price_by(card, usage)
 
 
 def _card_of_hold(
     account: Account, terms: CaptureHold, usage: Usage, ledger: Ledger, book: RateBook
 ) -> RateCard | None:
-    """The card that priced the hold, if it was for the same meter and model. Raises the errors of reading the hold."""
+    """The card that priced the hold, if it was for the same meter and model. Raises the errors of reading the hold.
+
+    The model may have another of its names: a provider answers a request for `gpt-4o` as `gpt-4o-2024-08-06`.
+    """
     held = ledger.hold(account, terms.hold)
-    if held is None or held.price is None or (held.meter, held.price.model) != (usage.meter, usage.model):
+    if held is None or held.price is None or held.meter != usage.meter:
         return None
-    price = held.price
-    return book.find_again(account.tenant, usage.meter, usage.model, price.rate_card, price.at_ms)
+    price, tenant = held.price, account.tenant
+    if not book.is_one_model(tenant, usage.meter, price.model, usage.model):
+        return None
+    return book.find_again(tenant, usage.meter, price.model, price.rate_card, price.at_ms)
 
 
 def _with_amount(terms: Metered, quote: Quote) -> Metered:
@@ -152,12 +168,14 @@ def _with_amount(terms: Metered, quote: Quote) -> Metered:
         case CaptureHold():
             return replace(terms, amount=amount, rate_card=card, remainder=remainder)
         case PlaceHold():
-            _require_hold(terms, amount)
+            _require_hold(terms, quote)
             return replace(terms, amount=amount, rate_card=card)
 
 
-def _require_hold(terms: PlaceHold, amount: int) -> None:
-    if not amount:
+def _require_hold(terms: PlaceHold, quote: Quote) -> None:
+    """A hold of 0 is of a model that is free: otherwise a quantity is missing or 0 by mistake."""
+    amount = quote.worth.amount
+    if not amount and not quote.card.rate.is_free:
         raise InvalidOperation("usage", "worth more than 0")
     if terms.minimum_amount is not None and terms.minimum_amount > amount:
         raise InvalidOperation("minimum_amount", "at most what the usage is worth")

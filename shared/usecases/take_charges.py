@@ -10,6 +10,7 @@ from shared.ledger.protocol import Recorded
 from shared.ports.ingest import Message, PoisonQueue, Rejection
 from shared.ports.ledger import Ledger
 from shared.pricing.cards import RateBook
+from shared.usecases.event_time import RecordingTime
 from shared.usecases.record_batch import Answer
 from shared.usecases.record_priced import record_priced_batch
 
@@ -43,7 +44,7 @@ def take_charges(
     ledger: Ledger,
     book: RateBook,
     poison_queue: PoisonQueue,
-    now_ms: int,
+    time: RecordingTime,
     may_begin: Callable[[], bool],
 ) -> list[Taken]:
     """The result of each message, in order. After a failure all later messages of its group fail too, to keep their
@@ -52,7 +53,7 @@ def take_charges(
     They are delivered again together; those that were recorded by then get replayed answers.
     """
     operations = [each.asked for each in requests if isinstance(each.asked, Operation)]
-    answers = iter(record_priced_batch(operations, ledger, book, now_ms, may_begin, keeps_order=True))
+    answers = iter(record_priced_batch(operations, ledger, book, time, may_begin, keeps_order=True))
     waiting: set[str] = set()
     taken = []
     for each in requests:

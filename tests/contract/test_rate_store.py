@@ -18,6 +18,7 @@ from shared.adapters.dynamodb_rate_store import DynamoRateStore
 from shared.adapters.dynamodb_rates import RateItem
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
 from shared.pricing.cards import RateCard, reference_of
+from shared.pricing.matching import CardName
 from shared.pricing.rates import Price, Rate, Tier
 from shared.pricing.store import CardFilter, RateCardStore
 from shared.usecases.put_rate_card import Draft, put_rate_card
@@ -102,6 +103,14 @@ def test_more_versions_to_come_than_one_page_holds_are_passed_over(store: RateCa
     assert store.newest(TENANT, "llm", "m", NOW_MS)[-1] == card(1)
 
 
+def test_of_a_past_time_the_versions_come_down_to_the_one_that_was_effective_then(store: RateCardStore) -> None:
+    versions = [card(number, effective_from_ms=1000 * number) for number in range(1, 31)]
+    for each in versions:
+        store.put(TENANT, each)
+    assert store.newest(TENANT, "llm", "m", 3999) == tuple(versions[2:][::-1])
+    assert store.newest(TENANT, "llm", "m", 999) == tuple(versions[::-1])
+
+
 def test_a_card_is_found_by_its_whole_name_and_tenant_alone(store: RateCardStore) -> None:
     for each in (card(model="m"), card(model="m2"), card(model=None), card(meter="llm2"), card(model="m/x")):
         store.put(TENANT, each)
@@ -122,6 +131,56 @@ def test_cards_are_listed_in_order_from_page_to_page(store: RateCardStore) -> No
     assert last.next is None
     assert store.page(TENANT, CardFilter(9, "b")).items == tuple(cards[3:])
     assert store.page(TENANT, CardFilter(9, "b", "x")).items == (cards[4],)
+
+
+def test_the_names_of_a_meters_cards_are_found_together(store: RateCardStore) -> None:
+    for each in (
+        card(model="m"),
+        replace(card(2, model="m"), aliases=("n", "o")),
+        replace(card(3, model="m"), aliases=("n",)),
+        card(model="*"),
+        card(model=None),
+        card(meter="llm2", model="x"),
+    ):
+        store.put(TENANT, each)
+    store.put("other", card(model="y"))
+    names = store.names(TENANT, "llm")
+    assert len(names) == len(set(names))
+    assert set(names) == {CardName("m"), CardName("m", "n"), CardName("m", "o"), CardName("*")}
+    assert store.names(TENANT, "llm2") == (CardName("x"),)
+    assert store.names(TENANT, "ll") == ()
+
+
+def test_aliases_and_patterns_come_back_as_they_were_put(store: RateCardStore) -> None:
+    made = replace(card(model="gpt-4*"), aliases=("a/b:c@d", "z"))
+    store.put(TENANT, made)
+    assert store.version(TENANT, "llm", "gpt-4*", 1) == made
+    assert store.newest(TENANT, "llm", "gpt-4*", NOW_MS) == (made,)
+    store.put(TENANT, card(model="*"))
+    assert [each.model for each in store.page(TENANT, CardFilter(9, "llm")).items] == ["*", "gpt-4*"]
+    assert store.page(TENANT, CardFilter(9, "llm", "*")).items == (card(model="*"),)
+
+
+def test_cards_that_were_put_before_names_were_written_have_their_names(mocked_aws: None) -> None:
+    store = _store_at(None)
+    _empty(store._items)
+    for each in (card(1, model="old"), card(2, model="old"), card(model=None), card(meter="llm2", model="x")):
+        assert store._put(store._item(TENANT, each))
+    assert store.names(TENANT, "llm") == (CardName("old"),)
+    store.put(TENANT, card(model="new"))
+    assert set(store.names(TENANT, "llm")) == {CardName("old"), CardName("new")}
+    assert store.names(TENANT, "llm2") == (CardName("x"),)
+
+
+def test_the_names_of_a_card_are_written_before_its_version(
+    failing: DynamoRateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing.put(TENANT, card(model="first"))
+    monkeypatch.setattr(RateItem, "save", always(failure("AccessDeniedException")))
+    with pytest.raises(PynamoDBException):
+        failing.put(TENANT, card())
+    assert CardName("m") in failing.names(TENANT, "llm")
+    assert failing.newest(TENANT, "llm", "m", NOW_MS) == ()
 
 
 def test_puts_at_the_same_time_make_a_version_each(database: Database, aws_credentials: None) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from tests.e2e.laptop import Laptop, eventually
 pytestmark = pytest.mark.e2e
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the emulator of the runtime interface is for Linux")
 
+SAM_ITSELF = [str(SAM.directory / "bin" / "sam")]
 WITHOUT_CONTAINERS = [str(SAM.python), str(ROOT / "tests" / "e2e" / "sam_without_containers.py")]
 FUNDED = sample_of(ROOT / "events" / "funding-update.json")
 
@@ -42,6 +43,13 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "SAM_CLI_TELEMETRY": "0", **variables}
 
 
+def printed_by(command: Sequence[str], variables: Mapping[str, str]) -> str:
+    """What a command of SAM prints; it fails the test if it fails."""
+    done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_every_sample_is_answered_by_the_deployed_function(laptop: Laptop) -> None:
     client = laptop.aws.session.client("lambda", endpoint_url=laptop.aws.url)
 
@@ -53,19 +61,8 @@ def test_every_sample_is_answered_by_the_deployed_function(laptop: Laptop) -> No
 
 
 def test_sam_remote_invoke_sends_a_sample_to_the_laptop_cloud(laptop: Laptop) -> None:
-    done = subprocess.run(
-        [
-            *(str(SAM.directory / "bin" / "sam"), "remote", "invoke", FUNDED.function),
-            *("--stack-name", "millicent", "--event-file", str(FUNDED.file)),
-        ],
-        env=environment(laptop.aws.environment()),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert FUNDED.is_answered_by(json.loads(done.stdout))
+    command = ["remote", "invoke", FUNDED.function, "--stack-name", "millicent", "--event-file", str(FUNDED.file)]
+    assert FUNDED.is_answered_by(json.loads(printed_by([*SAM_ITSELF, *command], environment(laptop.aws.environment()))))
 
 
 @on_linux
@@ -122,28 +119,14 @@ def test_a_variable_of_the_environment_file_is_declared_by_the_template(files: F
 
 
 def test_sam_finds_the_template_valid(files: Files) -> None:
-    done = subprocess.run(
-        [str(SAM.directory / "bin" / "sam"), "validate", "--region", "eu-central-1", "--template", str(files.template)],
-        env=environment({}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    command = ["validate", "--region", "eu-central-1", "--template", str(files.template)]
+    printed_by([*SAM_ITSELF, *command], environment({}))
 
 
 @on_linux
 def test_sam_local_invoke_runs_a_sample_with_what_is_written_for_it(laptop: Laptop, files: Files) -> None:
-    done = subprocess.run(
-        sam_local(files, "invoke", "--event", str(FUNDED.file), FUNDED.function),
-        env=in_place_of_containers(),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert FUNDED.is_answered_by(json.loads(done.stdout))
+    command = sam_local(files, "invoke", "--event", str(FUNDED.file), FUNDED.function)
+    assert FUNDED.is_answered_by(json.loads(printed_by(command, in_place_of_containers())))
 
 
 @on_linux

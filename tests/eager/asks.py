@@ -231,7 +231,7 @@ def limits(chance: Random) -> dict[str, Any]:
     return {"limits": [(chance.choice([20, 50, 100, 150]), *scope) for scope in scopes]}
 
 
-WINDOWS = (None, "hour", "day", "month")
+WINDOWS = (None, "hour", "day", "week", "month")
 
 
 def allowance(chance: Random) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from millicent.client import BatchCharge
 from millicent.ids import in_path
 from millicent.ingest import NotEnqueued, enqueue
 from shared.adapters.poison_queue import SqsPoisonQueue
+from shared.ledger.times import rfc3339
 from tests.ids import REAL
 from tests.integration.test_failure_queues import StackInProcess
 from tests.integration.world import Context, World, client, new_key
@@ -336,3 +337,16 @@ def test_what_is_handed_over_again_after_its_cause_is_gone_is_charged_to_whom_it
     assert recorded(world) == []
     claims = {"sub": "billing", "client_id": "billing", "scope": "credits/read", "custom:tenant": "other"}
     assert world.get(f"/v1/accounts/{ALICE}/entries", claims=claims).body["items"][0]["key"] == "k"
+
+
+def test_a_charge_of_the_queue_has_its_time_and_one_out_of_bounds_is_set_aside(stack: StackInProcess) -> None:
+    now_ms = stack.world.modules["ingest"].runtime.now_ms()
+    yesterday, too_old = rfc3339(now_ms - 86_400_000), rfc3339(now_ms - 36 * 86_400_000)
+    for key, occurred_at in {"late": yesterday, "far": too_old}.items():
+        send(json.dumps({"key": key, "actor": ALICE, "cost": 5, "occurred_at": occurred_at}))
+    assert deliver(stack.world) == []
+    entry = stack.world.get("/v1/operations/late", query={"actor": ALICE}).body["entry"]
+    assert entry["occurred_at"] == yesterday
+    (set_aside,) = waiting(FAILURES)
+    assert "occurred_at must be a time from" in str(set_aside["messageAttributes"])
+    assert "at most 35 days back" in str(set_aside["messageAttributes"])

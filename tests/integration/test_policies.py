@@ -11,6 +11,9 @@ from tests.integration.world import World
 ALICE = "user:alice"
 TEAM = "team:research"
 DAY_LIMIT = {"amount": 300, "window": "day", "app": "chat"}
+WINDOWS = (
+    "hour, day, week, month, or the length of a rolling window from PT1M to P31D, as an ISO 8601 duration such as PT5H"
+)
 
 
 @pytest.fixture
@@ -192,11 +195,11 @@ def test_limits_replace_each_other_and_show_what_is_used_and_until_when(funded: 
         ),
         ({"limits": [{"amount": 1}] * 21}, {"$.limits": "must be a list of at most 20 limits"}),
         (
-            {"limits": [{"amount": 1}, 7, {"amount": -1, "window": "week"}, {"app": "a b", "cap": 1}]},
+            {"limits": [{"amount": 1}, 7, {"amount": -1, "window": "year"}, {"app": "a b", "cap": 1}]},
             {
                 "$.limits[1]": "must be a JSON object",
                 "$.limits[2].amount": "must be 0 or more",
-                "$.limits[2].window": "must be one of hour, day, month",
+                "$.limits[2].window": f"must be {WINDOWS}",
                 "$.limits[3].amount": "is required",
                 "$.limits[3].app": f"must be {REQUIREMENT}",
                 "$.limits[3].cap": "unknown field",
@@ -204,7 +207,23 @@ def test_limits_replace_each_other_and_show_what_is_used_and_until_when(funded: 
         ),
         (
             {"limits": [{"amount": 1, "app": "a"}, {"amount": 1}, {"amount": 2, "app": "a", "meter": None}]},
-            {"$.limits[2]": "must differ from every other limit in window, app or meter"},
+            {"$.limits[2]": "must differ from every other limit in window, app, meter or model"},
+        ),
+        (
+            {"limits": [{"amount": 1, "window": "PT24H"}, {"amount": 2, "window": "P1D"}]},
+            {"$.limits[1]": "must differ from every other limit in window, app, meter or model"},
+        ),
+        *(
+            ({"limits": [{"amount": 1, "window": window}]}, {"$.limits[0].window": f"must be {WINDOWS}"})
+            for window in ("PT0M", "P", "PT", "PT90S", "PT1.5H", "P32D", "P5W", "P1M", "P1Y", "pt5h", "-PT5H")
+        ),
+        (
+            {"limits": [{"amount": 1, "window": f"PT{hours}H"} for hours in range(1, 8)]},
+            {f"$.limits[{place}].window": "must roll in at most 5 limits" for place in (5, 6)},
+        ),
+        (
+            {"limits": [{"amount": 1, "model": "a b"}]},
+            {"$.limits[0].model": "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -"},
         ),
     ],
 )  # fmt: skip
@@ -328,3 +347,37 @@ def test_settings_are_audited_like_everything_else(funded: World) -> None:
     audit = funded.get(f"/v1/accounts/{ALICE}/audit").body
     assert (audit["verified"], [each["kind"] for each in audit["items"]]) == (True, ["charge", "configure", "grant"])
     assert audit["items"][0]["low_balance"] == [900]
+
+
+def llm(model: str, tokens: int) -> dict[str, Any]:
+    return {"actor": ALICE, "usage": {"meter": "llm", "model": model, "input_tokens": tokens}}
+
+
+def test_a_limit_of_a_model_counts_the_usage_of_that_model_alone(funded: World) -> None:
+    limits = [{"amount": 300, "window": "PT300M", "model": "gpt-4o"}, {"amount": 900, "window": "week"}]
+    answer = funded.limit(ALICE, limits)
+    assert answer.body["settings"]["limits"] == [
+        {"amount": 300, "window": "PT5H", "app": None, "meter": None, "model": "gpt-4o"},
+        {"amount": 900, "window": "week", "app": None, "meter": None},
+    ]
+    charged = funded.cost(llm("gpt-4o", 1000))
+    assert (charged.status, charged.body["entry"]["amount"], charged.body["entry"]["model"]) == (201, -250, "gpt-4o")
+    assert funded.cost(llm("gpt-4o-mini", 10_000)).status == 201
+    refused = funded.cost(llm("gpt-4o", 1000))
+    assert (refused.status, refused.code, refused.body["largest_affordable"]) == (402, "limit_exceeded", 50)
+    five_hours, week = account(funded)["limits"]
+    assert refused.body["limit"] == five_hours
+    assert (five_hours["used"], five_hours["model"], week["used"]) == (250, "gpt-4o", 400)
+    assert week.keys() == five_hours.keys() - {"model"}
+
+
+def test_a_check_of_usage_counts_the_limits_of_its_model(funded: World) -> None:
+    funded.limit(ALICE, [{"amount": 300, "window": "PT5H", "model": "gpt-4o"}])
+    asked = llm("gpt-4o", 2000)
+    answer = funded.check({"actor": ALICE, "usage": asked["usage"]})
+    assert (answer.body["allowed"], answer.body["reason"], answer.body["limit"]["model"]) == (
+        False,
+        "limit_exceeded",
+        "gpt-4o",
+    )
+    assert funded.check({"actor": ALICE, "usage": llm("gpt-4o-mini", 2000)["usage"]}).body["allowed"] is True

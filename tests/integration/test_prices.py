@@ -1,5 +1,6 @@
 """Usage in the place of an amount, and the rate cards that price it."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -13,6 +14,16 @@ from tests.integration.world import SERVICE, Answer, World
 ALICE: Final = "user:alice"
 ADMIN: Final = {**SERVICE, "scope": "credits/admin"}
 GPT_4O: Final = {"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}
+REPORT: Final[dict[str, Any]] = {
+    "provider": "openai",
+    "model": "gpt-4o",
+    "raw": {
+        "prompt_tokens": 2006,
+        "completion_tokens": 300,
+        "total_tokens": 2306,
+        "prompt_tokens_details": {"cached_tokens": 1920},
+    },
+}
 CALLS: Final[Mapping[str, Any]] = {"meter": "calls", "prices": {"requests": {"price": "2"}}}
 
 
@@ -266,6 +277,63 @@ def test_usage_that_does_not_say_how_much_is_refused_and_not_free(funded: World)
 def test_usage_of_a_card_with_a_price_for_each_request_needs_to_say_no_more(funded: World) -> None:
     put(funded, {"meter": "calls", "prices": {}, "request_price": "5"})
     assert charge(funded, {"meter": "calls"}).body["entry"]["amount"] == -5
+
+
+# --- reports -------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_is_recorded_as_quantities_and_a_digest_and_nothing_else_of_it(funded: World) -> None:
+    answer = charge(funded, {**REPORT, "raw": {**REPORT["raw"], "user": "a secret"}})
+    assert answer.body["entry"]["amount"] == Decimal("-561.5")
+    shown = answer.body["entry"]["usage"]
+    assert len(shown.pop("raw_digest")) == 64
+    assert shown == {
+        "meter": "llm",
+        "model": "gpt-4o",
+        "provider": "openai",
+        "input_tokens": 2006,
+        "cache_read_tokens": 1920,
+        "output_tokens": 300,
+    }
+    assert "a secret" not in str(funded.contents())
+
+
+def test_a_report_is_checked_quoted_charged_and_captured_at_one_price(funded: World) -> None:
+    price = Decimal("561.5")
+    placed = hold(funded, amount=600).body["hold"]["id"]
+    captured = funded.change_hold(placed, "capture", {"actor": ALICE, "usage": REPORT}).body
+    batched = funded.batch([{"key": "b", "actor": ALICE, "usage": REPORT}]).body["results"][0]
+    assert quote(funded, **REPORT).body["amount"] == price
+    assert funded.check({"actor": ALICE, "usage": REPORT}).body["minimum"] == price
+    assert -captured["entry"]["amount"] == -batched["entry"]["amount"] == price
+    assert -charge(funded, REPORT).body["entry"]["amount"] == price
+
+
+def test_a_hold_takes_no_report(funded: World) -> None:
+    assert hold(funded, usage=REPORT).errors == {"$.usage.raw": "must be omitted: a hold is for usage that is to come"}
+
+
+def test_a_report_that_is_sent_again_is_charged_once_and_another_is_not_taken_for_it(funded: World) -> None:
+    first = charge(funded, REPORT, "key")
+    again = charge(funded, {**REPORT, "raw": {"usage": REPORT["raw"], "id": "chatcmpl-1"}}, "key")
+    other = charge(funded, {**REPORT, "raw": {**REPORT["raw"], "completion_tokens": 301}}, "key")
+    assert (first.status, again.status, again.body["entry"]) == (201, 200, first.body["entry"])
+    assert (other.status, other.code) == (422, "idempotency_key_reused")
+
+
+def test_what_is_not_understood_in_a_report_is_named_with_its_place(funded: World) -> None:
+    odd = {**REPORT, "raw": {**REPORT["raw"], "dream_tokens": 7}}
+    assert set(charge(funded, odd).errors) == {"$.usage.raw.dream_tokens"}
+    (result,) = funded.batch([{"key": "b", "actor": ALICE, "usage": odd}]).body["results"]
+    assert [each["path"] for each in result["problem"]["errors"]] == ["$.charges[0].usage.raw.dream_tokens"]
+
+
+def test_a_part_without_a_price_of_its_own_is_unpriced_and_named(funded: World) -> None:
+    audio = {"meter": "llm", "model": "gpt-4o-audio-preview", "input_tokens": 9, "input_audio_tokens": 9}
+    answer = charge(funded, audio)
+    assert (answer.status, answer.code) == (422, "unpriced")
+    assert set(answer.errors) == {"$.usage.input_audio_tokens"}
+    assert hold(funded, usage=audio).code == quote(funded, **audio).code == "unpriced"
 
 
 # --- batches -------------------------------------------------------------------------------------------------------
@@ -591,3 +659,93 @@ def test_a_price_that_a_function_remembers_is_at_most_ten_seconds_old(
         amounts.append(charge(funded, {"meter": "calls", "requests": 1}).body["entry"]["amount"])
         funded.call("PUT", "/v1/rates", {**CALLS, "prices": {"requests": {"price": "5"}}}, claims=ADMIN)
     assert amounts == [-2, -2, -5]
+
+
+# --- the model that a name means ---------------------------------------------------------------------------------
+
+TEN_TIMES: Final[Mapping[str, Any]] = {
+    "meter": "llm",
+    "model": "gpt-4o",
+    "prices": {"input_tokens": {"price": "2500000", "per": 10**6}},
+}
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "openai/gpt-4o", "gpt-4o-2024-08-06", "GPT-4o", "azure/gpt-4o"])
+def test_the_payer_does_not_choose_the_price_by_spelling(funded: World, model: str) -> None:
+    put(funded, TEN_TIMES)
+    usage = {"meter": "llm", "model": model, "input_tokens": 10_000}
+    quoted = quote(funded, **usage).body
+    assert (quoted["amount"], quoted["card"]) == (25_000, "llm/gpt-4o@1")
+    shown = funded.get("/v1/rates", query={"meter": "llm", "model": model}).body["in_effect"]
+    assert (shown["card"], shown["matched_model"]) == ("llm/gpt-4o@1", "openai/gpt-4o")
+    entry = charge(funded, usage).body["entry"]
+    assert (entry["amount"], entry["rate_card"], entry["usage"]["model"]) == (-25_000, "llm/gpt-4o@1", model)
+    held = hold(funded, usage=usage)
+    assert held.body["entry"]["amount"] == -25_000
+
+
+@pytest.mark.parametrize(
+    ("model", "amount", "matched"),
+    [
+        ("text-embedding-3-small", "2", "openai/text-embedding-3-small"),
+        ("chatgpt-4o-latest", "500", "openai/chatgpt-4o-latest"),
+        ("sonar-pro", "1700", "perplexity/sonar-pro"),
+        ("ft:gpt-4o-2024-08-06:org::id", "375", "openai/ft:gpt-4o"),
+        ("anthropic/claude-opus-4.6", "500", "anthropic/claude-opus-4-6"),
+        ("anthropic/claude-opus-4.6-fast", "3000", "openrouter/anthropic/claude-opus-4.6-fast"),
+        ("google/gemini-2.0-flash-exp:free", "0", "openrouter/google/gemini-2.0-flash-exp:free"),
+        (
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "330",
+            "aws/regional.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        ),
+        ("publishers/anthropic/models/claude-sonnet-4-5@20250929", "300", "google/claude-sonnet-4-5"),
+    ],
+)
+def test_a_thousand_tokens_of_a_model_cost_what_its_provider_lists_and_the_record_names_the_model(
+    funded: World, model: str, amount: str, matched: str
+) -> None:
+    entry = charge(funded, {"meter": "llm", "model": model, "input_tokens": 1000, "images": 0}).body["entry"]
+    assert entry["amount"] == -Decimal(amount)
+    assert re.fullmatch(rf"genai-prices@[0-9.]+/{re.escape(matched)}", entry["rate_card"])
+
+
+def test_a_name_that_only_begins_like_a_models_has_no_price(funded: World) -> None:
+    answer = charge(funded, {"meter": "llm", "model": "gemini-2.5-pro-of-nobody", "input_tokens": 1000})
+    assert (answer.status, answer.body["code"]) == (422, "unpriced")
+
+
+def test_a_hold_of_a_free_model_holds_0_and_is_captured(funded: World) -> None:
+    free = {"meter": "llm", "model": "google/gemini-2.0-flash-exp:free"}
+    held = hold(funded, usage={**free, "input_tokens": 1000, "max_output_tokens": 1000})
+    assert (held.status, held.body["entry"]["amount"], held.body["entry"]["outcome"]) == (201, 0, "applied")
+    path = f"/v1/holds/{held.body['entry']['hold']['id']}/capture"
+    body = {"actor": ALICE, "usage": {**free, "input_tokens": 900, "output_tokens": 10}}
+    captured = funded.call("POST", path, body, key="capture-free")
+    assert (captured.status, captured.body["entry"]["amount"]) == (201, 0)
+    assert captured.body["entry"]["hold"]["status"] == "captured"
+
+
+def test_an_alias_and_a_pattern_are_names_of_a_card(funded: World) -> None:
+    made = put(funded, model="house", aliases=["home", "house", "home", "gpt-house"], request_price="1")
+    assert (made.status, made.body["aliases"]) == (201, ["home", "gpt-house"])
+    assert put(funded, model="house", aliases=["home", "gpt-house"], request_price="1").status == 200
+    assert put(funded, model="gpt-*").status == 201
+    quoted = [quote(funded, meter="calls", model=model, requests=1).body for model in ("HOME", "gpt-house", "gpt-7")]
+    assert [each["card"] for each in quoted] == ["calls/house@1", "calls/house@1", "calls/gpt-*@1"]
+    shown = funded.get("/v1/rates", query={"meter": "calls", "model": "home"}).body
+    assert shown["in_effect"]["card"] == "calls/house@1"
+    assert shown["in_effect"]["matched_model"] == "house"
+    assert put(funded, model="house", aliases=["home"], request_price="1").body["version"] == 2
+    assert quote(funded, meter="calls", model="gpt-house", requests=1).body["card"] == "calls/gpt-*@1"
+
+
+def test_requests_that_are_summed_pay_no_price_of_a_long_one(funded: World) -> None:
+    long = {"meter": "llm", "model": "gemini-2.5-pro", "input_tokens": 1_000_000}
+    assert quote(funded, **long).body["amount"] == 250_000
+    assert quote(funded, **long, requests=1).body["amount"] == 250_000
+    assert quote(funded, **long, requests=20).body["amount"] == 125_000
+    asked = {"meter": "llm", "model": "sonar", "input_tokens": 1_000_000}
+    assert [quote(funded, **asked, requests=n).body["amount"] for n in (1, 10)] == [101_200, 112_000]
+    wrong = quote(funded, **long, requests="1.5")
+    assert (wrong.status, wrong.body["errors"][0]["path"]) == (422, "$.usage.requests")

@@ -118,3 +118,18 @@ def test_sums_that_are_added_to_while_they_are_read_are_left_for_another_time(
 
     monkeypatch.setattr(DynamoLedgerInspection, "usage", spy)
     assert (found(counted), seen) == ([], [None])
+
+
+def test_sums_of_an_older_release_which_counted_no_models_have_no_findings(counted: World) -> None:
+    for row in sums(counted):
+        if row["sk"]["S"].startswith("model#"):
+            client("dynamodb").delete_item(TableName=USAGE_TABLE, Key={"pk": PK, "sk": row["sk"]})
+    assert [problem[:9] for _, _, problem in found(counted)] == ["of model "]
+    put(sk={"S": COUNTED_SK}, seq={"N": "3"})
+    assert found(counted) == []
+    counted.cost({"actor": ALICE, "cost": 5, "meter": "llm"})
+    counted.settle()
+    counted.count_usage()
+    assert found(counted) == []
+    by_model = next(row for row in sums(counted) if row["sk"]["S"].startswith("model#"))
+    assert by_model["charged"] == {"N": "5000"}

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -130,8 +130,7 @@ def test_entries_of_many_pages_come_in_order_and_filtered(client: Millicent) -> 
 
 def test_replayed_usage_is_on_the_record_once(client: Millicent) -> None:
     client.grant("user:alice", 1000)
-    at = datetime(2026, 1, 31, 12, tzinfo=UTC)
-    rows = [Usage(f"run-{n}", "user:alice", "gpt-4o", 374, 44, at) for n in range(3)]
+    rows = [Usage(key=f"run-{n}", actor="user:alice", usage=GPT_4O, occurred_at=AT, row=n) for n in range(3)]
     first, second = replay(client, rows, concurrency=1), replay(client, rows, concurrency=1)
     assert (first.charged, first.charged_microcents) == (3, 3 * 137_500)
     assert (second.charged, second.replayed) == (0, 3)
@@ -295,11 +294,11 @@ def test_a_batch_whose_answer_is_lost_is_sent_again_and_else_unknown(flaky: Call
     assert client.account("user:alice").spent == Decimal(2)
 
 
-AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 
 def usage(rows: int) -> list[Usage]:
-    return [Usage(f"run-{n}", f"user:{n % 2}", "gpt-4o", 374, 44, AT) for n in range(rows)]
+    return [Usage(key=f"run-{n}", actor=f"user:{n % 2}", usage=GPT_4O, occurred_at=AT, row=n) for n in range(rows)]
 
 
 @pytest.mark.parametrize("terms", [Terms(batch=2), Terms(holds=HoldTerms())], ids=["batch", "holds"])

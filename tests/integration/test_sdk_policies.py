@@ -146,7 +146,7 @@ def test_the_command_line_governs_an_account(run: Run) -> None:
         ("configure", ALICE),
         ("configure", ALICE, "--warn-at", "1", "--no-warnings"),
         ("limits", "set", ALICE),
-        ("limits", "set", ALICE, "5/week"),
+        ("limits", "set", ALICE, "5/year"),
         ("limits", "set", ALICE, "5/day,user=bob"),
         ("limits", "set", ALICE, "much"),
         ("allowance", "set", ALICE, "yearly", "5"),
@@ -192,3 +192,17 @@ def test_the_command_line_joins_and_leaves(run: Run) -> None:
     assert (refused.exit_code, TEAM in refused.stdout) == (1, True)
     assert document(run("leave", ALICE, "--json"))["settings"] == {"parent": None}
     assert run("check", ALICE, "--minimum", "51").exit_code == 0
+
+
+def test_the_command_line_limits_a_model_in_a_rolling_window(run: Run) -> None:
+    set_to = run("limits", "set", ALICE, "500/PT5H,model=gpt-4o", "7/week,app=chat,model=anthropic/claude-3")
+    assert set_to.exit_code == 0, set_to.output
+    limits = document(run("limits", "show", ALICE, "--json"))["limits"]
+    assert [(each["window"], each["app"], each["model"], each["resets_at"] is None) for each in limits] == [
+        ("PT5H", None, "gpt-4o", True),
+        ("week", "chat", "anthropic/claude-3", False),
+    ]
+    assert "gpt-4o" in run("limits", "show", ALICE).output
+    usage = run("usage", ALICE, "--group-by", "model", "--json")
+    assert (usage.exit_code, document(usage)["group_by"]) == (0, "model")
+    assert document(run("entries", ALICE, "--model", "gpt-4o", "--json")) == {"items": []}

@@ -139,3 +139,14 @@ def test_entries_of_one_meter_are_paged(busy: World) -> None:
     first = busy.get(PATH, query={"meter": "llm", "limit": "1"}).body
     second = busy.get(PATH, query={"meter": "llm", "limit": "1", "after": first["next"]}).body
     assert [[entry["seq"] for entry in page["items"]] for page in (first, second)] == [[4], [2]]
+
+
+def test_a_statement_says_the_model_and_can_be_of_one(busy: World) -> None:
+    usage = {"meter": "llm", "model": "gpt-4o", "input_tokens": 1000}
+    busy.cost({"actor": ALICE, "usage": usage}, key="priced")
+    busy.refund({"actor": ALICE, "charge": "priced"}, key="returned")
+    assert COLUMNS[-1] == "model"
+    found = lines(statement(busy, model="gpt-4o"))
+    assert [(line["key"], line["model"]) for line in found] == [("returned", "gpt-4o"), ("priced", "gpt-4o")]
+    assert seqs(statement(busy, model="o3")) == []
+    assert {line["model"] for line in lines(statement(busy))} == {"", "gpt-4o"}

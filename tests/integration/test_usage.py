@@ -1,4 +1,4 @@
-"""What has been spent, by day, meter, app and member."""
+"""What has been spent, by day, meter, app, model and member."""
 
 import dataclasses
 import json
@@ -240,5 +240,23 @@ def test_the_table_has_one_sum_a_day_and_name_and_how_far_was_counted(spent: Wor
         f"app#mail#{TODAY}",
         f"meter#llm#{TODAY}",
         f"meter#search#{TODAY}",
+        f"model##{TODAY}",
         f"member##{TODAY}",
     }
+
+
+def test_usage_by_model_has_the_model_that_was_priced_and_one_row_for_all_else(spent: World) -> None:
+    for key, model in (("d", "gpt-4o"), ("e", "gpt-4o-mini")):
+        usage_of = {"meter": "llm", "model": model, "input_tokens": 1_000_000}
+        assert spent.cost({"actor": ALICE, "usage": usage_of, "if_insufficient": "overdraw"}, key=key).status == 201
+    spent.count_usage()
+    found = usage(spent, group_by="model")
+    by_model = {item["model"]: item["count"] for item in found["items"]}
+    assert by_model == {None: 3, "gpt-4o": 1, "gpt-4o-mini": 1}
+    assert sum(item["net"] for item in found["items"]) == usage(spent, group_by="day")["items"][0]["net"]
+    first = usage(spent, group_by="model", limit="1")
+    assert [item["model"] for item in first["items"]] == [None]
+    second = usage(spent, group_by="model", limit="1", after=first["next"])
+    assert [item["model"] for item in second["items"]] == ["gpt-4o"]
+    third = usage(spent, group_by="model", limit="5", after=second["next"])
+    assert [item["model"] for item in third["items"]] == ["gpt-4o-mini"]

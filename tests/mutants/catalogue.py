@@ -32,6 +32,8 @@ _DUE_HOLDS: Final = "tests/unit/ledger/test_due_holds.py"
 _REMAINDERS: Final = "tests/unit/ledger/test_remainders.py"
 _MONEY: Final = "tests/unit/ledger/test_money.py"
 _RECORD_PRICED: Final = "tests/unit/pricing/test_record_priced.py"
+_MATCHING: Final = "tests/unit/pricing/test_matching.py"
+_GENAI_NAMES: Final = "tests/unit/pricing/test_genai_names.py"
 _GENAI: Final = "tests/unit/pricing/test_genai.py"
 _ESTIMATES: Final = "tests/unit/pricing/test_estimates.py"
 _BACKGROUND: Final = "tests/unit/test_do_what_is_due.py"
@@ -648,11 +650,114 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.headroom",
         (
             "let a limit count a hold and its capture",
-            "held.amount if held is not None and held.placed_seq >= limit.counted_from_seq else 0",
+            "held.amount if held is not None and _has_counted(limit, held) else 0",
             "0",
         ),
-        ("let a limit give back what it never counted", "and held.placed_seq >= limit.counted_from_seq else", "else"),
-        killers=("tests/unit/ledger/test_captures.py",),
+        ("let a limit give back what it never counted", "held.placed_seq >= limit.counted_from_seq and ", ""),
+        ("let a limit of a model give back a hold of none", " and limit.covers(held.through)", ""),
+        killers=("tests/unit/ledger/test_captures.py", _LIMITS),
+    ),
+    *_of(
+        "shared.ledger.models",
+        (
+            "let every spelling be a model",
+            '(rate_card and _priced_as(rate_card, usage.get("meter"))) or named',
+            "named",
+        ),
+        (
+            "take the provider for a part of the model",
+            "return parts[-1] if len(parts) == _IN_PARTS else None",
+            'return rate_card.split("/", 1)[-1] if len(parts) == _IN_PARTS else None',
+        ),
+        (
+            "take a pattern for a model",
+            " and _OF_A_PATTERN.isdisjoint(model)",
+            "",
+        ),
+        killers=("tests/unit/ledger/test_models.py",),
+    ),
+    *_of(
+        "shared.ledger.rolling",
+        (
+            "let an amount leave a rolling window with the first of its part",
+            "Part(cell[-1].at_ms, cell[0].seq,",
+            "Part(cell[0].at_ms, cell[0].seq,",
+        ),
+        ("let a part leave a moment late", "part.at_ms > now_ms - length_ms)", "part.at_ms >= now_ms - length_ms)"),
+        (
+            "never let the first part leave",
+            "    if parts[0].at_ms > now_ms - length_ms:",
+            "    if parts[-1].at_ms > 0:",
+        ),
+        ("keep every part", "added if len(added) <= MAX_PARTS else", "added if added else"),
+        ("forget what a clock that is behind has counted", "last._replace(amount=last.amount + more.amount)", "last"),
+        (
+            "bring a window back with a clock that is behind",
+            "now_ms = max(at_ms, parts[-1].at_ms)",
+            "now_ms = at_ms",
+        ),
+        ("give back to the first part", "if part.seq <= seq), default=None)", "if place == 0), default=None)"),
+        ("give back twice what is left", "part.amount - amount),)", "part.amount - 2 * amount),)"),
+        killers=("tests/unit/ledger/test_rolling.py", _LIMITS),
+    ),
+    *_of(
+        "shared.ledger.policies",
+        ("let a limit of a model hold for all", " and self.model in {None, model}", ""),
+        (
+            "take limits of two models for one",
+            "return self.window, self.app, self.meter, self.model",
+            "return self.window, self.app, self.meter",
+        ),
+        (
+            "give back what has left a rolling window",
+            "counted_from_seq=parts[0].seq if parts else seq",
+            "counted_from_seq=self.counted_from_seq",
+        ),
+        (
+            "say that a rolling window resets when its last part leaves",
+            "parts[0].at_ms + length_ms if parts",
+            "parts[-1].at_ms + length_ms if parts",
+        ),
+        killers=(_LIMITS,),
+    ),
+    *_of(
+        "shared.ledger.reducer",
+        (
+            "count a capture for its own model rather than its hold's",
+            "return held if held.model else held._replace(model=operation.model)",
+            "return held._replace(model=operation.model or held.model)",
+        ),
+        (
+            "count no model of a hold that named none",
+            "return held if held.model else held._replace(model=operation.model)",
+            "return held",
+        ),
+        ("leave the model off the record", "        model=operation.model,\n    )", "        model=None,\n    )"),
+        killers=(_LIMITS,),
+    ),
+    *_of(
+        "shared.ledger.effects",
+        (
+            "give back to no model what a capture counted for its own",
+            'model = named.get("model") or charge_entry.model',
+            'model = named.get("model")',
+        ),
+        ("place a hold of no model", "            model=context.through.model,\n", ""),
+        killers=(_LIMITS,),
+    ),
+    *_of(
+        "shared.ledger.parents",
+        ("spend of no model at the parent", "        model=operation.model,\n    )", "    )"),
+        killers=(_LIMITS,),
+    ),
+    *_of(
+        "shared.ledger.usage",
+        (
+            "expect sums by model of an older release",
+            'if slot.grouping != "model" or entry.seq >= first_with_models:',
+            "if True:",
+        ),
+        killers=("tests/unit/ledger/test_usage.py",),
     ),
     *_of(
         "shared.ledger.grants",
@@ -829,23 +934,66 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         (
             "price whatever is captured by the card of the hold",
-            " or (held.meter, held.price.model) != (usage.meter, usage.model):",
-            ":",
+            "if not book.is_one_model(tenant, usage.meter, price.model, usage.model):",
+            "if False:",
+        ),
+        (
+            "hold nothing for a model that costs",
+            "if not amount and not quote.card.rate.is_free:",
+            "if False:",
         ),
         killers=(_RECORD_PRICED,),
+    ),
+    *_of(
+        "shared.pricing.matching",
+        (
+            "let the payer choose the price by spelling",
+            "yield from sorted(self._resolved.get(identity, ())",
+            "yield from sorted(()",
+        ),
+        ("take the longest pattern last", "key=lambda each: (-len(", "key=lambda each: (len("),
+        ("match the beginning of a name alone", "return rest.endswith(last)", "return True"),
+        killers=(_MATCHING,),
+    ),
+    *_of(
+        "shared.pricing.cards",
+        (
+            "price by an alias of an older version",
+            "name.alias in {None, *card.aliases}",
+            "True",
+        ),
+        killers=(_MATCHING,),
+    ),
+    *_of(
+        "shared.adapters.genai_names",
+        (
+            "price a look-alike",
+            "for base, sellers in _bases(name)",
+            "for base, sellers in [(stem, _providers()) for stem in _stems() if stem and name.startswith(stem)]",
+        ),
+        killers=(_GENAI_NAMES,),
+    ),
+    *_of(
+        "shared.pricing.rates",
+        (
+            "price a sum of requests as one long request",
+            "if number and requests == 1:",
+            "if number:",
+        ),
+        killers=("tests/unit/pricing/test_rates.py",),
     ),
     *_of(
         "shared.pricing.cards",
         (
             "find a built-in price as of today",
-            "return self._built_in.find(meter, model, priced_at_ms)",
-            "return self._built_in.find(meter, model, priced_at_ms + 86_400_000)",
+            "built_in_model(reference) or model, priced_at_ms)",
+            "built_in_model(reference) or model, priced_at_ms + 86_400_000)",
         ),
         killers=(_RECORD_PRICED,),
     ),
     *_of(
         "shared.pricing.estimates",
-        ("hold for parts as for their whole", "_dearest_mix(root, parts, units, rate) if parts else ", ""),
+        ("hold for parts as for their whole", "        if parts:\n", "        if False:\n"),
         ("hold for the cheapest that it may be first", "key=lambda name: (-Fraction(", "key=lambda name: (Fraction("),
         (
             "hold for the tier of all units alone",

@@ -49,6 +49,7 @@ FOR_ANY_PYTHON: Final = {"functions/__init__.py", "functions/built-for"}
 HASH_BASED_UNCHECKED: Final = 0b01
 VALUES: Final = {
     "AUDIT_GRACE_S": "900",
+    "MAX_USAGE_AGE_DAYS": "35",
     "AUDIT_TABLE": "audit",
     "CHECK_EVENTS": "all",
     "DEFAULT_TENANT": "default",

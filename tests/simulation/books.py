@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from tests.simulation.rules import Rules
+from tests.simulation.rules import Rules, Through
 
 Fields: TypeAlias = Mapping[str, Any]
 """A row's text, parsed."""
@@ -53,7 +53,7 @@ class Held:
     written_at_ms: int | None
     drawn: Sequence[Fields]
     placed_seq: int
-    through: tuple[str | None, str | None]
+    through: Through
     member: str | None
     parent: tuple[str, str] | None
     status: str = "open"
@@ -152,8 +152,8 @@ class Book:
         rules, held = self.rules, self.captured(row)
         rooms = [self.available + rules.overdraft + (held.amount if held else 0)]
         if rules.caps:
-            given_back = (held.amount, held.placed_seq) if held else (0, -1)
-            rooms += rules.left_of_limits(*self.spent_through(row), row["at_ms"], given_back)
+            given_back = (held.amount, held.placed_seq, held.through) if held else (0, -1, (None, None, None))
+            rooms += rules.left_of_limits(self.spent_through(row), row, given_back)
         if (parent := row.get("parent")) is not None:
             rooms.append(parent["room"])
         return min(rooms)
@@ -163,9 +163,12 @@ class Book:
         held = self.holds.get(row["parameters"].get("hold", ""))
         return held if held is not None and held.status == "open" and row["kind"] == "capture" else None
 
-    def spent_through(self, row: Fields) -> tuple[str | None, str | None]:
+    def spent_through(self, row: Fields) -> Through:
+        """Of a hold that named no model, its capture's counts."""
         held = self.holds.get(row["parameters"].get("hold", ""))
-        return (row["app"], row["meter"]) if held is None else held.through
+        if held is None:
+            return row["app"], row["meter"], row.get("model")
+        return *held.through[:2], held.through[2] or row.get("model")
 
     def count(self, row: Fields) -> None:
         """Lets the limits count what the row spends or gives back. To be called before `note`."""
@@ -455,7 +458,7 @@ def _note_hold(book: Book, row: Fields) -> bool:
         written_at_ms=book.written_at_ms,
         drawn=row["drawn"],
         placed_seq=row["seq"],
-        through=(row["app"], row["meter"]),
+        through=(row["app"], row["meter"], row.get("model")),
         member=row.get("member"),
         parent=(parent["actor"], parent["hold"]) if parent else None,
     )

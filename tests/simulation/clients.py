@@ -14,6 +14,7 @@ from tests.simulation.verdict import Verdict
 from tests.simulation.workload import (
     APPS,
     CONFIGURE,
+    MODELS,
     WORK,
     Customer,
     Work,
@@ -95,6 +96,8 @@ class Clients:
         chance, number = self._chance, len(self.tickets)
         app = chance.choose(APPS) if customer.is_governed else None
         operation = Operation(customer.account, f"k{number}", terms, by="service", correlation_id="", app=app)
+        if customer.is_governed and work.name != CONFIGURE.name:
+            operation = replace(operation, model=MODELS[number % len(MODELS)])
         is_quitter, is_doubled = chance.rng.random() < _QUITS, chance.rng.random() < _DOUBLED
         ticket = Ticket(number, customer, work, operation, is_quitter, is_doubled)
         self.tickets.append(ticket)

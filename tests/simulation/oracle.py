@@ -304,7 +304,8 @@ def _rules_of(policy: Policy) -> tuple[object, ...]:
 
 
 def _stored_of(hold: Hold) -> tuple[object, ...]:
-    return hold.amount, hold.captured, hold.status, hold.expires_at_ms, hold.app, hold.meter, hold.parent, hold.member
+    ending = hold.amount, hold.captured, hold.status, hold.expires_at_ms
+    return *ending, hold.app, hold.meter, hold.model, hold.parent, hold.member
 
 
 def _said_of(held: Held) -> tuple[object, ...]:

@@ -6,12 +6,18 @@ Nothing of the ledger is used, nor any calendar but that of UTC: the zones here 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+Through: TypeAlias = tuple[str | None, str | None, str | None]
+"""App, meter and model."""
 
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 ZONES: Final[Mapping[str, int]] = {"UTC": 0, "Asia/Kolkata": 5 * _HOUR_MS + _HOUR_MS // 2}
 """Each with what it is ahead, in ms."""
+ROLLING_MS: Final[Mapping[str | None, int]] = {"PT5H": 5 * _HOUR_MS, "PT30M": _HOUR_MS // 2}
+"""Windows that roll."""
+_PARTS_MAX: Final = 61
 _PERIODS: Final = {"daily": "day", "weekly": "week", "monthly": "month"}
 
 
@@ -44,7 +50,10 @@ def end_of(period: str, at_ms: int, zone: str) -> int:
 
 @dataclass(slots=True)
 class Cap:
-    """A spending limit and what it has counted since the row `since_seq`, until `until_ms`."""
+    """A spending limit and what it has counted since the row `since_seq`, until `until_ms`.
+
+    A rolling one has what it counted in `parts`: an instant, the row and the amount. The first leaves at `until_ms`.
+    """
 
     amount: int
     window: str | None
@@ -54,26 +63,64 @@ class Cap:
     since_seq: int = 0
     until_ms: int | None = None
     behind_ms: int = 0
+    model: str | None = None
+    parts: list[tuple[int, int, int]] = field(default_factory=list)
 
     @property
     def scope(self) -> tuple[str | None, ...]:
-        return self.window, self.app, self.meter
+        return self.window, self.app, self.meter, self.model
 
-    def covers(self, app: str | None, meter: str | None) -> bool:
-        return (self.app is None or self.app == app) and (self.meter is None or self.meter == meter)
+    def covers(self, through: Through) -> bool:
+        pairs = zip((self.app, self.meter, self.model), through, strict=True)
+        return all(wanted is None or wanted == named for wanted, named in pairs)
 
     def is_over(self, at_ms: int) -> bool:
         return self.window is not None and (self.until_ms is None or at_ms >= self.until_ms)
 
-    def left(self, at_ms: int) -> int:
-        return self.amount if self.is_over(at_ms) else self.amount - self.used
+    def add(self, amount: int, at_ms: int, seq: int) -> None:
+        """Counts what the row of `seq` spent, or what is given back of it."""
+        if self.window not in ROLLING_MS:
+            self.used = max(self.used + amount, 0)
+            return
+        if amount > 0:
+            self.parts.append((max(at_ms, *(each[0] for each in self.parts), 0), seq, amount))
+            self._join({each[0] for each in self.parts})
+        elif counted := [place for place, each in enumerate(self.parts) if each[1] <= seq]:
+            then_ms, first_seq, there = self.parts[counted[-1]]
+            self.parts[counted[-1]] = (then_ms, first_seq, there + amount)
+        self._follow(self.since_seq)
+
+    def _join(self, instants: set[int]) -> None:
+        """Parts of one instant are one; where there are too many, those of a sixtieth of the window."""
+        width_ms = 1 if len(instants) <= _PARTS_MAX else ROLLING_MS[self.window] // 60
+        joined: dict[int, tuple[int, int, int]] = {}
+        for at_ms, seq, amount in self.parts:
+            _, first_seq, before = joined.get(at_ms // width_ms, (0, seq, 0))
+            joined[at_ms // width_ms] = (at_ms, first_seq, before + amount)
+        self.parts = list(joined.values())
+
+    def _follow(self, seq: int) -> None:
+        self.parts = [each for each in self.parts if each[2]]
+        self.used = sum([each[2] for each in self.parts])
+        self.since_seq = self.parts[0][1] if self.parts else seq
+        self.until_ms = self.parts[0][0] + ROLLING_MS[self.window] if self.parts else None
 
     def at(self, at_ms: int, zone: str, seq: int) -> "Cap":
         """As the row of `seq` finds it."""
+        if self.window in ROLLING_MS:
+            return self._rolled(at_ms, seq)
         if self.window is None or not self.is_over(at_ms):
             return replace(self)
         until_ms = end_after(self.window, at_ms, zone, self.until_ms, self.behind_ms)
         return replace(self, used=0, since_seq=seq, until_ms=until_ms, behind_ms=0)
+
+    def _rolled(self, at_ms: int, seq: int) -> "Cap":
+        now_ms = max([at_ms, *(each[0] for each in self.parts)])
+        kept = [each for each in self.parts if each[0] > now_ms - ROLLING_MS[self.window]]
+        rolled = replace(self, parts=kept)
+        if kept != self.parts:
+            rolled._follow(seq)
+        return rolled
 
 
 @dataclass(slots=True)
@@ -183,17 +230,18 @@ class Rules:
         return self.allowance is not None and self.allowance.next_ms <= at_ms
 
     def left_of_limits(
-        self, app: str | None, meter: str | None, at_ms: int, held: tuple[int, int] = (0, -1)
+        self, through: Through, row: Mapping[str, Any], held: tuple[int, int, Through] = (0, -1, (None, None, None))
     ) -> list[int]:
-        """`held`: an amount that is to be captured, and the row since which it counts. It is given back first."""
-        amount, placed_seq = held
+        """`held`: an amount that is to be captured, the row since which it counts, and through what. It is given back
+        first."""
+        amount, placed_seq, held_through = held
+        caps = [cap.at(row["at_ms"], self.zone, row["seq"]) for cap in self.caps if cap.covers(through)]
         return [
-            cap.left(at_ms) + (amount if not cap.is_over(at_ms) and placed_seq >= cap.since_seq else 0)
-            for cap in self.caps
-            if cap.covers(app, meter)
+            cap.amount - cap.used + (amount if cap.covers(held_through) and placed_seq >= cap.since_seq else 0)
+            for cap in caps
         ]
 
-    def count(self, amount: int, seq: int, through: tuple[str | None, str | None], row: Mapping[str, Any]) -> None:
+    def count(self, amount: int, seq: int, through: Through, row: Mapping[str, Any]) -> None:
         """Counts what was spent, or given back of what was spent, by the row of `seq`.
 
         Where that is nothing to any limit, no window begins either.
@@ -201,8 +249,8 @@ class Rules:
         after = [cap.at(row["at_ms"], self.zone, row["seq"]) for cap in self.caps]
         used = [cap.used for cap in after]
         for cap in after:
-            if cap.covers(*through) and seq >= cap.since_seq:
-                cap.used = max(cap.used + amount, 0)
+            if cap.covers(through) and seq >= cap.since_seq:
+                cap.add(amount, row["at_ms"], seq)
         if used != [cap.used for cap in after]:
             self.caps = after
 

@@ -36,6 +36,7 @@ OTHERS: Final = 200
 GOVERNED: Final = 6
 """Accounts that limits, thresholds, allowances and the rest are set for, beside those of the family."""
 APPS: Final = ("chat", "search", None)
+MODELS: Final = ("large", "small", None)
 _GOVERNED_SHARE: Final = 0.07
 _FAMILY_SHARES: Final = {"fast": 0.04, "slow": 0.006, "team": 0.008, "company": 0.002}
 """Two members, one far busier than the other, their parent, which has less than they would spend, and its own."""
@@ -222,12 +223,13 @@ def first_settings(customer: Customer) -> Terms:
     )
 
 
-def _limit(amount: int, window: str | None, app: str | None = None, meter: str | None = None) -> dict[str, Any]:
-    return {"amount": amount, "window": window, "app": app, "meter": meter}
+def _limit(amount: int, window: str | None, app: str | None = None, model: str | None = None) -> dict[str, Any]:
+    limit = {"amount": amount, "window": window, "app": app, "meter": None}
+    return limit if model is None else limit | {"model": model}
 
 
 def _limits(customer: Customer, chance: Chance) -> dict[str, Any]:
-    scopes = {(chance.choose(_WINDOWS), chance.choose(APPS)) for _ in range(chance.below(4))}
+    scopes = {(chance.choose(_WINDOWS), chance.choose(APPS), chance.choose(MODELS)) for _ in range(chance.below(4))}
     return {"limits": [_limit(chance.below(60 * customer.charge_max), *scope) for scope in sorted(scopes, key=str)]}
 
 
@@ -270,7 +272,7 @@ def _parent(customer: Customer, chance: Chance) -> dict[str, Any]:
 
 _OVERRUNS: Final[tuple[Overrun, ...]] = ("refuse", "charge", "charge", "partial", "overdraw")
 _IF_EXPIRED: Final[tuple[IfExpired | None, ...]] = (None, None, "charge", "overdraw")
-_WINDOWS: Final = ("hour", "day", "month", None)
+_WINDOWS: Final = ("hour", "day", "week", "month", "PT5H", "PT30M", None)
 _INTERVALS: Final = ("daily", "daily", "weekly", "monthly")
 _SETTINGS: Final = (_limits, _limits, _thresholds, _thresholds, _status, _allowance, _overdraft, _zone, _parent)
 

@@ -224,6 +224,7 @@ def environment(dynamodb_url: str) -> dict[str, str]:
         "LEDGER_TABLE": LEDGER_TABLE,
         "AUDIT_TABLE": AUDIT_TABLE,
         "AUDIT_GRACE_S": "60",
+        "MAX_USAGE_AGE_DAYS": "35",
         # Nothing that is asked of the function which looks operations up touches it.
         "USAGE_TABLE": "usage",
         "EVENT_BUS": "millicent",

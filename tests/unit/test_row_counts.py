@@ -5,7 +5,7 @@ import pytest
 from local.row_counts import RowCounts, row_counts
 from millicent.replay import HOLD_SUFFIX, Usage
 
-ROW = Usage("k", "user:a", "gpt-4o", 1, 1)
+ROW = Usage(key="k", actor="user:a", usage={"meter": "llm", "model": "gpt-4o"}, row=1)
 HOLD = ("user:a", f"k{HOLD_SUFFIX}")
 CAPTURE = ("user:a", "k")
 

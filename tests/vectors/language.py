@@ -420,10 +420,15 @@ def end_allowance(story: Story) -> None:
 
 
 def _limit(words: str) -> dict[str, Any]:
-    """`100 a day through chat on gpu` as the API takes and shows it."""
-    found = re.fullmatch(r"([0-9.]+)(?: an? (hour|day|month))?(?: through ([a-z-]+))?(?: on ([a-z-]+))?", words)
+    """`100 a day through chat on gpu`, or `100 in any PT5H of gpt-4o`, as the API takes and shows it."""
+    found = re.fullmatch(
+        r"([0-9.]+)(?: an? (hour|day|week|month)| in any ([A-Z0-9]+))?(?: through ([a-z-]+))?(?: on ([a-z-]+))?"
+        r"(?: of ([a-z0-9.-]+))?",
+        words,
+    )
     assert found is not None, words
-    return {"amount": found[1], "window": found[2], "app": found[3], "meter": found[4]}
+    limit = {"amount": found[1], "window": found[2] or found[3], "app": found[4], "meter": found[5]}
+    return limit | ({"model": found[6]} if found[6] else {})
 
 
 # --- what is expected --------------------------------------------------------------------------------------------
@@ -542,9 +547,8 @@ def not_warned(story: Story) -> None:
 @expectation("decided by the limit {what:rest}")
 def decided_by_limit(story: Story, what: str) -> None:
     decided = story.answers[-1].body["limit"]
-    assert {name: decided[name] for name in ("window", "app", "meter")} | {"amount": str(decided["amount"])} == _limit(
-        what
-    )
+    named = {name: value for name, value in decided.items() if name in {"window", "app", "meter", "model"}}
+    assert named | {"amount": str(decided["amount"])} == _limit(what)
 
 
 @expectation("decided by the account of {who:name}")

@@ -10,6 +10,10 @@ from typing import Final, TypeAlias
 Amount: TypeAlias = int | Decimal | str
 """Millicents from the caller: `42`, `Decimal("42.5")` or `"42.500"`. A float is rejected: it is not exact."""
 
+Dollars: TypeAlias = int | Decimal | str
+"""Dollars with any number of decimals: `Decimal("0.00042")` or `"0.00042"`. A float is rejected: it is not exact."""
+
+MILLICENTS_PER_DOLLAR: Final = 10**5
 MICROCENTS_PER_DOLLAR: Final = 10**8
 _MICROCENT: Final = Decimal("0.001")
 

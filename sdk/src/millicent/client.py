@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 import httpx
 import msgspec
 
-from millicent.amounts import Amount, wire_text
+from millicent.amounts import Amount, Dollars, wire_text
 from millicent.endpoint import find_endpoint
 from millicent.errors import HoldEnded, UnexpectedAnswer
 from millicent.ids import in_path
@@ -44,10 +44,10 @@ IfInsufficient: TypeAlias = Literal["refuse", "overdraw", "partial"]
 Overrun: TypeAlias = Literal["refuse", "charge", "partial", "overdraw"]
 IfExpired: TypeAlias = Literal["refuse", "charge", "overdraw"]
 Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
-Grouping: TypeAlias = Literal["meter", "app", "member", "day"]
+Grouping: TypeAlias = Literal["meter", "app", "model", "member", "day"]
 
 Status: TypeAlias = Literal["open", "frozen"]
-Window: TypeAlias = Literal["hour", "day", "month"]
+Window: TypeAlias = Literal["hour", "day", "week", "month"]
 Interval: TypeAlias = Literal["daily", "weekly", "monthly"]
 
 Wire: TypeAlias = Mapping[str, object]
@@ -73,11 +73,16 @@ _KEEP_ALIVE_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchCharge:
-    """One cost of a batch, or the `usage` that a rate card prices, with its own idempotency key."""
+    """One cost of a batch, or the `usage` that a rate card prices, or `cost_usd`, with its own idempotency key.
+
+    `occurred_at`, with its offset, is the time of the work, as in `Millicent.charge`.
+    """
 
     actor: str
     cost: Amount | None = None
     usage: Usage | None = None
+    cost_usd: Dollars | None = None
+    occurred_at: datetime | None = None
     if_insufficient: IfInsufficient = "refuse"
     check_id: str | None = None
     app: str | None = None
@@ -88,23 +93,32 @@ class BatchCharge:
     @property
     def wire(self) -> dict[str, object]:
         """The JSON form of the API."""
-        members = {each.name: getattr(self, each.name) for each in fields(self)} | {"cost": _optional_amount(self.cost)}
+        members = {each.name: getattr(self, each.name) for each in fields(self)} | {
+            "cost": _optional_amount(self.cost),
+            "cost_usd": _optional_dollars(self.cost_usd),
+            "occurred_at": _optional_instant(self.occurred_at),
+        }
         return {name: value for name, value in members.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendingLimit:
-    """At most `amount` through `app` and on `meter` (None: any) in every hour, day or month; None: ever."""
+    """At most `amount` through `app`, on `meter` and of `model` (None: any) in every `window`; None: ever.
+
+    A window is an hour, day, week or month, or rolls: then it is its length as an ISO 8601 duration, such as PT5H.
+    """
 
     amount: Amount
-    window: Window | None = None
+    window: Window | str | None = None
     app: str | None = None
     meter: str | None = None
+    model: str | None = None
 
     @property
     def wire(self) -> Wire:
         """The JSON form of the API."""
-        return {"amount": wire_text(self.amount), "window": self.window, "app": self.app, "meter": self.meter}
+        scope = {"window": self.window, "app": self.app, "meter": self.meter}
+        return {"amount": wire_text(self.amount), **scope, **({} if self.model is None else {"model": self.model})}
 
 
 class Holding:
@@ -208,6 +222,8 @@ class Millicent:
         cost: Amount | None = None,
         *,
         usage: Usage | None = None,
+        cost_usd: Dollars | None = None,
+        occurred_at: datetime | None = None,
         if_insufficient: IfInsufficient = "refuse",
         check_id: str | None = None,
         app: str | None = None,
@@ -215,14 +231,18 @@ class Millicent:
         metadata: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> Receipt:
-        """Records a cost, or `usage`, which a rate card prices. Raises InsufficientCredits, which is final for the key.
+        """Records a cost, or `usage`, which a rate card prices, or `cost_usd`, dollars with any number of decimals.
 
-        Raises Unpriced if no rate card has a price for the usage.
+        `occurred_at`, with its offset, is the time of the work; default: now. Prices and days of usage are those of
+        that time. Raises InsufficientCredits, which is final for the key, and Unpriced if no rate card has a price for
+        the usage.
         """
         body = {
             "actor": actor,
             "cost": _optional_amount(cost),
             "usage": usage,
+            "cost_usd": _optional_dollars(cost_usd),
+            "occurred_at": _optional_instant(occurred_at),
             "if_insufficient": if_insufficient,
             "check_id": check_id,
             "app": app,
@@ -290,6 +310,8 @@ class Millicent:
         amount: Amount | None = None,
         *,
         usage: Usage | None = None,
+        cost_usd: Dollars | None = None,
+        occurred_at: datetime | None = None,
         overrun: Overrun = "refuse",
         if_expired: IfExpired = "refuse",
         app: str | None = None,
@@ -297,7 +319,9 @@ class Millicent:
         metadata: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> Receipt:
-        """Charges `amount` of the hold, or the price of `usage` (default: the whole hold), and returns the rest.
+        """Charges `amount` of the hold, the price of `usage` or `cost_usd`, default: the whole hold. Returns the rest.
+
+        `occurred_at` is the time of the work, as in `charge`.
 
         An amount above the hold raises ExceedsHold, unless `overrun` says otherwise: the excess is charged like any
         cost (`charge`), as far as it is spendable (`partial`), or regardless of the balance (`overdraw`). Raises
@@ -308,6 +332,8 @@ class Millicent:
             "actor": actor,
             "amount": _optional_amount(amount),
             "usage": usage,
+            "cost_usd": _optional_dollars(cost_usd),
+            "occurred_at": _optional_instant(occurred_at),
             "overrun": overrun,
             "if_expired": None if if_expired == "refuse" else if_expired,
             "app": app,
@@ -494,10 +520,11 @@ class Millicent:
         until: datetime | None = None,
         app: str | None = None,
         meter: str | None = None,
+        model: str | None = None,
         page_size: int = _MAX_PAGE,
     ) -> Iterator[Entry]:
         """The account's entries, newest first; pages are fetched as they are read. `until` is exclusive."""
-        filters = _filters(kind, since, until, app, meter)
+        filters = _filters(kind, since, until, app=app, meter=meter, model=model)
         after: str | None = None
         while True:
             params: Params = {**filters, "limit": page_size, "after": after}
@@ -516,10 +543,12 @@ class Millicent:
         until: datetime | None = None,
         app: str | None = None,
         meter: str | None = None,
+        model: str | None = None,
         page_size: int = _MAX_LINES,
     ) -> Iterator[str]:
         """The account's entries as CSV, newest first: a heading, then the lines of each page. `until` is exclusive."""
-        path, filters = f"{_account_path(actor)}/entries", _filters(kind, since, until, app, meter)
+        path = f"{_account_path(actor)}/entries"
+        filters = _filters(kind, since, until, app=app, meter=meter, model=model)
         after: str | None = None
         while True:
             params: Params = {**filters, "limit": page_size, "after": after}
@@ -538,7 +567,7 @@ class Millicent:
         last: date | None = None,
         page_size: int = _MAX_PAGE,
     ) -> UsagePage:
-        """The account's spending by meter, app, member or day, with all pages combined.
+        """The account's spending by meter, app, model, member or day, with all pages combined.
 
         From the day `first` to `last`, both inclusive, in UTC; default: the last 30 days. At most 366 days.
         """
@@ -579,9 +608,12 @@ class Millicent:
         params: Params = {"digest": digest, "records": records}
         return self._answer(Call("GET", f"{_account_path(actor)}/proof", params=params), dict[str, Any])
 
-    def quote(self, usage: Usage, *, actor: str | None = None) -> Quote:
-        """The price of usage now, as the next operation of `actor` if given; records nothing. Raises Unpriced."""
-        body = {"usage": usage, **({} if actor is None else {"actor": actor})}
+    def quote(self, usage: Usage, *, actor: str | None = None, occurred_at: datetime | None = None) -> Quote:
+        """The price of usage, as the next operation of `actor` if given; records nothing. Raises Unpriced.
+
+        The price is that of the time `occurred_at`, with its offset; default: now.
+        """
+        body = {"usage": usage, "actor": actor, "occurred_at": _optional_instant(occurred_at)}
         return self._answer(Call("POST", "/v1/rates/quote", body), Quote)
 
     def digest(self, wanted: str = "latest") -> Mapping[str, Any]:
@@ -685,12 +717,9 @@ def _allowance_path(actor: str) -> str:
     return f"{_account_path(actor)}/allowance"
 
 
-def _filters(
-    kind: str | None, since: datetime | None, until: datetime | None, app: str | None, meter: str | None
-) -> Params:
-    """The filters for entries."""
-    times = {"from": _optional_instant(since), "to": _optional_instant(until)}
-    return {"kind": kind, **times, "app": app, "meter": meter}
+def _filters(kind: str | None, since: datetime | None, until: datetime | None, **named: str | None) -> Params:
+    """The filters for entries; `named` are those by app, meter and model."""
+    return {"kind": kind, "from": _optional_instant(since), "to": _optional_instant(until), **named}
 
 
 def _next_page(response: httpx.Response) -> str | None:
@@ -713,6 +742,12 @@ def _verdict(pages: Sequence[AuditPage]) -> tuple[Verified, int | None]:
 
 def _optional_amount(amount: Amount | None) -> str | None:
     return None if amount is None else wire_text(amount)
+
+
+def _optional_dollars(dollars: Dollars | None) -> str | None:
+    """A text stays as it is: the record keeps it as it was given. Raises TypeError and ValueError as wire_text does."""
+    plain = _optional_amount(dollars)
+    return dollars if isinstance(dollars, str) else plain
 
 
 def _optional_instant(at: datetime | None) -> str | None:

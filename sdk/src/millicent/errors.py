@@ -292,11 +292,13 @@ def _figure(value: Decimal | int) -> str:
 
 
 def _figures_of_limit(limit: Decision) -> dict[str, str]:
-    """A limit as text, `300.000 every day, app chat`; only an account if its balance decided."""
+    """A limit as text, `300.000 every day, app chat` or `… in any PT5H`; only an account if its balance decided."""
     if limit.amount is None:
         return {} if limit.account is None else {"account": limit.account}
-    window = f" every {limit.window}" if limit.window else ""
-    scope = "".join(f", {name} {value}" for name in ("app", "meter") if (value := getattr(limit, name)) is not None)
+    rolls = (limit.window or "").startswith("P")
+    window = f" {'in any' if rolls else 'every'} {limit.window}" if limit.window else ""
+    named = {name: getattr(limit, name) for name in ("app", "meter", "model")}
+    scope = "".join(f", {name} {value}" for name, value in named.items() if value is not None)
     resets = limit.resets_at.isoformat(timespec="seconds").replace("+00:00", "Z") if limit.resets_at else None
     figures = {
         "limit": f"{readable(limit.amount)}{window}{scope}",

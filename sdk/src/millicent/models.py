@@ -40,11 +40,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     `amount` is signed (a charge is negative). `outcome` is `applied`, `partial` or `refused`; a refused operation
     changed nothing and has a `reason` and, if it was not the account's own balance, what decided (`limit`).
     `low_balance` are the thresholds that the balance fell below. `parent` is the parent that paid too; `member` in the
-    parent's entry is the member. `settings` is what it changed. `rate_card` priced its `usage`; `cost_usd` is the
-    cost in dollars as it was given. If either had a fraction of a microcent, `carry_before` and `carry_after` are the
-    carry, in exact millicents. `merged` are two grants that were merged because the account had too many.
-    `not_restored` is the part that was not returned because its grants had expired. `hash` chains the entries of an
-    account.
+    parent's entry is the member. `settings` is what it changed. `rate_card` priced its `usage`, which was of `model`;
+    `cost_usd` is the cost in dollars as it was given. If either had a fraction of a microcent, `carry_before` and
+    `carry_after` are the carry, in exact millicents. `merged` are two grants that were merged because the account had
+    too many. `not_restored` is the part that was not returned because its grants had expired. `occurred_at` is when the
+    spending occurred, if the caller said so; `at` is when it was recorded. `hash` chains the entries of an account.
     """
 
     key: str
@@ -73,11 +73,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
+    model: str | None = None
     cost_usd: str | None = None
     carry_before: str | None = None
     carry_after: str | None = None
     merged: Merger | None = None
     not_restored: Decimal = Decimal(0)
+    occurred_at: Time | None = None
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,15 +114,17 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """A spending limit: at most `amount` through `app` and on `meter` (if set) in a `window`, or ever.
+    """A spending limit: at most `amount` through `app`, on `meter` and of `model` (if set) in a `window`, or ever.
 
-    `used` includes holds and resets at `resets_at`. A change of limits shows only what was set, without `used`.
+    `used` includes holds and resets at `resets_at`; of a rolling window, such as PT5H, the first part leaves then. A
+    change of limits shows only what was set, without `used`.
     """
 
     amount: Decimal
     window: str | None = None
     app: str | None = None
     meter: str | None = None
+    model: str | None = None
     used: Decimal | None = None
     resets_at: Time | None = None
 
@@ -136,6 +140,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     window: str | None = None
     app: str | None = None
     meter: str | None = None
+    model: str | None = None
     resets_at: Time | None = None
 
 
@@ -358,12 +363,18 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RateCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A version of the prices of a model of a meter; `card` names it. The built-in card has no creator."""
+    """A version of the prices of a model of a meter; `card` names it. The built-in card has no creator.
+
+    `aliases` are further names that the card is for. `matched_model` is given of the card in effect: the model that the
+    name was taken for, `provider/model` if it is a known one.
+    """
 
     card: str
     version: int | str
     meter: str
     model: str | None = None
+    aliases: tuple[str, ...] = ()
+    matched_model: str | None = None
     prices: Mapping[str, Price]
     request_price: str
     minimum_charge: str
@@ -375,7 +386,7 @@ class RateCard(msgspec.Struct, frozen=True, kw_only=True):
 class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
     """The sums charged and refunded in a period; `net` is the difference, `count` the number of charges and captures.
 
-    They are for the named day, app, meter or member, or for all entries without one.
+    They are for the named day, app, meter, model or member, or for all entries without one.
     """
 
     charged: Decimal
@@ -385,6 +396,7 @@ class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
     day: date | None = None
     app: str | None = None
     meter: str | None = None
+    model: str | None = None
     member: str | None = None
 
 

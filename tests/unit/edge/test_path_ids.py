@@ -7,9 +7,11 @@ from urllib.parse import quote, unquote, urlsplit
 import httpx
 import pytest
 from hypothesis import example, given
+from hypothesis import strategies as st
 
+from functions.history.schema import recorded_key
 from millicent import ids as sdk_ids
-from shared.edge.path_ids import PATTERN, from_path, in_path
+from shared.edge.path_ids import LEDGER_KEY_PATTERN, PATTERN, from_path, in_path
 from shared.ledger import ids as ledger_ids
 from tests.ids import ODD, REAL, ids, short_ids
 from tests.integration.gateway import decoded_path
@@ -83,3 +85,13 @@ def test_the_pattern_of_the_second_spelling_fits_every_id(text: str) -> None:
     everything = "~~" + "".join(f"~{ord(character):02X}" for character in text)
     assert re.fullmatch(PATTERN, everything)
     assert from_path(everything) == text
+
+
+@given(st.from_regex(PATTERN, fullmatch=True))
+def test_whatever_is_described_as_a_spelling_is_one_of_an_id(segment: str) -> None:
+    assert ledger_ids.is_id(from_path(segment))
+
+
+@given(st.from_regex(LEDGER_KEY_PATTERN, fullmatch=True))
+def test_whatever_is_described_as_a_key_of_the_ledger_can_be_asked_for(segment: str) -> None:
+    assert recorded_key(from_path(segment)).startswith("~")

@@ -11,6 +11,7 @@ COMPLETE = {
     "CHECK_EVENTS": "refused",
     "LEDGER_DEADLINE_MS": "4000",
     "AUDIT_GRACE_S": "60",
+    "MAX_USAGE_AGE_DAYS": "10",
     "DIGEST_BUCKET": "digests",
     "SIGNING_KEY": "arn:aws:kms:eu-central-1:123456789012:key/1",
     "TENANT_CLAIM": "custom:tenant",

@@ -12,10 +12,13 @@ from shared.ledger.protocol import Recorded
 from shared.ports.ingest import Message, Rejection
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.catalogue import NoModels
+from shared.pricing.matching import CardName
 from shared.pricing.rates import Rate
+from shared.usecases.event_time import RecordingTime
 from shared.usecases.take_charges import MessageResult, Request, Taken, take_charges
 
 NOW_MS = 1_763_900_000_000
+NOW = RecordingTime(NOW_MS, days_back=35)
 NO_JSON = Rejection("invalid_json", "no")
 
 
@@ -46,6 +49,9 @@ class Ledger(MemoryLedger):
 
 
 class NoCards(NoModels):
+    def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
+        return ()
+
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         return ()
 
@@ -79,7 +85,7 @@ def results(taken: Iterable[Taken]) -> dict[str, MessageResult]:
 
 
 def take(requests: list[Request], ledger: Ledger, kept: Kept | None = None, *, in_time: bool = True) -> list[Taken]:
-    return take_charges(requests, ledger, NO_RATES, kept or Kept(), NOW_MS, lambda: in_time)
+    return take_charges(requests, ledger, NO_RATES, kept or Kept(), NOW, lambda: in_time)
 
 
 def test_charges_are_recorded_in_their_order() -> None:
@@ -163,7 +169,7 @@ def test_nothing_goes_before_a_charge_that_could_not_be_priced_yet() -> None:
     metered = replace(charge("a", "1"), terms=Charge(0, usage={"meter": "calls"}))
     requests = [request("a", "1", metered), request("a", "2"), request("b", "x")]
     book = RateBook(cards, NoCards(), lambda: 0)
-    first, again = (take_charges(requests, ledger, book, Kept(), NOW_MS, lambda: True) for _ in range(2))
+    first, again = (take_charges(requests, ledger, book, Kept(), NOW, lambda: True) for _ in range(2))
     assert results(first) == {"1": "failed", "2": "failed", "x": "recorded"}
     assert results(again) == {"1": "recorded", "2": "recorded", "x": "replayed"}
 

@@ -21,14 +21,24 @@ def local(at_ms: int) -> datetime:
 
 
 def window_of(window: str | None, at_ms: int) -> object:
-    """Two instants are in one window exactly if these are equal."""
+    """Two instants are in one window of the calendar exactly if these are equal."""
     at = local(at_ms)
     return {
         "hour": (at.date(), at.hour),
         "day": at.date(),
+        "week": at.isocalendar()[:2],
         "month": (at.year, at.month),
         None: None,
     }[window]
+
+
+ROLLING_MS = {"PT5H": 5 * 3_600_000}
+
+
+def is_in_window(window: str | None, at_ms: int, now_ms: int) -> bool:
+    if window in ROLLING_MS:
+        return at_ms > now_ms - ROLLING_MS[window]
+    return window_of(window, at_ms) == window_of(window, now_ms)
 
 
 def next_period_ms(interval: str, at_ms: int) -> int:
@@ -86,11 +96,10 @@ class PlainMember(PlainAccount):
     spendings: list[Spent] = field(default_factory=list)
 
     def used(self, cap: Cap, now_ms: int) -> int:
-        here = window_of(cap.window, now_ms)
         return sum(
             each.amount
             for each in self.spendings
-            if each.number >= cap.since and cap.app in {None, each.app} and window_of(cap.window, each.at_ms) == here
+            if each.number >= cap.since and cap.app in {None, each.app} and is_in_window(cap.window, each.at_ms, now_ms)
         )
 
     def room(self, app: str | None, now_ms: int) -> int:

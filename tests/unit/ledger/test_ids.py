@@ -26,7 +26,7 @@ from shared.ledger.counterparts import counterpart_key
 from shared.ledger.events import check_event
 from shared.ledger.ids import PATTERN, is_id
 from shared.ledger.usage import Grouping, Slot
-from shared.pricing.cards import own_version, reference_of
+from shared.pricing.cards import own_card, reference_of
 from tests.ids import ALPHABET, ODD, REAL, ids, short_ids
 
 
@@ -115,8 +115,8 @@ def test_two_versions_of_cards_have_two_references_and_two_items(
 ) -> None:
     for name in (reference_of, card_sk):
         assert (name(*one) == name(*other)) == (one == other), name
-    assert own_version(reference_of(*one), *one[:2]) == one[2]
-    assert (own_version(reference_of(*one), *other[:2]) is not None) == (one[:2] == other[:2])
+    assert own_card(reference_of(*one), one[0]) == one[1:]
+    assert (own_card(reference_of(*one), other[0]) is not None) == (one[0] == other[0])
 
 
 @given(st.lists(short_ids, min_size=2, max_size=3, unique=True))

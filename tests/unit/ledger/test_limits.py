@@ -1,12 +1,15 @@
 """Spending limits: what they count, when they start again, what they refuse and what they say then."""
 
+import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from shared.ledger.accounts import Account
 from shared.ledger.calendar import Periods, zone_of
+from shared.ledger.canonical import canonical_json
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
@@ -17,7 +20,7 @@ from shared.ledger.operations import (
     Refund,
     ReleaseHold,
 )
-from shared.ledger.policies import limit_values
+from shared.ledger.policies import limit_values, policy_from, policy_values
 from shared.usecases.present_state import present_state
 from tests.builders import ALICE, NOW_MS, SECOND_MS
 from tests.ledger_driver import TTL_MS, LedgerDriver, ending
@@ -35,9 +38,14 @@ ALLOWED = {"amount": 10, "interval": "daily", "priority": 5, "rollover_minimum":
 
 
 def limit(
-    amount: int, window: str | None = "day", *, app: str | None = None, meter: str | None = None
+    amount: int,
+    window: str | None = "day",
+    *,
+    app: str | None = None,
+    meter: str | None = None,
+    model: str | None = None,
 ) -> dict[str, Any]:
-    return {"amount": amount, "window": window, "app": app, "meter": meter}
+    return {"amount": amount, "window": window, "app": app, "meter": meter} | ({"model": model} if model else {})
 
 
 def limited(
@@ -114,7 +122,13 @@ def test_an_overdrawing_charge_goes_over_a_limit_and_is_counted() -> None:
 
 @pytest.mark.parametrize(
     ("window", "next_ms"),
-    [("hour", at("2026-01-14T13:00")), ("day", at("2026-01-15")), ("month", at("2026-02-01"))],
+    [
+        ("hour", at("2026-01-14T13:00")),
+        ("day", at("2026-01-15")),
+        ("week", at("2026-01-19")),
+        ("month", at("2026-02-01")),
+        ("PT5H", NOON_MS + 5 * HOUR_MS),
+    ],
 )
 def test_a_window_starts_again_at_its_instant_and_not_before(window: str, next_ms: int) -> None:
     driver = limited(limit(50, window))
@@ -460,3 +474,197 @@ def test_a_hold_that_is_over_is_given_back_to_the_window_in_which_it_was_over() 
     expired, charged = driver.entries()[-2:]
     assert (expired.kind, expired.window_ends) == ("expire", None)
     assert charged.window_ends == {f"day@{at('2026-01-15')}": at("2026-01-16")}
+
+
+def test_a_limit_counts_its_model_alone() -> None:
+    driver = limited(limit(10, model="gpt-4o"), limit(100))
+    driver.send(Charge(7), meter="llm", model="gpt-4o")
+    driver.send(Charge(50), meter="llm", model="o3")
+    driver.send(Charge(20), meter="llm")
+    assert used(driver) == [7, 77]
+    refused = driver.send(Charge(4), meter="llm", model="gpt-4o")
+    assert ending(refused) == ("refused", "limit_exceeded")
+    assert refused.limit == limit(10, model="gpt-4o") | {"used": 7, "resets_at_ms": at("2026-01-15")}
+    assert ending(driver.send(Charge(4), meter="llm", model="o3")) == ("applied", None)
+
+
+def test_a_refusal_by_a_limit_without_a_model_names_none() -> None:
+    refused = limited(limit(10)).send(Charge(11), model="gpt-4o")
+    assert refused.limit is not None
+    assert "model" not in refused.limit
+
+
+def test_limits_of_two_models_are_two_limits_and_one_that_is_set_again_keeps_its_count() -> None:
+    driver = limited(limit(10, model="gpt-4o"), limit(20, model="o3"))
+    driver.send(Charge(7), model="gpt-4o")
+    driver.send(Charge(9), model="o3")
+    driver.send(Configure(limits=[limit(30, model="o3"), limit(30)]))
+    assert used(driver) == [9, 0]
+
+
+def test_a_hold_counts_for_its_model_until_it_ends_and_its_capture_after_that() -> None:
+    driver = limited(limit(100, model="gpt-4o"))
+    driver.send(PlaceHold(80, TTL_MS), model="gpt-4o")
+    assert used(driver) == [80]
+    driver.send(CaptureHold("h3", 30), model="gpt-4o")
+    assert used(driver) == [30]
+    driver.send(PlaceHold(70, TTL_MS), model="gpt-4o")
+    driver.send(ReleaseHold("h5"))
+    assert used(driver) == [30]
+    driver.send(PlaceHold(70, TTL_MS), model="gpt-4o")
+    driver.now_ms += TTL_MS
+    driver.send(Charge(1))
+    assert used(driver) == [30]
+
+
+def test_a_refund_gives_back_to_the_model_of_its_charge() -> None:
+    driver = limited(limit(100, model="gpt-4o"), limit(100, model="o3"))
+    charged = driver.send(Charge(60), model="gpt-4o")
+    driver.send(Charge(50), model="o3")
+    refund = driver.send(Refund(charged.key, 20))
+    assert used(driver) == [40, 50]
+    assert refund.origin == {"app": None, "meter": None, "model": "gpt-4o"}
+
+
+def test_a_capture_counts_for_the_model_of_its_hold_and_is_refunded_there() -> None:
+    driver = limited(limit(100, model="gpt-4o"), limit(100, model="o3"))
+    hold = driver.send(PlaceHold(60, TTL_MS), model="gpt-4o")
+    captured = driver.send(CaptureHold(f"h{hold.seq}", 50), model="o3")
+    assert used(driver) == [50, 0]
+    driver.send(Refund(captured.key, 20))
+    assert used(driver) == [30, 0]
+
+
+def test_a_capture_of_a_hold_that_named_no_model_counts_for_its_own_and_is_refunded_there() -> None:
+    driver = limited(limit(100, model="gpt-4o"))
+    hold = driver.send(PlaceHold(60, TTL_MS))
+    assert used(driver) == [0]
+    captured = driver.send(CaptureHold(f"h{hold.seq}", 50), model="gpt-4o")
+    assert used(driver) == [50]
+    driver.send(Refund(captured.key, 20))
+    assert used(driver) == [30]
+
+
+def test_a_hold_that_named_no_model_is_captured_within_its_amount_whatever_limits_its_model() -> None:
+    driver = limited(limit(10, model="gpt-4o"))
+    hold = driver.send(PlaceHold(60, TTL_MS))
+    assert ending(driver.send(CaptureHold(f"h{hold.seq}", 50), model="gpt-4o")) == ("applied", None)
+    assert used(driver) == [50]
+    assert ending(driver.send(Charge(1), model="gpt-4o")) == ("refused", "limit_exceeded")
+
+
+def test_a_capture_beyond_a_hold_that_named_no_model_finds_no_headroom_that_the_hold_never_took() -> None:
+    driver = limited(limit(100, model="gpt-4o"))
+    hold = driver.send(PlaceHold(60, TTL_MS))
+    driver.send(Charge(90), model="gpt-4o")
+    refused = driver.send(CaptureHold(f"h{hold.seq}", 65, "charge"), model="gpt-4o")
+    assert ending(refused) == ("refused", "limit_exceeded")
+    assert ending(driver.send(CaptureHold(f"h{hold.seq}", 65, "charge"), model="o3")) == ("applied", None)
+
+
+def test_a_parent_limits_the_model_that_its_member_spends_on() -> None:
+    team = Account("main", "team:a")
+    driver = limited()
+    driver.send(GrantCredits(1000), team)
+    driver.send(Configure(limits=[limit(50, model="gpt-4o"), limit(30, "PT5H", model="o3")]), team)
+    driver.send(Configure(parent=team.actor))
+    refused = driver.send(Charge(51), model="gpt-4o")
+    assert refused.reason == "limit_exceeded"
+    assert refused.limit == limit(50, model="gpt-4o") | {
+        "used": 0,
+        "resets_at_ms": at("2026-01-15"),
+        "account": team.actor,
+    }
+    charged = driver.send(Charge(40), model="gpt-4o")
+    hold = driver.send(PlaceHold(30, TTL_MS), model="o3")
+    assert [each.used for each in driver.policy(team).limits] == [40, 30]
+    assert driver.entries(team)[-1].model == "o3"
+    driver.send(Refund(charged.key, 15))
+    driver.send(CaptureHold(f"h{hold.seq}", 10))
+    assert [each.used for each in driver.policy(team).limits] == [25, 10]
+    driver.check()
+
+
+def test_a_week_begins_on_monday_in_the_zone_of_the_account() -> None:
+    driver = limited(limit(50, "week"), zone="Asia/Tokyo", now_ms=at("2026-01-18T14:59"))
+    driver.send(Charge(50))
+    driver.now_ms = at("2026-01-18T15:00") - 1
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver.now_ms += 1
+    assert ending(driver.send(Charge(50))) == ("applied", None)
+
+
+def test_in_a_rolling_window_each_amount_leaves_by_itself() -> None:
+    driver = limited(limit(50, "PT5H"))
+    driver.send(Charge(30))
+    driver.now_ms += HOUR_MS
+    driver.send(Charge(20))
+    refused = driver.send(Charge(1))
+    assert refused.limit == limit(50, "PT5H") | {"used": 50, "resets_at_ms": NOON_MS + 5 * HOUR_MS}
+    driver.now_ms = NOON_MS + 5 * HOUR_MS - 1
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver.now_ms += 1
+    assert used(driver) == [20]
+    assert ending(driver.send(Charge(31))) == ("refused", "limit_exceeded")
+    assert ending(driver.send(Charge(30))) == ("applied", None)
+    driver.now_ms = NOON_MS + 6 * HOUR_MS
+    assert used(driver) == [30]
+
+
+def test_a_rolling_window_takes_back_what_it_still_counts_and_no_more() -> None:
+    driver = limited(limit(50, "PT5H"))
+    first = driver.send(Charge(30))
+    driver.now_ms += HOUR_MS
+    second = driver.send(Charge(20))
+    driver.send(Refund(first.key, 10))
+    assert used(driver) == [40]
+    driver.now_ms = NOON_MS + 5 * HOUR_MS
+    driver.send(Refund(first.key, 20))
+    assert used(driver) == [20]
+    driver.send(Refund(second.key))
+    assert used(driver) == [0]
+
+
+def test_a_hold_leaves_a_rolling_window_when_it_ends_or_when_its_time_is_over() -> None:
+    driver = limited(limit(50, "PT5H"))
+    hold = driver.send(PlaceHold(40, 6 * HOUR_MS))
+    driver.now_ms += HOUR_MS
+    assert ending(driver.send(CaptureHold(f"h{hold.seq}", 51, "charge"))) == ("refused", "limit_exceeded")
+    driver.now_ms = NOON_MS + 5 * HOUR_MS
+    driver.send(Charge(5))
+    assert used(driver) == [5]
+    assert ending(driver.send(CaptureHold(f"h{hold.seq}", 46, "charge"))) == ("refused", "limit_exceeded")
+    driver.send(CaptureHold(f"h{hold.seq}", 45, "charge"))
+    assert used(driver) == [50]
+
+
+def test_a_clock_that_is_behind_counts_in_a_rolling_window_as_the_one_before_it() -> None:
+    driver = limited(limit(50, "PT5H"))
+    driver.send(Charge(30))
+    driver.now_ms -= HOUR_MS
+    driver.send(Charge(20))
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver.now_ms = NOON_MS + 5 * HOUR_MS - 1
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver.now_ms += 1
+    assert used(driver) == [0]
+
+
+def test_a_rolling_window_is_the_same_in_every_zone() -> None:
+    driver = limited(limit(50, "P1D"), zone="Europe/Amsterdam", now_ms=at("2026-03-28T12:00"))
+    driver.send(Charge(50))
+    driver.send(Configure(time_zone="America/New_York"))
+    driver.now_ms += 24 * HOUR_MS - 1
+    assert ending(driver.send(Charge(1))) == ("refused", "limit_exceeded")
+    driver.now_ms += 1
+    assert ending(driver.send(Charge(50))) == ("applied", None)
+
+
+def test_a_policy_is_stored_with_its_models_and_parts_and_without_those_that_it_has_not() -> None:
+    driver = limited(limit(50, "PT5H", model="o3"), limit(60))
+    driver.send(Charge(20), model="o3")
+    stored = canonical_json(policy_values(driver.policy()))
+    assert policy_from(json.loads(stored)) == driver.policy()
+    rolling, plain = json.loads(stored)["limits"]
+    assert (rolling["model"], rolling["parts"]) == ("o3", [[NOON_MS, 3, 20]])
+    assert plain.keys().isdisjoint({"model", "parts"})

@@ -225,7 +225,9 @@ class FamilyMachine(RuleBasedStateMachine):
     @rule(
         actor=actors,
         caps=st.dictionaries(
-            st.tuples(st.sampled_from(["hour", "day", "month", None]), apps), st.integers(0, 200), max_size=3
+            st.tuples(st.sampled_from(["hour", "day", "week", "month", "PT5H", None]), apps),
+            st.integers(0, 200),
+            max_size=3,
         ),
     )
     def limit(self, actor: str, caps: dict[tuple[str | None, str | None], int]) -> None:

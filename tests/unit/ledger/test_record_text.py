@@ -51,9 +51,21 @@ ENTRY = st.builds(
     parent=st.none() | PLAIN,
     merged=st.none() | PLAIN,
     window_ends=st.none() | st.dictionaries(TEXT, AMOUNT, min_size=1, max_size=3),
+    model=st.none() | TEXT,
     carry=st.none() | st.fixed_dictionaries({"before": AMOUNT, "after": AMOUNT}),
 )
-ONLY_WHERE_THERE_IS_ONE = {"hold", "alerts", "limit", "member", "origin", "parent", "merged", "window_ends", "carry"}
+ONLY_WHERE_THERE_IS_ONE = {
+    "hold",
+    "alerts",
+    "limit",
+    "member",
+    "origin",
+    "parent",
+    "merged",
+    "window_ends",
+    "carry",
+    "model",
+}
 
 
 @given(ENTRY)

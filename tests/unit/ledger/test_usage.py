@@ -21,7 +21,7 @@ from shared.ledger.operations import (
     ReleaseHold,
     Terms,
 )
-from shared.ledger.usage import Slot, Sums, tallies
+from shared.ledger.usage import Slot, Sums, miscounted, tallies
 from tests.builders import ALICE, NOW_MS
 
 DAY = "2025-11-23"
@@ -44,9 +44,10 @@ class Story:
         key: str | None = None,
         app: str | None = None,
         meter: str | None = None,
+        model: str | None = None,
     ) -> Entry:
         key = key or f"k-{len(self.entries(account)) + 1}"
-        operation = Operation(account, key, terms, by="service", correlation_id="request", app=app, meter=meter)
+        operation = Operation(account, key, terms, "service", "request", app, meter, model=model)
         return self.ledger.record(operation, self.now_ms).entry
 
     def entries(self, account: Account = ALICE) -> list[Entry]:
@@ -64,13 +65,49 @@ def story() -> Story:
     return story
 
 
-def slots(app: str = "", meter: str = "", member: str = "", day: str = DAY) -> list[Slot]:
-    return [Slot("day", "", day), Slot("app", app, day), Slot("meter", meter, day), Slot("member", member, day)]
+def slots(app: str = "", meter: str = "", model: str = "", member: str = "", day: str = DAY) -> list[Slot]:
+    named = Slot("app", app, day), Slot("meter", meter, day), Slot("model", model, day)
+    return [Slot("day", "", day), *named, Slot("member", member, day)]
 
 
-def test_a_charge_counts_for_its_day_app_meter_and_member(story: Story) -> None:
-    story.do(Charge(30), app="chat", meter="llm")
-    assert story.sums() == dict.fromkeys(slots("chat", "llm"), Sums(charged=30, count=1))
+def test_a_charge_counts_for_its_day_app_meter_model_and_member(story: Story) -> None:
+    story.do(Charge(30), app="chat", meter="llm", model="gpt-4o")
+    assert story.sums() == dict.fromkeys(slots("chat", "llm", "gpt-4o"), Sums(charged=30, count=1))
+
+
+def test_a_capture_and_a_refund_count_for_the_model_of_the_hold_and_of_the_charge(story: Story) -> None:
+    story.do(PlaceHold(50, 60_000), model="gpt-4o")
+    story.do(CaptureHold("h2", 20), key="captured")
+    story.do(Refund("captured", 5))
+    assert story.sums()[Slot("model", "gpt-4o", DAY)] == Sums(charged=20, refunded=5, count=1)
+
+
+def test_a_capture_counts_for_its_own_model_rather_than_for_that_of_its_hold(story: Story) -> None:
+    story.do(PlaceHold(50, 60_000), model="gpt-4o")
+    story.do(CaptureHold("h2", 20), model="gpt-4o-mini")
+    sums = story.sums()
+    assert sums[Slot("model", "gpt-4o-mini", DAY)] == Sums(charged=20, count=1)
+    assert Slot("model", "gpt-4o", DAY) not in sums
+
+
+def test_an_entry_of_an_older_release_counts_for_the_model_of_its_usage(story: Story) -> None:
+    usage = {"meter": "llm", "model": "gpt-4o", "input_tokens": 3}
+    story.do(Charge(30, usage=usage, rate_card="genai-prices@0.0.71"), meter="llm")
+    assert story.sums()[Slot("model", "gpt-4o", DAY)] == Sums(charged=30, count=1)
+
+
+def test_sums_by_model_are_expected_from_the_entry_on_from_which_they_were_counted(story: Story) -> None:
+    for model in ("gpt-4o", "gpt-4o", "o3"):
+        story.do(Charge(10), model=model)
+    entries, sums = story.entries(), story.sums()
+    of_models = [slot for slot in sums if slot.grouping == "model"]
+    assert miscounted(entries, 4, sums) == []
+    older = {slot: each for slot, each in sums.items() if slot not in of_models}
+    assert miscounted(entries, 4, older, None) == []
+    assert miscounted(entries, 4, older) == of_models
+    newest = older | {Slot("model", "o3", DAY): Sums(charged=10, count=1)}
+    assert miscounted(entries, 4, newest, 3) == []
+    assert miscounted(entries, 4, newest, 2) == [Slot("model", "gpt-4o", DAY)]
 
 
 def test_what_names_neither_app_nor_meter_is_counted_as_such(story: Story) -> None:
@@ -131,7 +168,9 @@ def test_a_parent_counts_what_its_members_spend_by_member(story: Story) -> None:
     story.do(Configure(parent=TEAM.actor))
     story.do(Charge(30), key="c", app="chat", meter="llm")
     story.do(Refund("c", 10))
-    assert story.sums(TEAM) == dict.fromkeys(slots("chat", "llm", ALICE.actor), Sums(charged=30, refunded=10, count=1))
+    assert story.sums(TEAM) == dict.fromkeys(
+        slots("chat", "llm", member=ALICE.actor), Sums(charged=30, refunded=10, count=1)
+    )
 
 
 def test_counting_ends_before_an_entry_that_is_missing() -> None:

@@ -5,9 +5,19 @@ from decimal import Decimal
 
 import pytest
 
-from shared.pricing.cards import VERSIONS_KEPT, RateBook, RateCard, effective, own_version, rate_from, reference_of
+from shared.pricing.cards import (
+    VERSIONS_KEPT,
+    RateBook,
+    RateCard,
+    effective,
+    names_of,
+    own_card,
+    rate_from,
+    reference_of,
+)
 from shared.pricing.catalogue import NoModels
 from shared.pricing.documents import document_of, text_of
+from shared.pricing.matching import CardName
 from shared.pricing.rates import Price, Rate, Tier
 
 NOW_MS = 1_000_000
@@ -29,6 +39,11 @@ class Cards:
     def __init__(self, *newest_first: RateCard) -> None:
         self.cards = newest_first
         self.reads = 0
+        self.name_reads = 0
+
+    def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
+        self.name_reads += 1
+        return tuple({name: None for card in self.cards if card.meter == meter for name in names_of(card)})
 
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         self.reads += 1
@@ -90,6 +105,17 @@ def test_what_was_read_is_remembered_for_a_while() -> None:
     assert cards.reads == 2
 
 
+def test_the_names_of_the_cards_of_a_meter_are_read_together_and_once() -> None:
+    cards, clock = Cards(*(replace(CARD, model=f"m{number}") for number in range(100))), Clock()
+    book = RateBook(cards, BuiltIn(), clock, keep_ms=10_000)
+    for number in range(200):
+        book.find("t", "llm", f"no-such-model-{number}", NOW_MS)
+    assert (cards.name_reads, cards.reads) == (1, 0)
+    clock.at_ms += 10_000
+    book.find("t", "llm", "m1", NOW_MS)
+    assert (cards.name_reads, cards.reads) == (2, 1)
+
+
 def test_that_there_is_no_card_is_remembered_too() -> None:
     cards = Cards()
     book = RateBook(cards, BuiltIn(), Clock(), keep_ms=10_000)
@@ -103,6 +129,30 @@ def test_a_version_that_becomes_effective_holds_at_that_instant_though_it_was_re
     book = RateBook(cards, BuiltIn(), Clock(), keep_ms=10_000)
     assert [book.find("t", "llm", "m", at_ms) for at_ms in (NOW_MS, NOW_MS + 1)] == [cards.cards[1], cards.cards[0]]
     assert cards.reads == 1
+
+
+class OfTheTable(Cards):
+    """Tells no more versions than it is asked for, as the table does."""
+
+    def newest(self, tenant: str, meter: str, model: str | None, at_ms: int) -> tuple[RateCard, ...]:
+        versions = super().newest(tenant, meter, model, at_ms)
+        last = next((place for place, each in enumerate(versions) if each.is_effective(at_ms)), len(versions))
+        return versions[: last + 1]
+
+
+def test_a_time_before_what_is_remembered_is_looked_up_again() -> None:
+    cards = OfTheTable(*(version(number, number * 100) for number in range(9, 0, -1)))
+    book = RateBook(cards, BuiltIn(), Clock(), keep_ms=10_000)
+    found = [book.find("t", "llm", "m", at_ms) for at_ms in (NOW_MS, 350, 899, 350, 300, 299, NOW_MS)]
+    assert [card and card.version for card in found] == [9, 3, 8, 3, 3, 2, 9]
+    assert cards.reads == 3
+
+
+def test_a_time_before_the_first_version_is_looked_up_once_and_has_the_built_in_card() -> None:
+    cards = OfTheTable(version(2, 200), version(1, 100))
+    book = RateBook(cards, BuiltIn(), Clock(), keep_ms=10_000)
+    assert [book.find("t", "llm", "m", at_ms) for at_ms in (NOW_MS, 99, 50)] == [cards.cards[0], BUILT_IN, BUILT_IN]
+    assert cards.reads == 2
 
 
 def test_what_is_remembered_of_one_tenant_is_not_told_to_another() -> None:
@@ -127,21 +177,24 @@ def test_a_reference_says_meter_model_and_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "meter", "model", "number"),
+    ("reference", "meter", "card"),
     [
-        ("llm/gpt-4o@3", "llm", "gpt-4o", 3),
-        ("storage@1", "storage", None, 1),
-        ("a@b/c@d@2", "a@b", "c@d", 2),
-        ("llm/gpt-4o@3", "llm", "gpt-5", None),
-        ("llm/gpt-4o@3", "llm", None, None),
-        ("genai-prices@0.2.3", "llm", "gpt-4o", None),
-        ("storage@", "storage", None, None),
+        ("llm/gpt-4o@3", "llm", ("gpt-4o", 3)),
+        ("llm/openai/gpt-4o@3", "llm", ("openai/gpt-4o", 3)),
+        ("storage@1", "storage", (None, 1)),
+        ("a@b/c@d@2", "a@b", ("c@d", 2)),
+        ("llm/gpt-4o@3", "ll", None),
+        ("llm/gpt-4o@3", "storage", None),
+        ("llm/@3", "llm", None),
+        ("genai-prices@0.2.3", "llm", None),
+        ("genai-prices@0.2.3/google/claude@20250514", "llm", None),
+        ("storage@", "storage", None),
     ],
 )
-def test_a_reference_is_read_back_for_its_own_meter_and_model_alone(
-    reference: str, meter: str, model: str | None, number: int | None
+def test_a_reference_is_read_back_for_its_own_meter_alone(
+    reference: str, meter: str, card: tuple[str | None, int] | None
 ) -> None:
-    assert own_version(reference, meter, model) == number
+    assert own_card(reference, meter) == card
 
 
 def test_a_version_that_was_named_once_is_found_again_and_read_once() -> None:

@@ -1,6 +1,6 @@
 """What is held of an estimate covers whatever the usage turns out to be."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -178,7 +178,18 @@ def estimates(draw: st.DrawFn) -> tuple[Rate, dict[str, Fraction], dict[str, Fra
         is_impossible = any(whole not in named for whole in part_of if not rate.prices[whole].part_of)
         if part_of and (is_impossible or draw(st.booleans())):
             del named[name]
+    named, used = _requests(draw, named, used)
     return rate, named, used
+
+
+def _requests(draw: st.DrawFn, named: dict[str, Fraction], used: dict[str, Fraction]) -> Iterable[dict[str, Fraction]]:
+    """The same, as the sum of requests: of at most as many as were estimated."""
+    most = draw(st.sampled_from([1, 1, 2, 5]))
+    counts = [most, draw(st.integers(1, most))]
+    return [
+        units | ({"requests": Fraction(count)} if count > 1 or draw(st.booleans()) else {})
+        for units, count in zip((named, used), counts, strict=True)
+    ]
 
 
 @settings(max_examples=500, deadline=None)

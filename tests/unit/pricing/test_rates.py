@@ -153,9 +153,49 @@ def test_a_quantity_without_a_price_is_refused_by_name_with_those_that_have_one(
     assert refused.value.field == "usage.images"
 
 
-def test_a_quantity_of_nothing_without_a_price_is_refused_too() -> None:
-    with pytest.raises(InvalidOperation):
-        amount(TOKENS, images=0)
+def test_a_quantity_of_nothing_needs_no_price() -> None:
+    assert amount(TOKENS, input_tokens=4, images=0) == amount(TOKENS, input_tokens=4)
+
+
+LONG = rate(
+    prices={
+        "input": price("10", tiers=(Tier(Decimal(100), Decimal(20)),), tier_mode="volume"),
+        "seconds": price("1", minimum_units=Decimal(10)),
+        "steps": price("5", tiers=(Tier(Decimal(10), Decimal(1)),)),
+    },
+    request_price=Decimal(7),
+    minimum_charge=Decimal(50),
+)
+
+
+def test_the_sum_of_many_requests_pays_for_each_and_has_no_price_of_a_long_one() -> None:
+    assert amount(LONG, input=1000, requests=20) == (10 * 1000 + 7 * 20) * 1000
+    assert amount(LONG, input=1000, requests=1) == amount(LONG, input=1000) == (20 * 1000 + 7) * 1000
+    assert amount(LONG, steps=100, requests=2) == (5 * 100 + 7 * 2) * 1000
+
+
+def test_what_a_request_pays_at_least_is_paid_for_each() -> None:
+    assert amount(LONG, seconds=3, requests=2) == (10 * 2 + 7 * 2 + 66) * 1000
+    assert amount(LONG, requests=3) == 3 * 50 * 1000
+
+
+@pytest.mark.parametrize("requests", ["0", "0.5", "1.5"])
+def test_requests_are_counted_in_whole_numbers(requests: str) -> None:
+    with pytest.raises(InvalidOperation, match=r"usage\.requests must be a whole number of at least 1"):
+        amount(LONG, input=1, requests=requests)
+
+
+def test_a_card_may_have_a_price_for_requests_like_for_any_quantity() -> None:
+    assert amount(rate(prices={"requests": price("3")}), requests="0.5") == 1500
+
+
+def test_a_rate_is_free_if_every_price_on_it_is_0() -> None:
+    free = {"input": price("0"), "output": price("0")}
+    assert rate(prices=free).is_free
+    assert not LONG.is_free
+    assert not rate(prices={"input": price("0", tiers=(Tier(Decimal(1), Decimal(1)),))}).is_free
+    assert not rate(prices=free, request_price=Decimal(1)).is_free
+    assert not rate(prices=free, minimum_charge=Decimal(1)).is_free
 
 
 def test_an_amount_beyond_all_bounds_is_refused() -> None:

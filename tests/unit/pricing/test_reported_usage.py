@@ -11,8 +11,9 @@ import pytest
 from shared.adapters.genai_rates import GenaiCard
 from shared.edge.errors import ValidationFailed
 from shared.edge.usage_request import usage_of
-from shared.pricing.cards import RateBook, RateCard
+from shared.pricing.cards import RateBook, RateCard, names_of
 from shared.pricing.errors import Unpriced
+from shared.pricing.matching import CardName
 from shared.pricing.rates import Price, Rate
 from shared.pricing.usage import usage_from
 from shared.usecases.price_usage import price_usage
@@ -59,6 +60,9 @@ class Shelf:
 
     def __init__(self, *cards: RateCard) -> None:
         self.cards = cards
+
+    def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
+        return tuple(name for card in self.cards if card.meter == meter for name in names_of(card))
 
     def newest(self, tenant: str, meter: str, model: str | None, now_ms: int) -> tuple[RateCard, ...]:
         return tuple(each for each in self.cards if (each.meter, each.model) == (meter, model))
@@ -348,6 +352,12 @@ def test_a_report_is_counted_with_every_part_within_its_whole(
         ("openai", {"prompt_tokens": 8, "completion_tokens": "3"}, ".completion_tokens"),
         ("openai", {"prompt_tokens": 8, "completion_tokens": -3}, ".completion_tokens"),
         ("openai", {"prompt_tokens": True, "completion_tokens": 3}, ".prompt_tokens"),
+        ("openai", {"prompt_tokens": 10**15 + 1, "completion_tokens": 3}, ".prompt_tokens"),
+        ("openai", {"prompt_tokens": Decimal("1e999999999"), "completion_tokens": 3}, ".prompt_tokens"),
+        ("openai", {"prompt_tokens": Decimal("Infinity"), "completion_tokens": 3}, ".prompt_tokens"),
+        ("openai", {"prompt_tokens": Decimal("0.1234567"), "completion_tokens": 3}, ""),
+        ("openai", GPT | {"total_tokens": Decimal("1e999999999")}, ".total_tokens"),
+        ("openai", GPT | {"total_tokens": -1}, ".total_tokens"),
         (
             "openai",
             {"prompt_tokens": 8, "completion_tokens": 3, "completion_tokens_details": {"image_tokens": 3}},

@@ -1,4 +1,7 @@
-"""The service as the client sees it: the real reducer behind an HTTP transport in memory, with faults on request."""
+"""The service as the client sees it: the real reducer behind an HTTP transport in memory, with faults on request.
+
+It has prices of its own, of two models.
+"""
 
 import threading
 from collections import Counter, deque
@@ -11,6 +14,7 @@ from urllib.parse import unquote
 import httpx
 import msgspec
 
+from millicent.amounts import dollars_to_microcents
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.amounts import parse_millicents, to_millicents
 from shared.ledger.entries import Entry
@@ -22,6 +26,8 @@ from tests.builders import NOW_MS
 URL = "http://127.0.0.1:9"
 TOKEN = "token-of-a-test"
 MAX_PAGE = 100
+MICROCENTS_PER_TOKEN = {"gpt-4o": (250, 1000), "gpt-4o-mini": (15, 60)}
+"""Of input and of output."""
 
 Fault = Callable[[httpx.Request, Callable[[], httpx.Response]], httpx.Response]
 """Stands between a request and the service, which answers when it is called."""
@@ -87,6 +93,11 @@ class FakeService:
         return self._get([unquote(part) for part in path], request.url.params)
 
     def _post(self, route: str, request: httpx.Request, body: dict[str, Any]) -> httpx.Response:
+        if route != "check" and "usage" in body and _price(body["usage"]) is None:
+            model = body["usage"].get("model")
+            return problem(422, "unpriced", meter="llm", model=model)
+        if route == "rates":
+            return answer(200, _quote(body["usage"]))
         actor = body["actor"]
         if route == "check":
             return self._check(actor, body)
@@ -188,11 +199,32 @@ class FakeService:
 
 def _terms(route: str, body: dict[str, Any]) -> Terms:
     if route == "cost":
-        return Charge(parse_millicents(body["cost"]), body["if_insufficient"], body.get("check_id"))
+        return Charge(_cost(body), body["if_insufficient"], body.get("check_id"), body.get("usage"))
     if "amount" in body:
         return GrantCredits(parse_millicents(body["amount"]), body.get("category", "purchased"))
     old, new = parse_millicents(body["old_amount"]), parse_millicents(body["new_amount"])
     return FundingUpdate(old, new, body.get("force", False), body.get("reason"))
+
+
+def _cost(body: dict[str, Any]) -> int:
+    if "usage" in body:
+        return _price(body["usage"]) or 0
+    return parse_millicents(body["cost"]) if "cost" in body else dollars_to_microcents(Decimal(body["cost_usd"]))
+
+
+def _price(usage: dict[str, Any]) -> int | None:
+    """In microcents; None if the model has no price."""
+    prices = MICROCENTS_PER_TOKEN.get(usage.get("model", ""))
+    if prices is None:
+        return None
+    used = (int(usage.get(name, 0)) for name in ("input_tokens", "output_tokens"))
+    return sum(price * units for price, units in zip(prices, used, strict=True))
+
+
+def _quote(usage: dict[str, Any]) -> dict[str, Any]:
+    amount = to_millicents(_price(usage) or 0)
+    item = {"item": "tokens", "units": "1", "price": str(amount), "per": 1, "amount": str(amount)}
+    return {"amount": amount, "hold": amount, "card": "fake@1", "items": [item]}
 
 
 def _receipt(entry: Entry) -> dict[str, Any]:

@@ -100,6 +100,13 @@ def test_cost_charges_and_shows_the_balance(run: Run, service: FakeService) -> N
     assert service.rows["user:alice"][-1].metadata == {"tokens": 12}
 
 
+def test_cost_takes_dollars_and_the_time_of_the_work(run: Run, service: FakeService) -> None:
+    run("cost", "user:alice", "--cost-usd", "0.00042", "--occurred-at", "2026-11-30T09:00:00Z")
+    body = json.loads(service.seen[-1].content)
+    assert (body["cost_usd"], body["occurred_at"]) == ("0.00042", "2026-11-30T09:00:00+00:00")
+    assert "give either COST or --usage or --cost-usd" in run("cost", "user:alice", "1", "--cost-usd", "1").stderr
+
+
 def test_an_amount_in_json_keeps_its_exact_digits(run: Run) -> None:
     result = run("fund", "user:alice", "--old", "0", "--new", "999999999999.999", "--json")
     assert '"available":999999999999.999' in result.stdout
@@ -119,6 +126,13 @@ def test_cost_without_credits_exits_with_1_and_tells_the_shortfall(run: Run, ser
         "  shortfall: 6.000",
         "  the refusal is final for the key key-1; a new attempt needs a new key",
     ]
+
+
+def test_a_refusal_by_a_rolling_limit_of_a_model_says_so(run: Run, service: FakeService) -> None:
+    amounts = {"required": 200, "available": 862.5, "held": 0, "shortfall": 37.5, "largest_affordable": 162.5}
+    limit = {"model": "gpt-4o", "window": "PT5H", "amount": 300, "used": 137.5}
+    service.faults.append(instead(lambda: problem(402, "limit_exceeded", limit=limit, **amounts)))
+    assert "limit: 300.000 in any PT5H, model gpt-4o" in run("cost", "user:alice", "200").output.replace("\n", " ")
 
 
 def test_a_refusal_by_a_limit_says_which_and_when_it_starts_again(run: Run, service: FakeService) -> None:

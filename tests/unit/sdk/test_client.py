@@ -4,12 +4,14 @@ import json
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
 from millicent import (
+    BatchCharge,
     FundingConflict,
     InsufficientCredits,
     KeyReused,
@@ -58,6 +60,64 @@ def test_a_charge_takes_its_cost_and_tells_the_balance(client: Millicent, servic
     assert receipt.entry.metadata == {"model": "gpt-4o"}
     assert (receipt.entry.key, receipt.replayed) == ("key-1", False)
     assert sent(service)["cost"] == "1.375"
+
+
+OCCURRED_AT = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
+
+
+def test_a_charge_sends_its_usage_or_its_dollars_and_the_time_of_the_work(
+    client: Millicent, service: FakeService
+) -> None:
+    usage = {"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}
+    client.charge("user:alice", usage=usage, occurred_at=OCCURRED_AT, if_insufficient="overdraw")
+    assert sent(service) == {
+        "actor": "user:alice",
+        "usage": usage,
+        "occurred_at": "2026-11-30T09:00:00+00:00",
+        "if_insufficient": "overdraw",
+    }
+    client.charge("user:alice", cost_usd="4.2e-4", if_insufficient="overdraw")
+    assert sent(service)["cost_usd"] == "4.2e-4"
+    client.charge("user:alice", cost_usd=Decimal("4.2e-4"), if_insufficient="overdraw")
+    assert sent(service) == {"actor": "user:alice", "cost_usd": "0.00042", "if_insufficient": "overdraw"}
+
+
+def test_a_line_of_a_batch_or_of_the_ingest_queue_has_the_same_fields() -> None:
+    assert BatchCharge(actor="user:alice", cost_usd="0.00042", occurred_at=OCCURRED_AT, key="k-1").wire == {
+        "actor": "user:alice",
+        "cost_usd": "0.00042",
+        "occurred_at": "2026-11-30T09:00:00+00:00",
+        "if_insufficient": "refuse",
+        "key": "k-1",
+    }
+
+
+def test_a_capture_and_a_quote_send_the_time_of_the_work(client: Millicent, service: FakeService) -> None:
+    service.faults.extend([instead(lambda: problem(404, "hold_not_found"))] * 2)
+    with pytest.raises(NotFound):
+        client.capture("user:alice", "h1", cost_usd="0.5", occurred_at=OCCURRED_AT)
+    assert sent(service)["cost_usd"] == "0.5"
+    assert sent(service)["occurred_at"] == "2026-11-30T09:00:00+00:00"
+    with pytest.raises(NotFound):
+        client.quote({"meter": "llm"}, occurred_at=OCCURRED_AT)
+    assert sent(service) == {"usage": {"meter": "llm"}, "occurred_at": "2026-11-30T09:00:00+00:00"}
+
+
+@pytest.mark.parametrize("dollars", [0.00042, "a lot", "NaN"])
+def test_dollars_that_are_not_exact_are_refused_before_anything_is_sent(
+    client: Millicent, service: FakeService, dollars: Any
+) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        client.charge("user:alice", cost_usd=dollars)
+    assert service.seen == []
+
+
+def test_a_time_of_the_work_without_an_offset_is_refused_before_anything_is_sent(
+    client: Millicent, service: FakeService
+) -> None:
+    with pytest.raises(ValueError, match="has no offset"):
+        client.charge("user:alice", 1, occurred_at=OCCURRED_AT.replace(tzinfo=None))
+    assert service.seen == []
 
 
 @pytest.mark.parametrize("amount", ["999999999999.999", "0.001", "123456789012.345"])

@@ -98,7 +98,7 @@ def test_ctrl_c_ends_a_replay_with_the_summary_so_far_and_the_next_run_does_the_
 ) -> None:
     """Row 20 is not answered before the signal was sent, so the run cannot end before it."""
     service.fund("user:alice", 10**6)
-    (tmp_path / "usage.csv").write_text("user,input_tokens,output_tokens\n" + "user:alice,1,1\n" * 500)
+    (tmp_path / "usage.csv").write_text("user,model,input_tokens,output_tokens\n" + "user:alice,gpt-4o,1,1\n" * 500)
     at_row_20, signal_sent = threading.Event(), threading.Event()
 
     def wait_for_signal(_: httpx.Request, serve: Callable[[], httpx.Response]) -> httpx.Response:

@@ -46,6 +46,12 @@ _app_option = click.option("--app", help="The app that the actor uses.")
 _usage_option = click.option(
     "--usage", type=JSON_OBJECT, help="JSON object with meter, model and quantities; replaces the amount."
 )
+_cost_usd_option = click.option(
+    "--cost-usd", type=AMOUNT, metavar="DOLLARS", help="Dollars with any number of decimals; replaces the amount."
+)
+_occurred_at_option = click.option(
+    "--occurred-at", type=INSTANT, help="When the work was done; default: now. The price of that time applies."
+)
 
 
 class _Commands(click.Group):
@@ -121,6 +127,8 @@ def check(invocation: Invocation, /, actor: str, **options: Any) -> None:  # noq
 @click.argument("actor")
 @click.argument("amount", metavar="[COST]", type=AMOUNT, required=False)
 @_usage_option
+@_cost_usd_option
+@_occurred_at_option
 @click.option("--if-insufficient", type=click.Choice(get_args(IfInsufficient)), default="refuse", show_default=True)
 @click.option("--check-id", help="The id of the check that allowed this charge.")
 @_app_option
@@ -130,7 +138,7 @@ def check(invocation: Invocation, /, actor: str, **options: Any) -> None:  # noq
 @json_option
 @pass_invocation
 def cost(invocation: Invocation, /, actor: str, amount: str | None, **options: Any) -> None:  # noqa: ANN401
-    """Charge ACTOR with COST millicents, or with the price of --usage."""
+    """Charge ACTOR with COST millicents, with the price of --usage, or with dollars."""
     _insist_on_one("COST", amount, options)
     with invocation.client() as client:
         receipt = client.charge(actor, amount, **options)
@@ -162,6 +170,8 @@ def hold(invocation: Invocation, /, actor: str, amount: str | None, **options: A
 @click.argument("hold_id", metavar="HOLD")
 @click.option("--amount", type=AMOUNT, help="The amount to charge; default: the whole hold.")
 @_usage_option
+@_cost_usd_option
+@_occurred_at_option
 @click.option("--overrun", type=click.Choice(get_args(Overrun)), default="refuse", show_default=True)
 @click.option(
     "--if-expired",
@@ -350,8 +360,10 @@ def _show(invocation: Invocation, answer: _Answer, as_table: Callable[[_Answer],
 
 
 def _insist_on_one(name: str, amount: str | None, options: Mapping[str, Any]) -> None:
-    if (amount is None) == (options["usage"] is None):
-        raise click.UsageError(f"give either {name} or --usage")
+    instead = {name: options[name] for name in ("usage", "cost_usd") if name in options}
+    if [amount, *instead.values()].count(None) != len(instead):
+        named = " or ".join(f"--{each}" for each in instead).replace("_", "-")
+        raise click.UsageError(f"give either {name} or {named}")
 
 
 def _insist_on_one_form(options: Mapping[str, Any]) -> None:
@@ -403,6 +415,8 @@ def _show_receipt(receipt: Receipt, *, is_looked_up: bool = False) -> None:
             "shortfall": receipt.shortfall or None,
             "replayed": None if is_looked_up else receipt.replayed,
             "rate card": entry.rate_card,
+            "occurred at": entry.occurred_at,
+            "dollars": entry.cost_usd,
             **_hold_facts(receipt.hold),
             "grant": receipt.grant.id if receipt.grant else None,
             "available": balance.available,

@@ -16,12 +16,22 @@ from millicent.cli.values import AMOUNT
 from millicent.client import Interval, SpendingLimit, Window
 from millicent.models import Account, Allowance, Decision, Limit, Receipt
 
-_LIMIT_COLUMNS: Final = {"limit": "right", "window": "left", "app": "left", "meter": "left", "used": "right"}
-_LIMIT: Final = re.compile(r"(?P<amount>[^/,]+)(?:/(?P<window>[a-z]+))?(?P<rest>(?:,(?:app|meter)=[^,]+)*)")
+_LIMIT_COLUMNS: Final = {
+    "limit": "right",
+    "window": "left",
+    "app": "left",
+    "meter": "left",
+    "model": "left",
+    "used": "right",
+}
+_LIMIT: Final = re.compile(
+    rf"(?P<amount>[^/,]+)(?:/(?P<window>{'|'.join(get_args(Window))}|P[0-9A-Z]+))?"
+    r"(?P<rest>(?:,(?:app|meter|model)=[^,]+)*)"
+)
 
 
 class LimitType(click.ParamType[SpendingLimit]):
-    """`500/day,app=chat,meter=llm`; only the amount is required."""
+    """`500/day,app=chat,model=gpt-4o`, `100/PT5H`; only the amount is required."""
 
     name = "limit"
 
@@ -29,11 +39,11 @@ class LimitType(click.ParamType[SpendingLimit]):
         if isinstance(value, SpendingLimit):
             return value
         found = _LIMIT.fullmatch(value)
-        if found is None or found["window"] not in (None, *get_args(Window)):
-            self.fail(f"{value!r} is not a limit; write it like 500/day,app=chat,meter=llm", param, ctx)
+        if found is None:
+            self.fail(f"{value!r} is not a limit; write it like 500/day,app=chat,model=gpt-4o or 100/PT5H", param, ctx)
         scope = dict(part.split("=", 1) for part in found["rest"].split(",") if part)
         amount = AMOUNT.convert(found["amount"], param, ctx)
-        return SpendingLimit(amount=amount, window=cast("Window | None", found["window"]), **scope)
+        return SpendingLimit(amount=amount, window=found["window"], **scope)
 
 
 @click.command()
@@ -114,7 +124,7 @@ def leave(invocation: Invocation, actor: str, key: str) -> None:
 
 @click.group()
 def limits() -> None:
-    """Spending limits of an account: by hour, day or month, by app and by meter."""
+    """Spending limits of an account: by hour, day, week or month or in a rolling window, by app, meter and model."""
 
 
 @limits.command("show")
@@ -138,9 +148,10 @@ def show_limits(invocation: Invocation, actor: str) -> None:
 @json_option
 @pass_invocation
 def set_limits(invocation: Invocation, actor: str, wanted: tuple[SpendingLimit, ...], key: str) -> None:
-    """Replace the limits of ACTOR: `limits set user:alice 500/day 100/hour,app=chat,meter=llm`.
+    """Replace the limits of ACTOR: `limits set user:alice 500/day 100/PT5H,model=gpt-4o 50/hour,app=chat,meter=llm`.
 
-    A limit without a window never resets. A limit that existed before keeps its count.
+    A limit without a window never resets; PT5H is a rolling window, the last five hours. A limit that existed before
+    keeps its count.
     """
     with invocation.client() as client:
         _show(invocation, client.set_limits(actor, wanted, key=key))
@@ -246,13 +257,17 @@ def decision_facts(decision: Decision | None) -> dict[str, object]:
         "limit window": decision.window,
         "limit app": decision.app,
         "limit meter": decision.meter,
+        "limit model": decision.model,
         "limit used": decision.used,
         "limit resets": decision.resets_at,
     }
 
 
 def print_limits(title: str, shown: Iterable[Limit]) -> None:
-    rows = ((each.amount, each.window or "ever", each.app, each.meter, each.used, each.resets_at) for each in shown)
+    rows = (
+        (each.amount, each.window or "ever", each.app, each.meter, each.model, each.used, each.resets_at)
+        for each in shown
+    )
     print_rows(title, {**_LIMIT_COLUMNS, "resets": "left"}, rows)
 
 

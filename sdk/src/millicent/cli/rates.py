@@ -1,5 +1,6 @@
 """The commands for prices: `rates` and `quote`."""
 
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any, BinaryIO, Final
@@ -9,6 +10,7 @@ import msgspec
 
 from millicent.cli.invocation import Invocation, json_option, pass_invocation
 from millicent.cli.output import print_facts, print_json, print_rows
+from millicent.cli.values import INSTANT
 from millicent.models import Quote, RateCard
 
 _PRICE_COLUMNS: Final = {"quantity": "left", "price": "right", "per": "right", "more": "left"}
@@ -64,15 +66,21 @@ def put(invocation: Invocation, file: BinaryIO) -> None:
 @click.argument("quantities", metavar="QUANTITY=NUMBER...", nargs=-1)
 @click.option("--model", help="The model of the usage.")
 @click.option("--actor", help="Quote the next operation of this account, with its carry.")
+@click.option("--occurred-at", type=INSTANT, help="Quote the price of this time; default: now.")
 @json_option
 @pass_invocation
 def quote(
-    invocation: Invocation, meter: str, quantities: tuple[str, ...], model: str | None, actor: str | None
+    invocation: Invocation,
+    meter: str,
+    quantities: tuple[str, ...],
+    model: str | None,
+    actor: str | None,
+    occurred_at: datetime | None,
 ) -> None:
     """Quote the price of usage: `quote llm --model gpt-4o input_tokens=374 output_tokens=44`."""
     usage = {"meter": meter, **({} if model is None else {"model": model}), **dict(map(_quantity, quantities))}
     with invocation.client() as client:
-        quoted = client.quote(usage, actor=actor)
+        quoted = client.quote(usage, actor=actor, occurred_at=occurred_at)
     if invocation.as_json:
         print_json(quoted)
     else:

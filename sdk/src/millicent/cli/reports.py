@@ -39,6 +39,7 @@ rows_option = click.option("--limit", type=click.IntRange(1), default=20, show_d
 def _filter_options(command: _Command) -> _Command:
     """The filters for entries."""
     for option in (
+        click.option("--model", help="Only entries of this model."),
         click.option("--meter", help="Only entries of this meter."),
         click.option("--app", help="Only entries of this app."),
         click.option("--to", "until", type=INSTANT, help="Only entries before this time."),
@@ -87,19 +88,21 @@ def statement(invocation: Invocation, /, actor: str, file: str | None, **filters
         print_json({"items": listed})
     else:
         show_entries(f"Statement of {actor}", listed)
-        if not any(filters[name] for name in ("kind", "app", "meter")):
+        if not any(filters[name] for name in ("kind", "app", "meter", "model")):
             _show_balances(listed)
 
 
 @click.command()
 @click.argument("actor")
-@click.option("--by", "group_by", type=click.Choice(get_args(Grouping)), default="meter", show_default=True)
+@click.option(
+    "--by", "--group-by", "group_by", type=click.Choice(get_args(Grouping)), default="meter", show_default=True
+)
 @click.option("--from", "first", type=DAY, help="First day, in UTC. Default: 29 days before the last.")
 @click.option("--to", "last", type=DAY, help="Last day, in UTC. Default: today.")
 @json_option
 @pass_invocation
 def usage(invocation: Invocation, actor: str, group_by: Grouping, first: date | None, last: date | None) -> None:
-    """Show the spending of ACTOR by meter, app, member or day."""
+    """Show the spending of ACTOR by meter, app, model, member or day."""
     with invocation.client() as client:
         found = client.usage(actor, group_by=group_by, first=first, last=last)
     if invocation.as_json:

@@ -1,58 +1,71 @@
 """Charges many rows of usage in parallel, each exactly once: alone, in batches, or held before and captured after.
 
-Each row has one key: that of its charge, or of the capture of its hold. The hold has the key with the suffix `.hold`.
+The service prices: a row is sent as what was used and when, never as an amount that was computed here. Each row has
+one key: that of its charge, or of the capture of its hold. The hold has the key with the suffix `.hold`.
 """
 
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
-from millicent.amounts import Amount, microcents, millicents
+from millicent.amounts import MICROCENTS_PER_DOLLAR, Amount, Dollars, microcents, millicents
 from millicent.client import BatchCharge, IfInsufficient, Overrun
+from millicent.client import Usage as UsageDocument
 from millicent.errors import (
+    ApiError,
     Circumstances,
     ConfigurationError,
     Forbidden,
+    KeyReused,
     MillicentError,
+    NotFound,
     Refused,
     TokenError,
     Unauthenticated,
+    Unavailable,
     Unreachable,
+    ValidationFailed,
     error_from,
 )
-from millicent.models import BatchResult, Problem, Receipt
-from millicent.replay.pricing import Price, PricedUsage, Pricer, price_all
+from millicent.models import BatchResult, Entry, Operation, Problem, Receipt
+from millicent.replay.quoting import Quoter, insist_on_prices
 from millicent.replay.usage import Usage
 
 RowResult: TypeAlias = Literal["charged", "refused", "replayed", "failed"]
 
 DEFAULT_CONCURRENCY: Final = 8
-METER: Final = "llm"
 HOLD_SUFFIX: Final = ".hold"
-_FAILURES_KEPT: Final = 5
+OUTPUT: Final = "output_tokens"
+_PARTS_OF_OUTPUT: Final = "output_"
+_LEAST_HOLD: Final = Decimal("0.001")
+"""A hold by amount needs more than 0."""
+_FAILURES_KEPT: Final = 20
 
 _HOPELESS: Final = (Unauthenticated, Forbidden, Unreachable, TokenError, ConfigurationError)
 """Errors that will occur for all rows: the run stops."""
 
 
-class Charger(Protocol):
+class Charger(Quoter, Protocol):
     """The methods of the client that a replay needs."""
 
     def charge(  # noqa: PLR0913 - the client's own signature
         self,
         actor: str,
-        cost: Amount,
         *,
+        usage: UsageDocument | None = ...,
+        cost_usd: Dollars | None = ...,
+        occurred_at: datetime | None = ...,
         if_insufficient: IfInsufficient = ...,
         app: str | None = ...,
         meter: str | None = ...,
-        metadata: dict[str, Any] | None = ...,
+        metadata: Mapping[str, Any] | None = ...,
         key: str | None = ...,
     ) -> Receipt: ...
 
@@ -61,12 +74,13 @@ class Charger(Protocol):
     def hold(  # noqa: PLR0913 - the client's own signature
         self,
         actor: str,
-        amount: Amount,
+        amount: Amount | None = ...,
         *,
+        usage: UsageDocument | None = ...,
         ttl_s: int | None = ...,
         app: str | None = ...,
         meter: str | None = ...,
-        metadata: dict[str, Any] | None = ...,
+        metadata: Mapping[str, Any] | None = ...,
         key: str | None = ...,
     ) -> Receipt: ...
 
@@ -74,38 +88,58 @@ class Charger(Protocol):
         self,
         actor: str,
         hold: str,
-        amount: Amount | None = ...,
         *,
+        usage: UsageDocument | None = ...,
+        cost_usd: Dollars | None = ...,
+        occurred_at: datetime | None = ...,
         overrun: Overrun = ...,
         app: str | None = ...,
         meter: str | None = ...,
-        metadata: dict[str, Any] | None = ...,
+        metadata: Mapping[str, Any] | None = ...,
         key: str | None = ...,
     ) -> Receipt: ...
+
+    def operation(self, key: str, actor: str) -> Operation: ...
 
 
 @dataclass(frozen=True, slots=True)
 class HoldTerms:
-    """The amount that is held for a row before its work: the price of its input and of its maximum output.
+    """What is held for a row before its work: the most that its input and its maximum output may cost.
 
-    That maximum is `max_output_tokens`, as in a request to a model; None: `factor` times the actual output. A higher
-    cost is still charged. A run that was interrupted between hold and capture can be continued within `ttl_s`.
+    That maximum is `max_output_tokens`, as in a request to a model; None: `factor` times the actual output. Usage as a
+    provider reports it is held as it is. A row with its cost in dollars is held at `factor` times that cost. A higher
+    cost is still charged. Rows with a time are held at the price of that time, which needs a token that may read. A run
+    that was interrupted between hold and capture can be continued within `ttl_s`.
     """
 
     factor: Decimal = Decimal(2)
     max_output_tokens: int | None = None
     ttl_s: int = 86_400
 
-    def most(self, usage: Usage) -> Usage:
-        """The usage that the hold is placed for."""
-        if self.max_output_tokens is not None:
-            return replace(usage, output_tokens=self.max_output_tokens)
-        return replace(usage, output_tokens=math.ceil(usage.output_tokens * self.factor))
+    def of(self, row: Usage) -> dict[str, Any]:
+        """The amount or the usage to hold, as an argument of `hold`."""
+        if row.cost_usd is not None:
+            most = math.ceil(Decimal(row.cost_usd) * MICROCENTS_PER_DOLLAR * self.factor)
+            return {"amount": max(millicents(most), _LEAST_HOLD)}
+        return {"usage": self.most(row.usage or {})}
+
+    def most(self, usage: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The usage with an upper bound in place of the output, of which nothing is known before the work."""
+        if OUTPUT not in usage:
+            return usage
+        bound = self.max_output_tokens
+        if bound is None:
+            bound = math.ceil(Decimal(str(usage[OUTPUT])) * self.factor)
+        before = {name: value for name, value in usage.items() if not name.startswith(_PARTS_OF_OUTPUT)}
+        return before | {f"max_{OUTPUT}": bound}
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How every row of a run is charged: alone, `batch` rows per call, or with a hold of these `holds`."""
+    """How every row of a run is charged: alone, `batch` rows per call, or with a hold of these `holds`.
+
+    `app` is that of rows without an app of their own.
+    """
 
     if_insufficient: IfInsufficient = "refuse"
     app: str | None = None
@@ -121,15 +155,20 @@ class Terms:
 class RowOutcome:
     """The result of one row. `amount_microcents` is the amount of its charge, which a replayed row had the first time.
 
-    `is_held_now`: this run placed a hold for it.
+    `is_held_now`: this run placed a hold for it. `used` are the quantities on the record, if it is there.
     """
 
-    priced: PricedUsage
+    row: Usage
     result: RowResult
     amount_microcents: int = 0
     shortfall_microcents: int = 0
     error: MillicentError | None = None
     is_held_now: bool = False
+    used: Mapping[str, Any] | None = None
+
+    def units(self, quantity: str) -> int:
+        """What the row used of this, as the record says, else as the file does; 0 if neither says it."""
+        return int(Decimal(str((self.used or self.row.usage or {}).get(quantity) or 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,23 +225,30 @@ def replay(
     concurrency: int = DEFAULT_CONCURRENCY,
     on_progress: Callable[[Progress], None] | None = None,
     *,
-    price: Price | None = None,
     terms: Terms | None = None,
+    check_prices: bool = True,
 ) -> Summary:
-    """Prices all rows, then charges them with `concurrency` threads. `client` should have as many connections.
+    """Charges all rows with `concurrency` threads. `client` should have as many connections.
 
     A row that is already on the record is a replay, so a run that ended early can simply be run again. On Ctrl-C the
     running requests are finished and the summary covers what was done; a second Ctrl-C does not wait. `on_progress` is
-    called in the calling thread. Raises UnknownModel before any request is sent.
+    called in the calling thread. With `check_prices` it first asks for a price of every model, and raises UnknownModel
+    before anything is charged if there is none; without it, such rows fail one by one.
     """
-    terms, price = terms or Terms(), price or Pricer()
-    priced = price_all(rows, price)
+    terms, rows = terms or Terms(), list(rows)
     started_s = time.monotonic()
-    run = _Run(partial(_charge_part, client, terms, price), _parts(priced, terms), concurrency)
-    return _summary(len(priced), _charge_all(run, on_progress or _ignore), terms, time.monotonic() - started_s)
+    try:
+        if check_prices:
+            insist_on_prices(client, rows, concurrency)
+    except (*_HOPELESS, Unavailable) as error:
+        ending = _Ending([], interrupted=False, stopped_by=error)
+    else:
+        run = _Run(partial(_charge_part, client, terms), _parts(rows, terms), concurrency)
+        ending = _charge_all(run, on_progress or _ignore)
+    return _summary(len(rows), ending, terms, time.monotonic() - started_s)
 
 
-_Part: TypeAlias = Sequence[PricedUsage]
+_Part: TypeAlias = Sequence[Usage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +275,12 @@ def _ignore(_: Progress) -> None:
     """The default of `on_progress`."""
 
 
-def _parts(priced: Sequence[PricedUsage], terms: Terms) -> list[_Part]:
+def _parts(rows: Sequence[Usage], terms: Terms) -> list[_Part]:
     if terms.batch is None:
-        return [[each] for each in priced]
+        return [[row] for row in rows]
     # All rows of an actor together: the service records the charges of one account in a batch at once, and two batches
     # with the same account would wait for each other.
-    by_actor = sorted(priced, key=lambda each: each.usage.actor)
+    by_actor = sorted(rows, key=lambda row: row.actor)
     return [by_actor[start : start + terms.batch] for start in range(0, len(by_actor), terms.batch)]
 
 
@@ -263,118 +309,126 @@ def _finished(futures: Iterable[Future[list[RowOutcome]]]) -> Iterator[RowOutcom
             yield from future.result()
 
 
-def _charge_part(client: Charger, terms: Terms, price: Price, part: _Part) -> list[RowOutcome]:
+def _charge_part(client: Charger, terms: Terms, part: _Part) -> list[RowOutcome]:
     if terms.batch is not None:
         return _charge_batch(client, terms, part)
     if terms.holds is not None:
-        return [_charge_held(client, terms, terms.holds, price, each) for each in part]
-    return [_charge(client, terms, each) for each in part]
+        return [_charge_held(client, terms, terms.holds, row) for row in part]
+    return [_charge(client, terms, row) for row in part]
 
 
-def _charge(client: Charger, terms: Terms, priced: PricedUsage) -> RowOutcome:
-    usage = priced.usage
-    answer = _attempt(
-        priced,
-        lambda: client.charge(
-            usage.actor,
-            priced.cost,
-            if_insufficient=terms.if_insufficient,
-            app=terms.app,
-            meter=METER,
-            metadata=_metadata(usage),
-            key=usage.key,
-        ),
-    )
-    return answer if isinstance(answer, RowOutcome) else _recorded(priced, answer)
+def _charge(client: Charger, terms: Terms, row: Usage) -> RowOutcome:
+    charge = partial(client.charge, row.actor, if_insufficient=terms.if_insufficient, key=row.key)
+    answer = _attempt(row, lambda: charge(**_cost(row), **_about(terms, row)))
+    return answer if isinstance(answer, RowOutcome) else _recorded(row, answer)
 
 
-def _charge_held(client: Charger, terms: Terms, holds: HoldTerms, price: Price, priced: PricedUsage) -> RowOutcome:
-    usage, most = priced.usage, holds.most(priced.usage)
-    about: dict[str, Any] = {"app": terms.app, "meter": METER}
-    # A hold needs an amount above 0, so work that costs nothing is held with the smallest amount.
-    amount = millicents(max(price(most), 1))
-    key = f"{usage.key}{HOLD_SUFFIX}"
-    placed = _attempt(
-        priced,
-        lambda: client.hold(usage.actor, amount, ttl_s=holds.ttl_s, metadata=_metadata(most), key=key, **about),
-    )
+def _charge_held(client: Charger, terms: Terms, holds: HoldTerms, row: Usage) -> RowOutcome:
+    placed = _attempt(row, lambda: _hold(client, terms, holds, row))
     if isinstance(placed, RowOutcome):
         return placed
-    hold = placed.hold.id if placed.hold else ""
-    captured = _attempt(
-        priced,
-        lambda: client.capture(
-            usage.actor, hold, priced.cost, overrun="charge", metadata=_metadata(usage), key=usage.key, **about
-        ),
-    )
-    outcome = captured if isinstance(captured, RowOutcome) else _recorded(priced, captured)
+    capture = partial(client.capture, row.actor, placed.hold.id if placed.hold else "", overrun="charge", key=row.key)
+    captured = _attempt(row, lambda: capture(**_cost(row), **_about(terms, row)))
+    outcome = captured if isinstance(captured, RowOutcome) else _recorded(row, captured)
     return replace(outcome, is_held_now=not placed.replayed)
+
+
+def _hold(client: Charger, terms: Terms, holds: HoldTerms, row: Usage) -> Receipt:
+    """The hold of the row, which an earlier run may have placed. Raises MillicentError."""
+    key = f"{row.key}{HOLD_SUFFIX}"
+    meter = {"meter": row.usage.get("meter")} if row.usage is not None else {}
+    try:
+        held = _to_hold(client, holds, row)
+        return client.hold(row.actor, ttl_s=holds.ttl_s, key=key, **held, **(_about(terms, row) | meter))
+    except (ValidationFailed, KeyReused) as error:
+        # The row may be on the record, although its time is out of bounds by now, or at a price that was corrected.
+        return _placed_before(client, row.actor, key, error)
+
+
+def _to_hold(client: Charger, holds: HoldTerms, row: Usage) -> dict[str, Any]:
+    held = holds.of(row)
+    if "usage" not in held or row.occurred_at is None:
+        return held
+    # The capture of a hold of usage has the price of the hold, which is the present one. Of an amount, it has the price
+    # of its own time.
+    quoted = client.quote(held["usage"], occurred_at=row.occurred_at)
+    return {"amount": max(quoted.hold, _LEAST_HOLD)}
+
+
+def _placed_before(client: Charger, actor: str, key: str, error: ApiError) -> Receipt:
+    """The hold under the key. Raises its refusal if it was refused, and `error` if there is none."""
+    try:
+        found = client.operation(key, actor)
+    except NotFound:
+        raise error from None
+    if found.problem is not None:
+        raise error_from(found.problem, Circumstances(key, replayed=True))
+    return Receipt(entry=found.entry, balance=found.balance, hold=found.entry.hold, replayed=True)
 
 
 def _charge_batch(client: Charger, terms: Terms, part: _Part) -> list[RowOutcome]:
     try:
-        results = client.charge_batch([_batched(terms, priced) for priced in part])
+        results = client.charge_batch([_batched(terms, row) for row in part])
     except MillicentError as failure:
-        return [_not_recorded(priced, failure) for priced in part]
-    return [_in_batch(priced, result) for priced, result in zip(part, results, strict=True)]
+        return [_not_recorded(row, failure) for row in part]
+    return [_in_batch(row, result) for row, result in zip(part, results, strict=True)]
 
 
-def _batched(terms: Terms, priced: PricedUsage) -> BatchCharge:
-    return BatchCharge(
-        actor=priced.usage.actor,
-        cost=priced.cost,
-        if_insufficient=terms.if_insufficient,
-        app=terms.app,
-        meter=METER,
-        metadata=_metadata(priced.usage),
-        key=priced.usage.key,
-    )
+def _batched(terms: Terms, row: Usage) -> BatchCharge:
+    cost, about = _cost(row), _about(terms, row)
+    return BatchCharge(actor=row.actor, if_insufficient=terms.if_insufficient, key=row.key, **cost, **about)
 
 
-def _in_batch(priced: PricedUsage, result: BatchResult) -> RowOutcome:
+def _in_batch(row: Usage, result: BatchResult) -> RowOutcome:
     if result.entry is None:
         problem = result.problem or Problem(status=result.status)
-        return _not_recorded(priced, error_from(problem, Circumstances(priced.usage.key, replayed=result.replayed)))
-    return RowOutcome(
-        priced,
-        "replayed" if result.replayed else "charged",
-        amount_microcents=microcents(-result.entry.amount),
-        shortfall_microcents=microcents(result.shortfall),
-    )
+        return _not_recorded(row, error_from(problem, Circumstances(row.key, replayed=result.replayed)))
+    return _charged(row, result.entry, result.shortfall, replayed=result.replayed)
 
 
-def _attempt(priced: PricedUsage, call: Callable[[], Receipt]) -> Receipt | RowOutcome:
+def _attempt(row: Usage, call: Callable[[], Receipt]) -> Receipt | RowOutcome:
     try:
         return call()
     except MillicentError as error:
-        return _not_recorded(priced, error)
+        return _not_recorded(row, error)
 
 
-def _not_recorded(priced: PricedUsage, error: MillicentError) -> RowOutcome:
+def _not_recorded(row: Usage, error: MillicentError) -> RowOutcome:
     """Raises the error if it will occur for every row."""
     if isinstance(error, _HOPELESS):
         raise error
     if isinstance(error, Refused):
-        return RowOutcome(priced, "replayed" if error.replayed else "refused", error=error)
-    return RowOutcome(priced, "failed", error=error)
+        return RowOutcome(row, "replayed" if error.replayed else "refused", error=error)
+    return RowOutcome(row, "failed", error=error)
 
 
-def _recorded(priced: PricedUsage, receipt: Receipt) -> RowOutcome:
+def _recorded(row: Usage, receipt: Receipt) -> RowOutcome:
+    return _charged(row, receipt.entry, receipt.shortfall, replayed=receipt.replayed)
+
+
+def _charged(row: Usage, entry: Entry, shortfall: Decimal, *, replayed: bool) -> RowOutcome:
     return RowOutcome(
-        priced,
-        "replayed" if receipt.replayed else "charged",
-        amount_microcents=microcents(-receipt.entry.amount),
-        shortfall_microcents=microcents(receipt.shortfall),
+        row,
+        "replayed" if replayed else "charged",
+        amount_microcents=microcents(-entry.amount),
+        shortfall_microcents=microcents(shortfall),
+        used=entry.usage,
     )
 
 
-def _metadata(usage: Usage) -> dict[str, Any]:
-    metadata: dict[str, Any] = {
-        "model": usage.model,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-    }
-    return metadata | ({"used_at": usage.at.isoformat()} if usage.at else {})
+def _cost(row: Usage) -> dict[str, Any]:
+    """What is charged, and when it was used. The cost in dollars counts if the row has one."""
+    what = {"usage": row.usage} if row.cost_usd is None else {"cost_usd": row.cost_usd}
+    return what | {"occurred_at": row.occurred_at}
+
+
+def _about(terms: Terms, row: Usage) -> dict[str, Any]:
+    if row.cost_usd is None or row.usage is None:
+        return {"app": row.app or terms.app, "metadata": row.metadata}
+    # The service takes either dollars or usage. What the dollars were for is metadata, so that it is on the record.
+    used = {name: value for name, value in row.usage.items() if name != "meter"}
+    metadata = used | dict(row.metadata or {})
+    return {"app": row.app or terms.app, "meter": row.usage.get("meter"), "metadata": metadata}
 
 
 def _summary(rows: int, ending: _Ending, terms: Terms, seconds: float) -> Summary:
@@ -391,8 +445,8 @@ def _summary(rows: int, ending: _Ending, terms: Terms, seconds: float) -> Summar
         charged_microcents=sum(outcome.amount_microcents for outcome in charged),
         replayed_microcents=sum(outcome.amount_microcents for outcome in outcomes if outcome.result == "replayed"),
         shortfall_microcents=sum(outcome.shortfall_microcents for outcome in charged),
-        input_tokens=sum(outcome.priced.usage.input_tokens for outcome in outcomes),
-        output_tokens=sum(outcome.priced.usage.output_tokens for outcome in outcomes),
+        input_tokens=sum(outcome.units("input_tokens") for outcome in outcomes),
+        output_tokens=sum(outcome.units(OUTPUT) for outcome in outcomes),
         seconds=round(seconds, 3),
         holds=sum(outcome.is_held_now for outcome in outcomes),
         captures=counts["charged"] if terms.holds else 0,

@@ -1,31 +1,27 @@
-"""Usage: the tokens of one request to a model."""
+"""Usage: one event of a usage file, as the service is told of it."""
 
-import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """One request: who pays (`actor`), the model, and the number of input and output tokens.
+    """One event: who pays (`actor`), and what was used or what it cost.
 
-    `key` is the idempotency key of the charge: the same key must always come with the same usage, so that a row that
-    was charged before is a replay. `at`, with its offset, is the time of the request; the price of that time applies.
+    `key` is the idempotency key of the charge: it belongs to the event, not to its place in a file, so that a row that
+    was charged before is a replay. `usage` is the API's document: `meter`, `model` and quantities, or `provider` and
+    `raw`; None if the file names only what the event cost. `cost_usd` is a decimal text of any precision, and is what
+    is charged if it is there. `occurred_at` has an offset; None if the file has no times. `row` is the number of the
+    row in its file, from 1, for messages.
     """
 
     key: str
     actor: str
-    model: str
-    input_tokens: int
-    output_tokens: int
-    at: datetime | None = None
-
-
-def run_id_of(content: bytes) -> str:
-    """An id from what the run charges: the same content gives the same id, and so the same keys."""
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
-def row_key(run_id: str, row: int) -> str:
-    """The idempotency key of the `row`th row (from 1) of a run."""
-    return f"{run_id}-{row}"
+    usage: Mapping[str, Any] | None
+    cost_usd: str | None = None
+    occurred_at: datetime | None = None
+    app: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    row: int
