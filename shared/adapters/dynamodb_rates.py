@@ -107,7 +107,7 @@ class DynamoRateCards:
     @cached_property
     def _name_items(self) -> type[NameItem]:
         items = bound_to(NameItem, *self._place)
-        guarded(items)
+        wired(items)
         return items
 
     def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
