@@ -69,12 +69,13 @@ def _acts(dynamodb: Any) -> dict[str, Callable[[int], object]]:  # noqa: ANN401 
     naive = importlib.import_module("bench.naive.handler")
     naive.table.put_item(Item={"pk": ACTOR, "available": 10**12, "spent": 0})
 
-    def ask(function: Any, *event: Any, **path: str) -> dict[str, Any]:  # noqa: ANN401 - a module, an event
-        answer = function.lambda_handler(http_event(*event, path or None), Context())
+    def ask(function: Any, route: str, body: object, key: str | None = None, **path: str) -> dict[str, Any]:  # noqa: ANN401 - a module
+        event = http_event(route, body, key, path)
+        answer = function.lambda_handler(event, Context())
         if answer["statusCode"] not in {200, 201}:
             raise RuntimeError(f"{event} was answered {answer}")
-        body: dict[str, Any] = json.loads(answer["body"])
-        return body
+        told: dict[str, Any] = json.loads(answer["body"])
+        return told
 
     cost = {"actor": ACTOR, "cost": 12.345, **USUAL}
     ask(functions["funding"], "POST /v1/funding", {"actor": ACTOR, "old_amount": 0, "new_amount": 10**12}, "funded")

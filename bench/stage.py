@@ -59,6 +59,7 @@ class Stage:
             "FAILURE_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/failures",
             "CHECK_EVENTS": "none",
             "LEDGER_DEADLINE_MS": "5000",
+            "MAX_USAGE_AGE_DAYS": "35",
             "TENANT_CLAIM": "custom:tenant",
             "DEFAULT_TENANT": "main",
             "INGEST_TENANT": "main",

@@ -45,7 +45,7 @@ def record_cost() -> Response[str]:
     return Response(201, "application/json", json.dumps(balance))
 
 
-@idempotent_function(data_keyword_argument="charged", persistence_store=seen, config=config)
+@idempotent_function(data_keyword_argument="charged", persistence_store=seen, config=config)  # type: ignore[untyped-decorator]
 def charge(charged: dict[str, Any]) -> dict[str, Any]:
     cost = Decimal(charged["cost"])
     account = table.get_item(Key={"pk": charged["actor"]}, ConsistentRead=True).get("Item", {})
