@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -13,14 +14,17 @@ from functions.rates.schema import (
     listing,
     quote_document,
 )
+from functions.rates.terms import AdjustmentDocument, CurrencyDocument, TermsQuery, terms_document, terms_listing
 from shared.edge import http
 from shared.edge.routes import Response
 from shared.edge.usage_request import usage_of
 from shared.edge.validation import given_ms
 from shared.ledger.accounts import Account
+from shared.pricing.terms import TermsKind
 from shared.usecases.event_time import RecordingTime
 from shared.usecases.price_usage import estimate_usage, price_usage
 from shared.usecases.put_rate_card import put_rate_card
+from shared.usecases.put_terms import TermsDraft, put_terms
 
 runtime = rates_runtime()
 app = http.Routes(runtime.observability)
@@ -47,6 +51,41 @@ def put_rate() -> Response:
     put = put_rate_card(caller.tenant, draft, runtime.store, runtime.now_ms(), caller.subject)
     observe("rate card created" if put.made else "rate card exists", tenant=caller.tenant, card=put.card.reference)
     return http.answer(card_document(put.card), HTTPStatus.CREATED if put.made else HTTPStatus.OK)
+
+
+@app.route("GET /v1/rates/adjustments")
+def list_adjustments() -> Response:
+    return listed("adjustment")
+
+
+@app.route("PUT /v1/rates/adjustments")
+def put_adjustment() -> Response:
+    return put(lambda: http.body(app.current_event, AdjustmentDocument).draft(runtime.built_in))
+
+
+@app.route("GET /v1/rates/currencies")
+def list_currencies() -> Response:
+    return listed("currency")
+
+
+@app.route("PUT /v1/rates/currencies")
+def put_currency() -> Response:
+    return put(lambda: http.body(app.current_event, CurrencyDocument).draft)
+
+
+def listed(kind: TermsKind) -> Response:
+    caller = http.caller(app.current_event, "credits/read", runtime.tenants)
+    query = http.query(app.current_event, TermsQuery)
+    shown = terms_listing(runtime.terms.versions(caller.tenant, kind), query, runtime.now_ms())
+    observe("terms listed", tenant=caller.tenant, kind=kind)
+    return http.answer(shown)
+
+
+def put(read: Callable[[], TermsDraft]) -> Response:
+    caller = http.caller(app.current_event, "credits/admin", runtime.tenants)
+    made = put_terms(caller.tenant, read(), runtime.terms, runtime.now_ms(), caller.subject)
+    observe("terms created" if made.made else "terms exist", tenant=caller.tenant, terms=made.terms.reference)
+    return http.answer(terms_document(made.terms), HTTPStatus.CREATED if made.made else HTTPStatus.OK)
 
 
 @app.route("POST /v1/rates/quote")

@@ -213,6 +213,8 @@ class HoldItem(Model):
     rate_card = UnicodeAttribute(null=True)
     priced_model = UnicodeAttribute(null=True)
     priced_at_ms = IntegerAttribute(null=True)
+    adjustment = UnicodeAttribute(null=True)
+    service_tier = UnicodeAttribute(null=True)
     model = UnicodeAttribute(null=True)
     open_holds = OpenHolds()
 
@@ -237,6 +239,8 @@ class HoldItem(Model):
             rate_card=hold.price and hold.price.rate_card,
             priced_model=hold.price and hold.price.model,
             priced_at_ms=hold.price and hold.price.at_ms,
+            adjustment=hold.price and hold.price.adjustment,
+            service_tier=hold.price and hold.price.service_tier,
             model=hold.model,
         )
 
@@ -254,9 +258,15 @@ class HoldItem(Model):
             meter=self.meter,
             parent=(self.parent, self.parent_hold) if self.parent else None,
             member=self.member,
-            price=HeldPrice(self.rate_card, self.priced_model, self.priced_at_ms) if self.rate_card else None,
+            price=self._price,
             model=self.model,
         )
+
+    @property
+    def _price(self) -> HeldPrice | None:
+        if not self.rate_card:
+            return None
+        return HeldPrice(self.rate_card, self.priced_model, self.priced_at_ms, self.adjustment, self.service_tier)
 
 
 class TallyItem(Model):

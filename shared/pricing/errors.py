@@ -17,6 +17,26 @@ class Unpriced(LedgerError):
         self.field = f"usage.{quantity or ('meter' if model is None else 'model')}"
 
 
+class TierUnpriced(Unpriced):
+    """No price of the usage's service tier is known: the standard price would be wrong."""
+
+    def __init__(self, meter: str, model: str | None, tier: str) -> None:
+        super().__init__(meter, model)
+        self.args = (f"no price of the service tier {tier} is known for {model or 'this usage'} on the meter {meter}",)
+        self.field = "usage.service_tier"
+
+
+class UnknownCurrency(LedgerError):
+    """No rate of the currency was in effect."""
+
+    code = "unknown_currency"
+
+    def __init__(self, currency: str) -> None:
+        super().__init__(f"no rate of the currency {currency} is in effect")
+        self.currency = currency
+        self.field = "cost_money.currency"
+
+
 class RateVersionConflict(LedgerError):
     """The version exists with other content, or is not the next version."""
 

@@ -31,6 +31,7 @@ _AMOUNT_TEXTS: Final = "tests/unit/edge/test_amount_texts.py"
 _DUE_HOLDS: Final = "tests/unit/ledger/test_due_holds.py"
 _REMAINDERS: Final = "tests/unit/ledger/test_remainders.py"
 _MONEY: Final = "tests/unit/ledger/test_money.py"
+_ADJUSTMENTS: Final = "tests/unit/pricing/test_adjustments.py"
 _RECORD_PRICED: Final = "tests/unit/pricing/test_record_priced.py"
 _MATCHING: Final = "tests/unit/pricing/test_matching.py"
 _GENAI_NAMES: Final = "tests/unit/pricing/test_genai_names.py"
@@ -845,6 +846,75 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(_MONEY,),
     ),
     *_of(
+        "shared.pricing.adjustments",
+        (
+            "take the standard price for that of a tier",
+            "return None if share is None else Applied(terms, share)",
+            "return Applied(terms, share or _ONE)",
+        ),
+        ("take the least specific adjustment", "best = max(", "best = min("),
+        (
+            "let an adjustment that ended apply",
+            "            self.active\n            and self.meter",
+            "            self.meter",
+        ),
+        ("forget the minimum of an adjustment", "if missing > 0 else adjusted", "if False else adjusted"),
+        (
+            "halve the price of searches in a batch",
+            'tokens = [each for each in items if each.item.endswith("_tokens")]',
+            "tokens = list(items)",
+        ),
+        (
+            "take half of what the adjustment of a tier says",
+            "service_tier is not None:\n        return Applied(terms)",
+            "service_tier is not None:\n        return Applied(terms, _list_share(identity, tier) or _ONE)",
+        ),
+        killers=(_ADJUSTMENTS,),
+    ),
+    *_of(
+        "shared.usecases.record_priced",
+        (
+            "capture a hold without its adjustment",
+            "return price_by(card, usage, adjustment)",
+            "return price_by(card, usage)",
+        ),
+        (
+            "price whatever tier is captured as the hold's",
+            "(held.meter, price.service_tier) != (usage.meter, usage.service_tier)",
+            "held.meter != usage.meter",
+        ),
+        killers=(_ADJUSTMENTS,),
+    ),
+    *_of(
+        "shared.usecases.price_usage",
+        (
+            "hold the list price where more is charged",
+            "rounded_up(items) if worth is most_of else rounded_once(items)",
+            "listed if worth is most_of else rounded_once(items)",
+        ),
+        killers=(_ADJUSTMENTS,),
+    ),
+    *_of(
+        "shared.ledger.effects",
+        ("forget the adjustment of a hold", "now_ms, terms.adjustment, usage.get", "now_ms, None, usage.get"),
+        killers=(_ADJUSTMENTS,),
+    ),
+    *_of(
+        "shared.ledger.operations",
+        (
+            "take the adjustment for what was asked",
+            '"remainder", "adjustment", "exchange_rate"})',
+            '"remainder", "exchange_rate"})',
+        ),
+        ("take the rate of a currency for what was asked", '"adjustment", "exchange_rate"})', '"adjustment"})'),
+        killers=(_ADJUSTMENTS,),
+    ),
+    *_of(
+        "shared.pricing.currencies",
+        ("take any currency for dollars", "if currency == DOLLAR:", "if True:"),
+        killers=(_ADJUSTMENTS,),
+    ),
+    *_of(
         "shared.ledger.money",
         ("take a dollar for ten", "MICROCENTS_PER_DOLLAR: Final = 10**8", "MICROCENTS_PER_DOLLAR: Final = 10**7"),
         (
@@ -859,7 +929,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.operations",
         (
             "take the cost in dollars for none of the content",
-            'frozenset({"usage", "cost_usd"})',
+            'frozenset({"usage", "cost_usd", "cost_money"})',
             'frozenset({"usage"})',
         ),
         killers=(_MONEY,),
@@ -893,8 +963,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.operations",
         (
             "take the remainder for what was asked",
-            '_PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder"})',
-            '_PRICED: Final = frozenset({"cost", "amount", "rate_card"})',
+            '_PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder", "adjustment", "exchange_rate"})',
+            '_PRICED: Final = frozenset({"cost", "amount", "rate_card", "adjustment", "exchange_rate"})',
         ),
         killers=(_REMAINDERS,),
     ),
@@ -929,7 +999,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.usecases.record_priced",
         (
             "price a capture by the card of its day",
-            "    if card is None:\n        return price_usage",
+            "    if price is None:\n        return price_usage",
             "    if True:\n        return price_usage",
         ),
         (
@@ -957,6 +1027,11 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     *_of(
         "shared.pricing.cards",
+        (
+            "let a payer pass by a limit of a model by spelling",
+            "return name if identity is None else identity.model",
+            "return card.model",
+        ),
         (
             "price by an alias of an older version",
             "name.alias in {None, *card.aliases}",

@@ -140,18 +140,26 @@ def charge(if_insufficient: IfInsufficient) -> Callable[[Customer, Chance, int],
 
 
 def _priced(terms: Charge | CaptureHold) -> Charge | CaptureHold:
-    """Of four amounts one is the price of usage, and of sixteen one a cost in dollars.
+    """Of four amounts one is the price of usage, and of sixteen one a cost in dollars or half as many in euros.
 
     They are worth up to half a microcent more or less.
     """
     amount = terms.cost if isinstance(terms, Charge) else terms.amount or 0
     remainder = (amount * 37 % 1000 - 500) * 10**12
+    if amount % 32 == 7:
+        # Two dollars a unit.
+        units = f"{(Decimal(amount) * 500 + Decimal(remainder // 10**12) / 2).scaleb(-11):f}"
+        rate = {"currency": "EUR", "rate": "2", "version": 1}
+        money = {"amount": units, "currency": "EUR"}
+        return replace(terms, cost_money=money, exchange_rate=rate, remainder=remainder or None)
     if amount % 16 == 3:
         dollars = f"{(Decimal(amount) * 1000 + remainder // 10**12).scaleb(-11):f}"
         return replace(terms, cost_usd=dollars, remainder=remainder or None)
     if amount % 4 != 1:
         return terms
     usage = {"meter": "work", "units": amount}
+    if amount % 8 == 5:
+        terms = replace(terms, adjustment="markup@1")
     return replace(terms, usage=usage, rate_card="work@1", remainder=remainder or None)
 
 
@@ -176,8 +184,10 @@ def grant(customer: Customer, chance: Chance, now_ms: int) -> Terms:
 
 
 def hold(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
-    amount = 1 + chance.below(2 * customer.charge_max)
-    return PlaceHold(amount, _TTLS_MS[chance.below(len(_TTLS_MS))], max(amount // 2, 1) if chance.below(2) else None)
+    # A hold of a model that is free is one of 0.
+    amount = 0 if chance.rng.random() < 0.02 else 1 + chance.below(2 * customer.charge_max)
+    minimum = max(amount // 2, 1) if amount and chance.below(2) else None
+    return PlaceHold(amount, _TTLS_MS[chance.below(len(_TTLS_MS))], minimum)
 
 
 def capture(customer: Customer, chance: Chance, _now_ms: int) -> Terms:

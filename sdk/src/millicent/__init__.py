@@ -59,11 +59,13 @@ from millicent.errors import (
 from millicent.keys import new_key
 from millicent.models import (
     Account,
+    Adjustment,
     Allowance,
     AuditTrail,
     Balance,
     BatchResult,
     CheckResult,
+    CurrencyRate,
     Decision,
     Draw,
     Entry,
@@ -88,6 +90,7 @@ from millicent.tokens import ClientCredentials, Token, TokenSource
 __all__ = [
     "Account",
     "AccountFrozen",
+    "Adjustment",
     "Allowance",
     "Amount",
     "ApiError",
@@ -102,6 +105,7 @@ __all__ = [
     "Clock",
     "ConfigurationError",
     "Conflict",
+    "CurrencyRate",
     "Decision",
     "Draw",
     "Entry",

@@ -117,6 +117,21 @@ def test_a_pattern_prices_what_it_matches_under_any_of_its_names() -> None:
     assert found("my-house-7", card("house-*")) is None
 
 
+@pytest.mark.parametrize("model", [None, "gpt-4o", "GPT-4o", "openai/gpt-4o", "gpt-4o-2024-11-20", "gpt-4*", "*"])
+@pytest.mark.parametrize("name", ["gpt-4o", "openai/gpt-4o", "GPT-4o", "gpt-4o-2024-08-06"])
+def test_limits_know_a_model_by_one_name_whatever_card_prices_it(model: str | None, name: str) -> None:
+    mine = book(*(() if model is None else (card(model),)))
+    one = mine.find("t", "llm", name, NOW_MS)
+    assert one is not None
+    assert mine.model_of(one) == "gpt-4o"
+
+
+def test_limits_know_a_model_that_no_catalogue_has_by_the_name_of_its_card() -> None:
+    mine = book(card("house", "casa"), card("villa-*"), card(None))
+    found = [mine.find("t", "llm", name, NOW_MS) for name in ("casa", "HOUSE", "villa-7", None)]
+    assert [one and mine.model_of(one) for one in found] == ["house", "house", "villa-7", None]
+
+
 def test_a_card_is_of_its_own_meter() -> None:
     assert found("gpt-4o", card("gpt-4o", meter="images"), card("*", meter="images")) == ("list", "openai/gpt-4o")
     assert found("GPT-4o", card("gpt-4o", meter="images"), meter="images") == ("images/gpt-4o@1", "openai/gpt-4o")

@@ -242,6 +242,22 @@ def test_a_hold_of_a_model_that_is_free_is_a_hold_of_0_and_leaves_what_is_there(
     assert before is not None
     assert after is not None
     assert (after.available, after.held, after.open_holds) == (before.available, 0, 0)
+    replay = Replay(ALICE)
+    for each in priced.entries():
+        assert replay.step(each) == each
+    assert replay.holds[hold] == priced.held(hold)
+
+
+def test_a_hold_of_0_ends_when_its_time_is_over() -> None:
+    priced = Priced()
+    priced.shelf.put("0")
+    hold = priced.hold(10)
+    priced.now_ms += 3 * DAY_MS
+    assert priced.charge(1).amount == 0
+    assert priced.held(hold).status == "expired"
+    replay = Replay(ALICE)
+    for each in priced.entries():
+        assert replay.step(each) == each
 
 
 def test_a_hold_of_0_can_be_of_an_account_that_owes() -> None:
