@@ -21,7 +21,7 @@ from shared.edge.usage_request import usage_of
 from shared.edge.validation import given_ms
 from shared.ledger.accounts import Account
 from shared.pricing.terms import TermsKind
-from shared.usecases.event_time import RecordingTime
+from shared.usecases.event_time import RecordingTime, priced_as_of
 from shared.usecases.price_usage import estimate_usage, price_usage
 from shared.usecases.put_rate_card import put_rate_card
 from shared.usecases.put_terms import TermsDraft, put_terms
@@ -96,9 +96,11 @@ def quote() -> Response:
     account = None if request.actor is None else caller.account_of(request.actor)
     usage = usage_of(request.usage)
     time = RecordingTime(runtime.now_ms(), runtime.max_usage_age_days)
-    at_ms = time.event_time(given_ms(request.occurred_at))
-    held = estimate_usage(usage, caller.tenant, runtime.book, at_ms)
-    quoted = held if usage.is_estimate else price_usage(usage, usage.units, caller.tenant, runtime.book, at_ms)
+    occurred_at_ms = given_ms(request.occurred_at)
+    at_ms = time.event_time(occurred_at_ms)
+    with priced_as_of(occurred_at_ms):
+        held = estimate_usage(usage, caller.tenant, runtime.book, at_ms)
+        quoted = held if usage.is_estimate else price_usage(usage, usage.units, caller.tenant, runtime.book, at_ms)
     observe("usage quoted", tenant=caller.tenant, card=quoted.card.reference)
     return http.answer(quote_document(quoted, held, None if account is None else carried_by(account)))
 

@@ -1,6 +1,7 @@
 """Errors of pricing usage and of storing rate cards."""
 
 from shared.ledger.errors import LedgerError
+from shared.ledger.times import rfc3339
 
 
 class Unpriced(LedgerError):
@@ -15,6 +16,10 @@ class Unpriced(LedgerError):
         self.meter = meter
         self.model = model
         self.field = f"usage.{quantity or ('meter' if model is None else 'model')}"
+
+    def say_time(self, at_ms: int) -> None:
+        """Adds the time of the usage to the message, for a time that the caller named."""
+        self.args = (f"{self} at {rfc3339(at_ms)}: a price holds from its effective_from on",)
 
 
 class TierUnpriced(Unpriced):

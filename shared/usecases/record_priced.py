@@ -32,7 +32,7 @@ from shared.pricing.currencies import exchange_rate
 from shared.pricing.errors import UnknownCurrency, Unpriced
 from shared.pricing.terms import Terms as AdjustmentTerms
 from shared.pricing.usage import Usage, usage_from
-from shared.usecases.event_time import RecordingTime
+from shared.usecases.event_time import RecordingTime, priced_as_of
 from shared.usecases.price_usage import Quote, estimate_usage, price_by, price_usage
 from shared.usecases.record_batch import Answer, record_batch
 
@@ -145,8 +145,8 @@ def _priced(operation: Operation, ledger: Ledger, book: RateBook, at_ms: int) ->
         return replace(operation, terms=_exchanged(terms, terms.cost_money, operation.account.tenant, book, at_ms))
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
-    usage = usage_from(terms.usage)
-    quote = _quote(operation.account, terms, usage, ledger, book, at_ms)
+    with priced_as_of(said_to_have_occurred_at(terms)):
+        quote = _quote(operation.account, terms, usage_from(terms.usage), ledger, book, at_ms)
     return replace(operation, terms=_with_amount(terms, quote), model=book.model_of(quote.card))
 
 

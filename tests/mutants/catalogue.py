@@ -37,6 +37,9 @@ _MATCHING: Final = "tests/unit/pricing/test_matching.py"
 _GENAI_NAMES: Final = "tests/unit/pricing/test_genai_names.py"
 _GENAI: Final = "tests/unit/pricing/test_genai.py"
 _ESTIMATES: Final = "tests/unit/pricing/test_estimates.py"
+_EVENT_TIME: Final = "tests/unit/ledger/test_event_time.py"
+_BOUNDS: Final = "tests/unit/test_event_time.py"
+_CARDS: Final = "tests/unit/pricing/test_cards.py"
 _BACKGROUND: Final = "tests/unit/test_do_what_is_due.py"
 _DUE_ON_DYNAMODB: Final = "tests/contract/test_due.py"
 
@@ -1162,5 +1165,68 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *_of(
         "tests.simulation.table",
         ("a table without the parent's conditions", " or is_parent_moved:", ":"),
+    ),
+    *_of(
+        "shared.ledger.usage",
+        ("count late spending on the day of recording", "rfc3339(entry.occurred_at_ms)", "rfc3339(entry.at_ms)"),
+        killers=(_EVENT_TIME,),
+    ),
+    *_of(
+        "shared.ledger.counterparts",
+        (
+            "charge a parent for now what its member spent before",
+            'if may_overdraw else "refuse", occurred_at_ms=terms.occurred_at_ms)',
+            'if may_overdraw else "refuse")',
+        ),
+        (
+            "capture for now from a parent what its member spent before",
+            "if_expired=terms.if_expired, occurred_at_ms=terms.occurred_at_ms)",
+            "if_expired=terms.if_expired)",
+        ),
+        killers=(_EVENT_TIME, SIMULATOR),
+    ),
+    *_of(
+        "shared.usecases.event_time",
+        (
+            "accept what was spent ages ago",
+            "if not first_ms <= occurred_at_ms <= last_ms",
+            "if occurred_at_ms > last_ms",
+        ),
+        (
+            "accept what is not spent yet",
+            "if not first_ms <= occurred_at_ms <= last_ms",
+            "if first_ms > occurred_at_ms",
+        ),
+        ("refuse what is just in time", "if not first_ms <= occurred_at_ms", "if not first_ms < occurred_at_ms"),
+        killers=(_BOUNDS,),
+    ),
+    *_of(
+        "shared.usecases.record_priced",
+        (
+            "price late usage as of now",
+            "    return time.event_time(said_to_have_occurred_at(operation.terms))\n",
+            "    time.event_time(said_to_have_occurred_at(operation.terms))\n    return time.now_ms\n",
+        ),
+        (
+            "record late spending as of its own time",
+            "return ledger.record(asked, time.now_ms)",
+            "return ledger.record(asked, _event_time(operation, time))",
+        ),
+        (
+            "refuse what is on the record for being old by now",
+            "    except (Unpriced, UnknownCurrency, InvalidOperation) as refused:\n",
+            "    except (Unpriced, UnknownCurrency) as refused:\n",
+        ),
+        killers=(_RECORD_PRICED,),
+    ),
+    *_of(
+        "shared.pricing.cards",
+        (
+            "take the oldest version that is remembered for the first",
+            "lambda cards: _reach(cards, at_ms)",
+            "lambda _: True",
+        ),
+        ("look for versions before the first", "newest_first[-1].version == 1 or ", ""),
+        killers=(_CARDS,),
     ),
 )

@@ -27,7 +27,8 @@ from shared.ledger.operations import (
 from tests.simulation.chance import Chance
 from tests.simulation.rules import ZONES
 
-HOUR_MS: Final = 3_600_000
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 START_MS: Final = 1_763_942_400_000
 """A midnight."""
@@ -136,7 +137,15 @@ def choose_work(works: Sequence[Work], chance: Chance) -> Work:
 
 
 def charge(if_insufficient: IfInsufficient) -> Callable[[Customer, Chance, int], Terms]:
-    return lambda customer, chance, _: _priced(Charge(chance.below(customer.charge_max), if_insufficient))
+    return lambda customer, chance, now_ms: _late(
+        _priced(Charge(chance.below(customer.charge_max), if_insufficient)), now_ms
+    )
+
+
+def _late(terms: Charge | CaptureHold, now_ms: int) -> Charge | CaptureHold:
+    """Of five amounts one was spent some minutes to some days before, and is only now told of."""
+    amount = terms.cost if isinstance(terms, Charge) else terms.amount or 0
+    return terms if amount % 5 != 2 else replace(terms, occurred_at_ms=now_ms - amount * MINUTE_MS)
 
 
 def _priced(terms: Charge | CaptureHold) -> Charge | CaptureHold:
@@ -190,7 +199,7 @@ def hold(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
     return PlaceHold(amount, _TTLS_MS[chance.below(len(_TTLS_MS))], minimum)
 
 
-def capture(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
+def capture(customer: Customer, chance: Chance, now_ms: int) -> Terms:
     """All of a hold, a part of it, or more than it has."""
     name, amount = _some_hold(customer, chance)
     if_expired = chance.choose(_IF_EXPIRED)
@@ -198,7 +207,7 @@ def capture(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
         return CaptureHold(name, if_expired=if_expired)
     overrun = chance.choose(_OVERRUNS)
     part = chance.below(amount * 3 // 2 + 1)
-    return _priced(CaptureHold(name, part, overrun, if_expired=if_expired))
+    return _late(_priced(CaptureHold(name, part, overrun, if_expired=if_expired)), now_ms)
 
 
 def extend(customer: Customer, chance: Chance, _now_ms: int) -> Terms:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tests.integration.world import SERVICE
-from tests.vectors.language import Story, action, expectation, given, milliseconds
+from tests.vectors.language import Story, action, expectation, given, milliseconds, time_of
 
 REPORTS: Final[dict[str, dict[str, Any]]] = {
     "claude": {
@@ -90,6 +90,12 @@ def _time(story: Story, duration: str | None) -> str | None:
 @action("charge {amounts:rest} of {meter:name} [as {key:name}]")
 def charge(story: Story, amounts: str, meter: str, key: str | None) -> None:
     story.send(story.world.cost, {"usage": usage(story, amounts, meter)}, key=key)
+
+
+@action("charge {amounts:rest} of {meter:name} of {d:d} {when:name} [as {key:name}]")
+def charge_of_another_time(story: Story, amounts: str, meter: str, d: str, when: str, key: str | None) -> None:
+    body = {"usage": usage(story, amounts, meter), "occurred_at": time_of(story, d, when)}
+    story.send(story.world.cost, body, key=key)
 
 
 @action("charge {amounts:rest} of the model {model:name} [as {key:name}]")
