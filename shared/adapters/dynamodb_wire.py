@@ -16,7 +16,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from http import HTTPStatus
 from secrets import token_hex
 from types import SimpleNamespace
@@ -65,6 +65,24 @@ OPERATIONS: Final = frozenset(
     }
 )
 """The operations on items. Their documents are DynamoDB's JSON as PynamoDB writes it, but for binary values."""
+
+_NAMED_ERRORS: Final = frozenset(
+    {
+        "ConditionalCheckFailedException",
+        "IdempotentParameterMismatchException",
+        "InternalServerError",
+        "ItemCollectionSizeLimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "ReplicatedWriteConflictException",
+        "RequestLimitExceeded",
+        "ResourceNotFoundException",
+        "ThrottlingException",
+        "TransactionCanceledException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+"""The errors of these operations in DynamoDB's model. Others, as AccessDeniedException, are of all of AWS."""
 
 _SERVICE: Final = "dynamodb"
 _TARGET: Final = "DynamoDB_20120810."
@@ -303,7 +321,13 @@ def _client_error(
         response["CancellationReasons"] = document["CancellationReasons"]
     if "Item" in document:
         response["Item"] = document["Item"]
-    return ClientError(response, operation_name)
+    return _error_type(response["Error"]["Code"])(response, operation_name)
+
+
+@cache
+def _error_type(code: str) -> type[ClientError]:
+    """The type that botocore makes of an error of DynamoDB's own."""
+    return type(code, (ClientError,), {}) if code in _NAMED_ERRORS else ClientError
 
 
 def _decode_binary(value: Any) -> None:  # noqa: ANN401 - any JSON

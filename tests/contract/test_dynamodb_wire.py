@@ -22,7 +22,7 @@ from botocore.parsers import ResponseParserError
 from botocore.session import Session, get_session
 
 from shared.adapters import dynamodb_wire
-from shared.adapters.dynamodb_wire import DynamoWire, Patience, wire_to
+from shared.adapters.dynamodb_wire import OPERATIONS, DynamoWire, Patience, wire_to
 
 REGION = "eu-central-1"
 PATIENCE = Patience(connect_timeout_s=5, read_timeout_s=5, connections_max=4)
@@ -167,6 +167,12 @@ def test_it_sends_what_botocore_sends(wire: DynamoWire, session: Session, server
     assert [_named(ours, name) for name in same] == [_named(theirs, name) for name in same]
 
 
+def test_the_errors_with_types_of_their_own_are_those_of_dynamodbs_model(session: Session) -> None:
+    model = session.get_service_model("dynamodb")
+    named = {error.name for name in OPERATIONS for error in model.operation_model(name).error_shapes}
+    assert named - {"InvalidEndpointException"} == dynamodb_wire._NAMED_ERRORS
+
+
 def test_every_transaction_has_a_token_of_its_own(wire: DynamoWire, server: Server) -> None:
     for _ in range(2):
         wire._make_api_call("TransactWriteItems", {"TransactItems": []})
@@ -222,6 +228,7 @@ def test_an_error_is_the_one_that_botocore_raises(
     assert isinstance(ours, ClientError)
     assert isinstance(theirs, ClientError)
     members = ("Error", "CancellationReasons", "Item")
+    assert type(ours).__name__ == type(theirs).__name__
     codes = {name: ours.response.get(name) for name in members}
     assert codes == {name: theirs.response.get(name) for name in members}
     assert ours.response["ResponseMetadata"]["HTTPStatusCode"] == theirs.response["ResponseMetadata"]["HTTPStatusCode"]
