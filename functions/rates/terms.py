@@ -32,7 +32,10 @@ _NUMBERS: Final = ("multiplier", "request_price", "minimum_charge", "per_dollar"
 
 
 class AdjustmentDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of PUT: the next version of an adjustment. See pricing.adjustments.Adjustment."""
+    """The body of PUT: the next version of an adjustment. See pricing.adjustments.Adjustment.
+
+    A `per_dollar` other than 1 needs its `currency`.
+    """
 
     name: Identifier
     meter: BuiltInMeter | None = None
