@@ -246,8 +246,8 @@ def refuse_untold_time(layout: Layout, rows: Collection[Row], names: Iterable[st
         row = next((row for row in rows if _is_time(row.get(name))), None)
         if row is not None:
             raise BadUsage(
-                f"row {row.number}: the column {name!r} looks like the time of the usage, is {row.get(name)!r:.40}, and "
-                f"is not understood; if prices are to be those of that time, give --time-column {name!r}, and if not, "
+                f"row {row.number}: the column {name!r} looks like the time of the usage, is {row.get(name)!r:.40}, "
+                f"and is not understood; if prices are to be those of that time, give --time-column {name!r}, and if not, "
                 f"--ignore-column {name!r}"
             )
 
