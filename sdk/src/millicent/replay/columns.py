@@ -247,8 +247,8 @@ def refuse_untold_time(layout: Layout, rows: Collection[Row], names: Iterable[st
         if row is not None:
             raise BadUsage(
                 f"row {row.number}: the column {name!r} looks like the time of the usage, is {row.get(name)!r:.40}, "
-                f"and is not understood; if prices are to be those of that time, give --time-column {name!r}, and if not, "
-                f"--ignore-column {name!r}"
+                f"and is not understood; if prices are to be those of that time, give "
+                f"--time-column {name!r}, and if not, --ignore-column {name!r}"
             )
 
 
