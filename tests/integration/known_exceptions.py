@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final, TypeAlias
 
+from shared.ledger.policies import MAX_ROLLING_LIMITS
+
 REJECTED: Final = "positive_data_acceptance"
 """The check that a request of the described form is not answered 422."""
 
@@ -48,6 +50,10 @@ def _hold(**fields: Any) -> Asked:
 
 def _card(**fields: Any) -> Asked:
     return "PUT", "/v1/rates", {"meter": "gpu", **fields}
+
+
+def _limits(*limits: Mapping[str, Any]) -> Asked:
+    return "PUT", f"/v1/accounts/{ALICE}/limits", {"limits": [*limits]}
 
 
 def _reported(provider: str, **raw: Any) -> Asked:
@@ -153,8 +159,21 @@ KNOWN: Final = (
     ),
     KnownException(
         "limits are compared with each other",
-        ("PUT", f"/v1/accounts/{ALICE}/limits", {"limits": [{"amount": 1}, {"amount": 2}]}),
+        _limits({"amount": 1}, {"amount": 2}),
         where="$.limits[", detail="must differ from every other",
+    ),
+    KnownException(
+        "limits are counted: `contains` with a lower bound of 0 is newer than many readers of schemas",
+        _limits(*({"amount": 1, "window": f"PT{hours}H"} for hours in range(2, MAX_ROLLING_LIMITS + 3))),
+        where="$.limits[", detail="must roll in at most",
+    ),
+    KnownException(
+        "how long a duration is, its parts say together",
+        _limits({"amount": 1, "window": "P99W"}), where="$.limits[", detail="the length of a rolling window",
+    ),
+    KnownException(
+        "which names of a model are others for it, the price library says",
+        _limits({"amount": 1, "model": "gpt-4o-2024-08-06"}), where="$.limits[", detail="the model's own name",
     ),
     KnownException("a card of nothing", _card(prices={}), where="$.prices", detail="must have a price, unless"),
     KnownException(
