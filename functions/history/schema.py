@@ -52,7 +52,7 @@ _KEY_OF_THE_LEDGER: Final = re.compile(path_ids.LEDGER_KEY)
 RecordedKey: TypeAlias = Annotated[
     str,
     msgspec.Meta(
-        pattern=rf"\A({ids.PATTERN}|{path_ids.PATTERN}|{path_ids.LEDGER_KEY_PATTERN})\Z",
+        pattern=rf"\A({path_ids.PLAIN_PATTERN}|{path_ids.PATTERN}|{path_ids.LEDGER_KEY_PATTERN})\Z",
         description="an idempotency key, or a key that the ledger made for itself, such as ~expire-h2",
     ),
 ]

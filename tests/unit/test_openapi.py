@@ -141,7 +141,7 @@ def test_every_id_is_described_as_it_is_read() -> None:
         for parameter in operation.get("parameters", [])
         if parameter.get("in") == "path" and parameter["name"] in {"actor", "id"}
     }
-    assert in_paths == {f"^({ids.PATTERN}|{path_ids.PATTERN})$"}
+    assert in_paths == {f"^({path_ids.PLAIN_PATTERN}|{path_ids.PATTERN})$"}
 
 
 def test_defaults_are_in_the_unit_of_the_api() -> None:

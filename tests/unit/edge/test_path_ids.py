@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from functions.history.schema import recorded_key
 from millicent import ids as sdk_ids
-from shared.edge.path_ids import LEDGER_KEY_PATTERN, PATTERN, from_path, in_path
+from shared.edge.path_ids import LEDGER_KEY_PATTERN, PATTERN, PLAIN_PATTERN, from_path, in_path
 from shared.ledger import ids as ledger_ids
 from tests.ids import ODD, REAL, ids, short_ids
 from tests.integration.gateway import decoded_path
@@ -56,6 +56,15 @@ def test_an_id_that_is_percent_encoded_alone_is_read_back_where_the_gateway_leav
 @pytest.mark.parametrize("text", ["auth0|5f7c", "alice+test@example.com", "user:alice"])
 def test_an_id_without_anything_that_gateways_change_is_percent_encoded(text: str) -> None:
     assert in_path(text) == quote(text, safe="")
+
+
+@given(ids)
+@example(".")
+@example("..a")
+@example("a%2Fb")
+def test_each_id_has_the_spelling_that_the_document_describes(text: str) -> None:
+    is_plain = re.fullmatch(PLAIN_PATTERN, text) is not None
+    assert in_path(text) == quote(text, safe="") if is_plain else re.fullmatch(PATTERN, in_path(text))
 
 
 def test_the_second_spelling_is_readable() -> None:
