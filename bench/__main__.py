@@ -2,8 +2,8 @@
 
     python -m bench [--rounds 9]
 
-A table, and as the last line a JSON object of the ratios. Every figure is measured beside its reference in the same run,
-in processor time, so that another machine gives other milliseconds and much the same ratios.
+A table, and as the last line a JSON object of the ratios. Every figure is measured beside its reference in the same
+run, in processor time, so that another machine gives other milliseconds and much the same ratios.
 """
 
 import argparse
