@@ -34,6 +34,7 @@ STATUSES = {
     "unpriced": 422,
     "rate_version_conflict": 409,
     "throttled": 429,
+    "account_busy": 429,
     "ledger_unavailable": 503,
     "insufficient_credits": 402,
     "limit_exceeded": 402,
