@@ -25,6 +25,7 @@ from millicent.client import (
     Window,
 )
 from millicent.errors import (
+    AccountBusy,
     AccountFrozen,
     ApiError,
     BadRequest,
@@ -87,6 +88,7 @@ from millicent.tokens import ClientCredentials, Token, TokenSource
 
 __all__ = [
     "Account",
+    "AccountBusy",
     "AccountFrozen",
     "Allowance",
     "Amount",
