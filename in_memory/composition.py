@@ -1,8 +1,8 @@
 """What the functions run on in memory, in the place of shared/composition: the parts of the present world."""
 
+from itertools import count
 from typing import Final, cast
 
-from in_memory.clock import monotonic_now_ms
 from in_memory.digests import NoDigests
 from in_memory.present import Part
 from shared.adapters.genai_rates import GenaiCard
@@ -11,6 +11,7 @@ from shared.ports.ledger import AuditTrail, EventBus, Ledger
 from shared.ports.usage import UsageBook
 from shared.pricing.cards import RateBook
 from shared.pricing.store import RateCardStore
+from shared.pricing.terms import TermsStore
 from shared.runtime.settings import Settings
 
 _KEPT_MS: Final = 0
@@ -33,8 +34,14 @@ def rate_store_of(_: Settings) -> RateCardStore:
     return cast("RateCardStore", Part("rates"))
 
 
+def terms_store_of(_: Settings) -> TermsStore:
+    return cast("TermsStore", Part("terms"))
+
+
 def rate_book_of(settings: Settings) -> RateBook:
-    return RateBook(rate_store_of(settings), GenaiCard(), monotonic_now_ms, _KEPT_MS)
+    # The functions of a process serve every service in it, and the clock of the next may be behind that of the last: by
+    # such a clock its cards would stay. A count never goes back, so nothing is kept.
+    return RateBook(rate_store_of(settings), GenaiCard(), count().__next__, _KEPT_MS, terms_store_of(settings))
 
 
 def bus_of(_: Settings, _seen: object, _connect_timeout_s: float, _read_timeout_s: float) -> EventBus:

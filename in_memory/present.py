@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 from in_memory.audit import MemoryAuditTrail
 from in_memory.rates import MemoryRateStore
+from in_memory.terms import MemoryTermsStore
 from in_memory.usage import MemoryUsageBook
 from shared.adapters.driver import Pace, retry_until_deadline
 from shared.ledger.protocol import Busy, Unknown
@@ -30,6 +31,8 @@ class World(Protocol):
     def book(self) -> MemoryUsageBook: ...
     @property
     def rates(self) -> MemoryRateStore: ...
+    @property
+    def terms(self) -> MemoryTermsStore: ...
     @property
     def bus(self) -> EventBus: ...
     @property

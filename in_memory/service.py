@@ -15,6 +15,7 @@ from in_memory.ledger import MemoryLedger
 from in_memory.present import unhurried, within
 from in_memory.rates import MemoryRateStore
 from in_memory.routes import Route, route_of
+from in_memory.terms import MemoryTermsStore
 from in_memory.usage import MemoryUsageBook
 from shared.ledger.entries import Entry
 from shared.ledger.protocol import Busy, Command, CommandOutcome, Commit, Unknown
@@ -77,6 +78,7 @@ class InMemoryService:
         self.trail = MemoryAuditTrail()
         self.book = MemoryUsageBook()
         self.rates = MemoryRateStore()
+        self.terms = MemoryTermsStore()
         self.bus = MemoryBus(self.ledger, self.trail, self.book)
         self._failures: deque[Failure] = deque()
         self._published = 0

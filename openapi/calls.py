@@ -15,6 +15,7 @@ from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldReque
 from functions.policies.schema import AllowanceRequest, LimitRequest, SettingsRequest
 from functions.proof.schema import DigestNumber, ProofQuery
 from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery
+from functions.rates.terms import AdjustmentDocument, CurrencyDocument, TermsQuery
 from millicent import models
 from openapi.answers import Proof, SignedDigest
 from shared.edge.charges import CostRequest, KeyedCost
@@ -107,7 +108,7 @@ CALLS: Final = (
         answer=models.Receipt,
         status=201,
         refusals=SPENDING,
-        errors=("unpriced",),
+        errors=("unpriced", "unknown_currency"),
         sample="cost",
     ),
     Call(
@@ -154,7 +155,7 @@ CALLS: Final = (
         answer=models.Receipt,
         status=201,
         refusals=(*ENDED, "exceeds_hold", *SPENDING),
-        errors=("unpriced",),
+        errors=("unpriced", "unknown_currency"),
         sample="holds-capture",
     ),
     Call(
@@ -224,6 +225,44 @@ CALLS: Final = (
         status=201,
         errors=("rate_version_conflict",),
         sample="rates-put",
+    ),
+    Call(
+        route="GET /v1/rates/adjustments",
+        tag="Rates",
+        summary="List adjustments of the built-in card, all versions",
+        scope="credits/read",
+        query=TermsQuery,
+        answer=models.AdjustmentPage,
+    ),
+    Call(
+        route="PUT /v1/rates/adjustments",
+        tag="Rates",
+        summary="Create the next version of an adjustment of the built-in card",
+        scope="credits/admin",
+        body=(AdjustmentDocument,),
+        answer=models.Adjustment,
+        status=201,
+        errors=("rate_version_conflict",),
+        sample="rates-adjustments-put",
+    ),
+    Call(
+        route="GET /v1/rates/currencies",
+        tag="Rates",
+        summary="List the rates of currencies, all versions",
+        scope="credits/read",
+        query=TermsQuery,
+        answer=models.CurrencyPage,
+    ),
+    Call(
+        route="PUT /v1/rates/currencies",
+        tag="Rates",
+        summary="Create the next version of the rate of a currency",
+        scope="credits/admin",
+        body=(CurrencyDocument,),
+        answer=models.CurrencyRate,
+        status=201,
+        errors=("rate_version_conflict",),
+        sample="rates-currencies-put",
     ),
     Call(
         route="POST /v1/rates/quote",

@@ -27,6 +27,7 @@ from shared.edge.validation import (
     Dollars,
     Metadata,
     Microcents,
+    MoneyText,
     PageLimit,
     PositiveMicrocents,
     schema_named,
@@ -70,6 +71,7 @@ _OURS: Final[Mapping[type, str]] = {
     Microcents: "Amount",
     PositiveMicrocents: "PositiveAmount",
     Dollars: "Dollars",
+    MoneyText: "MoneyText",
 }
 _AMOUNTS_AS: Final[Json] = {
     "name": PARAMETER,

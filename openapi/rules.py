@@ -3,12 +3,13 @@
 from typing import Any, Final, TypeAlias
 
 from functions.rates.schema import MAX_NUMBER, MAX_PRICE_DECIMALS, MAX_PRICES, MAX_TIERS, PriceDocument, TierDocument
+from shared.edge.charges import Money
 from shared.edge.quantities import MAX_DECIMALS, MAX_UNITS
 from shared.edge.usage_request import MAX_QUANTITIES, QUANTITY_NAME, RESERVED_NAMES, ModelName
 from shared.edge.validation import Identifier
 from shared.ledger import money
 from shared.ledger.amounts import DECIMALS, MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS
-from shared.pricing.usage import ESTIMATE_PREFIX
+from shared.pricing.usage import DEFAULT_TIER, ESTIMATE_PREFIX, SERVICE_TIERS
 
 Json: TypeAlias = dict[str, Any]
 
@@ -49,9 +50,10 @@ def _counted(maximum: int, decimals: int) -> Json:
 
 
 _AMOUNT: Final = "millicents (1/1000 cent), a number or a decimal string with at most three decimals, read exactly"
-_NO_QUANTITY: Final = "|".join(sorted(RESERVED_NAMES - {"meter", "model"}))
+_NO_QUANTITY: Final = "|".join(sorted(RESERVED_NAMES - {"meter", "model", "service_tier"}))
 _QUANTITY: Final = f"^(?!({_NO_QUANTITY})$){QUANTITY_NAME.pattern}$"
 _NO_PRICE: Final = f"^(?!({ESTIMATE_PREFIX}|({'|'.join(sorted(RESERVED_NAMES))})$)){QUANTITY_NAME.pattern}$"
+_TIER: Final[Json] = {"type": "string", "enum": list(SERVICE_TIERS), "default": DEFAULT_TIER}
 
 
 def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the document
@@ -66,6 +68,15 @@ def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the d
             "description": f"More than 0 {_AMOUNT}.",
             **number(MAX_AMOUNT_MILLICENTS, DECIMALS, above_0=True),
             "examples": [42.125, "42.125"],
+        },
+        "Money": form(Money),
+        "MoneyText": {
+            "description": f"An amount of a currency with at most {money.MAX_DECIMALS} decimals, read exactly.",
+            "anyOf": [
+                {"type": "number", "minimum": 0, "exclusiveMaximum": 10**money.MAX_WHOLE_DIGITS},
+                {"type": "string", "pattern": f"^{money.DECIMAL_TEXT}$", "maxLength": money.MAX_TEXT},
+            ],
+            "examples": ["1.23", 1.23],
         },
         "Dollars": {
             "description": f"Dollars, from 0 to {MAX_DOLLARS}, of any precision up to {money.MAX_DECIMALS} decimals; "
@@ -89,10 +100,10 @@ def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the d
             "anyOf": [
                 {
                     "type": "object",
-                    "properties": {"meter": typed(Identifier), "model": typed(ModelName)},
+                    "properties": {"meter": typed(Identifier), "model": typed(ModelName), "service_tier": _TIER},
                     "required": ["meter"],
                     "propertyNames": {"pattern": _QUANTITY},
-                    "maxProperties": MAX_QUANTITIES + 2,
+                    "maxProperties": MAX_QUANTITIES + 3,
                     "additionalProperties": _counted(MAX_UNITS, MAX_DECIMALS),
                 },
                 {"$ref": "#/components/schemas/UsageReport"},
@@ -108,6 +119,7 @@ def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the d
                 "raw": {"type": "object"},
                 "meter": typed(Identifier),
                 "model": typed(ModelName),
+                "service_tier": _TIER,
             },
             "required": ["provider", "raw"],
             "additionalProperties": False,

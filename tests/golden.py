@@ -42,6 +42,20 @@ def golden_events() -> dict[str, Event]:
     charged, spent = history(Charge(42_125, check_id=CHECK_ID), state=granted)
     _, refusal = history(Charge(2_000_000), state=charged)
     _, converted = history(Charge(1_375, remainder=28 * 10**12, cost_usd="0.000013750280"), state=charged)
+    _, late = history(Charge(42_125, occurred_at_ms=NOW_MS - 3 * DAY_MS), state=granted)
+    usage = {"input_tokens": 1000, "meter": "llm", "model": "gpt-4o", "service_tier": "batch"}
+    _, adjusted = history(
+        Charge(150_000, usage=usage, rate_card="genai-prices@1.2.3/openai/gpt-4o", adjustment="markup@3"), state=charged
+    )
+    _, exchanged = history(
+        Charge(
+            1_334,
+            remainder=-311 * 10**12,
+            cost_money={"amount": "0.00001230", "currency": "EUR"},
+            exchange_rate={"currency": "EUR", "rate": "1.0843", "version": 1},
+        ),
+        state=charged,
+    )
     _, later = history(Charge(1_000), state=charged, now_ms=NOW_MS + DAY_MS)
     answer = {
         "allowed": True,
@@ -58,8 +72,11 @@ def golden_events() -> dict[str, Event]:
         "funding-update": entry_event(paid_in[0]),
         "funding-update-grant": entry_event(gift[0]),
         "record-cost": entry_event(spent[0]),
+        "record-cost-adjusted": entry_event(adjusted[0]),
+        "record-cost-money": entry_event(exchanged[0]),
         "record-cost-usd": entry_event(converted[0]),
         "record-cost-refused": entry_event(refusal[0]),
+        "record-cost-late": entry_event(late[0]),
         "expire": entry_event(later[0]),
         "digest": _digest_event(),
         **_hold_events(),

@@ -2,7 +2,7 @@ from typing import Any
 
 import msgspec
 
-from shared.edge.charges import in_dollars
+from shared.edge.charges import MoneyDocument, in_money
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.mutations import ActorRequest, MeteredRequest
 from shared.edge.usage_request import UsageDocument, given, metered_by, one_of, read_usage
@@ -57,6 +57,7 @@ class PlaceHoldRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, k
 class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
     amount: Microcents | None = None
     cost_usd: Dollars | msgspec.UnsetType = msgspec.UNSET
+    cost_money: MoneyDocument | msgspec.UnsetType = msgspec.UNSET
     overrun: Overrun = "refuse"
     if_expired: IfExpired = "refuse"
     occurred_at: Time | None = None
@@ -64,7 +65,8 @@ class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_
     def terms(self, hold: str) -> CaptureHold:
         """The whole hold if nothing says how much. Raises ValidationFailed if more than one member does."""
         amount_given = msgspec.UNSET if self.amount is None else self.amount
-        one_of({"amount": amount_given, "usage": self.usage, "cost_usd": self.cost_usd}, or_none=True)
+        others = {name: getattr(self, name) for name in ("usage", "cost_usd", "cost_money")}
+        one_of({"amount": amount_given, **others}, or_none=True)
         amount = None if self.amount is None else int(self.amount)
         # The default is left out of the content, so that requests from before this option keep their hash.
         if_expired = None if self.if_expired == "refuse" else self.if_expired
@@ -76,7 +78,7 @@ class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_
             if_expired=if_expired,
             occurred_at_ms=given_ms(self.occurred_at),
         )
-        return in_dollars(terms, self.cost_usd)
+        return in_money(terms, self.cost_usd, self.cost_money)
 
 
 class ReleaseRequest(ActorRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -29,6 +29,7 @@ MAX_PER: Final = 10**12
 MAX_VERSION: Final = 99_999_999
 MAX_NUMBER: Final = 10**15
 MAX_PRICE_DECIMALS: Final = 12
+NUMBER: Final = 'must be a decimal string such as "0.25", from 0 to 10^15, with at most 12 decimals'
 _DECIMAL_TEXT: Final = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
 
 Number: TypeAlias = Annotated[
@@ -149,11 +150,9 @@ class _Read:
 
     @property
     def fault(self) -> FieldError | None:
-        if _is_number(self.value):
+        if is_number(self.value):
             return None
-        return FieldError(
-            self.path, 'must be a decimal string such as "0.25", from 0 to 10^15, with at most 12 decimals'
-        )
+        return FieldError(self.path, NUMBER)
 
 
 def card_document(card: RateCard) -> dict[str, Any]:
@@ -191,6 +190,7 @@ def quote_document(quote: Quote, held: Quote, carry: int | None) -> dict[str, An
         "amount": to_millicents(next_one.amount),
         "hold": to_millicents(held.worth.amount),
         "card": quote.card.reference,
+        **({} if quote.adjustment is None else {"adjustment": quote.adjustment}),
         "items": items_document(quote.worth),
     }
     if carry is None:
@@ -296,12 +296,12 @@ def _price_at_fault(name: str, price: PriceDocument, prices: Mapping[str, PriceD
         yield FieldError(f"{path}.tier_mode", "must be omitted where there are no tiers")
     if price.tiers_by is not None and (price.tier_mode != "volume" or price.tiers_by not in prices):
         yield FieldError(f"{path}.tiers_by", "must name a quantity priced on this card, and needs tier_mode volume")
-    bounds = [Decimal(tier.above) for tier in _tiers(name, price) if _is_number(tier.above)]
+    bounds = [Decimal(tier.above) for tier in _tiers(name, price) if is_number(tier.above)]
     if len(bounds) > MAX_TIERS or bounds != sorted(set(bounds)) or (bounds and bounds[0] <= 0):
         yield FieldError(f"{path}.tiers", f"must be at most {MAX_TIERS} tiers, each `above` higher than the one before")
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return False
     if isinstance(value, str) and not _DECIMAL_TEXT.fullmatch(value):
@@ -311,7 +311,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_above_0(value: object) -> bool:
-    return _is_number(value) and Decimal(str(value)) > 0
+    return is_number(value) and Decimal(str(value)) > 0
 
 
 def _cursor(place: CardPlace) -> str:

@@ -25,7 +25,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from shared.adapters.attributes import DrawsAttribute, GrantsAttribute, HashAttribute, IntegerAttribute
-from shared.adapters.connection import bound_to, guarded
+from shared.adapters.connection import bound_to, wired
 from shared.adapters.keys import BEGUN_SK, POLICY_SK, STATE_SK, account_pk, audit_entry_sk, entry_sk, hold_sk, tally_sk
 from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState, Begun
 from shared.ledger.canonical import canonical_json
@@ -213,6 +213,8 @@ class HoldItem(Model):
     rate_card = UnicodeAttribute(null=True)
     priced_model = UnicodeAttribute(null=True)
     priced_at_ms = IntegerAttribute(null=True)
+    adjustment = UnicodeAttribute(null=True)
+    service_tier = UnicodeAttribute(null=True)
     model = UnicodeAttribute(null=True)
     open_holds = OpenHolds()
 
@@ -237,6 +239,8 @@ class HoldItem(Model):
             rate_card=hold.price and hold.price.rate_card,
             priced_model=hold.price and hold.price.model,
             priced_at_ms=hold.price and hold.price.at_ms,
+            adjustment=hold.price and hold.price.adjustment,
+            service_tier=hold.price and hold.price.service_tier,
             model=hold.model,
         )
 
@@ -254,9 +258,15 @@ class HoldItem(Model):
             meter=self.meter,
             parent=(self.parent, self.parent_hold) if self.parent else None,
             member=self.member,
-            price=HeldPrice(self.rate_card, self.priced_model, self.priced_at_ms) if self.rate_card else None,
+            price=self._price,
             model=self.model,
         )
+
+    @property
+    def _price(self) -> HeldPrice | None:
+        if not self.rate_card:
+            return None
+        return HeldPrice(self.rate_card, self.priced_model, self.priced_at_ms, self.adjustment, self.service_tier)
 
 
 class TallyItem(Model):
@@ -356,11 +366,11 @@ def ledger_table(table_name: str, *, region: str | None = None, host: str | None
     # One client for all models: each client would add its own cold-start time and its own connections.
     for model in (begun, states, entries, holds, tallies, policies):
         model._connection = whole._get_connection()  # noqa: SLF001 - PynamoDB has no public way to share or reach it
-    return LedgerTable(whole, begun, states, entries, holds, tallies, policies, guarded(whole))
+    return LedgerTable(whole, begun, states, entries, holds, tallies, policies, wired(whole))
 
 
 def audit_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[AuditItem]:
     """Defaults as for `ledger_table`."""
     items = bound_to(AuditItem, table_name, region, host)
-    guarded(items)
+    wired(items)
     return items

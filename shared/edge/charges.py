@@ -2,14 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.exact_json import MAX_BODY_BYTES
 from shared.edge.usage_request import UsageDocument, given, metered_by, one_of, read_usage
-from shared.edge.validation import Dollars, Identifier, Metadata, Microcents, Time, convert, given_ms
+from shared.edge.validation import (
+    Dollars,
+    Identifier,
+    Metadata,
+    Microcents,
+    MoneyText,
+    Time,
+    convert,
+    given_ms,
+    schema_named,
+)
 from shared.ledger.accounts import Account
 from shared.ledger.money import microcents_of
 from shared.ledger.operations import CaptureHold, Charge, IfInsufficient, Operation
@@ -18,16 +28,32 @@ from shared.ledger.remainders import rounded
 AccountOf: TypeAlias = Callable[[str], Account]
 """The account that an actor's charges go to."""
 
+CurrencyCode: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"\A[A-Z]{3}\Z", description='the three letters of a currency, such as "EUR"')
+]
+MoneyDocument: TypeAlias = Annotated[
+    dict[str, Any],
+    msgspec.Meta(description="a JSON object with currency and amount", extra_json_schema=schema_named("Money")),
+]
+
 _Charged = TypeVar("_Charged", bound=Charge | CaptureHold)
 
 
+class Money(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An amount of a currency."""
+
+    currency: CurrencyCode
+    amount: MoneyText
+
+
 class CostRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The cost that was spent, the `usage` that a rate card prices, or a cost in dollars."""
+    """The cost that was spent, the `usage` that a rate card prices, or a cost in dollars or another currency."""
 
     actor: Identifier
     cost: Microcents | msgspec.UnsetType = msgspec.UNSET
     usage: UsageDocument | msgspec.UnsetType = msgspec.UNSET
     cost_usd: Dollars | msgspec.UnsetType = msgspec.UNSET
+    cost_money: MoneyDocument | msgspec.UnsetType = msgspec.UNSET
     if_insufficient: IfInsufficient = "refuse"
     check_id: Identifier | None = None
     app: Identifier | None = None
@@ -51,7 +77,8 @@ class RequestContext:
 
 def charge(request: CostRequest, account: Account, key: str, asked: RequestContext) -> Operation:
     """A charge of a cost, or of usage without a price yet. Raises ValidationFailed."""
-    one_of({"cost": request.cost, "usage": request.usage, "cost_usd": request.cost_usd}, asked.root)
+    amounts = ("cost", "usage", "cost_usd", "cost_money")
+    one_of({name: getattr(request, name) for name in amounts}, asked.root)
     usage = read_usage(request.usage, f"{asked.root}.usage")
     terms = Charge(
         given(request.cost) or 0,
@@ -63,7 +90,7 @@ def charge(request: CostRequest, account: Account, key: str, asked: RequestConte
     return Operation(
         account=account,
         key=key,
-        terms=in_dollars(terms, request.cost_usd),
+        terms=in_money(terms, request.cost_usd, request.cost_money, asked.root),
         by=asked.by,
         correlation_id=asked.correlation_id,
         app=request.app,
@@ -72,13 +99,24 @@ def charge(request: CostRequest, account: Account, key: str, asked: RequestConte
     )
 
 
-def in_dollars(terms: _Charged, cost_usd: Dollars | msgspec.UnsetType) -> _Charged:
-    """The terms with the amount of the cost in dollars, if there is one."""
-    if isinstance(cost_usd, msgspec.UnsetType):
-        return terms
-    amount, remainder = rounded(microcents_of(cost_usd))
-    member: dict[str, Any] = {"cost" if isinstance(terms, Charge) else "amount": amount}
-    return replace(terms, **member, remainder=remainder or None, cost_usd=str(cost_usd))
+def in_money(
+    terms: _Charged,
+    cost_usd: Dollars | msgspec.UnsetType,
+    cost_money: MoneyDocument | msgspec.UnsetType,
+    root: str = "$",
+) -> _Charged:
+    """The terms with the cost in dollars as their amount, or with one in another currency, which has no price yet."""
+    if not isinstance(cost_usd, msgspec.UnsetType):
+        amount, remainder = rounded(microcents_of(cost_usd))
+        return replace(terms, **_amount_of(terms, amount), remainder=remainder or None, cost_usd=str(cost_usd))
+    if not isinstance(cost_money, msgspec.UnsetType):
+        money = convert(cost_money, Money, root=f"{root}.cost_money")
+        return replace(terms, cost_money={"amount": str(money.amount), "currency": money.currency})
+    return terms
+
+
+def _amount_of(terms: Charge | CaptureHold, amount: int) -> dict[str, Any]:
+    return {"cost" if isinstance(terms, Charge) else "amount": amount}
 
 
 def keyed_charge(document: object, account_of: AccountOf, asked: RequestContext) -> Operation:

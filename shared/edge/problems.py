@@ -14,7 +14,7 @@ from shared.ledger.errors import AccountBusy, InvalidOperation, LedgerError, Led
 from shared.ledger.operations import Reason
 from shared.ledger.views import explanation_of
 from shared.pricing import errors as prices
-from shared.pricing.errors import RateVersionConflict, Unpriced
+from shared.pricing.errors import RateVersionConflict, TierUnpriced, UnknownCurrency, Unpriced
 from shared.verification import errors as proofs
 
 RETRY_AFTER_S: Final = 1
@@ -51,6 +51,8 @@ MEANINGS: Final[Mapping[type[LedgerError | EdgeError], Meaning]] = {
     proofs.HeadsNotFound: Meaning(HTTPStatus.NOT_FOUND, "Digest data missing"),
     proofs.NotInDigest: Meaning(HTTPStatus.NOT_FOUND, "Account not in the digest"),
     prices.Unpriced: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "No price for this usage"),
+    prices.TierUnpriced: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "No price for this usage"),
+    prices.UnknownCurrency: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "No rate for this currency"),
     prices.RateVersionConflict: Meaning(HTTPStatus.CONFLICT, "Rate card version conflict"),
     errors.LedgerThrottled: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "Ledger over capacity"),
     errors.AccountBusy: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "Account busy"),
@@ -138,10 +140,19 @@ def _particulars(error: LedgerError | EdgeError) -> dict[str, Any]:
             return {"errors": [{"path": each.path, "detail": each.detail} for each in error.errors]}
         case InvalidOperation():
             return {"errors": [{"path": f"$.{error.field}", "detail": f"must be {error.must_be}"}]}
+        case UnknownCurrency():
+            detail = "must be a currency with a rate in effect"
+            return {"currency": error.currency, "errors": [{"path": f"$.{error.field}", "detail": detail}]}
         case Unpriced():
-            fault = {"path": f"$.{error.field}", "detail": "must have a price on a rate card"}
+            fault = {"path": f"$.{error.field}", "detail": _must_be_priced(error)}
             return {"meter": error.meter, "model": error.model, "errors": [fault]}
         case RateVersionConflict():
             return {"newest": error.newest}
         case _:
             return {}
+
+
+def _must_be_priced(error: Unpriced) -> str:
+    if isinstance(error, TierUnpriced):
+        return "must be default, a tier that an adjustment names, or batch for a model of OpenAI or Anthropic"
+    return "must have a price on a rate card"

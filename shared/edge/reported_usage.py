@@ -14,13 +14,14 @@ from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.quantities import UNITS, is_number_of_units, quantity
 from shared.ledger import ids
 from shared.ledger.canonical import canonical_json, sha256_hex
-from shared.pricing.usage import Quantity, Usage
+from shared.pricing.usage import SERVICE_TIERS, Quantity, Usage, tier_named
 
 MODEL: Final = r"\A[A-Za-z0-9_.:@/~+-]{1,128}\Z"
 MODEL_NAME: Final = "must be 1 to 128 characters from A-Z a-z 0-9 _ . : @ / ~ + -"
 METER: Final = "llm"
 """The meter where none is given: that of language models."""
-MEMBERS: Final = frozenset({"provider", "raw", "meter", "model"})
+_BESIDE_RAW: Final = "beside raw there are only provider, meter, model and service_tier"
+MEMBERS: Final = frozenset({"provider", "raw", "meter", "model", "service_tier"})
 
 
 def reported_usage(document: Mapping[str, Any], path: str) -> Usage:
@@ -29,12 +30,14 @@ def reported_usage(document: Mapping[str, Any], path: str) -> Usage:
         raise ValidationFailed(faults)
     report = _report(document, path)
     meter, model = document.get("meter", METER), _model(document, report, path)
+    tier = _tier(document, report, path)
     return Usage(
         meter=meter,
         model=model_at(report.provider, model),
         quantities=_quantities(report, path),
         provider=report.provider,
-        raw_digest=_digest(meter, model, report),
+        raw_digest=_digest(meter, model, tier, report),
+        service_tier=tier,
     )
 
 
@@ -54,8 +57,14 @@ def _faults(document: Mapping[str, Any], path: str) -> Iterator[FieldError]:
         yield FieldError(f"{path}.meter", f"must be {ids.REQUIREMENT}")
     if "model" in document and not is_model_name(document["model"]):
         yield FieldError(f"{path}.model", MODEL_NAME)
+    yield from tier_at_fault(document, path)
     for name in document.keys() - MEMBERS:
-        yield FieldError(f"{path}.{name[:64]}", "must be omitted: beside raw there are only provider, meter and model")
+        yield FieldError(f"{path}.{name[:64]}", f"must be omitted: {_BESIDE_RAW}")
+
+
+def tier_at_fault(document: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    if "service_tier" in document and document["service_tier"] not in SERVICE_TIERS:
+        yield FieldError(f"{path}.service_tier", f"must be one of {', '.join(SERVICE_TIERS)}")
 
 
 def _report(document: Mapping[str, Any], path: str) -> Report:
@@ -67,10 +76,16 @@ def _report(document: Mapping[str, Any], path: str) -> Report:
         raise ValidationFailed([FieldError(f"{path}.provider", detail)]) from None
     except NotUnderstood as refused:
         raise ValidationFailed([FieldError(_place(f"{path}.raw", refused.path), str(refused))]) from None
-    if report.service_tier is not None:
-        detail = f"must be left out: no price of the service tier {report.service_tier} is known"
-        raise ValidationFailed([FieldError(f"{path}.raw.service_tier", detail)])
     return report
+
+
+def _tier(document: Mapping[str, Any], report: Report, path: str) -> str | None:
+    """The tier that the caller or the report names: results of a batch do not say that they are of one."""
+    asked = tier_named(document.get("service_tier"))
+    if "service_tier" in document and report.service_tier not in {None, asked}:
+        detail = f"must be {report.service_tier}, as in raw, or be omitted"
+        raise ValidationFailed([FieldError(f"{path}.service_tier", detail)])
+    return asked or report.service_tier
 
 
 def _place(root: str, path: tuple[str | int, ...]) -> str:
@@ -106,8 +121,10 @@ def _tells(name: str, report: Report) -> bool:
     return found is not None and all(report.quantities.get(whole) for whole in wholes)
 
 
-def _digest(meter: str, model: str, report: Report) -> str:
+def _digest(meter: str, model: str, tier: str | None, report: Report) -> str:
     asked = {"meter": meter, "model": model, "provider": report.provider, "usage": _exact(report.reported)}
+    if tier is not None:
+        asked["service_tier"] = tier
     return sha256_hex(canonical_json(asked))
 
 

@@ -8,15 +8,18 @@ import msgspec
 
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.quantities import UNITS, is_number_of_units, quantity
-from shared.edge.reported_usage import MODEL, MODEL_NAME, is_model_name, reported_usage
+from shared.edge.reported_usage import MODEL, MODEL_NAME, is_model_name, reported_usage, tier_at_fault
 from shared.edge.validation import schema_named
 from shared.ledger import ids
-from shared.pricing.usage import NAMES, Usage
+from shared.pricing.usage import NAMES, Usage, tier_named
 
 MAX_QUANTITIES: Final = 16
 QUANTITY_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 RESERVED_NAMES: Final = frozenset({*NAMES, "raw"})
 """Members of usage, which cannot be names of quantities."""
+
+MEMBERS: Final = frozenset({"meter", "model", "service_tier"})
+"""Members of usage beside its quantities."""
 
 CARD_MODEL: Final = r"\A[A-Za-z0-9_.:@/~+*-]{1,128}\Z"
 
@@ -50,10 +53,15 @@ def usage_of(document: UsageDocument, path: str = "$.usage") -> Usage:
     """Raises ValidationFailed, which names every invalid member."""
     if "raw" in document or "provider" in document:
         return reported_usage(document, path)
-    quantities = {name: value for name, value in document.items() if name not in {"meter", "model"}}
+    quantities = {name: value for name, value in document.items() if name not in MEMBERS}
     if faults := list(_faults(document, quantities, path)):
         raise ValidationFailed(faults)
-    return Usage(document["meter"], document.get("model"), {name: quantity(each) for name, each in quantities.items()})
+    return Usage(
+        meter=document["meter"],
+        model=document.get("model"),
+        quantities={name: quantity(each) for name, each in quantities.items()},
+        service_tier=tier_named(document.get("service_tier")),
+    )
 
 
 def metered_by(meter: str | None, usage: Usage | None, root: str = "$") -> str | None:
@@ -87,6 +95,7 @@ def _faults(document: Mapping[str, Any], quantities: Mapping[str, Any], path: st
         yield FieldError(f"{path}.meter", f"must be {ids.REQUIREMENT}")
     if "model" in document and not is_model_name(document["model"]):
         yield FieldError(f"{path}.model", MODEL_NAME)
+    yield from tier_at_fault(document, path)
     if len(quantities) > MAX_QUANTITIES:
         yield FieldError(path, f"must have at most {MAX_QUANTITIES} quantities")
     for name, value in quantities.items():

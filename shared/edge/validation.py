@@ -52,6 +52,12 @@ class Dollars(str):
     __slots__ = ()
 
 
+class MoneyText(str):
+    """An amount of some currency: its decimal text, of any precision."""
+
+    __slots__ = ()
+
+
 class Metadata(dict[str, Any]):
     """A JSON object with the caller's own data."""
 
@@ -147,6 +153,10 @@ def _read_dollars(value: object) -> Dollars:
     return Dollars(text)
 
 
+def _read_money(value: object) -> MoneyText:
+    return MoneyText(money_text(value))
+
+
 def _read_limit(value: object) -> PageLimit:
     return PageLimit(_small_number(value, MAX_PAGE))
 
@@ -200,6 +210,7 @@ _READERS: Final[Mapping[type, Callable[[object], object]]] = {
     Microcents: _read_amount,
     PositiveMicrocents: _read_positive_amount,
     Dollars: _read_dollars,
+    MoneyText: _read_money,
     PageLimit: _read_limit,
     LineLimit: _read_line_limit,
     Metadata: _read_metadata,

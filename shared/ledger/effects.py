@@ -195,7 +195,8 @@ def hold(state: AccountState, terms: PlaceHold, context: EffectContext) -> Effec
 def _held_price(terms: PlaceHold, now_ms: int) -> HeldPrice | None:
     if terms.usage is None or terms.rate_card is None:
         return None
-    return HeldPrice(terms.rate_card, terms.usage.get("model"), now_ms)
+    usage = terms.usage
+    return HeldPrice(terms.rate_card, usage.get("model"), now_ms, terms.adjustment, usage.get("service_tier"))
 
 
 def extend(state: AccountState, terms: ExtendHold, context: EffectContext) -> Effect:

@@ -48,11 +48,13 @@ NOWHERE: Final = Origin()
 
 @dataclass(frozen=True, slots=True)
 class HeldPrice:
-    """The rate card, the model and the time by which the usage of a hold was priced."""
+    """The rate card, the model, the time, the adjustment and the service tier by which a hold's usage was priced."""
 
     rate_card: str
     model: str | None
     at_ms: int
+    adjustment: str | None = None
+    service_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,13 @@ def microcents_of(text: str, dollars: Fraction = Fraction(1)) -> Fraction:
 
 
 def cost_of(parameters: Mapping[str, Any]) -> Rounded | None:
-    """What the money in an operation's parameters comes to; None if they have none."""
-    return rounded(microcents_of(parameters["cost_usd"])) if "cost_usd" in parameters else None
+    """What the money in an operation's parameters comes to; None if they have none. Raises as `money_text` does."""
+    if "cost_usd" in parameters:
+        return rounded(microcents_of(parameters["cost_usd"]))
+    if "cost_money" in parameters:
+        rate = Fraction(money_text(parameters["exchange_rate"]["rate"]))
+        return rounded(microcents_of(parameters["cost_money"]["amount"], rate))
+    return None
 
 
 def _decimals(number: Decimal) -> int:

@@ -63,7 +63,10 @@ class Charge:
     and version. The same holds for the amounts of holds and captures. `remainder` is the price of the usage beyond the
     cost, in quanta of remainders.py; None if that is zero.
 
-    `cost_usd` is the cost as the caller gave it in dollars, a decimal text from which `cost` was computed.
+    `adjustment` is the version of the adjustment of that card that was applied.
+
+    `cost_usd` is the cost as the caller gave it in dollars, a decimal text from which `cost` was computed. `cost_money`
+    is one in another currency, its amount a text as well; `exchange_rate` is the rate that was used and its version.
 
     `occurred_at_ms` is when what is charged occurred, if the caller says so: its price and its day in sums of usage are
     those of that time. Everything else happens when the charge is recorded.
@@ -78,6 +81,9 @@ class Charge:
     remainder: int | None = None
     cost_usd: str | None = None
     occurred_at_ms: int | None = None
+    adjustment: str | None = None
+    cost_money: Mapping[str, str] | None = None
+    exchange_rate: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,7 @@ class PlaceHold:
     minimum_amount: int | None = None
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
+    adjustment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +178,9 @@ class CaptureHold:
     remainder: int | None = None
     cost_usd: str | None = None
     occurred_at_ms: int | None = None
+    adjustment: str | None = None
+    cost_money: Mapping[str, str] | None = None
+    exchange_rate: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +248,8 @@ Terms: TypeAlias = (
 
 RAW_DIGEST: Final = "raw_digest"
 """The member of usage with the digest of the report that it was read from, with everything that was asked beside it."""
-_PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder"})
-_PRICED_FROM: Final = frozenset({"usage", "cost_usd"})
+_PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder", "adjustment", "exchange_rate"})
+_PRICED_FROM: Final = frozenset({"usage", "cost_usd", "cost_money"})
 """What a caller may give in place of an amount."""
 _TERMS: Final[Mapping[str, type[Terms]]] = {terms.kind: terms for terms in get_args(Terms)}
 
@@ -322,7 +332,15 @@ def _as_asked(usage: Mapping[str, Any]) -> Mapping[str, Any]:
     return {RAW_DIGEST: usage[RAW_DIGEST]} if RAW_DIGEST in usage else usage
 
 
-_BY_VALUE: Final[Mapping[str, Callable[[Any], Any]]] = {"cost_usd": same_money, "usage": _as_asked}
+def _same_amount(cost_money: Mapping[str, str]) -> Mapping[str, str]:
+    return {**cost_money, "amount": same_money(cost_money["amount"])}
+
+
+_BY_VALUE: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "cost_usd": same_money,
+    "cost_money": _same_amount,
+    "usage": _as_asked,
+}
 """Parameters of which several spellings have one value."""
 
 

@@ -77,11 +77,13 @@ def _public_price(entry: Entry) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     if "rate_card" in parameters:
         shown = {"usage": parameters["usage"], "rate_card": parameters["rate_card"]}
-    if "cost_usd" in parameters:
-        shown["cost_usd"] = parameters["cost_usd"]
+    shown |= {name: parameters[name] for name in _PRICED_BY if name in parameters}
     if entry.carry is not None:
         shown |= {f"carry_{when}": carry_text(entry.carry[when]) for when in ("before", "after")}
     return shown
+
+
+_PRICED_BY: Final = ("adjustment", "cost_usd", "cost_money", "exchange_rate")
 
 
 def _public_family(entry: Entry) -> dict[str, Any]:

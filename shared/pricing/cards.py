@@ -9,6 +9,7 @@ from shared.pricing.catalogue import Catalogue, ModelIdentity
 from shared.pricing.kept import Kept
 from shared.pricing.matching import CardName, CardNames, is_pattern, same_model
 from shared.pricing.rates import Price, Rate, Tier
+from shared.pricing.terms import NoTerms, TermsBook, TermsReader
 
 VERSIONS_KEPT: Final = 1024
 """The number of cached old versions, which never change."""
@@ -34,9 +35,21 @@ class RateCard:
     matched: str | None = None
 
     @property
+    def is_built_in(self) -> bool:
+        return isinstance(self.version, str)
+
+    @property
     def matched_model(self) -> str | None:
         """The model that is priced: `provider/model` if the catalogue knows it, otherwise the name on the card."""
         return self.matched or self.model
+
+    @property
+    def listed(self) -> ModelIdentity | None:
+        """The model whose list price the built-in card has; None for a card of one's own."""
+        if not self.is_built_in or self.matched is None:
+            return None
+        provider, _, model = self.matched.partition("/")
+        return ModelIdentity(provider, model)
 
     def is_effective(self, at_ms: int) -> bool:
         return self.effective_from_ms <= at_ms
@@ -65,8 +78,14 @@ class RateBook:
     """Finds the card in effect: a tenant's own, cached for `keep_ms`, or the built-in one."""
 
     def __init__(
-        self, cards: RateCards, built_in: BuiltInCard, monotonic_ms: Callable[[], int], keep_ms: int = 0
+        self,
+        cards: RateCards,
+        built_in: BuiltInCard,
+        monotonic_ms: Callable[[], int],
+        keep_ms: int = 0,
+        terms: TermsReader | None = None,
     ) -> None:
+        self.terms = TermsBook(NoTerms() if terms is None else terms, monotonic_ms, keep_ms)
         self._cards = cards
         self._built_in = built_in
         self._kept: Kept[tuple[str, str, str | None], tuple[RateCard, ...]] = Kept(monotonic_ms, keep_ms)
@@ -115,6 +134,7 @@ class RateBook:
         """Empties the cache: the next price is read from the store."""
         self._kept.forget()
         self._kept_names.forget()
+        self.terms.forget()
 
     def _own(self, tenant: str, meter: str, model: str | None, at_ms: int) -> RateCard | None:
         if model is None:

@@ -117,7 +117,11 @@ def worth_of(units: Units, rate: Rate) -> Worth:
     """
     refuse_unknown(units, rate)
     _refuse_untold_overlaps(units, rate)
-    items = with_minimum(list(_items(units, rate)), rate, requests_in(units, rate))
+    return rounded_once(with_minimum(list(_items(units, rate)), rate, requests_in(units, rate)))
+
+
+def rounded_once(items: list[LineItem]) -> Worth:
+    """The sum of the items, rounded half up. Raises InvalidOperation for an amount above the maximum."""
     amount, remainder = rounded(_microcents(items))
     return Worth(_within_bounds(amount), tuple(items), remainder)
 

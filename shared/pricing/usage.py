@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from shared.ledger.errors import InvalidOperation
 
 ESTIMATE_PREFIX: Final = "max_"
 """The prefix of estimates: `max_output_tokens` stands for output_tokens."""
 
-NAMES: Final = ("meter", "model", "provider", "raw_digest")
+ServiceTier: TypeAlias = Literal["default", "batch", "flex", "priority"]
+SERVICE_TIERS: Final[tuple[str, ...]] = get_args(ServiceTier)
+DEFAULT_TIER: Final = "default"
+
+NAMES: Final = ("meter", "model", "provider", "raw_digest", "service_tier")
 """The members of usage that are no quantities."""
 
 Quantity: TypeAlias = int | str
@@ -28,6 +32,8 @@ class Usage:
     quantities: Mapping[str, Quantity]
     provider: str | None = None
     raw_digest: str | None = None
+    service_tier: str | None = None
+    """None is the default tier."""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -62,3 +68,8 @@ class Usage:
 def usage_from(content: Mapping[str, Any]) -> Usage:
     named: dict[str, Any] = {name: content.get(name) for name in NAMES}
     return Usage(quantities={name: number for name, number in content.items() if name not in NAMES}, **named)
+
+
+def tier_named(service_tier: str | None) -> str | None:
+    """The tier as usage has it: None for the default one."""
+    return None if service_tier == DEFAULT_TIER else service_tier

@@ -113,7 +113,7 @@ def _payers(account: Account, ledger: Ledger, now_ms: int) -> _Payers:
 def _body(check_id: str, charge: Operation, payers: _Payers) -> dict[str, Any]:
     told = payers.told(charge)
     all_there_is = payers.told(replace(charge, terms=Charge(_ALL_THERE_IS, "partial")))
-    rate_card = told.parameters.get("rate_card")
+    priced_by = {name: told.parameters[name] for name in ("rate_card", "adjustment") if name in told.parameters}
     return {
         "allowed": not told.is_refused,
         "actor": charge.account.actor,
@@ -123,6 +123,6 @@ def _body(check_id: str, charge: Operation, payers: _Payers) -> dict[str, Any]:
         "spendable": to_millicents(-all_there_is.amount),
         "reason": None,
         "check_id": check_id,
-        **({} if rate_card is None else {"rate_card": rate_card}),
+        **priced_by,
         **(explanation_of(told) if told.is_refused else {}),
     }

@@ -1,10 +1,13 @@
 """Event time: when spending occurred, where the caller says so, and how far that may be from the time of recording."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from shared.ledger.errors import InvalidOperation
 from shared.ledger.times import rfc3339
+from shared.pricing.errors import Unpriced
 
 AHEAD_MINUTES: Final = 5
 """For callers whose clocks are fast."""
@@ -35,3 +38,14 @@ class RecordingTime:
     def _bounds(self) -> str:
         days = "day" if self.days_back == 1 else "days"
         return f"at most {self.days_back} {days} back and {AHEAD_MINUTES} minutes ahead"
+
+
+@contextmanager
+def priced_as_of(occurred_at_ms: int | None) -> Iterator[None]:
+    """Within it, an Unpriced names the time, if the caller gave one: the usage may have a price by now."""
+    try:
+        yield
+    except Unpriced as unpriced:
+        if occurred_at_ms is not None:
+            unpriced.say_time(occurred_at_ms)
+        raise

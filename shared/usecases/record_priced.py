@@ -4,27 +4,35 @@ The price is not part of an operation's content: the same usage under the same k
 price change, and gets a replayed answer. So a key with an entry is answered before the usage can be rejected as
 unpriced.
 
-A hold keeps its price: its capture is priced by the card and version that priced the hold.
+A hold keeps its price: its capture is priced by the card and adjustment, with their versions, that priced the hold.
+
+A cost in another currency is priced in the same way, by the rate of that currency.
 
 Spending whose time the caller names is priced as of that time. The bounds of that time move on with the clock, so they
 concern only what is recorded now: a key with an entry is answered again, however long ago the spending is by then.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Final, TypeAlias
+from fractions import Fraction
+from typing import Any, Final, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account
+from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS
 from shared.ledger.entries import records
 from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerError, LedgerThrottled, LedgerUnavailable
+from shared.ledger.money import microcents_of
 from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold, said_to_have_occurred_at
 from shared.ledger.protocol import Recorded
+from shared.ledger.remainders import rounded
 from shared.ports.ledger import Ledger
 from shared.pricing.cards import RateBook, RateCard
-from shared.pricing.errors import Unpriced
+from shared.pricing.currencies import exchange_rate
+from shared.pricing.errors import UnknownCurrency, Unpriced
+from shared.pricing.terms import Terms as AdjustmentTerms
 from shared.pricing.usage import Usage, usage_from
-from shared.usecases.event_time import RecordingTime
+from shared.usecases.event_time import RecordingTime, priced_as_of
 from shared.usecases.price_usage import Quote, estimate_usage, price_by, price_usage
 from shared.usecases.record_batch import Answer, record_batch
 
@@ -32,12 +40,14 @@ LOOK_UPS_AT_ONCE: Final = 16
 
 Metered: TypeAlias = Charge | PlaceHold | CaptureHold
 
+_Charged = TypeVar("_Charged", bound=Charge | CaptureHold)
+
 
 def record_priced(operation: Operation, ledger: Ledger, book: RateBook, time: RecordingTime) -> Recorded:
     """Raises the errors of recording; also those of its price and time, unless there is an entry under the key."""
     try:
         asked = _priced(operation, ledger, book, _event_time(operation, time))
-    except (Unpriced, InvalidOperation) as refused:
+    except (Unpriced, UnknownCurrency, InvalidOperation) as refused:
         return _recorded_earlier(operation, ledger, refused)
     return ledger.record(asked, time.now_ms)
 
@@ -94,7 +104,11 @@ def _answered_earlier(
     operations: Sequence[Operation], answers: list[Answer], ledger: Ledger, may_begin: Callable[[], bool]
 ) -> list[Answer]:
     """The answers; a charge that was refused here and recorded before gets a replayed answer."""
-    refused = {place: each for place, each in enumerate(answers) if isinstance(each, Unpriced | InvalidOperation)}
+    refused = {
+        place: each
+        for place, each in enumerate(answers)
+        if isinstance(each, Unpriced | UnknownCurrency | InvalidOperation)
+    }
     if not refused:
         return answers
 
@@ -127,48 +141,68 @@ def _event_time(operation: Operation, time: RecordingTime) -> int:
 def _priced(operation: Operation, ledger: Ledger, book: RateBook, at_ms: int) -> Operation:
     """The operation with the price of its usage at that time as its amount, and with its model."""
     terms = operation.terms
+    if isinstance(terms, Charge | CaptureHold) and terms.cost_money is not None:
+        return replace(operation, terms=_exchanged(terms, terms.cost_money, operation.account.tenant, book, at_ms))
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
-    usage = usage_from(terms.usage)
-    quote = _quote(operation.account, terms, usage, ledger, book, at_ms)
+    with priced_as_of(said_to_have_occurred_at(terms)):
+        quote = _quote(operation.account, terms, usage_from(terms.usage), ledger, book, at_ms)
     return replace(operation, terms=_with_amount(terms, quote), model=book.model_of(quote.card))
 
 
 def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, at_ms: int) -> Quote:
     if isinstance(terms, PlaceHold):
         return estimate_usage(usage, account.tenant, book, at_ms)
-    card = _card_of_hold(account, terms, usage, ledger, book) if isinstance(terms, CaptureHold) else None
-    if card is None:
+    price = _price_of_hold(account, terms, usage, ledger, book) if isinstance(terms, CaptureHold) else None
+    if price is None:
         return price_usage(usage, usage.units, account.tenant, book, at_ms)
-    return price_by(card, usage)
+    card, adjustment = price
+    return price_by(card, usage, adjustment)
 
 
-def _card_of_hold(
+def _price_of_hold(
     account: Account, terms: CaptureHold, usage: Usage, ledger: Ledger, book: RateBook
-) -> RateCard | None:
-    """The card that priced the hold, if it was for the same meter and model. Raises the errors of reading the hold.
+) -> tuple[RateCard, AdjustmentTerms | None] | None:
+    """What priced the hold, if it was for the same meter, model and tier. Raises the errors of reading the hold.
 
     The model may have another of its names: a provider answers a request for `gpt-4o` as `gpt-4o-2024-08-06`.
     """
     held = ledger.hold(account, terms.hold)
-    if held is None or held.price is None or held.meter != usage.meter:
+    if held is None or held.price is None:
         return None
     price, tenant = held.price, account.tenant
+    if (held.meter, price.service_tier) != (usage.meter, usage.service_tier):
+        return None
     if not book.is_one_model(tenant, usage.meter, price.model, usage.model):
         return None
-    return book.find_again(tenant, usage.meter, price.model, price.rate_card, price.at_ms)
+    card = book.find_again(tenant, usage.meter, price.model, price.rate_card, price.at_ms)
+    named = None if price.adjustment is None else book.terms.named(tenant, "adjustment", price.adjustment)
+    if card is None or (named is None and price.adjustment is not None):
+        return None
+    return card, named
+
+
+def _exchanged(terms: _Charged, money: Mapping[str, str], tenant: str, book: RateBook, at_ms: int) -> _Charged:
+    """The terms with the cost in another currency as their amount."""
+    rate = exchange_rate(tenant, money["currency"], book.terms, at_ms)
+    amount, remainder = rounded(microcents_of(money["amount"], Fraction(rate["rate"])))
+    if amount > MAX_AMOUNT_MICROCENTS:
+        raise InvalidOperation("cost_money.amount", f"worth at most {MAX_AMOUNT_MILLICENTS} millicents")
+    member: dict[str, Any] = {"cost" if isinstance(terms, Charge) else "amount": amount}
+    return replace(terms, **member, remainder=remainder or None, exchange_rate=rate)
 
 
 def _with_amount(terms: Metered, quote: Quote) -> Metered:
-    amount, card, remainder = quote.worth.amount, quote.card.reference, quote.worth.remainder or None
+    amount, remainder = quote.worth.amount, quote.worth.remainder or None
+    card, adjustment = quote.card.reference, quote.adjustment
     match terms:
         case Charge():
-            return replace(terms, cost=amount, rate_card=card, remainder=remainder)
+            return replace(terms, cost=amount, rate_card=card, adjustment=adjustment, remainder=remainder)
         case CaptureHold():
-            return replace(terms, amount=amount, rate_card=card, remainder=remainder)
+            return replace(terms, amount=amount, rate_card=card, adjustment=adjustment, remainder=remainder)
         case PlaceHold():
             _require_hold(terms, quote)
-            return replace(terms, amount=amount, rate_card=card)
+            return replace(terms, amount=amount, rate_card=card, adjustment=adjustment)
 
 
 def _require_hold(terms: PlaceHold, quote: Quote) -> None:

@@ -136,6 +136,17 @@ def test_a_card_of_ones_own_prices_a_quote_a_dry_run_and_a_replay_alike(millicen
     assert replay(millicent, [mine]).charged_microcents == 2_500_000_000
 
 
+def test_a_card_prices_the_next_charge_even_if_an_earlier_service_was_at_a_later_time() -> None:
+    used = row(1, usage={"meter": "llm", "model": "gpt-4o", "input_tokens": 1000}, occurred_at=None)
+    for at, dollars in ((FIRST_DAY + timedelta(days=1), "1"), (FIRST_DAY, "2")):
+        with InMemoryMillicent() as service:
+            service.clock.set(at)
+            service.fund("user:carla", ENOUGH)
+            service.put_rate({"meter": "llm", "model": "gpt-4o", "prices": {"input_tokens": {"price": dollars}}})
+            service.clock.advance(hours=1)
+            assert replay(service, [used]).charged_microcents == int(dollars) * 1_000_000
+
+
 def test_a_card_of_ones_own_for_a_model_that_nobody_knows_is_enough_for_a_replay(millicent: InMemoryMillicent) -> None:
     millicent.put_rate({"meter": "llm", "model": "my-own", "prices": {"input_tokens": {"price": "1"}}})
     millicent.clock.advance(hours=1)
@@ -212,17 +223,38 @@ def test_dollars_of_the_file_are_charged_as_they_are_and_kept(millicent: InMemor
     told = quote_rows(millicent, paid, 1)
     summary = replay(millicent, paid, terms=Terms(holds=HoldTerms()))
     assert summary.charged_microcents == told.amount_microcents == 42_000 + 4
-    newest = next(millicent.entries("user:carla", kind="capture"))
-    assert (newest.cost_usd, newest.metadata) == (
-        "0.0000000351",
-        {"model": "gpt-4o", "input_tokens": 374, "output_tokens": 44},
-    )
+    captured = list(millicent.entries("user:carla", kind="capture"))
+    assert {entry.cost_usd for entry in captured} == {"0.00042", "0.0000000351"}
+    used = {"model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}
+    assert [entry.metadata for entry in captured] == [used, used]
 
 
 def test_a_token_that_may_only_charge_replays_without_the_check(millicent: InMemoryMillicent) -> None:
     millicent.fund("user:carla", ENOUGH)
     with millicent.client(scopes=["credits/charge"]) as charger:
         assert counts(replay(charger, [row(1, occurred_at=None)])) == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("terms", [Terms(), Terms(batch=5), Terms(holds=HoldTerms())], ids=["single", "batch", "holds"])
+def test_an_adjustment_is_in_the_dry_run_and_in_the_charge(millicent: InMemoryMillicent, terms: Terms) -> None:
+    millicent.clock.set(FIRST_DAY)
+    millicent.put_adjustment({"name": "markup", "provider": "openai", "multiplier": "1.2"})
+    millicent.clock.advance(hours=1)
+    millicent.fund("user:carla", ENOUGH)
+    rows = [row(1, occurred_at=FIRST_DAY + timedelta(minutes=30)), row(2, occurred_at=None)]
+    assert quote_rows(millicent, rows, 1).amount_microcents == 2 * 165_000
+    assert replay(millicent, rows, terms=terms).charged_microcents == 2 * 165_000
+
+
+@pytest.mark.parametrize("occurred_at", [None, FIRST_DAY])
+def test_work_with_a_free_model_is_held_and_captured_for_nothing(
+    millicent: InMemoryMillicent, occurred_at: datetime | None
+) -> None:
+    millicent.clock.set(FIRST_DAY + timedelta(hours=1))
+    millicent.fund("user:carla", ENOUGH)
+    free = row(1, model="google/gemini-2.0-flash-exp:free", occurred_at=occurred_at)
+    summary = replay(millicent, [free], terms=Terms(holds=HoldTerms()))
+    assert (summary.charged, summary.captures, summary.charged_microcents) == (1, 1, 0)
 
 
 @pytest.fixture

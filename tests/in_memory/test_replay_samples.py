@@ -48,6 +48,19 @@ GPT_4O_CACHED: Final = tokens((86, "2.50"), (1920, "1.25"), (300, "10"))
 WORKED_OUT: Final = (
     Sample("anthropic_answers.jsonl", 2, {"user:alice": SONNET_CACHED, "user:bob": SONNET}),
     Sample(
+        "anthropic_console.csv",
+        3,
+        {
+            PAYER: tokens((46_981, "3"), (15_969, "3.75"), (1000, "6"), (200_000, "0.30"), (16_932, "15"))
+            # three searches at $10 for a thousand
+            + 3000
+            # the batch costs half
+            + tokens((1000, "1.50"), (200, "7.50"))
+            # above 200,000 tokens of context: $6 and $22.50
+            + tokens((300_000, "6"), (1000, "22.50"))
+        },
+    ),
+    Sample(
         "azure.csv",
         2,
         {PAYER: GPT_4O + tokens((396, "2.50"), (109, "10"))},
@@ -73,6 +86,18 @@ WORKED_OUT: Final = (
     # o3 cost $10 until June 2025; the second row was answered from the cache of the gateway.
     Sample("litellm.csv", 3, {"user:carla": Decimal(5_000_000), "team-1": GPT_4O_CACHED}),
     Sample("openai_answers.json", 2, {"user:alice": GPT_4O_CACHED, "user:bob": GPT_4O}),
+    # The batch costs half.
+    Sample("openai_batch.jsonl", 1, {PAYER: GPT_4O / 2}),
+    # gpt-audio: $2.50 and $10 for text, $32 and $64 for audio.
+    Sample(
+        "openai_export.csv",
+        3,
+        {
+            "user-alice": tokens((46_400, "2.50"), (12_800, "1.25"), (3100, "10"))
+            + tokens((1_000_000, "1.25"), (2000, "5")),
+            "user-bob": tokens((100, "2.50"), (2000, "32"), (50, "10"), (700, "64")),
+        },
+    ),
     Sample("openrouter.csv", 2, {"user-alice": GPT_4O_CACHED, "user-bob": Decimal(0)}),
     Sample("otlp.json", 1, {"user:alice": GPT_4O_CACHED}),
 )
@@ -81,6 +106,10 @@ WORKED_OUT: Final = (
 def replay_at(time: datetime, millicent: InMemoryMillicent, rows: Sequence[Usage]) -> Summary:
     millicent.clock.set(time)
     return replay(millicent, rows)
+
+
+def test_every_sample_is_worked_out() -> None:
+    assert {sample.file for sample in WORKED_OUT} == {file.name for file in SAMPLES.iterdir()}
 
 
 @pytest.mark.parametrize("sample", WORKED_OUT, ids=lambda sample: sample.file)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import pytest
 import schemathesis
@@ -19,7 +20,7 @@ from openapi.document import FILE
 from shared.edge.validation import IDEMPOTENCY_KEY
 from tests.integration.conftest import stack
 from tests.integration.gateway import Gateway
-from tests.integration.known_exceptions import is_known
+from tests.integration.known_exceptions import KNOWN, KnownException, is_known
 from tests.integration.world import World, create_digests, new_key
 
 DOCUMENT: Final[dict[str, Any]] = json.loads(FILE.read_text())
@@ -100,6 +101,35 @@ def test_an_id_that_can_be_none_is_refused_by_the_name_of_its_parameter(
     answer = Client(shared_gateway).open(where + query, method=method, headers=headers, data=content)
     assert (answer.status_code, [each["path"] for each in _problem(answer.data)["errors"]]) == (422, [f"path.{name}"])
     assert faults(answer, method, path) == []
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=lambda known: f"{known.reason} {known.where} {known.detail}")
+def test_a_known_exception_is_still_one(shared_gateway: Gateway, known: KnownException) -> None:
+    """The document allows what the service refuses; an exception that no request needs any more is to be deleted."""
+    method, target, body = known.asked
+    headers = {"Authorization": "Bearer service", KEY: new_key()}
+    answer = Client(shared_gateway).open(target, method=method, headers=headers, json=body)
+    problem = _problem(answer.data)
+    assert known.fits(problem), problem
+    assert [other.reason for other in KNOWN if other is not known and other.fits(problem)] == []
+    (described,) = [each[method.lower()] for path, each in DOCUMENT["paths"].items() if is_of(path, target, method)]
+    query = {each["name"]: each["schema"] for each in described["parameters"] if each.get("in") == "query"}
+    for name, value in parse_qsl(target.partition("?")[2]):
+        assert errors_in(value, query[name]) == []
+    if body is not None:
+        assert errors_in(body, described["requestBody"]["content"]["application/json"]["schema"]) == []
+
+
+def is_of(path: str, target: str, method: str) -> bool:
+    is_there = re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), target.partition("?")[0]) is not None
+    return is_there and method.lower() in DOCUMENT["paths"][path]
+
+
+def errors_in(value: object, schema: dict[str, Any]) -> list[str]:
+    return [
+        each.message
+        for each in Draft202012Validator(schema | {"components": DOCUMENT["components"]}).iter_errors(value)
+    ]
 
 
 def findings(gateway: Gateway, method: str, path: str, examples: int) -> list[str]:

@@ -200,7 +200,13 @@ def test_a_card_prices_late_usage_from_its_own_time_on_however_many_versions_cam
         for days_ago in (0, 2, 20, 1, 11)
     ]
     assert amounts == [-1, -2, -20, -1, -11]
-    assert charge(funded, usage=used, occurred_at=rfc3339(NOW_MS - 20 * DAY_MS - 1)).code == "unpriced"
+    before = {"occurred_at": rfc3339(NOW_MS - 20 * DAY_MS - 1)}
+    unpriced = [charge(funded, usage=used, **before), quote(funded, used, **before)]
+    assert [each.code for each in unpriced] == ["unpriced"] * 2
+    said = (
+        "usage without a model on the meter calls at 2025-11-03T11:59:59.999Z: a price holds from its effective_from on"
+    )
+    assert all(said in each.body["detail"] for each in unpriced)
     (line,) = funded.batch(
         [{"key": "k", "actor": ALICE, "usage": used, "occurred_at": rfc3339(NOW_MS - 7 * DAY_MS)}]
     ).body["results"]

@@ -418,17 +418,56 @@ def test_the_client_makes_lists_and_quotes_rate_cards(client: Millicent, admin: 
     assert (for_alice.amount, for_alice.carry_before, for_alice.carry_after) == (Decimal(6), "0", "0")
 
 
+def test_the_client_sets_and_lists_adjustments_and_rates_of_currencies(client: Millicent, admin: Millicent) -> None:
+    first = admin.put_adjustment({"name": "markup", "model": "gpt-4o", "multiplier": "1.2", "request_price": "3"})
+    assert (
+        admin.put_adjustment({"name": "markup", "model": "gpt-4o", "multiplier": "1.20", "request_price": 3}) == first
+    )
+    second = admin.put_adjustment({"name": "markup", "model": "gpt-4o", "multiplier": "2"})
+    assert (first.adjustment, second.adjustment) == ("markup@1", "markup@2")
+    assert list(client.adjustments(page_size=1)) == [first, second]
+    with pytest.raises(RateVersionConflict):
+        admin.put_adjustment({"name": "markup", "version": 4})
+    quoted = client.quote({"meter": "llm", "model": "gpt-4o", "input_tokens": 1000})
+    assert (quoted.amount, quoted.adjustment) == (Decimal(500), "markup@2")
+    assert [(item.item, item.amount) for item in quoted.items] == [("input_tokens", "250"), ("adjustment", "250")]
+    charged = client.charge(
+        "user:alice", usage={"meter": "llm", "model": "gpt-4o", "input_tokens": 10}, if_insufficient="overdraw"
+    )
+    assert (charged.entry.amount, charged.entry.adjustment) == (Decimal(-5), "markup@2")
+    euro = admin.put_currency({"currency": "EUR", "rate": "1.0843"})
+    assert list(client.currencies("EUR")) == [euro]
+
+
 def told(done: Result) -> Any:
     """The document of --json; the functions, which run in this process, log before it."""
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def run_as_admin(world: World, *arguments: str, text: str | None = None) -> Result:
+    claims = {"sub": "ops", "client_id": "ops", "scope": "credits/admin"}
+    invocation = Invocation(transport=transport_to(world, claims), clock=Clock(sleep=never_wait))
+    options = ["--url", "http://127.0.0.1:9", "--token", "token"]
+    return CliRunner().invoke(main, [*options, *arguments], obj=invocation, input=text)
+
+
+def test_the_command_line_sets_adjustments_and_rates_of_currencies(world: World) -> None:
+    def run(*arguments: str) -> Result:
+        return run_as_admin(world, *arguments)
+
+    adjusted = run("rates", "adjust", "batch", "--service-tier", "flex", "--model", "gpt-*", "--multiplier", "0.5")
+    assert ("batch@1" in adjusted.stdout, "gpt-*" in adjusted.stdout) == (True, True)
+    assert told(run("rates", "adjustments", "--json"))["items"][0]["multiplier"] == "0.5"
+    flex = run("quote", "llm", "--model", "gpt-4o", "input_tokens=1000", "service_tier=flex")
+    assert ("125.000" in flex.stdout, "batch@1" in flex.stdout) == (True, True)
+    assert "1.0843" in run("rates", "currency", "EUR", "1.0843").stdout
+    assert "EUR@1" in run("rates", "currencies").stdout
+    assert run("rates", "currency", "euro", "1").exit_code == 2
+
+
 def test_the_command_line_puts_lists_and_quotes_prices(world: World, tmp_path: Path) -> None:
     def run(*arguments: str, text: str | None = None) -> Result:
-        claims = {"sub": "ops", "client_id": "ops", "scope": "credits/admin"}
-        invocation = Invocation(transport=transport_to(world, claims), clock=Clock(sleep=never_wait))
-        options = ["--url", "http://127.0.0.1:9", "--token", "token"]
-        return CliRunner().invoke(main, [*options, *arguments], obj=invocation, input=text)
+        return run_as_admin(world, *arguments, text=text)
 
     tiers = {"price": "3", "tiers": [{"above": "1000", "price": "2"}], "part_of": []}
     file = tmp_path / "cards.json"

@@ -33,11 +33,15 @@ _AMOUNT_TEXTS: Final = "tests/unit/edge/test_amount_texts.py"
 _DUE_HOLDS: Final = "tests/unit/ledger/test_due_holds.py"
 _REMAINDERS: Final = "tests/unit/ledger/test_remainders.py"
 _MONEY: Final = "tests/unit/ledger/test_money.py"
+_ADJUSTMENTS: Final = "tests/unit/pricing/test_adjustments.py"
 _RECORD_PRICED: Final = "tests/unit/pricing/test_record_priced.py"
 _MATCHING: Final = "tests/unit/pricing/test_matching.py"
 _GENAI_NAMES: Final = "tests/unit/pricing/test_genai_names.py"
 _GENAI: Final = "tests/unit/pricing/test_genai.py"
 _ESTIMATES: Final = "tests/unit/pricing/test_estimates.py"
+_EVENT_TIME: Final = "tests/unit/ledger/test_event_time.py"
+_BOUNDS: Final = "tests/unit/test_event_time.py"
+_CARDS: Final = "tests/unit/pricing/test_cards.py"
 _BACKGROUND: Final = "tests/unit/test_do_what_is_due.py"
 _DUE_ON_DYNAMODB: Final = "tests/contract/test_due.py"
 
@@ -881,6 +885,75 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(_MONEY,),
     ),
     *_of(
+        "shared.pricing.adjustments",
+        (
+            "take the standard price for that of a tier",
+            "return None if share is None else Applied(terms, share)",
+            "return Applied(terms, share or _ONE)",
+        ),
+        ("take the least specific adjustment", "best = max(", "best = min("),
+        (
+            "let an adjustment that ended apply",
+            "            self.active\n            and self.meter",
+            "            self.meter",
+        ),
+        ("forget the minimum of an adjustment", "if missing > 0 else adjusted", "if False else adjusted"),
+        (
+            "halve the price of searches in a batch",
+            'tokens = [each for each in items if each.item.endswith("_tokens")]',
+            "tokens = list(items)",
+        ),
+        (
+            "take half of what the adjustment of a tier says",
+            "service_tier is not None:\n        return Applied(terms)",
+            "service_tier is not None:\n        return Applied(terms, _list_share(identity, tier) or _ONE)",
+        ),
+        killers=(_ADJUSTMENTS,),
+    ),
+    *_of(
+        "shared.usecases.record_priced",
+        (
+            "capture a hold without its adjustment",
+            "return price_by(card, usage, adjustment)",
+            "return price_by(card, usage)",
+        ),
+        (
+            "price whatever tier is captured as the hold's",
+            "(held.meter, price.service_tier) != (usage.meter, usage.service_tier)",
+            "held.meter != usage.meter",
+        ),
+        killers=(_ADJUSTMENTS,),
+    ),
+    *_of(
+        "shared.usecases.price_usage",
+        (
+            "hold the list price where more is charged",
+            "rounded_up(items) if worth is most_of else rounded_once(items)",
+            "listed if worth is most_of else rounded_once(items)",
+        ),
+        killers=(_ADJUSTMENTS,),
+    ),
+    *_of(
+        "shared.ledger.effects",
+        ("forget the adjustment of a hold", "now_ms, terms.adjustment, usage.get", "now_ms, None, usage.get"),
+        killers=(_ADJUSTMENTS,),
+    ),
+    *_of(
+        "shared.ledger.operations",
+        (
+            "take the adjustment for what was asked",
+            '"remainder", "adjustment", "exchange_rate"})',
+            '"remainder", "exchange_rate"})',
+        ),
+        ("take the rate of a currency for what was asked", '"adjustment", "exchange_rate"})', '"adjustment"})'),
+        killers=(_ADJUSTMENTS,),
+    ),
+    *_of(
+        "shared.pricing.currencies",
+        ("take any currency for dollars", "if currency == DOLLAR:", "if True:"),
+        killers=(_ADJUSTMENTS,),
+    ),
+    *_of(
         "shared.ledger.money",
         ("take a dollar for ten", "MICROCENTS_PER_DOLLAR: Final = 10**8", "MICROCENTS_PER_DOLLAR: Final = 10**7"),
         (
@@ -895,7 +968,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.operations",
         (
             "take the cost in dollars for none of the content",
-            'frozenset({"usage", "cost_usd"})',
+            'frozenset({"usage", "cost_usd", "cost_money"})',
             'frozenset({"usage"})',
         ),
         killers=(_MONEY,),
@@ -929,8 +1002,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.operations",
         (
             "take the remainder for what was asked",
-            '_PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder"})',
-            '_PRICED: Final = frozenset({"cost", "amount", "rate_card"})',
+            '_PRICED: Final = frozenset({"cost", "amount", "rate_card", "remainder", "adjustment", "exchange_rate"})',
+            '_PRICED: Final = frozenset({"cost", "amount", "rate_card", "adjustment", "exchange_rate"})',
         ),
         killers=(_REMAINDERS,),
     ),
@@ -965,7 +1038,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.usecases.record_priced",
         (
             "price a capture by the card of its day",
-            "    if card is None:\n        return price_usage",
+            "    if price is None:\n        return price_usage",
             "    if True:\n        return price_usage",
         ),
         (
@@ -1128,5 +1201,68 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *_of(
         "tests.simulation.table",
         ("a table without the parent's conditions", " or is_parent_moved:", ":"),
+    ),
+    *_of(
+        "shared.ledger.usage",
+        ("count late spending on the day of recording", "rfc3339(entry.occurred_at_ms)", "rfc3339(entry.at_ms)"),
+        killers=(_EVENT_TIME,),
+    ),
+    *_of(
+        "shared.ledger.counterparts",
+        (
+            "charge a parent for now what its member spent before",
+            'if may_overdraw else "refuse", occurred_at_ms=terms.occurred_at_ms)',
+            'if may_overdraw else "refuse")',
+        ),
+        (
+            "capture for now from a parent what its member spent before",
+            "if_expired=terms.if_expired, occurred_at_ms=terms.occurred_at_ms)",
+            "if_expired=terms.if_expired)",
+        ),
+        killers=(_EVENT_TIME, SIMULATOR),
+    ),
+    *_of(
+        "shared.usecases.event_time",
+        (
+            "accept what was spent ages ago",
+            "if not first_ms <= occurred_at_ms <= last_ms",
+            "if occurred_at_ms > last_ms",
+        ),
+        (
+            "accept what is not spent yet",
+            "if not first_ms <= occurred_at_ms <= last_ms",
+            "if first_ms > occurred_at_ms",
+        ),
+        ("refuse what is just in time", "if not first_ms <= occurred_at_ms", "if not first_ms < occurred_at_ms"),
+        killers=(_BOUNDS,),
+    ),
+    *_of(
+        "shared.usecases.record_priced",
+        (
+            "price late usage as of now",
+            "    return time.event_time(said_to_have_occurred_at(operation.terms))\n",
+            "    time.event_time(said_to_have_occurred_at(operation.terms))\n    return time.now_ms\n",
+        ),
+        (
+            "record late spending as of its own time",
+            "return ledger.record(asked, time.now_ms)",
+            "return ledger.record(asked, _event_time(operation, time))",
+        ),
+        (
+            "refuse what is on the record for being old by now",
+            "    except (Unpriced, UnknownCurrency, InvalidOperation) as refused:\n",
+            "    except (Unpriced, UnknownCurrency) as refused:\n",
+        ),
+        killers=(_RECORD_PRICED,),
+    ),
+    *_of(
+        "shared.pricing.cards",
+        (
+            "take the oldest version that is remembered for the first",
+            "lambda cards: _reach(cards, at_ms)",
+            "lambda _: True",
+        ),
+        ("look for versions before the first", "newest_first[-1].version == 1 or ", ""),
+        killers=(_CARDS,),
     ),
 )

@@ -70,6 +70,11 @@ def _put_versions(scene: Scene) -> Answer:
     return scene.world.call("PUT", "/v1/rates", card, claims=ADMIN)
 
 
+def _put_terms(scene: Scene, what: str, terms: dict[str, Any]) -> Answer:
+    scene.world.call("PUT", f"/v1/rates/{what}", terms, claims=ADMIN)
+    return scene.world.call("PUT", f"/v1/rates/{what}", terms, claims=ADMIN)
+
+
 ROUTES: Final[Mapping[str, Callable[[Scene], Answer]]] = {
     "POST /v1/check": lambda scene: scene.world.check(scene.usage),
     "POST /v1/cost": lambda scene: scene.told("join team", f"charge {USAGE} of {METER}"),
@@ -87,6 +92,12 @@ ROUTES: Final[Mapping[str, Callable[[Scene], Answer]]] = {
     "DELETE /v1/accounts/{actor}/allowance": lambda scene: scene.told("allowance ends"),
     "GET /v1/rates": lambda scene: scene.world.get("/v1/rates"),
     "PUT /v1/rates": _put_versions,
+    "GET /v1/rates/adjustments": lambda scene: scene.world.get("/v1/rates/adjustments"),
+    "PUT /v1/rates/adjustments": lambda scene: _put_terms(
+        scene, "adjustments", {"name": priced.meter_of(scene.story, METER), "multiplier": "2", "provider": "mistral"}
+    ),
+    "GET /v1/rates/currencies": lambda scene: scene.world.get("/v1/rates/currencies"),
+    "PUT /v1/rates/currencies": lambda scene: _put_terms(scene, "currencies", {"currency": "EUR", "rate": "1.08"}),
     "POST /v1/rates/quote": lambda scene: scene.world.call("POST", "/v1/rates/quote", scene.usage),
     "GET /v1/accounts/{actor}": lambda scene: scene.got(""),
     "GET /v1/accounts/{actor}/entries": lambda scene: scene.got("/entries", app="app"),

@@ -326,6 +326,9 @@ def _part_of_a_microcent(terms: Fields) -> Fraction:
         # A microcent is 10^-8 dollars.
         amount: int = terms.get("cost", terms.get("amount"))
         return Fraction(terms["cost_usd"]) * 10**8 - amount
+    if "cost_money" in terms:
+        amount = terms.get("cost", terms.get("amount"))
+        return Fraction(terms["cost_money"]["amount"]) * Fraction(terms["exchange_rate"]["rate"]) * 10**8 - amount
     return Fraction(terms.get("remainder", 0), _PARTS)
 
 

@@ -282,7 +282,12 @@ def _has_counterpart(row: Fields) -> bool:
 def _shared(row: Fields) -> tuple[object, ...]:
     """What both halves of an operation say. Of what a hold gives back some may have expired in the one alone."""
     amount = None if row["kind"] == "release" else row["amount"]
-    return row["kind"], row["outcome"] == "refused", amount, row["at_ms"], row["correlation_id"]
+    times = row["at_ms"], _occurred_at_ms(row)
+    return row["kind"], row["outcome"] == "refused", amount, times, row["correlation_id"]
+
+
+def _occurred_at_ms(row: Fields) -> int:
+    return int(row["parameters"].get("occurred_at_ms", row["at_ms"]))
 
 
 def _placed(row: Fields) -> str | None:
@@ -317,6 +322,7 @@ def _told(answer: Answer) -> tuple[Any, ...]:
     return (
         entry.key,
         entry.seq,
+        entry.occurred_at_ms,
         entry.outcome,
         entry.amount,
         entry.reason,
@@ -330,6 +336,7 @@ def _recorded(row: Fields) -> tuple[Any, ...]:
     return (
         row["key"],
         row["seq"],
+        _occurred_at_ms(row),
         row["outcome"],
         row["amount"],
         row["reason"],

@@ -27,7 +27,8 @@ from shared.ledger.operations import (
 from tests.simulation.chance import Chance
 from tests.simulation.rules import ZONES
 
-HOUR_MS: Final = 3_600_000
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 START_MS: Final = 1_763_942_400_000
 """A midnight."""
@@ -136,22 +137,38 @@ def choose_work(works: Sequence[Work], chance: Chance) -> Work:
 
 
 def charge(if_insufficient: IfInsufficient) -> Callable[[Customer, Chance, int], Terms]:
-    return lambda customer, chance, _: _priced(Charge(chance.below(customer.charge_max), if_insufficient))
+    return lambda customer, chance, now_ms: _late(
+        _priced(Charge(chance.below(customer.charge_max), if_insufficient)), now_ms
+    )
+
+
+def _late(terms: Charge | CaptureHold, now_ms: int) -> Charge | CaptureHold:
+    """Of five amounts one was spent some minutes to some days before, and is only now told of."""
+    amount = terms.cost if isinstance(terms, Charge) else terms.amount or 0
+    return terms if amount % 5 != 2 else replace(terms, occurred_at_ms=now_ms - amount * MINUTE_MS)
 
 
 def _priced(terms: Charge | CaptureHold) -> Charge | CaptureHold:
-    """Of four amounts one is the price of usage, and of sixteen one a cost in dollars.
+    """Of four amounts one is the price of usage, and of sixteen one a cost in dollars or half as many in euros.
 
     They are worth up to half a microcent more or less.
     """
     amount = terms.cost if isinstance(terms, Charge) else terms.amount or 0
     remainder = (amount * 37 % 1000 - 500) * 10**12
+    if amount % 32 == 7:
+        # Two dollars a unit.
+        units = f"{(Decimal(amount) * 500 + Decimal(remainder // 10**12) / 2).scaleb(-11):f}"
+        rate = {"currency": "EUR", "rate": "2", "version": 1}
+        money = {"amount": units, "currency": "EUR"}
+        return replace(terms, cost_money=money, exchange_rate=rate, remainder=remainder or None)
     if amount % 16 == 3:
         dollars = f"{(Decimal(amount) * 1000 + remainder // 10**12).scaleb(-11):f}"
         return replace(terms, cost_usd=dollars, remainder=remainder or None)
     if amount % 4 != 1:
         return terms
     usage = {"meter": "work", "units": amount}
+    if amount % 8 == 5:
+        terms = replace(terms, adjustment="markup@1")
     return replace(terms, usage=usage, rate_card="work@1", remainder=remainder or None)
 
 
@@ -182,7 +199,7 @@ def hold(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
     return PlaceHold(amount, _TTLS_MS[chance.below(len(_TTLS_MS))], minimum)
 
 
-def capture(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
+def capture(customer: Customer, chance: Chance, now_ms: int) -> Terms:
     """All of a hold, a part of it, or more than it has."""
     name, amount = _some_hold(customer, chance)
     if_expired = chance.choose(_IF_EXPIRED)
@@ -190,7 +207,7 @@ def capture(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
         return CaptureHold(name, if_expired=if_expired)
     overrun = chance.choose(_OVERRUNS)
     part = chance.below(amount * 3 // 2 + 1)
-    return _priced(CaptureHold(name, part, overrun, if_expired=if_expired))
+    return _late(_priced(CaptureHold(name, part, overrun, if_expired=if_expired)), now_ms)
 
 
 def extend(customer: Customer, chance: Chance, _now_ms: int) -> Terms:

@@ -35,6 +35,7 @@ PATTERNS: Final = {
     "d": r"(?P<{}>[0-9]+[smhd])",
     "t": r"(?P<{}>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} [0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}})? in [A-Za-z/]+)",
     "name": r"(?P<{}>[a-z][a-z0-9-]*)",
+    "currency": r"(?P<{}>[A-Z]{{3}})",
     "rest": r"(?P<{}>.+)",
 }
 
@@ -211,6 +212,12 @@ def _say(story: Story, phrases: list[tuple[re.Pattern[str], Phrase]], text: str)
     raise AssertionError(f"nothing is known of: {text}")
 
 
+def time_of(story: Story, d: str, when: str) -> str:
+    """So long `ago` or `ahead`."""
+    distance_ms = milliseconds(d) * {"ago": -1, "ahead": 1}[when]
+    return datetime.fromtimestamp((story.now_ms + distance_ms) / 1000, UTC).isoformat(timespec="milliseconds")
+
+
 def milliseconds(duration: str) -> int:
     return int(duration[:-1]) * UNIT_MS[duration[-1]]
 
@@ -301,6 +308,18 @@ def charge(story: Story, n: str, how: str | None, app: str | None, meter: str | 
     ways = {None: "refuse", "less": "partial", "overdraw": "overdraw"}
     terms = {"cost": n, "if_insufficient": ways[how], "app": app, "meter": meter}
     story.send(story.world.cost, given(terms), key=name)
+
+
+@action("charge {n:n} of {d:d} {when:name} [as {name:name}]")
+def charge_of_another_time(story: Story, n: str, d: str, when: str, name: str | None) -> None:
+    """`when` is ago or ahead."""
+    story.send(story.world.cost, {"cost": n, "occurred_at": time_of(story, d, when)}, key=name)
+
+
+@action("capture {hold:name} at {n:n} of {d:d} {when:name}")
+def capture_of_another_time(story: Story, hold: str, n: str, d: str, when: str) -> None:
+    terms = {"amount": n, "occurred_at": time_of(story, d, when)}
+    story.send(story.world.change_hold, story.names.get(hold, hold), "capture", terms)
 
 
 @action("hold {n:n} [or at least {least:n}] [for {d:d}] [through {app:name}] [on {meter:name}] [as {name:name}]")
@@ -446,6 +465,12 @@ def last_accepted(story: Story) -> None:
 @expectation("refused as {code:rest}")
 def last_refused(story: Story, code: str) -> None:
     assert result_of(story.answers[-1]) == code.replace(" ", "_")
+
+
+@expectation("said to be of {d:d} {when:name}")
+def of_another_time(story: Story, d: str, when: str) -> None:
+    said = datetime.fromisoformat(story.answers[-1].body["entry"]["occurred_at"])
+    assert said == datetime.fromisoformat(time_of(story, d, when))
 
 
 @expectation("{n:n} accepted")

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tests.integration.world import SERVICE
-from tests.vectors.language import Story, action, expectation, given, milliseconds
+from tests.vectors.language import Story, action, expectation, given, milliseconds, time_of
 
 REPORTS: Final[dict[str, dict[str, Any]]] = {
     "claude": {
@@ -92,6 +92,12 @@ def charge(story: Story, amounts: str, meter: str, key: str | None) -> None:
     story.send(story.world.cost, {"usage": usage(story, amounts, meter)}, key=key)
 
 
+@action("charge {amounts:rest} of {meter:name} of {d:d} {when:name} [as {key:name}]")
+def charge_of_another_time(story: Story, amounts: str, meter: str, d: str, when: str, key: str | None) -> None:
+    body = {"usage": usage(story, amounts, meter), "occurred_at": time_of(story, d, when)}
+    story.send(story.world.cost, body, key=key)
+
+
 @action("charge {amounts:rest} of the model {model:name} [as {key:name}]")
 def charge_model(story: Story, amounts: str, model: str, key: str | None) -> None:
     story.send(story.world.cost, {"usage": usage(story, amounts, model=model)}, key=key)
@@ -127,6 +133,54 @@ def capture(story: Story, name: str, amounts: str, meter: str) -> None:
 def capture_model(story: Story, name: str, amounts: str, model: str) -> None:
     terms = {"usage": usage(story, amounts, model=model)}
     story.send(story.world.change_hold, story.names.get(name, name), "capture", terms)
+
+
+@action("charge {amounts:rest} of the model {model:name} in the tier {tier:name}")
+def charge_tier(story: Story, amounts: str, model: str, tier: str) -> None:
+    story.send(story.world.cost, {"usage": usage(story, amounts, model=model) | {"service_tier": tier}})
+
+
+@action("adjust the tier {tier:name} by {n:n}")
+def adjust_tier(story: Story, tier: str, n: str) -> None:
+    _put_terms(story, "adjustments", {"name": meter_of(story, "tier"), "service_tier": tier, "multiplier": n})
+
+
+@action("adjust the model {model:name} by {n:n} [plus {fixed:n}] [with at least {least:n}]")
+def adjust_model(story: Story, model: str, n: str, fixed: str | None, least: str | None) -> None:
+    more = given({"request_price": fixed, "minimum_charge": least})
+    _put_terms(story, "adjustments", {"name": meter_of(story, "model"), "model": model, "multiplier": n, **more})
+
+
+@action("a unit of {currency:currency} is {n:n} dollars")
+def exchange(story: Story, currency: str, n: str) -> None:
+    _put_terms(story, "currencies", {"currency": currency, "rate": n})
+
+
+def _put_terms(story: Story, what: str, terms: dict[str, Any]) -> None:
+    answer = story.world.call("PUT", f"/v1/rates/{what}", terms, claims=ADMIN)
+    assert answer.status in {200, 201}, answer.text
+    for name in ("cost", "holds"):
+        story.world.modules[name].runtime.rates.forget()
+
+
+@action("charge {n:n} of the currency {currency:currency} [as {key:name}]")
+def charge_currency(story: Story, n: str, currency: str, key: str | None) -> None:
+    story.send(story.world.cost, {"cost_money": {"currency": currency, "amount": n}}, key=key)
+
+
+@expectation("adjusted by version {n:n}")
+def adjusted_by(story: Story, n: str) -> None:
+    assert story.answers[-1].body["entry"]["adjustment"].endswith(f"@{n}")
+
+
+@expectation("not adjusted")
+def not_adjusted(story: Story) -> None:
+    assert "adjustment" not in story.answers[-1].body["entry"]
+
+
+@expectation("exchanged at {n:n}")
+def exchanged_at(story: Story, n: str) -> None:
+    assert story.answers[-1].body["entry"]["exchange_rate"]["rate"] == n
 
 
 @action("charge {n:n} dollars [as {key:name}]")

@@ -19,11 +19,15 @@ from millicent.ids import in_path
 from millicent.keys import new_key
 from millicent.models import (
     Account,
+    Adjustment,
+    AdjustmentPage,
     AuditPage,
     AuditTrail,
     BatchResult,
     BatchResults,
     CheckResult,
+    CurrencyPage,
+    CurrencyRate,
     Entry,
     EntryPage,
     Health,
@@ -650,6 +654,39 @@ class Millicent:
         With a `version` it creates that version, however often it is repeated, or raises RateVersionConflict.
         """
         return self._answer(Call("PUT", "/v1/rates", card), RateCard)
+
+    def adjustments(self, name: str | None = None, *, page_size: int = _MAX_PAGE) -> Iterator[Adjustment]:
+        """The versions of adjustments of the built-in card; pages are fetched as they are read."""
+        after: str | None = None
+        while True:
+            params: Params = {"name": name, "limit": page_size, "after": after}
+            page = self._answer(Call("GET", "/v1/rates/adjustments", params=params), AdjustmentPage)
+            yield from page.items
+            after = page.next
+            if after is None:
+                return
+
+    def put_adjustment(self, adjustment: Wire) -> Adjustment:
+        """Creates the next version of an adjustment; the same content again creates none, as for a card.
+
+        Needs the scope credits/admin.
+        """
+        return self._answer(Call("PUT", "/v1/rates/adjustments", adjustment), Adjustment)
+
+    def currencies(self, currency: str | None = None, *, page_size: int = _MAX_PAGE) -> Iterator[CurrencyRate]:
+        """The versions of the rates of currencies; pages are fetched as they are read."""
+        after: str | None = None
+        while True:
+            params: Params = {"name": currency, "limit": page_size, "after": after}
+            page = self._answer(Call("GET", "/v1/rates/currencies", params=params), CurrencyPage)
+            yield from page.items
+            after = page.next
+            if after is None:
+                return
+
+    def put_currency(self, currency: Wire) -> CurrencyRate:
+        """Creates the next version of a currency's rate, as `put_adjustment` does of an adjustment."""
+        return self._answer(Call("PUT", "/v1/rates/currencies", currency), CurrencyRate)
 
     def health(self) -> Health:
         """Needs no token."""

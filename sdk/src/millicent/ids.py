@@ -4,8 +4,10 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-PATTERN: Final = r"[!$-\[\]-}]{1,128}"
-REQUIREMENT: Final = '1 to 128 printable ASCII characters other than space, # ~ " and \\'
+LONGEST: Final = 128
+PATTERN: Final = rf"[!$-\[\]-}}]{{1,{LONGEST}}}"
+CHARACTERS: Final = 'printable ASCII characters other than space, # ~ " and \\'
+REQUIREMENT: Final = f"1 to {LONGEST} {CHARACTERS}"
 """Completes the sentence "an id is …"."""
 
 _ID: Final = re.compile(PATTERN)

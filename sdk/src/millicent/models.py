@@ -41,7 +41,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     changed nothing and has a `reason` and, if it was not the account's own balance, what decided (`limit`).
     `low_balance` are the thresholds that the balance fell below. `parent` is the parent that paid too; `member` in the
     parent's entry is the member. `settings` is what it changed. `rate_card` priced its `usage`, which was of `model`;
-    `cost_usd` is the cost in dollars as it was given. If either had a fraction of a microcent, `carry_before` and
+    `adjustment` changed that price. `cost_usd` is the cost in dollars as it was given, `cost_money` that in another
+    currency, of which `exchange_rate` was used. If the price had a fraction of a microcent, `carry_before` and
     `carry_after` are the carry, in exact millicents. `merged` are two grants that were merged because the account had
     too many. `not_restored` is the part that was not returned because its grants had expired. `occurred_at` is when the
     spending occurred, if the caller said so; `at` is when it was recorded. `hash` chains the entries of an account.
@@ -74,7 +75,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     usage: Mapping[str, Any] | None = None
     rate_card: str | None = None
     model: str | None = None
+    adjustment: str | None = None
     cost_usd: str | None = None
+    cost_money: Mapping[str, str] | None = None
+    exchange_rate: Mapping[str, Any] | None = None
     carry_before: str | None = None
     carry_after: str | None = None
     merged: Merger | None = None
@@ -260,6 +264,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     limit: Decision | None = None
     meter: str | None = None
     model: str | None = None
+    currency: str | None = None
     newest: int | None = None
 
 
@@ -424,8 +429,64 @@ class RatePage(msgspec.Struct, frozen=True, kw_only=True):
     in_effect: RateCard | None = None
 
 
+class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of an adjustment of the built-in card. A selector that is absent selects everything.
+
+    The price is the list price, times `per_dollar`, times `multiplier`, plus `request_price`, and at least
+    `minimum_charge`. All are decimal texts.
+    """
+
+    adjustment: str
+    name: str
+    version: int
+    multiplier: str
+    request_price: str
+    minimum_charge: str
+    per_dollar: str
+    active: bool
+    effective_from: Time
+    made_at: Time
+    by: str
+    meter: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    service_tier: str | None = None
+    currency: str | None = None
+
+
+class AdjustmentPage(msgspec.Struct, frozen=True, kw_only=True):
+    """In the order of name and version. `in_effect` names the versions in effect now."""
+
+    items: tuple[Adjustment, ...]
+    next: str | None = None
+    in_effect: tuple[str, ...] = ()
+
+
+class CurrencyRate(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of the rate of a currency: what one unit of it is worth in dollars, a decimal text."""
+
+    currency: str
+    version: int
+    rate: str
+    effective_from: Time
+    made_at: Time
+    by: str
+
+
+class CurrencyPage(msgspec.Struct, frozen=True, kw_only=True):
+    """In the order of currency and version. `in_effect` names the versions in effect now."""
+
+    items: tuple[CurrencyRate, ...]
+    next: str | None = None
+    in_effect: tuple[str, ...] = ()
+
+
 class LineItem(msgspec.Struct, frozen=True, kw_only=True):
-    """Units at one price, exact decimal texts; `item` is a quantity, `request` or `minimum_charge`."""
+    """Units at one price, exact decimal texts.
+
+    `item` is a quantity, `request` or `minimum_charge`; or `service_tier`, `currency`, `adjustment`,
+    `adjustment_request` or `adjustment_minimum`, which say what was adjusted.
+    """
 
     item: str
     units: str
@@ -446,6 +507,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     hold: Decimal
     card: str
     items: tuple[LineItem, ...]
+    adjustment: str | None = None
     carry_before: str | None = None
     carry_after: str | None = None
 

@@ -104,3 +104,16 @@ def test_each_length_has_one_text() -> None:
     texts = ("P7D", "P1D", "PT36H", "PT5H", "PT90M", "PT1M")
     assert [window_text(window_ms(text) or 0) for text in texts] == list(texts)
     assert [window_text(window_ms(text) or 0) for text in ("P1W", "PT24H", "PT1H30M")] == ["P7D", "P1D", "PT90M"]
+
+
+def test_parts_that_became_one_leave_with_the_last_of_them() -> None:
+    parts, amounts = counted([(1000, 1)] * (MAX_PARTS + 1), FIVE_HOURS_MS)
+    first_ms, last_ms = amounts[0][0], amounts[-1][0]
+    assert parts == (Part(last_ms, 1, len(amounts)),)
+    assert in_window(parts, FIVE_HOURS_MS, first_ms + FIVE_HOURS_MS) == parts
+    assert in_window(parts, FIVE_HOURS_MS, last_ms + FIVE_HOURS_MS) == ()
+
+
+def test_a_clock_that_is_behind_does_not_bring_back_what_has_left() -> None:
+    early, late = Part(10, 1, 30), Part(FIVE_HOURS_MS + 20, 2, 40)
+    assert in_window((early, late), FIVE_HOURS_MS, 15) == (late,)

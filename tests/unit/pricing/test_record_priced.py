@@ -309,6 +309,7 @@ def test_late_usage_has_the_version_of_the_card_that_was_in_effect_and_names_it(
     priced.shelf.put("2", effective_from_ms=NOW_MS - 3 * DAY_MS)
     priced.shelf.put("3", effective_from_ms=NOW_MS - DAY_MS)
     entries = [priced.charge(10, NOW_MS - days * DAY_MS) for days in (2, 1, 0)]
+    assert {entry.at_ms for entry in entries} == {NOW_MS}
     assert [(entry.amount, entry.parameters["rate_card"]) for entry in entries] == [
         (-20 * MILLICENT, "calls@1"),
         (-30 * MILLICENT, "calls@2"),
@@ -319,8 +320,10 @@ def test_late_usage_has_the_version_of_the_card_that_was_in_effect_and_names_it(
 def test_usage_of_a_time_before_the_first_card_has_no_price() -> None:
     priced = Priced()
     priced.shelf.put("2", effective_from_ms=NOW_MS - DAY_MS)
-    with pytest.raises(Unpriced):
+    with pytest.raises(Unpriced, match=r"on the meter calls at 2025-11-22T12:13:19\.999Z: a price holds from"):
         priced.charge(10, NOW_MS - DAY_MS - 1)
+    with pytest.raises(Unpriced, match=r"on the meter pages$"):
+        priced.charge(10, meter="pages")
 
 
 def test_a_late_capture_of_a_hold_has_the_price_of_the_hold() -> None:

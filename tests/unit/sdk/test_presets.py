@@ -57,7 +57,7 @@ def test_the_openai_export_has_floats_blank_days_batches_and_audio_beside_text()
             "user-bob",
             day,
             llm(
-                "gpt-4o-audio-preview",
+                "gpt-audio",
                 # 100 of text and 2000 of audio; 50 and 700
                 input_tokens=2100,
                 output_tokens=750,
@@ -80,11 +80,9 @@ def test_openais_input_is_of_text_alone_or_the_whole_as_its_column_of_text_says(
     header = (
         "start_time,num_model_requests,user_id,model,input_tokens,input_text_tokens,input_audio_tokens,output_tokens"
     )
-    content = f"{header}\n1764547200,1,a,gpt-4o-audio-preview,{input_tokens},{text},2000,50\n"
+    content = f"{header}\n1764547200,1,a,gpt-audio,{input_tokens},{text},2000,50\n"
     (row,) = load_usage(content.encode()).rows
-    assert row.usage == llm(
-        "gpt-4o-audio-preview", input_tokens=whole, output_tokens=50, requests=1, input_audio_tokens=2000
-    )
+    assert row.usage == llm("gpt-audio", input_tokens=whole, output_tokens=50, requests=1, input_audio_tokens=2000)
     with pytest.raises(BadUsage, match="row 1: the counts of the OpenAI usage export must be input_text_tokens, or"):
         load_usage(content.replace(f"{input_tokens},{text},", "1999,100,").encode())
 

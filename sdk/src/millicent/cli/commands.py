@@ -37,6 +37,7 @@ from millicent.cli.policies import (
 from millicent.cli.rates import quote, rates
 from millicent.cli.replay import replay
 from millicent.cli.reports import entries, rows_option, show_entries, statement, usage
+from millicent.cli.terms import COMMANDS as TERMS_COMMANDS
 from millicent.cli.values import AMOUNT, INSTANT, JSON_OBJECT
 from millicent.client import Category, IfExpired, IfInsufficient, Millicent, Overrun
 from millicent.errors import MillicentError, figures_of
@@ -341,6 +342,8 @@ main.add_command(dlq)
 main.add_command(doctor)
 main.add_command(cost, "charge")
 main.add_command(rates)
+for _command in TERMS_COMMANDS:
+    rates.add_command(_command)
 main.add_command(quote)
 for command in (configure, freeze, unfreeze, join, leave, limits, allowance):
     main.add_command(command)

@@ -26,8 +26,10 @@ _LIMIT_COLUMNS: Final = {
 }
 _LIMIT: Final = re.compile(
     rf"(?P<amount>[^/,]+)(?:/(?P<window>{'|'.join(get_args(Window))}|P[0-9A-Z]+))?"
-    r"(?P<rest>(?:,(?:app|meter|model)=[^,]+)*)"
+    r"(?P<rest>(?:,(?:app|meter|model)=.+)?)"
 )
+_NEXT_NAME: Final = re.compile(r",(?=(?:app|meter|model)=)")
+"""A comma may be in an id too."""
 
 
 class LimitType(click.ParamType[SpendingLimit]):
@@ -41,7 +43,7 @@ class LimitType(click.ParamType[SpendingLimit]):
         found = _LIMIT.fullmatch(value)
         if found is None:
             self.fail(f"{value!r} is not a limit; write it like 500/day,app=chat,model=gpt-4o or 100/PT5H", param, ctx)
-        scope = dict(part.split("=", 1) for part in found["rest"].split(",") if part)
+        scope = dict(part.split("=", 1) for part in _NEXT_NAME.split(found["rest"]) if part)
         amount = AMOUNT.convert(found["amount"], param, ctx)
         return SpendingLimit(amount=amount, window=found["window"], **scope)
 

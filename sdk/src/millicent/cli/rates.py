@@ -112,7 +112,7 @@ def _show_card(title: str, card: RateCard) -> None:
 
 
 def _show_quote(quoted: Quote) -> None:
-    facts = {"amount": quoted.amount, "hold": quoted.hold, "card": quoted.card}
+    facts = {"amount": quoted.amount, "hold": quoted.hold, "card": quoted.card, "adjustment": quoted.adjustment}
     if quoted.carry_before is not None:
         facts |= {"carry before": quoted.carry_before, "carry after": quoted.carry_after}
     print_facts("Quote", facts)

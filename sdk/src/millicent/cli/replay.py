@@ -74,7 +74,7 @@ def _refuse_multiplier(_: click.Context, __: click.Parameter, value: str | None)
     if value is not None:
         raise click.UsageError(
             "--price-multiplier is gone, since only the service prices: for a margin or a discount set an adjustment of"
-            " the built-in rate card (docs/prices.md)"
+            " the built-in rate card, for example with `millicent rates adjust markup --multiplier 1.2`"
         )
 
 

@@ -8,11 +8,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-ID_CHARACTERS: Final = 'letters, digits and signs, without space, ", #, \\ and ~'
-LONGEST_ID: Final = 128
+from millicent.ids import REQUIREMENT, is_id
+
 MOST_UNITS: Final = 10**12
 
-_ID: Final = re.compile(r"[!$-\[\]-}]{1,128}")
 _WHOLE: Final = re.compile(r"([0-9]{1,12})(\.0*)?")
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
 _AMOUNT: Final = re.compile(r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]{1,3})?|[0-9]+\.")
@@ -64,13 +63,9 @@ def identifier(value: Any) -> str:  # noqa: ANN401 - whatever a file has
     told = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if isinstance(value, str) and _SPREADSHEETS.fullmatch(value):
         raise BadCell("the id itself: this looks like a number that a spreadsheet has rewritten")
-    if not _ID.fullmatch(told):
-        raise BadCell(f"1 to {LONGEST_ID} of {ID_CHARACTERS}")
+    if not is_id(told):
+        raise BadCell(REQUIREMENT)
     return told
-
-
-def is_id(value: str) -> bool:
-    return _ID.fullmatch(value) is not None
 
 
 def text(value: Any) -> str:  # noqa: ANN401 - whatever a file has

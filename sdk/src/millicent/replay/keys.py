@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from millicent.replay.cells import is_id
+from millicent.ids import is_id
 
 LONGEST_KEY: Final = 120
 """Below the longest id, for what is put behind the key of a row."""

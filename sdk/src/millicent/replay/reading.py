@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from millicent import ids
 from millicent.replay import cells
 from millicent.replay.actors import DEFAULT_SEED, ZipfActors
 from millicent.replay.cells import BadCell
@@ -118,12 +119,10 @@ def report(skipped: Iterable[Skipped]) -> bytes:
 
 
 def _checked(how: Reading) -> Reading:
-    if how.run_id is not None and not (cells.is_id(how.run_id) and len(how.run_id) <= _LONGEST_RUN_ID):
-        raise BadUsage(f"the run id {how.run_id!r} must be 1 to {_LONGEST_RUN_ID} of {cells.ID_CHARACTERS}")
-    if how.default_actor is not None and not cells.is_id(how.default_actor):
-        raise BadUsage(
-            f"the default actor {how.default_actor!r} must be 1 to {cells.LONGEST_ID} of {cells.ID_CHARACTERS}"
-        )
+    if how.run_id is not None and not (ids.is_id(how.run_id) and len(how.run_id) <= _LONGEST_RUN_ID):
+        raise BadUsage(f"the run id {how.run_id!r} must be 1 to {_LONGEST_RUN_ID} {ids.CHARACTERS}")
+    if how.default_actor is not None and not ids.is_id(how.default_actor):
+        raise BadUsage(f"the default actor {how.default_actor!r} must be {ids.REQUIREMENT}")
     return how
 
 
