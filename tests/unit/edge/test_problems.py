@@ -47,6 +47,7 @@ STATUSES = {
     "heads_not_found": 404,
     "digest_exists": 409,
     "unpriced": 422,
+    "unknown_currency": 422,
     "rate_version_conflict": 409,
     "throttled": 429,
     "account_busy": 429,

@@ -149,7 +149,15 @@ def test_tries_that_were_lost_before_due_holds_were_returned_are_not_counted_aft
 def test_what_is_due_is_done_even_if_another_transaction_was_first_and_did_not_do_it() -> None:
     steps = do_what_is_due(PLACED.state.account, "due", LATER_MS)
     done = catch_up(PLACED.state, OVER.due, "due", LATER_MS, 100).state
-    script = [Found(PLACED.state), OVER, Busy(), Resumed(), Found(PLACED.state), OVER, Committed()]
+    script: list[CommandOutcome] = [
+        Found(PLACED.state),
+        OVER,
+        Busy(),
+        Resumed(),
+        Found(PLACED.state),
+        OVER,
+        Committed(),
+    ]
     commands = [next(steps), *[steps.send(Reply(outcome, 5000)) for outcome in script]]
     with pytest.raises(StopIteration) as ended:
         steps.send(Reply(Found(done), 5000))
