@@ -24,6 +24,7 @@ from shared.ledger.errors import (
     RecordDamaged,
 )
 from shared.ledger.operations import Charge, FundingUpdate, Reason
+from shared.pricing.errors import TierUnpriced
 from tests.builders import history
 
 STATUSES = {
@@ -111,7 +112,7 @@ def test_no_two_errors_have_the_same_code() -> None:
     # A kind of an error that callers need not tell apart has that error's code.
     apart = [error for error in MEANINGS if "code" in vars(error)]
     assert len({error.code for error in apart}) == len(apart)
-    assert set(MEANINGS) - set(apart) == {RecordDamaged}
+    assert set(MEANINGS) - set(apart) == {RecordDamaged, TierUnpriced}
 
 
 def test_a_validation_error_lists_the_fields() -> None:
