@@ -180,10 +180,6 @@ KNOWN: Final = (
         "how long a duration is, its parts say together",
         _limits({"amount": 1, "window": "P99W"}), where="$.limits[", detail="the length of a rolling window",
     ),
-    KnownException(
-        "which names of a model are others for it, the price library says",
-        _limits({"amount": 1, "model": "gpt-4o-2024-08-06"}), where="$.limits[", detail="the model's own name",
-    ),
     KnownException("a card of nothing", _card(prices={}), where="$.prices", detail="must have a price, unless"),
     KnownException(
         OF_THE_CARD, _card(prices={"a": {"price": "1", "part_of": ["b"]}}), where="$.prices.", detail="without a cycle"
