@@ -198,9 +198,7 @@ def _apply(aws: Aws, template_key: str) -> None:
     except WaiterError as failure:
         reason = str(failure.last_response.get("StatusReason", failure))
         if NOTHING_CHANGED not in reason:
-            raise ProcessFailedError(
-                "\n".join([f"the template did not deploy: {reason}", *_failures(aws)])
-            ) from failure
+            raise ProcessFailedError(f"the template did not deploy: {reason}") from failure
         cloudformation.delete_change_set(ChangeSetName=change_set)
 
 

@@ -3,7 +3,8 @@
     PYTHONHASHSEED=0 PYTHONNODEBUGRANGES=1 python3.13 -m local.packages DIRECTORY=functions.cost.handler ...
 
 Run by the Python that the functions run on, it compiles them: bytecode without docstrings is half the size, and a cold
-start compiles nothing. With `--as-source=python3.13` before the packages, any Python makes them for that one, as source.
+start compiles nothing. With `--as-source=python3.13` before the packages, any Python makes them for that one, as
+source.
 It needs only the standard library.
 
 A module that several functions import is parsed and compiled once.
