@@ -76,7 +76,9 @@ def _charge(key: str) -> Operation:
 
 def _first_change(number: int) -> Change:
     account = Account("main", f"user:{number}")
-    state = AccountState(account, available=10**9, grants=(Grant(1, 10**9, 10**9, 10, "purchased", None),))
+    state = AccountState(
+        account, available=10**9, funded=10**9, grants=(Grant(1, 10**9, 10**9, 10, "purchased", None),)
+    )
     return apply(state, replace(_charge("first"), account=account), NOW_MS)
 
 

@@ -39,15 +39,16 @@ class LimitsRequest(msgspec.Struct, forbid_unknown_fields=True):
     limits: Annotated[list[LimitRequest], msgspec.Meta(max_length=MAX_LIMITS)]
 
 
-EITHER: Final[Mapping[type[msgspec.Struct], tuple[str, str]]] = {
-    CostRequest: ("cost", "usage"),
-    KeyedCost: ("cost", "usage"),
+_COSTS: Final = ("cost", "usage", "cost_usd", "cost_money")
+EITHER: Final[Mapping[type[msgspec.Struct], tuple[str, ...]]] = {
+    CostRequest: _COSTS,
+    KeyedCost: _COSTS,
     PlaceHoldRequest: ("amount", "usage"),
 }
 """Fields of which a request has exactly one."""
-AT_MOST_ONE: Final[Mapping[type[msgspec.Struct], tuple[str, str]]] = {
+AT_MOST_ONE: Final[Mapping[type[msgspec.Struct], tuple[str, ...]]] = {
     CheckRequest: ("minimum", "usage"),
-    CaptureRequest: ("amount", "usage"),
+    CaptureRequest: ("amount", "usage", "cost_usd", "cost_money"),
 }
 """Fields of which a request has one or none. What is null is not there."""
 NOT_EMPTY: Final = frozenset({SettingsRequest})

@@ -12,9 +12,11 @@ from typing import Annotated, Any, Final, TypeAlias, get_args
 
 import msgspec
 
+from functions.rates.terms import AdjustmentDocument
 from millicent.models import Problem, Receipt
 from openapi.answers import GATEWAY, MORE, GatewayMessage
 from openapi.calls import AT_MOST_ONE, CALLS, EITHER, NOT_EMPTY, BatchRequest, Call
+from openapi.rules import CURRENCY_OF_RATE
 from openapi.rules import schemas as schemas_of_rules
 from shared.edge.amount_texts import PARAMETER, AmountsAs
 from shared.edge.identity import ADMIN_SCOPE
@@ -320,7 +322,10 @@ def _relations(form: type[msgspec.Struct]) -> Json:
     if form in EITHER:
         return {"oneOf": [{"required": [name]} for name in EITHER[form]]}
     if form in AT_MOST_ONE:
-        return {"not": {"allOf": [_is_given(form, name) for name in AT_MOST_ONE[form]]}}
+        given = [_is_given(form, name) for name in AT_MOST_ONE[form]]
+        return {"oneOf": [{"not": {"anyOf": given}}, *given]}
+    if form is AdjustmentDocument:
+        return CURRENCY_OF_RATE
     return {"anyOf": [_is_given(form, name) for name in form.__struct_fields__]} if form in NOT_EMPTY else {}
 
 

@@ -37,22 +37,32 @@ def number(maximum: int, decimals: int, *, above_0: bool = False) -> Json:
     How many decimals the number may have is in words: multipleOf is computed in binary by most validators, and would
     refuse 1.001.
     """
-    lowest = {"exclusiveMinimum" if above_0 else "minimum": 0}
-    return {
-        "anyOf": [{"type": "number", **lowest, "maximum": maximum}, decimal_text(maximum, decimals, above_0=above_0)]
-    }
+    text = decimal_text(maximum, decimals, above_0=above_0)
+    return {"anyOf": [{"type": "number", **_lowest(above_0=above_0), "maximum": maximum}, text]}
 
 
-def _counted(maximum: int, decimals: int) -> Json:
+def _counted(maximum: int, decimals: int, *, above_0: bool = False) -> Json:
     """A number of which zeros may follow the decimals that count."""
-    text = decimal_text(maximum, decimals, MAX_DECIMALS_WRITTEN - decimals)
-    return {"anyOf": [{"type": "number", "minimum": 0, "maximum": maximum}, text]}
+    text = decimal_text(maximum, decimals, MAX_DECIMALS_WRITTEN - decimals, above_0=above_0)
+    return {"anyOf": [{"type": "number", **_lowest(above_0=above_0), "maximum": maximum}, text]}
+
+
+def _lowest(*, above_0: bool) -> Json:
+    return {"exclusiveMinimum" if above_0 else "minimum": 0}
 
 
 _AMOUNT: Final = "millicents (1/1000 cent), a number or a decimal string with at most three decimals, read exactly"
 _NO_QUANTITY: Final = "|".join(sorted(RESERVED_NAMES - {"meter", "model", "service_tier"}))
 _QUANTITY: Final = f"^(?!({_NO_QUANTITY})$){QUANTITY_NAME.pattern}$"
 _NO_PRICE: Final = f"^(?!({ESTIMATE_PREFIX}|({'|'.join(sorted(RESERVED_NAMES))})$)){QUANTITY_NAME.pattern}$"
+_ONE: Final[Json] = {"anyOf": [{"const": 1}, {"type": "string", "pattern": r"^1(\.0+)?$"}]}
+CURRENCY_OF_RATE: Final[Json] = {
+    "anyOf": [
+        {"required": ["currency"], "properties": {"currency": {"type": "string"}}},
+        {"properties": {"per_dollar": _ONE}},
+    ]
+}
+"""Of an adjustment: a rate other than 1 is that of a currency."""
 _TIER: Final[Json] = {"type": "string", "enum": list(SERVICE_TIERS), "default": DEFAULT_TIER}
 
 
@@ -94,21 +104,24 @@ def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the d
             "examples": [42.125, "42.125"],
         },
         "Usage": {
-            "description": f"A meter, a model and at most {MAX_QUANTITIES} quantities by name, each with at most "
-            f"{MAX_DECIMALS} decimals. Or a report: how much was used as the provider of the model says it.",
+            "description": "Quantities. Or a report: how much was used as the provider of the model says it.",
             "type": "object",
             "anyOf": [
-                {
-                    "type": "object",
-                    "properties": {"meter": typed(Identifier), "model": typed(ModelName), "service_tier": _TIER},
-                    "required": ["meter"],
-                    "propertyNames": {"pattern": _QUANTITY},
-                    "maxProperties": MAX_QUANTITIES + 3,
-                    "additionalProperties": _counted(MAX_UNITS, MAX_DECIMALS),
-                },
+                {"$ref": "#/components/schemas/UsageQuantities"},
                 {"$ref": "#/components/schemas/UsageReport"},
             ],
             "examples": [{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "output_tokens": 44}],
+        },
+        "UsageQuantities": {
+            "description": f"A meter, a model and at most {MAX_QUANTITIES} quantities by name, each with at most "
+            f"{MAX_DECIMALS} decimals.",
+            "type": "object",
+            "properties": {"meter": typed(Identifier), "model": typed(ModelName), "service_tier": _TIER},
+            "required": ["meter"],
+            "propertyNames": {"pattern": _QUANTITY},
+            "maxProperties": MAX_QUANTITIES + 3,
+            "additionalProperties": _counted(MAX_UNITS, MAX_DECIMALS),
+            "examples": [{"meter": "llm", "model": "gpt-4o", "input_tokens": 374, "max_output_tokens": 44}],
         },
         "UsageReport": {
             "description": "`raw` is the provider's response, or the usage in it. The meter is llm unless given; the "
@@ -135,6 +148,11 @@ def schemas(typed: Any, form: Any) -> Json:  # noqa: ANN401 - functions of the d
             "description": f"From 0 to 10^15, with at most {MAX_PRICE_DECIMALS} decimals; as a string it is exact.",
             **_counted(MAX_NUMBER, MAX_PRICE_DECIMALS),
             "examples": ["0.25"],
+        },
+        "PositiveNumber": {
+            "description": f"Above 0, to 10^15, with at most {MAX_PRICE_DECIMALS} decimals; as a string it is exact.",
+            **_counted(MAX_NUMBER, MAX_PRICE_DECIMALS, above_0=True),
+            "examples": ["1.08"],
         },
         "Prices": {
             "description": "Prices by quantity.",

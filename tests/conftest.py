@@ -4,11 +4,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.database import aws_credentials, database, new_ledger
 
 __all__ = ["aws_credentials", "database", "new_ledger"]
+
+# A busy machine is no fault: no example has to be made or run in time.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 SUITES: Final = Path(__file__).parent
 SHARED_SETUP: Final = {

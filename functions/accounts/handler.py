@@ -1,22 +1,22 @@
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.accounts.runtime import accounts_runtime
 from functions.accounts.schema import NoQuery
 from shared.edge import http
 from shared.edge.path_ids import from_path
+from shared.edge.routes import Response
 from shared.edge.validation import identifier
 from shared.ledger.accounts import Account
 from shared.usecases.read_account import read_account
 
 runtime = accounts_runtime()
-app = http.Resolver(runtime.observability)
+app = http.Routes(runtime.observability)
 
 
-@app.get("/v1/accounts/<actor>")
-def show_account(actor: str) -> Response[str]:
+@app.route("GET /v1/accounts/{actor}")
+def show_account(actor: str) -> Response:
     account = account_of(actor)
     http.query(app.current_event, NoQuery)
     state = read_account(account, runtime.ledger, runtime.now_ms())
@@ -24,8 +24,8 @@ def show_account(actor: str) -> Response[str]:
     return http.answer(state)
 
 
-@app.get("/v1/health")
-def show_health() -> Response[str]:
+@app.route("GET /v1/health")
+def show_health() -> Response:
     runtime.observability.logger.info("health asked")
     return http.answer({"status": "ok"})
 

@@ -1,19 +1,19 @@
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.check.runtime import check_runtime
 from functions.check.schema import CheckRequest
 from shared.edge import http
+from shared.edge.routes import Response
 from shared.usecases.check_credits import CreditAnswer, CreditQuestion, check_credits
 
 runtime = check_runtime()
-app = http.Resolver(runtime.observability)
+app = http.Routes(runtime.observability)
 
 
-@app.post("/v1/check")
-def check() -> Response[str]:
+@app.route("POST /v1/check")
+def check() -> Response:
     event = app.current_event
     caller = http.caller(event, "credits/read", runtime.tenants)
     request = http.body(event, CheckRequest)

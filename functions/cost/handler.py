@@ -2,7 +2,6 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Any, Final
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.cost.schema import MAX_BATCH_BYTES, RefundRequest, batch, results
@@ -10,6 +9,7 @@ from shared.composition.pricing import priced_runtime
 from shared.edge import http
 from shared.edge.charges import CostRequest, RequestContext, charge
 from shared.edge.mutations import Asked, mutate, mutate_by
+from shared.edge.routes import Response
 from shared.ledger.operations import Operation
 from shared.ledger.protocol import Recorded
 from shared.ports.ledger import Ledger
@@ -20,11 +20,11 @@ LAST_TRY_MS: Final = 3_000
 """For an attempt that begins just before the deadline: 1 s to connect, 2 s to read."""
 
 runtime = priced_runtime("cost")
-app = http.Resolver(runtime.observability)
+app = http.Routes(runtime.observability)
 
 
-@app.post("/v1/cost")
-def record_cost() -> Response[str]:
+@app.route("POST /v1/cost")
+def record_cost() -> Response:
     return mutate(app.current_event, runtime, "credits/charge", asked_charge, record)
 
 
@@ -38,8 +38,8 @@ def record(operation: Operation, ledger: Ledger, now_ms: int) -> Recorded:
     return record_priced(operation, ledger, runtime.rates, runtime.recording_time(now_ms))
 
 
-@app.post("/v1/cost/batch")
-def record_costs() -> Response[str]:
+@app.route("POST /v1/cost/batch")
+def record_costs() -> Response:
     event = app.current_event
     caller = http.caller(event, "credits/charge", runtime.tenants)
     lines = batch(http.document(event, MAX_BATCH_BYTES), caller, http.request_id(event))
@@ -54,8 +54,8 @@ def record_costs() -> Response[str]:
     return http.answer({"results": shown})
 
 
-@app.post("/v1/refunds")
-def record_refund() -> Response[str]:
+@app.route("POST /v1/refunds")
+def record_refund() -> Response:
     return mutate_by(app.current_event, runtime, "credits/charge", RefundRequest, lambda request: request.terms)
 
 

@@ -6,11 +6,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.docs.page import page
 from functions.docs.runtime import docs_runtime
+from shared.edge.routes import JSON, Response, RouteTable
 
 DOCUMENT: Final = Path(__file__).with_name("openapi.json").read_text()
 EVENTS: Final = Path(__file__).with_name("asyncapi.json").read_text()
@@ -20,21 +20,21 @@ NOTHING_FROM_ELSEWHERE: Final = (
 )
 
 runtime = docs_runtime()
-app = APIGatewayHttpResolver()
+app = RouteTable()
 
 
-@app.get("/openapi.json")
-def show_document() -> Response[str]:
-    return answer("application/json", DOCUMENT)
+@app.route("GET /openapi.json")
+def show_document() -> Response:
+    return answer(JSON, DOCUMENT)
 
 
-@app.get("/asyncapi.json")
-def show_events() -> Response[str]:
-    return answer("application/json", EVENTS)
+@app.route("GET /asyncapi.json")
+def show_events() -> Response:
+    return answer(JSON, EVENTS)
 
 
-@app.get("/docs")
-def show_page() -> Response[str]:
+@app.route("GET /docs")
+def show_page() -> Response:
     return answer("text/html; charset=utf-8", rendered())
 
 
@@ -43,7 +43,7 @@ def rendered() -> str:
     return page(json.loads(DOCUMENT))
 
 
-def answer(content_type: str, content: str) -> Response[str]:
+def answer(content_type: str, content: str) -> Response:
     runtime.observability.logger.info("docs shown", extra={"content_type": content_type})
     headers = {
         "Cache-Control": CACHED,

@@ -151,13 +151,14 @@ def _fields(schema: Json, heading: str) -> str:
 
 def _relation(schema: Json) -> str:
     """How many of some fields must be given."""
+    one_of = schema.get("oneOf", ())
+    or_none = any("not" in form for form in one_of)
     for words, forms in (
-        ("Exactly one of", schema.get("oneOf", ())),
-        ("At most one of", schema.get("not", {}).get("allOf", ())),
+        ("At most one of" if or_none else "Exactly one of", one_of),
         ("At least one of", schema.get("anyOf", ())),
     ):
-        if names := [f"<code>{escape(name)}</code>" for form in forms for name in form.get("required", ())]:
-            *first, last = names
+        *first, last = [f"<code>{escape(name)}</code>" for form in forms for name in form.get("required", ())] or [""]
+        if first:
             return f"<p>{words} {', '.join(first)} and {last}.</p>"
     return ""
 

@@ -1,6 +1,5 @@
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.funding.schema import VoidRequest, funding_request
@@ -8,15 +7,16 @@ from shared.composition.mutations import mutation_runtime
 from shared.edge import http
 from shared.edge.mutations import Asked, mutate, mutate_by
 from shared.edge.path_ids import from_path
+from shared.edge.routes import Response
 from shared.edge.validation import identifier
 from shared.ledger.operations import Operation
 
 runtime = mutation_runtime("funding")
-app = http.Resolver(runtime.observability)
+app = http.Routes(runtime.observability)
 
 
-@app.post("/v1/funding")
-def record_funding() -> Response[str]:
+@app.route("POST /v1/funding")
+def record_funding() -> Response:
     return mutate(app.current_event, runtime, "credits/fund", asked_funding)
 
 
@@ -25,8 +25,8 @@ def asked_funding(asked: Asked) -> Operation:
     return asked.operation(asked.caller.account_of(request.actor), request.terms)
 
 
-@app.post("/v1/grants/<grant_id>/void")
-def void_grant(grant_id: str) -> Response[str]:
+@app.route("POST /v1/grants/{id}/void")
+def void_grant(grant_id: str) -> Response:
     grant = from_path(grant_id)
     return mutate_by(
         app.current_event,

@@ -1,6 +1,5 @@
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.history.runtime import history_runtime
@@ -20,6 +19,7 @@ from functions.history.schema import (
 from functions.history.statement import statement, wants_csv
 from shared.edge import http
 from shared.edge.path_ids import from_path
+from shared.edge.routes import Response
 from shared.edge.validation import identifier
 from shared.ledger.accounts import Account
 from shared.usecases.list_audit import Grace, list_audit
@@ -28,11 +28,11 @@ from shared.usecases.list_usage import UsageAsked, list_usage
 from shared.usecases.look_up_operation import look_up_operation
 
 runtime = history_runtime()
-app = http.Resolver(runtime.observability)
+app = http.Routes(runtime.observability)
 
 
-@app.get("/v1/accounts/<actor>/entries")
-def show_entries(actor: str) -> Response[str]:
+@app.route("GET /v1/accounts/{actor}/entries")
+def show_entries(actor: str) -> Response:
     account = account_of(actor)
     event = app.current_event
     as_csv = wants_csv(event.headers.get("accept"))
@@ -41,8 +41,8 @@ def show_entries(actor: str) -> Response[str]:
     return statement(account, page, event.query_string_parameters) if as_csv else http.answer(listing(page))
 
 
-@app.get("/v1/accounts/<actor>/usage")
-def show_usage(actor: str) -> Response[str]:
+@app.route("GET /v1/accounts/{actor}/usage")
+def show_usage(actor: str) -> Response:
     account = account_of(actor)
     query = http.query(app.current_event, UsageQuery)
     asked = UsageAsked(query.group_by, query.period(runtime.now_ms()), query.after_name, int(query.limit))
@@ -51,8 +51,8 @@ def show_usage(actor: str) -> Response[str]:
     return http.answer({"actor": account.actor} | usage_listing(asked, usage))
 
 
-@app.get("/v1/accounts/<actor>/audit")
-def show_audit(actor: str) -> Response[str]:
+@app.route("GET /v1/accounts/{actor}/audit")
+def show_audit(actor: str) -> Response:
     account = account_of(actor)
     query = http.query(app.current_event, AuditQuery)
     grace = Grace(runtime.now_ms(), runtime.audit_grace_ms)
@@ -61,8 +61,8 @@ def show_audit(actor: str) -> Response[str]:
     return http.answer(audit_listing(audit))
 
 
-@app.get("/v1/operations/<key>")
-def show_operation(key: str) -> Response[str]:
+@app.route("GET /v1/operations/{key}")
+def show_operation(key: str) -> Response:
     caller = http.caller(app.current_event, "credits/read", runtime.tenants)
     query = http.query(app.current_event, OperationQuery)
     account = caller.account_of(query.actor)

@@ -9,10 +9,9 @@ from io import StringIO
 from typing import Final
 from urllib.parse import urlencode
 
-from aws_lambda_powertools.event_handler import Response
-
 from functions.history.schema import cursor_of
 from shared.edge.path_ids import in_path
+from shared.edge.routes import Response
 from shared.ledger.accounts import Account
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry
@@ -51,7 +50,7 @@ def wants_csv(accept: str | None) -> bool:
     return MEDIA_TYPE in {part.partition(";")[0].strip().lower() for part in (accept or "").split(",")}
 
 
-def statement(account: Account, page: Page[Entry], query: Mapping[str, str]) -> Response[str]:
+def statement(account: Account, page: Page[Entry], query: Mapping[str, str]) -> Response:
     """`query` is that of the request; the next page's query differs only in `after`."""
     headers = {"Content-Disposition": f'attachment; filename="{_file_name(account)}"', "Vary": "Accept"}
     after = cursor_of(page.next_before_seq)

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.holds.schema import CaptureRequest, ExtendRequest, PlaceHoldRequest, ReleaseRequest
@@ -10,6 +9,7 @@ from shared.edge import http
 from shared.edge.identity import Scope
 from shared.edge.mutations import ActorRequest, mutate_by
 from shared.edge.path_ids import from_path
+from shared.edge.routes import Response
 from shared.edge.validation import identifier
 from shared.ledger.operations import Operation, Terms
 from shared.ledger.protocol import Recorded
@@ -19,32 +19,32 @@ from shared.usecases.record_priced import record_priced
 SCOPE: Final[Scope] = "credits/charge"
 
 runtime = priced_runtime("holds")
-app = http.Resolver(runtime.observability)
+app = http.Routes(runtime.observability)
 
 _Request = TypeVar("_Request", bound=ActorRequest)
 
 
-@app.post("/v1/holds")
-def place_hold() -> Response[str]:
+@app.route("POST /v1/holds")
+def place_hold() -> Response:
     return mutate_by(app.current_event, runtime, SCOPE, PlaceHoldRequest, lambda request: request.terms, record)
 
 
-@app.post("/v1/holds/<hold_id>/capture")
-def capture_hold(hold_id: str) -> Response[str]:
+@app.route("POST /v1/holds/{id}/capture")
+def capture_hold(hold_id: str) -> Response:
     return change_hold(hold_id, CaptureRequest, CaptureRequest.terms)
 
 
-@app.post("/v1/holds/<hold_id>/release")
-def release_hold(hold_id: str) -> Response[str]:
+@app.route("POST /v1/holds/{id}/release")
+def release_hold(hold_id: str) -> Response:
     return change_hold(hold_id, ReleaseRequest, ReleaseRequest.terms)
 
 
-@app.post("/v1/holds/<hold_id>/extend")
-def extend_hold(hold_id: str) -> Response[str]:
+@app.route("POST /v1/holds/{id}/extend")
+def extend_hold(hold_id: str) -> Response:
     return change_hold(hold_id, ExtendRequest, ExtendRequest.terms)
 
 
-def change_hold(hold_id: str, request_type: type[_Request], terms: Callable[[_Request, str], Terms]) -> Response[str]:
+def change_hold(hold_id: str, request_type: type[_Request], terms: Callable[[_Request, str], Terms]) -> Response:
     hold = from_path(hold_id)
     return mutate_by(
         app.current_event,

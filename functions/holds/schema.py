@@ -5,7 +5,7 @@ import msgspec
 from shared.edge.charges import MoneyDocument, in_money
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.mutations import ActorRequest, MeteredRequest
-from shared.edge.usage_request import UsageDocument, given, metered_by, one_of, read_usage
+from shared.edge.usage_request import QuantitiesDocument, UsageDocument, given, metered_by, one_of, read_usage
 from shared.edge.validation import Dollars, Microcents, PositiveMicrocents, Time, TtlSeconds, given_ms
 from shared.ledger.holds import DEFAULT_TTL_S
 from shared.ledger.operations import CaptureHold, ExtendHold, IfExpired, Overrun, PlaceHold, ReleaseHold
@@ -38,6 +38,7 @@ class PlaceHoldRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, k
     """`usage` is an upper bound: `max_output_tokens` stands for output_tokens."""
 
     amount: PositiveMicrocents | msgspec.UnsetType = msgspec.UNSET
+    usage: QuantitiesDocument | msgspec.UnsetType = msgspec.UNSET
     minimum_amount: PositiveMicrocents | None = None
     ttl_s: TtlSeconds = DEFAULT_TTL_S
 

@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.policies.schema import NO_ALLOWANCE, allowance, limits, settings
+from shared.adapters.genai_names import GenaiNames
 from shared.composition.mutations import mutation_runtime
 from shared.edge import http
 from shared.edge.identity import Caller, Scope
 from shared.edge.mutations import Asked, mutate
 from shared.edge.path_ids import from_path
+from shared.edge.routes import Response
 from shared.edge.validation import identifier
 from shared.ledger.operations import Configure, Operation
 
@@ -19,30 +20,30 @@ SCOPE: Final[Scope] = "credits/fund"
 """The scope to fund an account also permits setting its limits."""
 
 runtime = mutation_runtime("policies")
-app = http.Resolver(runtime.observability)
+app = http.Routes(runtime.observability)
 
 
-@app.patch("/v1/accounts/<actor>")
-def change_settings(actor: str) -> Response[str]:
+@app.route("PATCH /v1/accounts/{actor}")
+def change_settings(actor: str) -> Response:
     return configure(actor, lambda caller: settings(http.document(app.current_event), caller))
 
 
-@app.put("/v1/accounts/<actor>/limits")
-def replace_limits(actor: str) -> Response[str]:
-    return configure(actor, lambda _: limits(http.document(app.current_event)))
+@app.route("PUT /v1/accounts/{actor}/limits")
+def replace_limits(actor: str) -> Response:
+    return configure(actor, lambda _: limits(http.document(app.current_event), GenaiNames()))
 
 
-@app.put("/v1/accounts/<actor>/allowance")
-def set_allowance(actor: str) -> Response[str]:
+@app.route("PUT /v1/accounts/{actor}/allowance")
+def set_allowance(actor: str) -> Response:
     return configure(actor, lambda _: allowance(http.document(app.current_event)))
 
 
-@app.delete("/v1/accounts/<actor>/allowance")
-def end_allowance(actor: str) -> Response[str]:
+@app.route("DELETE /v1/accounts/{actor}/allowance")
+def end_allowance(actor: str) -> Response:
     return configure(actor, lambda _: NO_ALLOWANCE)
 
 
-def configure(actor: str, terms: Callable[[Caller], Configure]) -> Response[str]:
+def configure(actor: str, terms: Callable[[Caller], Configure]) -> Response:
     """Records the requested changes. Raises the errors of identity, key and content."""
 
     def read(asked: Asked) -> Operation:

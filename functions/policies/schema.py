@@ -10,6 +10,7 @@ from shared.edge.validation import Identifier, Microcents, PositiveMicrocents, P
 from shared.ledger.operations import Configure
 from shared.ledger.policies import MAX_LIMITS, MAX_ROLLING_LIMITS, MAX_THRESHOLDS, Interval, Status, Window
 from shared.ledger.rolling import MAX_WINDOW_MS, MIN_WINDOW_MS, WINDOW, window_ms, window_text
+from shared.pricing.catalogue import Catalogue, own_name
 
 DEFAULT_ALLOWANCE_PRIORITY: Final = 5
 """Lower than the default of grants: credits that are refilled are spent first."""
@@ -112,7 +113,7 @@ def settings(document: Mapping[str, Any], caller: Caller) -> Configure:
     return terms
 
 
-def limits(document: Mapping[str, Any]) -> Configure:
+def limits(document: Mapping[str, Any], catalogue: Catalogue) -> Configure:
     """The complete list of limits. Raises ValidationFailed, which names every invalid field."""
     faults = [FieldError(f"$.{name}", "unknown field") for name in document.keys() - {"limits"}]
     given = document.get("limits")
@@ -121,7 +122,7 @@ def limits(document: Mapping[str, Any]) -> Configure:
     read = [_limit(each, f"$.limits[{place}]") for place, each in enumerate(given)]
     faults += [fault for each in read if isinstance(each, ValidationFailed) for fault in each.errors]
     wanted = [each for each in read if isinstance(each, LimitRequest)]
-    if faults := faults or [*_repeated(wanted), *_too_many_rolling(wanted)]:
+    if faults := faults or [*_repeated(wanted), *_too_many_rolling(wanted), *_misnamed(wanted, catalogue)]:
         raise ValidationFailed(faults)
     return Configure(limits=[each.terms for each in wanted])
 
@@ -166,6 +167,15 @@ def _repeated(wanted: Sequence[LimitRequest]) -> Iterator[FieldError]:
     for place, each in enumerate(wanted):
         if each.scope in {other.scope for other in wanted[:place]}:
             yield FieldError(f"$.limits[{place}]", "must differ from every other limit in window, app, meter or model")
+
+
+def _misnamed(wanted: Sequence[LimitRequest], catalogue: Catalogue) -> Iterator[FieldError]:
+    """Under another name of its model a limit would bind nothing: usage counts under the model's own name."""
+    for place, each in enumerate(wanted):
+        identity = None if each.model is None else catalogue.resolve(each.model)
+        name = each.model if identity is None else own_name(identity, catalogue)
+        if name != each.model:
+            yield FieldError(f"$.limits[{place}].model", f"must be {name}, the model's own name")
 
 
 def _too_many_rolling(wanted: Sequence[LimitRequest]) -> Iterator[FieldError]:

@@ -1,22 +1,22 @@
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.proof.runtime import proof_runtime
 from functions.proof.schema import ProofQuery, numbered
 from shared.edge import http
 from shared.edge.path_ids import from_path
+from shared.edge.routes import Response
 from shared.edge.validation import identifier
 from shared.ledger.accounts import Account
 from shared.usecases.prove_account import prove_account, show_digest
 
 runtime = proof_runtime()
-app = http.Resolver(runtime.observability)
+app = http.Routes(runtime.observability)
 
 
-@app.get("/v1/accounts/<actor>/proof")
-def show_proof(actor: str) -> Response[str]:
+@app.route("GET /v1/accounts/{actor}/proof")
+def show_proof(actor: str) -> Response:
     event = app.current_event
     caller = http.caller(event, "credits/read", runtime.tenants)
     account = caller.account_of(identifier(from_path(actor), "path.actor"))
@@ -26,8 +26,8 @@ def show_proof(actor: str) -> Response[str]:
     return http.answer(proof)
 
 
-@app.get("/v1/digests/<number>")
-def show_digest_itself(number: str) -> Response[str]:
+@app.route("GET /v1/digests/{number}")
+def show_digest_itself(number: str) -> Response:
     event = app.current_event
     http.caller(event, "credits/read", runtime.tenants)
     digest = show_digest(numbered(from_path(number)), runtime.store)

@@ -2,7 +2,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.rates.runtime import rates_runtime
@@ -17,6 +16,7 @@ from functions.rates.schema import (
 )
 from functions.rates.terms import AdjustmentDocument, CurrencyDocument, TermsQuery, terms_document, terms_listing
 from shared.edge import http
+from shared.edge.routes import Response
 from shared.edge.usage_request import usage_of
 from shared.edge.validation import given_ms
 from shared.ledger.accounts import Account
@@ -27,11 +27,11 @@ from shared.usecases.put_rate_card import put_rate_card
 from shared.usecases.put_terms import TermsDraft, put_terms
 
 runtime = rates_runtime()
-app = http.Resolver(runtime.observability)
+app = http.Routes(runtime.observability)
 
 
-@app.get("/v1/rates")
-def list_rates() -> Response[str]:
+@app.route("GET /v1/rates")
+def list_rates() -> Response:
     event = app.current_event
     caller = http.caller(event, "credits/read", runtime.tenants)
     wanted = http.query(event, RatesQuery).wanted
@@ -43,8 +43,8 @@ def list_rates() -> Response[str]:
     return http.answer(shown)
 
 
-@app.put("/v1/rates")
-def put_rate() -> Response[str]:
+@app.route("PUT /v1/rates")
+def put_rate() -> Response:
     event = app.current_event
     caller = http.caller(event, "credits/admin", runtime.tenants)
     draft = http.body(event, RateDocument).draft
@@ -53,27 +53,27 @@ def put_rate() -> Response[str]:
     return http.answer(card_document(put.card), HTTPStatus.CREATED if put.made else HTTPStatus.OK)
 
 
-@app.get("/v1/rates/adjustments")
-def list_adjustments() -> Response[str]:
+@app.route("GET /v1/rates/adjustments")
+def list_adjustments() -> Response:
     return listed("adjustment")
 
 
-@app.put("/v1/rates/adjustments")
-def put_adjustment() -> Response[str]:
+@app.route("PUT /v1/rates/adjustments")
+def put_adjustment() -> Response:
     return put(lambda: http.body(app.current_event, AdjustmentDocument).draft(runtime.built_in))
 
 
-@app.get("/v1/rates/currencies")
-def list_currencies() -> Response[str]:
+@app.route("GET /v1/rates/currencies")
+def list_currencies() -> Response:
     return listed("currency")
 
 
-@app.put("/v1/rates/currencies")
-def put_currency() -> Response[str]:
+@app.route("PUT /v1/rates/currencies")
+def put_currency() -> Response:
     return put(lambda: http.body(app.current_event, CurrencyDocument).draft)
 
 
-def listed(kind: TermsKind) -> Response[str]:
+def listed(kind: TermsKind) -> Response:
     caller = http.caller(app.current_event, "credits/read", runtime.tenants)
     query = http.query(app.current_event, TermsQuery)
     shown = terms_listing(runtime.terms.versions(caller.tenant, kind), query, runtime.now_ms())
@@ -81,15 +81,15 @@ def listed(kind: TermsKind) -> Response[str]:
     return http.answer(shown)
 
 
-def put(read: Callable[[], TermsDraft]) -> Response[str]:
+def put(read: Callable[[], TermsDraft]) -> Response:
     caller = http.caller(app.current_event, "credits/admin", runtime.tenants)
     made = put_terms(caller.tenant, read(), runtime.terms, runtime.now_ms(), caller.subject)
     observe("terms created" if made.made else "terms exist", tenant=caller.tenant, terms=made.terms.reference)
     return http.answer(terms_document(made.terms), HTTPStatus.CREATED if made.made else HTTPStatus.OK)
 
 
-@app.post("/v1/rates/quote")
-def quote() -> Response[str]:
+@app.route("POST /v1/rates/quote")
+def quote() -> Response:
     event = app.current_event
     caller = http.caller(event, "credits/read", runtime.tenants)
     request = http.body(event, QuoteRequest)

@@ -39,6 +39,13 @@ Number: TypeAlias = Annotated[
         extra_json_schema=schema_named("Number"),
     ),
 ]
+PositiveNumber: TypeAlias = Annotated[
+    Any,
+    msgspec.Meta(
+        description='a decimal string such as "1.08", above 0 and to 10^15, with at most 12 decimals',
+        extra_json_schema=schema_named("PositiveNumber"),
+    ),
+]
 Prices: TypeAlias = Annotated[
     dict[str, Any],
     msgspec.Meta(description="a JSON object of prices by quantity", extra_json_schema=schema_named("Prices")),

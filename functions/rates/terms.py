@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from functions.rates.schema import NUMBER, Number, Version, is_number
+from functions.rates.schema import NUMBER, Number, PositiveNumber, Version, is_number
 from shared.edge.charges import CurrencyCode
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.validation import DEFAULT_PAGE, Cursor, Flag, Identifier, PageLimit, Time
@@ -32,7 +32,10 @@ _NUMBERS: Final = ("multiplier", "request_price", "minimum_charge", "per_dollar"
 
 
 class AdjustmentDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of PUT: the next version of an adjustment. See pricing.adjustments.Adjustment."""
+    """The body of PUT: the next version of an adjustment. See pricing.adjustments.Adjustment.
+
+    A `per_dollar` other than 1 needs its `currency`.
+    """
 
     name: Identifier
     meter: BuiltInMeter | None = None
@@ -43,7 +46,7 @@ class AdjustmentDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     request_price: Number = "0"
     minimum_charge: Number = "0"
     currency: CurrencyCode | None = None
-    per_dollar: Number = "1"
+    per_dollar: PositiveNumber = "1"
     active: Flag = True
     effective_from: Time | None = None
     version: Version | None = None
@@ -87,7 +90,7 @@ class CurrencyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of PUT: the next version of a currency's rate, what one unit of it is worth in dollars."""
 
     currency: CurrencyCode
-    rate: Number
+    rate: PositiveNumber
     effective_from: Time | None = None
     version: Version | None = None
 

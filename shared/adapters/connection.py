@@ -1,20 +1,18 @@
-"""The connection of PynamoDB's models: timeouts, and a check that rejects damaged answers."""
+"""The connection of PynamoDB's models: over a wire of our own, with short timeouts and without retries of the SDK's."""
 
-import json
-import zlib
 from types import new_class
 from typing import Any, Final, TypeVar, cast
 
-from botocore.exceptions import ChecksumError
-from botocore.parsers import ResponseParserError
 from pynamodb.connection import Connection
 from pynamodb.models import Model
+
+from shared.adapters.dynamodb_wire import Patience, refuse_damaged, wire_to
 
 CONNECT_TIMEOUT_S: Final = 1
 READ_TIMEOUT_S: Final = 2
 CONNECTIONS_MAX: Final = 64
 """The size of the connection pool. No more connections are opened than there are threads."""
-_SERVER_ERROR: Final = 500
+
 _Model = TypeVar("_Model", bound=Model)
 
 
@@ -33,30 +31,17 @@ def bound_to(model: type[_Model], table_name: str, region: str | None, host: str
     return cast("type[_Model]", new_class(model.__name__, (model,), exec_body=lambda names: names.update(body)))
 
 
-def guarded(model: type[Model]) -> Connection:
+def wired(model: type[Model]) -> Connection:
+    """The model's connection, with its client replaced by the wire."""
     connection = model._get_connection().connection  # noqa: SLF001 - PynamoDB has no public way to share or reach it
-    connection.client.meta.events.register("before-parse.dynamodb", _refuse_damaged_answer)
+    patience = Patience(CONNECT_TIMEOUT_S, READ_TIMEOUT_S, CONNECTIONS_MAX)
+    wire = wire_to(connection.region, connection.host, patience)
+    if wire is None:
+        connection.client.meta.events.register("before-parse.dynamodb", _refuse_damaged_answer)
+    else:
+        connection._client = cast("Any", wire)  # noqa: SLF001 - the one seam under PynamoDB's models
     return connection
 
 
 def _refuse_damaged_answer(response_dict: dict[str, Any], **_: object) -> None:
-    """Rejects a damaged answer, which means: no answer.
-
-    Without retries botocore accepts an answer that fails DynamoDB's checksum, and reads a body that is not JSON as an
-    empty answer. A read would then report that the account does not exist. Raises ChecksumError or ResponseParserError.
-    """
-    body, checksum = response_dict["body"], response_dict["headers"].get("x-amz-crc32")
-    if response_dict["status_code"] >= _SERVER_ERROR:
-        return
-    computed = str(zlib.crc32(body))
-    if checksum not in {None, computed}:
-        raise ChecksumError(checksum_type="crc32", expected_checksum=checksum, actual_checksum=computed)
-    if not _is_json_object(body):
-        raise ResponseParserError("the answer is not a JSON object")
-
-
-def _is_json_object(body: bytes) -> bool:
-    try:
-        return isinstance(json.loads(body), dict)
-    except ValueError:
-        return False
+    refuse_damaged(response_dict["status_code"], response_dict["headers"], response_dict["body"])

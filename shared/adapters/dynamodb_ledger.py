@@ -18,7 +18,7 @@ One mutation is one transaction. Its conditions, over the life of an account and
     a race with another key    STATE has another seq: conflict; the next attempt starts from the returned STATE
     STATE has vanished         BEGUN exists and STATE does not: the record is damaged, and nothing is written
 
-A hold (HOLD#) and the tally of a charge's refunds (REFUND#) are guarded like STATE: each is put if its seq is still the
+A hold (HOLD#) and the tally of a charge's refunds (REFUND#) are wired like STATE: each is put if its seq is still the
 one that was read; otherwise the item that replaced it comes back. POLICY is never replaced without STATE, whose
 condition covers it too. If a parent account pays as well, its items are written under the same conditions in the same
 transaction.

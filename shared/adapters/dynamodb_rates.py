@@ -21,7 +21,7 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.models import Model
 
 from shared.adapters.attributes import IntegerAttribute
-from shared.adapters.connection import bound_to, guarded
+from shared.adapters.connection import bound_to, wired
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.keys import rates_pk
@@ -101,13 +101,13 @@ class DynamoRateCards:
     def _items(self) -> type[RateItem]:
         """Creates the client at the first usage: that takes time at a cold start."""
         items = bound_to(RateItem, *self._place)
-        guarded(items)
+        wired(items)
         return items
 
     @cached_property
     def _name_items(self) -> type[NameItem]:
         items = bound_to(NameItem, *self._place)
-        guarded(items)
+        wired(items)
         return items
 
     def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:

@@ -15,7 +15,7 @@ from pynamodb.exceptions import PutError
 from pynamodb.models import Model
 
 from shared.adapters.attributes import IntegerAttribute
-from shared.adapters.connection import bound_to, guarded
+from shared.adapters.connection import bound_to, wired
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
 from shared.adapters.keys import rates_pk
@@ -74,7 +74,7 @@ class DynamoTerms:
     def _items(self) -> type[TermsItem]:
         """Creates the client at the first usage: that takes time at a cold start."""
         items = bound_to(TermsItem, *self._place)
-        guarded(items)
+        wired(items)
         return items
 
     def versions(self, tenant: str, kind: TermsKind) -> tuple[Terms, ...]:

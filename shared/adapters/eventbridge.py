@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import get_session
 
+from shared.adapters.aws_session import shared_session
 from shared.ledger.events import SOURCE, Event
 from shared.ports.ledger import Published
 
@@ -25,7 +25,7 @@ def events_client(*, connect_timeout_s: float, read_timeout_s: float) -> "EventB
         read_timeout=read_timeout_s,
         retries={"total_max_attempts": 1, "mode": "standard"},
     )
-    return cast("EventBridgeClient", get_session().create_client("events", config=config))
+    return cast("EventBridgeClient", shared_session().create_client("events", config=config))
 
 
 class EventBridgeBus:

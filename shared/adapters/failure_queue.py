@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 from botocore.config import Config
-from botocore.session import get_session
+
+from shared.adapters.aws_session import shared_session
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -14,7 +15,7 @@ MAX_RECORD_CHARACTERS: Final = 50_000
 
 
 def sqs_client() -> "SQSClient":
-    client = get_session().create_client("sqs", config=Config(connect_timeout=1, read_timeout=3))
+    client = shared_session().create_client("sqs", config=Config(connect_timeout=1, read_timeout=3))
     return cast("SQSClient", client)
 
 

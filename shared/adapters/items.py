@@ -25,7 +25,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from shared.adapters.attributes import DrawsAttribute, GrantsAttribute, HashAttribute, IntegerAttribute
-from shared.adapters.connection import bound_to, guarded
+from shared.adapters.connection import bound_to, wired
 from shared.adapters.keys import BEGUN_SK, POLICY_SK, STATE_SK, account_pk, audit_entry_sk, entry_sk, hold_sk, tally_sk
 from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState, Begun
 from shared.ledger.canonical import canonical_json
@@ -366,11 +366,11 @@ def ledger_table(table_name: str, *, region: str | None = None, host: str | None
     # One client for all models: each client would add its own cold-start time and its own connections.
     for model in (begun, states, entries, holds, tallies, policies):
         model._connection = whole._get_connection()  # noqa: SLF001 - PynamoDB has no public way to share or reach it
-    return LedgerTable(whole, begun, states, entries, holds, tallies, policies, guarded(whole))
+    return LedgerTable(whole, begun, states, entries, holds, tallies, policies, wired(whole))
 
 
 def audit_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[AuditItem]:
     """Defaults as for `ledger_table`."""
     items = bound_to(AuditItem, table_name, region, host)
-    guarded(items)
+    wired(items)
     return items

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.session import get_session
 
+from shared.adapters.aws_session import shared_session
 from shared.ports.inspection import Signature, SignedDigest
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _NOT_OURS: Final = frozenset({"KMSInvalidSignatureException", "ValidationExcepti
 
 
 def kms_client() -> "KMSClient":
-    return cast("KMSClient", get_session().create_client("kms", config=Config(connect_timeout=2, read_timeout=10)))
+    return cast("KMSClient", shared_session().create_client("kms", config=Config(connect_timeout=2, read_timeout=10)))
 
 
 class KmsSigner:

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from botocore.config import Config
-from botocore.session import get_session
+
+from shared.adapters.aws_session import shared_session
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 
 def lambda_client() -> "LambdaClient":
-    client = get_session().create_client("lambda", config=Config(connect_timeout=2, read_timeout=10))
+    client = shared_session().create_client("lambda", config=Config(connect_timeout=2, read_timeout=10))
     return cast("LambdaClient", client)
 
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.session import get_session
 
+from shared.adapters.aws_session import shared_session
 from shared.ports.inspection import Signature, SignedDigest
 from shared.verification.digest import Chunk, Head, HeadTree
 from shared.verification.errors import DigestExists, HeadsNotFound
@@ -36,7 +36,7 @@ _MALFORMED: Final = (ValueError, KeyError, TypeError)
 
 
 def s3_client() -> "S3Client":
-    return cast("S3Client", get_session().create_client("s3", config=Config(connect_timeout=2, read_timeout=10)))
+    return cast("S3Client", shared_session().create_client("s3", config=Config(connect_timeout=2, read_timeout=10)))
 
 
 @dataclass(frozen=True, slots=True)

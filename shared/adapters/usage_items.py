@@ -6,7 +6,7 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.models import Model
 
 from shared.adapters.attributes import IntegerAttribute
-from shared.adapters.connection import bound_to, guarded
+from shared.adapters.connection import bound_to, wired
 from shared.ledger.usage import Grouping, Slot, Sums
 
 
@@ -34,5 +34,5 @@ class UsageItem(Model):
 def usage_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[UsageItem]:
     """Defaults as for `ledger_table`."""
     items = bound_to(UsageItem, table_name, region, host)
-    guarded(items)
+    wired(items)
     return items

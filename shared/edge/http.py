@@ -1,26 +1,24 @@
 """The HTTP edge: requests in, answers out. Every failure becomes a problem document."""
 
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
 
 import msgspec
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.edge import validation
 from shared.edge.amount_texts import PARAMETER as AMOUNTS_PARAMETER
 from shared.edge.amount_texts import AmountsAs, amounts_asked, with_texts
-from shared.edge.errors import EdgeError, FieldError, RouteNotFound, ValidationFailed
+from shared.edge.errors import EdgeError, FieldError, ValidationFailed
 from shared.edge.exact_json import MAX_BODY_BYTES, body_bytes, read_object
 from shared.edge.identity import Caller, Scope, TenantRule, caller_of
 from shared.edge.problems import RETRY_AFTER_S, internal_problem, problem_of, refusal_of
+from shared.edge.routes import JSON, PROBLEM_JSON, Response, RouteTable
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable, RecordDamaged
 from shared.ledger.kinds import KINDS
@@ -29,71 +27,43 @@ from shared.ledger.views import effect_of
 from shared.runtime.causes import causes_of
 from shared.runtime.observability import Observability
 
-JSON: Final = "application/json"
-PROBLEM_JSON: Final = "application/problem+json"
 CORRELATION_ID: Final = "requestContext.requestId"
 """Where an event has the request's id, which its answer and every line of the log carry."""
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
-_PARAMETER: Final = re.compile(r"<(\w+)>")
-"""A parameter in the path of a route: "/v1/accounts/<actor>"."""
-_ENDS_A_SEGMENT: Final = re.compile(r"[/?]")
 _amounts_as: Final[ContextVar[AmountsAs]] = ContextVar("amounts_as", default="number")
 """The form of amounts that the current request asked for."""
 _Request = TypeVar("_Request", bound=msgspec.Struct)
 
 
-class Resolver(APIGatewayHttpResolver):
-    """Routes a request; every answer carries the request's id, every error becomes a problem document."""
+class Routes(RouteTable):
+    """A table of routes whose every error becomes a problem document."""
 
     def __init__(self, observability: Observability) -> None:
         super().__init__()
         self._observability = observability
-        self._on(NotFoundError, lambda _: self._refused(RouteNotFound("no route has this method and path")))
-        self._on(EdgeError, self._refused)
-        self._on(LedgerError, self._refused)
-        self._on(Exception, self._failed)
 
-    def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         self._observability.count("Requests")
-        answer = self._resolved(event, context)
-        headers = answer["headers"]
-        headers["X-Request-Id"] = event["requestContext"]["requestId"]
-        if headers.get("Content-Type") in {JSON, PROBLEM_JSON}:
-            headers["Vary"] = "Accept"
-        return answer
+        return super().resolve(event, context)
 
-    def _resolved(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    def answer_of(self, event: dict[str, Any]) -> Response:
         accept = (event.get("headers") or {}).get("accept")
         try:
             asked = amounts_asked(event.get("queryStringParameters") or {}, accept)
         except EdgeError as wrong:
-            refusal = self._refused(wrong)
-            headers = {**refusal.headers, "Content-Type": PROBLEM_JSON}
-            return {
-                "statusCode": refusal.status_code,
-                "headers": headers,
-                "body": refusal.body,
-                "isBase64Encoded": False,
-            }
+            return self._refused(wrong)
         before = _amounts_as.set(asked)
         try:
-            return super().resolve(_routed_as(event), context)
+            return super().answer_of(event)
+        except (EdgeError, LedgerError) as error:
+            return self._refused(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged, and the caller gets an answer
+            return self._failed(error)
         finally:
             _amounts_as.reset(before)
 
-    @staticmethod
-    def _compile_regex(rule: str, base_regex: str = "^{}$") -> re.Pattern[str]:
-        """A parameter is whatever stands between two slashes, so that what is no id is refused by name.
-
-        Powertools itself takes letters and what RFC 3986 allows: a control character would make another route of it.
-        """
-        return re.compile(base_regex.format(_PARAMETER.sub(r"(?P<\1>[^/]+)", rule)))
-
-    def _on(self, error: type[Exception], answer: Callable[[Any], Response[str]]) -> None:
-        self.exception_handler(error)(answer)
-
-    def _refused(self, error: EdgeError | LedgerError) -> Response[str]:
+    def _refused(self, error: EdgeError | LedgerError) -> Response:
         told = problem_of(error)
         self._observe(error, told["status"])
         is_passing = isinstance(error, LedgerThrottled | LedgerUnavailable)
@@ -111,25 +81,10 @@ class Resolver(APIGatewayHttpResolver):
         else:
             seen.logger.info("request refused", extra={"code": error.code})
 
-    def _failed(self, error: Exception) -> Response[str]:
+    def _failed(self, error: Exception) -> Response:
         self._observability.count("RequestsFailed")
         self._observability.logger.error("request failed", exc_info=error, extra=causes_of(error))
         return problem(internal_problem())
-
-
-def _routed_as(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event with a path that has the parameters which the gateway found in it.
-
-    A gateway that routes the path as it was sent, but hands it on decoded, makes two segments of an id with a "/".
-    """
-    parameters = event.get("pathParameters") or {}
-    if not any(_ENDS_A_SEGMENT.search(value) for value in parameters.values()):
-        return dict(event)
-    path = event["routeKey"].partition(" ")[2]
-    for name, value in parameters.items():
-        path = path.replace(f"{{{name}}}", quote(value, safe="%"))
-    stage = event["requestContext"]["stage"]
-    return {**event, "rawPath": path if stage == "$default" else f"/{stage}{path}"}
 
 
 def caller(event: APIGatewayProxyEventV2, scope: Scope, tenants: TenantRule) -> Caller:
@@ -166,15 +121,15 @@ def idempotency_key(event: APIGatewayProxyEventV2) -> str:
     return validation.idempotency_key(event.headers.get("idempotency-key"))
 
 
-def answer(content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response[str]:
+def answer(content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(status, JSON, encoded(content), dict(headers or {}))
 
 
-def problem(content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
+def problem(content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     return Response(content["status"], PROBLEM_JSON, encoded(content), dict(headers or {}))
 
 
-def recorded(outcome: Recorded) -> Response[str]:
+def recorded(outcome: Recorded) -> Response:
     """The answer to a mutation: 200 if replayed, but a replayed refusal keeps its status."""
     headers = {"Idempotency-Replayed": "true"} if outcome.replayed else {}
     if outcome.entry.is_refused:

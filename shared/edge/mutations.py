@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from shared.edge import http
 from shared.edge.identity import Caller, Scope, TenantRule
+from shared.edge.routes import Response
 from shared.edge.validation import Identifier, Metadata
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Operation, Terms
@@ -83,7 +83,7 @@ def mutate(
     scope: Scope,
     read: Callable[[Asked], Operation],
     record: Callable[[Operation, Ledger, int], Recorded] = record_operation,
-) -> Response[str]:
+) -> Response:
     """Handles a mutation: identity, key, body, record, observe, answer.
 
     `read` makes the operation from the body. Raises the errors of the request's identity, key and content.
@@ -102,7 +102,7 @@ def mutate_by(
     request_type: type[_Request],
     terms: Callable[[_Request], Terms],
     record: Callable[[Operation, Ledger, int], Recorded] = record_operation,
-) -> Response[str]:
+) -> Response:
     """`mutate` for a body with one form."""
 
     def read(asked: Asked) -> Operation:

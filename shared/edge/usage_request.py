@@ -40,6 +40,13 @@ UsageDocument: TypeAlias = Annotated[
         extra_json_schema=schema_named("Usage"),
     ),
 ]
+QuantitiesDocument: TypeAlias = Annotated[
+    dict[str, Any],
+    msgspec.Meta(
+        description="a JSON object with meter, model and quantities", extra_json_schema=schema_named("UsageQuantities")
+    ),
+]
+"""Of usage that is to come, which no provider has reported."""
 
 _NAME: Final = "must have quantity names of 1 to 64 characters from a-z, 0-9 and _, starting with a letter"
 

@@ -385,7 +385,7 @@ def _moved_state(seen: AccountState, conflict: Conflict) -> AccountState | None:
 
 
 def _moved_references(references: References, conflict: Conflict) -> References:
-    """An item that did not come back is unchanged, because a condition of its own guarded it.
+    """An item that did not come back is unchanged, because a condition of its own wired it.
 
     When a new hold is placed, a returned hold is another operation's, which took the id; the next attempt uses another
     id. The due holds must be listed again.

@@ -31,10 +31,7 @@ def sealed(entry: Entry) -> Entry:
 
 
 def entry_from_record(record: str, digest: str) -> Entry:
-    """Reads a stored entry. It does not check `digest` against the text; chain.py does.
-
-    Raises ValueError, KeyError or TypeError if the text is not a record.
-    """
+    """Reads a stored entry; chain.py checks its digest. Raises ValueError, KeyError or TypeError for any other text."""
     fields = json.loads(record)
     if fields["schema"] != SCHEMA_VERSION:
         raise ValueError("a record of another schema")

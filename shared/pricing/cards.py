@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from shared.pricing.catalogue import Catalogue, ModelIdentity
+from shared.pricing.catalogue import Catalogue, ModelIdentity, own_name
 from shared.pricing.kept import Kept
 from shared.pricing.matching import CardName, CardNames, is_pattern, same_model
 from shared.pricing.rates import Price, Rate, Tier
@@ -128,7 +128,7 @@ class RateBook:
         """What limits, usage and filters call the model that was priced: under every name and card it is the same."""
         name = card.matched_model
         identity = None if name is None else self._built_in.resolve(name)
-        return name if identity is None else identity.model
+        return name if identity is None else own_name(identity, self._built_in)
 
     def forget(self) -> None:
         """Empties the cache: the next price is read from the store."""
@@ -146,7 +146,8 @@ class RateBook:
         return None
 
     def _matched(self, card: RateCard, model: str | None) -> RateCard:
-        name = model if is_pattern(card.model) else card.model
+        # In lower case, since names are compared so: another case of letters is no other model for a limit.
+        name = model and model.lower() if is_pattern(card.model) else card.model
         identity = None if name is None else self._built_in.resolve(name)
         matched = name if identity is None else identity.text
         return card if matched == card.model else replace(card, matched=matched)

@@ -23,6 +23,11 @@ class Catalogue(Protocol):
         """
 
 
+def own_name(identity: ModelIdentity, catalogue: Catalogue) -> str:
+    """The one name of a model in limits, usage and filters: with its provider if the name alone is another's model."""
+    return identity.model if catalogue.resolve(identity.model) == identity else identity.text
+
+
 class NoModels:
     """A catalogue without models: every name means itself alone."""
 

@@ -4,15 +4,18 @@ A card is put under a name, and may list further names: its aliases. From the mo
 
 1. the name of the usage itself, or the same name in another case of letters;
 2. a name that it lists as an alias;
-3. the model that the name resolves to, if the card's name or an alias resolves to the same model: `gpt-4o` is for
+3. the same name in another spelling, its own before an alias: with or without the provider before it
+   (`openai/gpt-4o-2024-08-06`), or with its date as gateways write it (`gpt-4o-20240806`);
+4. the model that the name resolves to, if the card's name or an alias resolves to the same model: `gpt-4o` is for
    `openai/gpt-4o` and `gpt-4o-2024-08-06` too;
-4. every name that its pattern matches, if its name has a `*`, which stands for any characters, or none.
+5. every name that its pattern matches, if its name has a `*`, which stands for any characters, or none.
 
 A pattern is compared with the name of the usage, and with the model's names in the catalogue, `provider/model` and
-`model`. Among cards that are equally exact one is first: in 3 the one under the catalogue's name, then the one with the
-shorter name; in 4 the one with more characters besides `*`; then the first in the order of their names.
+`model`. Among cards that are equally exact one is first: in 4 the one under the catalogue's name, then the one with the
+shorter name; in 5 the one with more characters besides `*`; then the first in the order of their names.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +24,8 @@ from typing import Final
 from shared.pricing.catalogue import Catalogue, ModelIdentity
 
 ANY: Final = "*"
+_PREFIX: Final = re.compile(r"[^/:]+[/:]|(?:.*/)?models/")
+_DATE: Final = re.compile(r"[-@](20[0-9]{2})-?([0-9]{2})-?([0-9]{2})(?![0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class CardNames:
         yield from sorted(self._folded.get(name.lower(), ()), key=lambda each: _exactness(each, name))
         if not self.names:
             return
+        spelled = self._spelled.get(_spelling(name, self.catalogue), ())
+        yield from sorted(spelled, key=lambda each: _exactness(each, name))
         identity = self.catalogue.resolve(name)
         if identity is not None:
             yield from sorted(self._resolved.get(identity, ()), key=lambda each: _closeness(each, identity))
@@ -58,13 +65,22 @@ class CardNames:
         return not self._cards_named(one).isdisjoint(self._cards_named(other))
 
     def _cards_named(self, name: str) -> set[str]:
-        return {each.model for each in self._folded.get(name.lower(), ())}
+        spelled = self._spelled.get(_spelling(name, self.catalogue), ()) if self.names else ()
+        return {each.model for each in (*self._folded.get(name.lower(), ()), *spelled)}
 
     @cached_property
     def _folded(self) -> dict[str, list[CardName]]:
         found: dict[str, list[CardName]] = {}
         for each in self.names:
             found.setdefault(each.name.lower(), []).append(each)
+        return found
+
+    @cached_property
+    def _spelled(self) -> dict[str, list[CardName]]:
+        found: dict[str, list[CardName]] = {}
+        for each in self.names:
+            if not is_pattern(each.name):
+                found.setdefault(_spelling(each.name, self.catalogue), []).append(each)
         return found
 
     @cached_property
@@ -106,6 +122,20 @@ def matches(pattern: str, name: str) -> bool:
         if not found:
             return False
     return rest.endswith(last)
+
+
+def _spelling(name: str, catalogue: Catalogue) -> str:
+    """One spelling of a name that the catalogue knows: without the provider, and with dashes in its date."""
+    folded = name.lower()
+    identity = catalogue.resolve(folded)
+    if identity is None:
+        return folded
+    spelled = folded
+    while prefix := _PREFIX.match(spelled):
+        if catalogue.resolve(spelled[prefix.end() :]) != identity:
+            break
+        spelled = spelled[prefix.end() :]
+    return _DATE.sub(r"-\1-\2-\3", spelled)
 
 
 def _exactness(card: CardName, name: str) -> tuple[bool, bool, str]:

@@ -255,8 +255,9 @@ def test_the_sdk_sends_every_call_once(answering: Asked, answer: Answer | Except
 
 def test_the_sdk_waits_a_second_to_connect_and_two_for_an_answer(answering: Asked) -> None:
     ledger, _ = answering(ok({}))
-    config: Any = ledger._table.connection.client.meta.config
-    assert (config.connect_timeout, config.read_timeout) == (1, 2)
+    client: Any = ledger._table.connection.client
+    timeout = client._pool.timeout
+    assert (timeout.connect_timeout, timeout.read_timeout) == (1, 2)
 
 
 def test_the_models_share_one_client(answering: Asked) -> None:

@@ -50,6 +50,14 @@ def _card(**fields: Any) -> Asked:
     return "PUT", "/v1/rates", {"meter": "gpu", **fields}
 
 
+def _reported(provider: str, **raw: Any) -> Asked:
+    return _cost(usage={"provider": provider, "model": "gpt-4o", "raw": raw})
+
+
+def _adjustment(**fields: Any) -> Asked:
+    return "PUT", "/v1/rates/adjustments", {"name": "sample", **fields}
+
+
 def _llm(**quantities: int) -> dict[str, Any]:
     return {"meter": "llm", "model": "gpt-4o", **quantities}
 
@@ -89,6 +97,26 @@ KNOWN: Final = (
     KnownException(
         "which meters and models have a price, the rate cards say",
         _cost(usage={"meter": "nothing", "n": 1}), "unpriced", "$.usage",
+    ),
+    KnownException(
+        "which providers report usage, the price library says",
+        _reported("nobody"), where="$.usage.provider", detail="whose reports are known",
+    ),
+    KnownException(
+        "how each provider reports usage, the price library says", _reported("openai", cats=1), where="$.usage.raw"
+    ),
+    KnownException(
+        "which currencies have a rate, the deployer says",
+        ("POST", "/v1/cost", {"actor": ALICE, "cost_money": {"currency": "XXX", "amount": "1"}}),
+        "unknown_currency", "$.cost_money.currency",
+    ),
+    KnownException(
+        "which models there are, the price library says",
+        _adjustment(model="nothing"), where="$.model", detail="of the built-in card, or a pattern",
+    ),
+    KnownException(
+        "which names of a model are others for it, the price library says",
+        _adjustment(model="gpt-4o-2024-08-06"), where="$.model", detail="the model's own name",
     ),
     KnownException(
         "multipleOf is computed in binary by most validators, and would refuse 1.001: how many decimals a JSON number "

@@ -371,6 +371,28 @@ def test_a_limit_of_a_model_counts_the_usage_of_that_model_alone(funded: World) 
     assert week.keys() == five_hours.keys() - {"model"}
 
 
+@pytest.mark.parametrize("name", ["openai/gpt-4o", "GPT-4o", "gpt-4o-2024-08-06", "azure/gpt-4o"])
+def test_a_limit_names_a_model_by_its_own_name_since_it_would_bind_nothing_under_another(
+    funded: World, name: str
+) -> None:
+    answer = funded.limit(ALICE, [{"amount": 300, "window": "day", "model": name}])
+    told = [(fault["path"], fault["detail"]) for fault in answer.body["errors"]]
+    assert (answer.status, told) == (422, [("$.limits[0].model", "must be gpt-4o, the model's own name")])
+
+
+def test_a_limit_of_a_model_at_another_provider_binds_that_model_alone(funded: World) -> None:
+    name = "openrouter/openai/gpt-4o"
+    assert funded.limit(ALICE, [{"amount": 300, "model": name}]).status == 200
+    assert funded.cost(llm("gpt-4o", 1000)).status == 201
+    charged = funded.cost(llm(name, 1000))
+    assert (charged.status, charged.body["entry"]["model"]) == (201, name)
+    assert funded.cost(llm(name, 1000)).code == "limit_exceeded"
+
+
+def test_a_limit_may_name_a_model_that_no_catalogue_has(funded: World) -> None:
+    assert funded.limit(ALICE, [{"amount": 300, "model": "House-7"}]).status == 200
+
+
 def test_a_check_of_usage_counts_the_limits_of_its_model(funded: World) -> None:
     funded.limit(ALICE, [{"amount": 300, "window": "PT5H", "model": "gpt-4o"}])
     asked = llm("gpt-4o", 2000)

@@ -1032,7 +1032,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.pricing.cards",
         (
             "let a payer pass by a limit of a model by spelling",
-            "return name if identity is None else identity.model",
+            "return name if identity is None else own_name(identity, self._built_in)",
             "return card.model",
         ),
         (

@@ -1,14 +1,15 @@
 """A function that runs in process is held to its role: what template.yaml does not allow it is refused as IAM would."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 from unittest.mock import patch
 
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from shared.adapters.dynamodb_wire import DynamoWire
 from tests.roles.calls import Names, Need, needs_of, needs_to_miss
 from tests.roles.policies import Roles, roles_of
 from tests.template.resolved import resource_variables
@@ -52,24 +53,31 @@ class Enforcement:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Every client of botocore asks here first, PynamoDB's among them."""
+        """Every client of botocore asks here first, and the wire that stands for DynamoDB's."""
         call = BaseClient._make_api_call  # type: ignore[attr-defined]
+        post = DynamoWire._make_api_call
 
-        def asked(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
-            if not self._running:
-                return call(client, operation, parameters)
-            service, names = client.meta.service_model.service_name, self._names(self._running[-1])
-            for need in needs_of(service, operation, parameters, names):
-                self._ask(need, operation)
-            try:
-                return call(client, operation, parameters)
-            except ClientError as error:
-                if error.response["Error"]["Code"] == MISSING_OBJECT:
-                    self._ask(needs_to_miss(parameters["Bucket"], names), operation)
-                raise
+        def asked(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+            return self._allowed(client.meta.service_model.service_name, operation, parameters, partial(call, client))
 
-        with patch.object(BaseClient, "_make_api_call", asked):
+        def posted(wire: DynamoWire, operation: str, parameters: dict[str, Any]) -> Any:
+            return self._allowed("dynamodb", operation, parameters, partial(post, wire))
+
+        with patch.object(BaseClient, "_make_api_call", asked), patch.object(DynamoWire, "_make_api_call", posted):
             yield
+
+    def _allowed(self, service: str, operation: str, parameters: dict[str, Any], call: Callable[..., Any]) -> Any:
+        if not self._running:
+            return call(operation, parameters)
+        names = self._names(self._running[-1])
+        for need in needs_of(service, operation, parameters, names):
+            self._ask(need, operation)
+        try:
+            return call(operation, parameters)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == MISSING_OBJECT:
+                self._ask(needs_to_miss(parameters["Bucket"], names), operation)
+            raise
 
     def _ask(self, need: Need, operation: str) -> None:
         function = self._running[-1]

@@ -168,7 +168,9 @@ def test_code_is_marked_up_on_the_page_and_nothing_is_told_in_the_words_of_a_lan
 
 
 def test_what_holds_between_fields_is_told_on_the_page() -> None:
-    assert "Exactly one of <code>cost</code> and <code>usage</code>." in PAGE
+    costs = "<code>cost</code>, <code>usage</code>, <code>cost_usd</code> and <code>cost_money</code>"
+    assert f"Exactly one of {costs}." in PAGE
+    assert f"At most one of {costs.replace('cost<', 'amount<', 1)}." in PAGE
     assert "At most one of <code>minimum</code> and <code>usage</code>." in PAGE
     assert "At least one of <code>overdraft_limit</code>" in PAGE
 

@@ -9,6 +9,7 @@ from shared.edge.errors import EdgeError, FieldError, ValidationFailed
 from shared.edge.problems import MEANINGS, REFUSALS, internal_problem, problem_of, refusal_of
 from shared.ledger.errors import InvalidOperation, LedgerError, RecordDamaged
 from shared.ledger.operations import Charge, FundingUpdate, Reason
+from shared.pricing.errors import TierUnpriced
 from tests.builders import history
 
 STATUSES = {
@@ -32,6 +33,7 @@ STATUSES = {
     "heads_not_found": 404,
     "digest_exists": 409,
     "unpriced": 422,
+    "unknown_currency": 422,
     "rate_version_conflict": 409,
     "throttled": 429,
     "ledger_unavailable": 503,
@@ -80,7 +82,7 @@ def test_no_two_errors_have_the_same_code() -> None:
     # A kind of an error that callers need not tell apart has that error's code.
     apart = [error for error in MEANINGS if "code" in vars(error)]
     assert len({error.code for error in apart}) == len(apart)
-    assert set(MEANINGS) - set(apart) == {RecordDamaged}
+    assert set(MEANINGS) - set(apart) == {RecordDamaged, TierUnpriced}
 
 
 def test_a_validation_error_lists_the_fields() -> None:

@@ -15,10 +15,13 @@ from shared.pricing.rates import Price, Rate
 
 NOW_MS = 1_000_000
 GPT_4O = ModelIdentity("openai", "gpt-4o")
-NAMES = dict.fromkeys(("gpt-4o", "openai/gpt-4o", "gpt-4o-2024-08-06", "gpt-4o-2024-11-20"), GPT_4O) | {
+DATED = ("gpt-4o-2024-08-06", "gpt-4o-20240806", "openai/gpt-4o-2024-08-06", "openai/gpt-4o-20240806")
+NAMES = dict.fromkeys(("gpt-4o", "openai/gpt-4o", "gpt-4o-2024-11-20", *DATED), GPT_4O) | {
     "o3": ModelIdentity("openai", "o3"),
     "openai/o3": ModelIdentity("openai", "o3"),
+    "o3-2025-04-16": ModelIdentity("openai", "o3"),
     "azure/o3": ModelIdentity("azure", "o3-2025-04-16"),
+    "azure/o3-2025-04-16": ModelIdentity("azure", "o3-2025-04-16"),
 }
 
 
@@ -83,6 +86,35 @@ def test_the_most_exact_card_wins() -> None:
     for place, winner in enumerate(cards):
         assert (found("gpt-4o-2024-08-06", *cards[place:]) or ("",))[0] == winner.reference
     assert found("gpt-4o-2024-08-06") == ("list", "openai/gpt-4o")
+
+
+@pytest.mark.parametrize("name", [*DATED, "OpenAI/GPT-4o-20240806"])
+@pytest.mark.parametrize("model", DATED)
+def test_a_card_of_a_dated_model_prices_every_spelling_of_that_date(model: str, name: str) -> None:
+    """Else whoever writes the provider before the name has the price of the model's other card."""
+    assert found(name, card("gpt-4o"), card(model), card("gpt-*")) == (f"llm/{model}@1", "openai/gpt-4o")
+    assert found("gpt-4o-2024-11-20", card("gpt-4o"), card(model)) == ("llm/gpt-4o@1", "openai/gpt-4o")
+
+
+def test_the_name_as_it_is_written_comes_before_another_spelling_of_it() -> None:
+    cards = card("gpt-4o-2024-08-06"), card("house", "openai/gpt-4o-2024-08-06")
+    assert found("openai/gpt-4o-2024-08-06", *cards) == ("llm/house@1", "house")
+    assert found("gpt-4o-20240806", *cards) == ("llm/gpt-4o-2024-08-06@1", "openai/gpt-4o")
+
+
+def test_limits_know_a_model_by_its_provider_too_if_its_name_alone_is_the_model_of_another() -> None:
+    """`azure/o3` has its own price and is another model than `o3`; one name for both would be a limit of neither."""
+    mine = book()
+    found = [mine.find("t", "llm", name, NOW_MS) for name in ("azure/o3", "o3-2025-04-16")]
+    assert [one and mine.model_of(one) for one in found] == ["azure/o3-2025-04-16", "o3"]
+
+
+@pytest.mark.parametrize("name", ["villa-7", "VILLA-7", "Villa-7"])
+def test_limits_know_a_model_that_only_a_pattern_prices_by_one_case_of_letters(name: str) -> None:
+    mine = book(card("Villa-*"))
+    one = mine.find("t", "llm", name, NOW_MS)
+    assert one is not None
+    assert (one.matched_model, mine.model_of(one)) == ("villa-7", "villa-7")
 
 
 def test_the_same_case_is_more_exact_than_another() -> None:

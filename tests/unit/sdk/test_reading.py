@@ -229,6 +229,32 @@ def test_a_column_that_no_price_depends_on_does_not(column: str) -> None:
     assert len(read_usage(f"{HEADER},{column}\na,gpt-4o,1,2,7\n".encode())) == 1
 
 
+@pytest.mark.parametrize("column", ["when", "request_time", "eventTime", "usage_date", "createdOn", "datetime", "ts"])
+@pytest.mark.parametrize("cell", ["2026-11-20T10:00:00Z", "2026-11-20", "20/11/2026", "1795600000"])
+def test_a_time_in_a_column_that_is_not_understood_stops_the_run(column: str, cell: str) -> None:
+    """Else the price would be that of now, and so would be the day of the usage."""
+    content = f"{HEADER},{column}\na,gpt-4o,1,2,\nb,gpt-4o,1,2,{cell}\n"
+    message = faults(content)
+    assert f"row 2: the column '{column}' looks like the time of the usage, is '{cell}', and is not" in message
+    assert f"--time-column '{column}'" in message
+    assert len(read_usage(content.encode(), Reading(ignored_columns=frozenset({column})))) == 2
+
+
+def test_another_time_than_that_of_the_usage_is_only_a_column() -> None:
+    content = f"{HEADER},timestamp,end_time,latency_time\na,gpt-4o,1,2,2026-11-20T10:00:00Z,2026-11-20T10:00:09Z,9.5\n"
+    assert len(read_usage(content.encode())) == 1
+    assert len(read_usage(f"{HEADER},latency_time\na,gpt-4o,1,2,9.5\n".encode())) == 1
+
+
+@pytest.mark.parametrize("column", ["timestamp", "time", "created_at", "createdAt", "startTime", "occurred_at", "date"])
+def test_answers_of_a_provider_have_the_time_beside_them(column: str) -> None:
+    usage = b'"usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 2}'
+    for content in (usage, b'"usage": {"prompt_tokens": 1, "completion_tokens": 2}'):
+        line = b'{"user": "a", "model": "m", "%s": "2026-11-20T10:00:00Z", %s}' % (column.encode(), content)
+        (row,) = read_usage(line)
+        assert row.occurred_at == datetime(2026, 11, 20, 10, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("value", ["0", "0.0", "", "false", "FALSE", "None"])
 def test_a_column_of_nothing_does_not_either(value: str) -> None:
     (row,) = read_usage(f"{HEADER},images\na,gpt-4o,1,2,{value}\n".encode())
@@ -349,6 +375,11 @@ def test_an_id_that_a_spreadsheet_has_rewritten_is_refused(actor: str) -> None:
             "row 1: output_tokens is '2,000' and must be a whole number",
         ),
         (b"user,input_tokens,output_tokens\na,1,5.9E+04\n", "row 1: output_tokens is '5.9E+04' and must be a whole"),
+        (b"user;input_tokens;output_tokens\na;1.000;2\n", "row 1: input_tokens is '1.000' and must be a whole number"),
+        (b"[]", "the file has no rows"),
+        (b'{"data": []}', "the file has no rows"),
+        (b"PK\x03\x04\x14\x00\x06\x00", "is a zip archive or an Excel workbook; unpack it, or save its sheet as CSV"),
+        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "JSON that is nested too deeply"),
         ("user,input_tokens,output_tokens\na,1,\u0662\n".encode(), "output_tokens is '\u0662' and must be a whole"),
         (b"user,input_tokens,output_tokens\na#b,1,2\n", "row 1: user is 'a#b' and must be 1 to 128 printable"),
         (b"user,input_tokens,output_tokens\na b,1,2\n", "row 1: user is 'a b' and must be 1 to 128 printable"),

@@ -92,7 +92,9 @@ def _refuse_multiplier(_: click.Context, __: click.Parameter, value: str | None)
 @click.option(
     "--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of the distribution of rows over actors."
 )
-@click.option("--ignore-column", "ignored", multiple=True, help="A column to leave out although it looks like billing.")
+@click.option(
+    "--ignore-column", "ignored", multiple=True, help="A column to leave out although it looks like billing or a time."
+)
 @click.option(
     "--sums",
     type=click.Choice(["price", "refuse"]),

@@ -13,6 +13,8 @@ from millicent.ids import REQUIREMENT, is_id
 MOST_UNITS: Final = 10**12
 
 _WHOLE: Final = re.compile(r"([0-9]{1,12})(\.0*)?")
+_THOUSANDS: Final = re.compile(r"[1-9][0-9]{0,2}\.000")
+"""One, as a program writes it, or a thousand, as a spreadsheet of another language does."""
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
 _AMOUNT: Final = re.compile(r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]{1,3})?|[0-9]+\.")
 _SPREADSHEETS: Final = re.compile(r"[0-9]+\.0+|[0-9.]+[eE]\+?[0-9]+")
@@ -31,10 +33,10 @@ class BadCell(ValueError):
 
 
 def count(value: Any) -> int:  # noqa: ANN401 - whatever a file has
-    """A whole number of units; 59200.0 is 59200."""
+    """A whole number of units; 59200.0 is 59200. 59.200 and 59.000 are refused: the point may separate thousands."""
     told = "" if isinstance(value, bool) else str(value)
     whole = _WHOLE.fullmatch(told)
-    if whole is None:
+    if whole is None or _THOUSANDS.fullmatch(told):
         raise BadCell(f"a whole number of tokens below {MOST_UNITS}, in digits alone")
     return int(whole[1])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from millicent.replay.cells import BadCell, is_nothing, plain
+from millicent.replay.cells import BadCell, instant, is_nothing, plain
 from millicent.replay.errors import BadUsage
 from millicent.replay.tables import Row
 
@@ -216,6 +216,9 @@ _BILLING: Final = frozenset(
         "speed", "multiplier",
     }
 )  # fmt: skip
+_TIMES: Final = frozenset(
+    {"time", "timestamp", "date", "datetime", "day", "created", "started", "occurred", "when", "ts"}
+)
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -227,12 +230,49 @@ def looks_like_billing(name: str) -> bool:
     return not (_RATES.intersection(words) or (words[-1] in _LABELS and "batch" not in words))
 
 
+def looks_like_time(name: str) -> bool:
+    """Whether what is in such a column may be when the usage was."""
+    return not _TIMES.isdisjoint(word.casefold() for word in _WORD.findall(name))
+
+
+def refuse_untold_time(layout: Layout, rows: Collection[Row], names: Iterable[str], ignored: Collection[str]) -> None:
+    """Raises BadUsage if the file has times in a column that is not understood: the prices would be those of now."""
+    if any(row.get(name) is not None for row in rows for name in layout.time):
+        return
+    known = _known(layout, ignored)
+    for name in names:
+        if name in known or name.startswith(_members(known)) or not looks_like_time(name):
+            continue
+        row = next((row for row in rows if _is_time(row.get(name))), None)
+        if row is not None:
+            raise BadUsage(
+                f"row {row.number}: the column {name!r} looks like the time of the usage, is {row.get(name)!r:.40}, "
+                f"and is not understood; if prices are to be those of that time, give "
+                f"--time-column {name!r}, and if not, --ignore-column {name!r}"
+            )
+
+
+def _is_time(value: Any) -> bool:  # noqa: ANN401 - whatever a file has
+    try:
+        return value is not None and bool(instant(value))
+    except BadCell as bad:
+        return "ambiguous" in str(bad)
+
+
+def _known(layout: Layout, ignored: Collection[str]) -> set[str]:
+    return {*layout.understood(), *layout.ignored, *ignored}
+
+
+def _members(known: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in known if name.endswith("."))
+
+
 def refuse_not_understood(
     layout: Layout, rows: Collection[Row], names: Iterable[str], ignored: Collection[str]
 ) -> None:
     """Raises BadUsage if a column looks like billing, has a value, and is not understood: its part would be free."""
-    known = {*layout.understood(), *layout.ignored, *ignored}
-    members = tuple(name for name in known if name.endswith("."))
+    known = _known(layout, ignored)
+    members = _members(known)
     for name in names:
         if name in known or name.startswith(members) or not looks_like_billing(name):
             continue

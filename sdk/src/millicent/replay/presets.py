@@ -383,6 +383,11 @@ OTLP: Final = Layout(
 _ANSWER_IDS: Final = ("msg_", "chatcmpl-", "cmpl-", "resp_", "gen-")
 """How providers begin the id of an answer: another id may be that of a conversation."""
 
+_ANSWER_TIMES: Final = (
+    "timestamp", "time", "created_at", "createdAt", "created", "createTime", "start_time", "startTime", "started_at",
+    "startedAt", "occurred_at", "occurredAt", "date",
+)  # fmt: skip
+
 
 def _answers(name: str, document: str, **told: Any) -> Layout:  # noqa: ANN401 - members of a layout
     """Lines whose `document` is the usage object of an answer."""
@@ -392,7 +397,7 @@ def _answers(name: str, document: str, **told: Any) -> Layout:  # noqa: ANN401 -
     roles: dict[str, Any] = {
         "actor": tuple(f"{at}{name}" for at in places for name in ("user", "user_id", "actor", "customer")),
         "model": (f"{within}model",),
-        "time": tuple(f"{at}{name}" for at in places for name in ("timestamp", "created_at", "created", "createTime")),
+        "time": tuple(f"{at}{name}" for at in places for name in _ANSWER_TIMES),
         "identity": (f"{within}id",),
         "identity_begins": _ANSWER_IDS,
         "documents": (document,),

@@ -13,7 +13,7 @@ from millicent import ids
 from millicent.replay import cells
 from millicent.replay.actors import DEFAULT_SEED, ZipfActors
 from millicent.replay.cells import BadCell
-from millicent.replay.columns import Columns, Counted, Layout, refuse_not_understood, told_value
+from millicent.replay.columns import Columns, Counted, Layout, refuse_not_understood, refuse_untold_time, told_value
 from millicent.replay.documents import as_reported, plain_quantities, provider_of
 from millicent.replay.errors import BadUsage
 from millicent.replay.keys import Keys, digest
@@ -104,6 +104,7 @@ def load_usage(content: bytes, reading: Reading | None = None) -> UsageFile:
     layout = _layout(table, how)
     refuse = () if not layout.cost else table.names
     refuse_not_understood(layout, table.rows, table.names, {*how.ignored_columns, *refuse, REASON})
+    refuse_untold_time(layout, table.rows, table.names, {*how.ignored_columns, REASON})
     reader = _Reader(
         layout, how, has_actors=any(row.get(name) is not None for row in table.rows for name in layout.actor)
     )

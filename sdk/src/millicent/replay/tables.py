@@ -86,9 +86,15 @@ def table_of(text: Text) -> Table:
     content = text.content.lstrip("\ufeff \t\r\n") if text.content.lstrip().startswith(("{", "[")) else text.content
     if not content.strip():
         raise BadUsage("the file is empty")
-    if content.startswith(("{", "[")):
-        return _json_table(text, content)
-    return _csv_table(text, content)
+    if not content.startswith(("{", "[")):
+        return _csv_table(text, content)
+    try:
+        table = _json_table(text, content)
+    except RecursionError as nested:
+        raise BadUsage("the file has JSON that is nested too deeply to be read") from nested
+    if not table.names:
+        raise BadUsage("the file has no rows")
+    return table
 
 
 def _json_table(text: Text, content: str) -> Table:

@@ -10,6 +10,7 @@ from charset_normalizer import from_bytes
 from millicent.replay.errors import BadUsage
 
 _GZIP: Final = b"\x1f\x8b"
+_ZIP: Final = b"PK\x03\x04"
 _MARKS: Final = (
     (b"\xef\xbb\xbf", "utf-8-sig", "UTF-8 with a byte order mark"),
     (b"\xff\xfe", "utf-16", "UTF-16"),
@@ -43,6 +44,8 @@ def text_of(content: bytes, encoding: str | None = None) -> Text:
 
 
 def _unpacked(content: bytes) -> tuple[bytes, str | None]:
+    if content.startswith(_ZIP):
+        raise BadUsage("the file is a zip archive or an Excel workbook; unpack it, or save its sheet as CSV")
     if not content.startswith(_GZIP):
         return content, None
     try:

@@ -1,0 +1,124 @@
+"""The processor time of a charge, a check, a hold with its capture and a batch of 90, through the handlers.
+
+    python -m bench.charges [--rounds 9]
+
+Each is beside the same calls on botocore alone and beside the naive twin, in the same process, round by round in turn;
+a figure is the median of the rounds. DynamoDB Local and the bus are other processes and do not count.
+"""
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+from uuid import uuid4
+
+from bench.bare import Bare, client
+from bench.requests import ACTOR, USUAL, Context, http_event
+from bench.stage import stage
+
+BATCH: Final = 90
+CALLS: Final[Mapping[str, int]] = {
+    "charge": 60,
+    "charge, bare": 60,
+    "charge, naive": 30,
+    "check": 60,
+    "check, bare": 60,
+    "hold and capture": 30,
+    "hold and capture, bare": 30,
+    "batch": 3,
+    "batch, bare": 3,
+}
+"""What is measured, and how many of it in a round."""
+
+
+def measured(rounds: int) -> dict[str, float]:
+    """Milliseconds of processor time by what is done; a line of a batch, not a batch."""
+    # The loggers take stdout as it is when the functions are imported.
+    with stage() as on, Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        acts = _acts(client(on.dynamodb_url))
+        for act in acts.values():
+            act(0)
+        times: dict[str, list[float]] = {name: [] for name in acts}
+        for _ in range(rounds):
+            for name, act in acts.items():
+                times[name].append(_cpu_ms(act, CALLS[name]))
+    return {name: median(each) / (BATCH if name.startswith("batch") else 1) for name, each in times.items()}
+
+
+def ratios(times_ms: Mapping[str, float]) -> dict[str, float]:
+    over = {
+        "charge_over_bare": ("charge", "charge, bare"),
+        "check_over_bare": ("check", "check, bare"),
+        "hold_and_capture_over_bare": ("hold and capture", "hold and capture, bare"),
+        "batch_over_bare": ("batch", "batch, bare"),
+        "charge_over_naive": ("charge", "charge, naive"),
+    }
+    return {name: round(times_ms[one] / times_ms[other], 3) for name, (one, other) in over.items()}
+
+
+def _acts(dynamodb: Any) -> dict[str, Callable[[int], object]]:  # noqa: ANN401 - a client of botocore
+    functions = {
+        name: importlib.import_module(f"functions.{name}.handler") for name in ("cost", "check", "holds", "funding")
+    }
+    naive = importlib.import_module("bench.naive.handler")
+    naive.table.put_item(Item={"pk": ACTOR, "available": 10**12, "spent": 0})
+
+    def ask(function: Any, route: str, body: object, key: str | None = None, **path: str) -> dict[str, Any]:  # noqa: ANN401 - a module
+        event = http_event(route, body, key, path)
+        answer = function.lambda_handler(event, Context())
+        if answer["statusCode"] not in {200, 201}:
+            raise RuntimeError(f"{event} was answered {answer}")
+        told: dict[str, Any] = json.loads(answer["body"])
+        return told
+
+    cost = {"actor": ACTOR, "cost": 12.345, **USUAL}
+    ask(functions["funding"], "POST /v1/funding", {"actor": ACTOR, "old_amount": 0, "new_amount": 10**12}, "funded")
+
+    def hold_and_capture() -> None:
+        key = str(uuid4())
+        held = ask(functions["holds"], "POST /v1/holds", {"actor": ACTOR, "amount": 50, **USUAL}, key)["hold"]["id"]
+        body = {"actor": ACTOR, "amount": 12.345, **USUAL}
+        ask(functions["holds"], "POST /v1/holds/{id}/capture", body, f"{key}.capture", id=held)
+
+    def batch() -> None:
+        lines = [{"key": str(uuid4()), **cost} for _ in range(BATCH)]
+        ask(functions["cost"], "POST /v1/cost/batch", {"charges": lines})
+
+    bare, numbers = Bare(dynamodb), iter(range(10**9))
+    return {
+        "charge": lambda _: ask(functions["cost"], "POST /v1/cost", cost, str(uuid4())),
+        "charge, bare": lambda _: bare.charge(next(numbers)),
+        "charge, naive": lambda _: ask(naive, "POST /v1/cost", cost, str(uuid4())),
+        "check": lambda _: ask(functions["check"], "POST /v1/check", {"actor": ACTOR}),
+        "check, bare": bare.check,
+        "hold and capture": lambda _: hold_and_capture(),
+        "hold and capture, bare": lambda _: bare.hold_and_capture(next(numbers)),
+        "batch": lambda _: batch(),
+        "batch, bare": lambda _: bare.batch(next(numbers), BATCH),
+    }
+
+
+def _cpu_ms(act: Callable[[int], object], times: int) -> float:
+    before_ns = time.process_time_ns()
+    for number in range(times):
+        act(number)
+    return (time.process_time_ns() - before_ns) / times / 1e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=9)
+    times_ms = measured(parser.parse_args().rounds)
+    for name, time_ms in times_ms.items():
+        print(f"{name:<26}{time_ms:9.3f} ms")
+    print(json.dumps(ratios(times_ms)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The functions of a handler by route key: API Gateway has matched the route already, and says so."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final, TypeAlias, TypeVar
+
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared.edge.errors import RouteNotFound
+
+JSON: Final = "application/json"
+PROBLEM_JSON: Final = "application/problem+json"
+
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
+"""A parameter in the path of a route: "/v1/accounts/{actor}"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`headers` are those beside Content-Type, X-Request-Id and Vary, which every answer gets."""
+
+    status_code: int
+    content_type: str
+    body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Answering: TypeAlias = Callable[..., Response]
+"""The function of a route. It takes the parameters of the path, in their order."""
+_Answering = TypeVar("_Answering", bound=Answering)
+
+
+class RouteTable:
+    """The functions by route key, as template.yaml spells it: "POST /v1/holds/{id}/capture".
+
+    `current_event` and `lambda_context` are those of the request that is being answered.
+    """
+
+    current_event: APIGatewayProxyEventV2
+    lambda_context: LambdaContext
+
+    def __init__(self) -> None:
+        self._routes: dict[str, Answering] = {}
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(self._routes)
+
+    def route(self, key: str) -> Callable[[_Answering], _Answering]:
+        def named(function: _Answering) -> _Answering:
+            self._routes[key] = function
+            return function
+
+        return named
+
+    def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """The answer as API Gateway takes it (payload format 2.0)."""
+        self.current_event, self.lambda_context = APIGatewayProxyEventV2(event), context
+        answer = self.answer_of(event)
+        headers = {
+            **answer.headers,
+            "Content-Type": answer.content_type,
+            "X-Request-Id": event["requestContext"]["requestId"],
+        }
+        if answer.content_type in {JSON, PROBLEM_JSON}:
+            headers["Vary"] = "Accept"
+        return {"statusCode": answer.status_code, "headers": headers, "body": answer.body, "isBase64Encoded": False}
+
+    def answer_of(self, event: dict[str, Any]) -> Response:
+        """Raises RouteNotFound, and what the route's function raises."""
+        function, parameters = self._found(event)
+        return function(*parameters)
+
+    def _found(self, event: Mapping[str, Any]) -> tuple[Answering, Iterable[str]]:
+        key, parameters = event.get("routeKey", ""), event.get("pathParameters") or {}
+        function = self._routes.get(key)
+        if function is not None and len(parameters) == key.count("{"):
+            return function, [parameters[name] for name in _PARAMETER.findall(key)]
+        return self._matched(event)
+
+    def _matched(self, event: Mapping[str, Any]) -> tuple[Answering, Iterable[str]]:
+        """For a gateway with one route for everything, or one that tells no parameters. Raises RouteNotFound."""
+        stage, http = event["requestContext"].get("stage", "$default"), event["requestContext"]["http"]
+        asked = f"{http['method']} {event['rawPath'].removeprefix(f'/{stage}')}"
+        for key, function in self._routes.items():
+            if found := _pattern_of(key).fullmatch(asked):
+                return function, found.groups()
+        raise RouteNotFound("no route has this method and path")
+
+
+@cache
+def _pattern_of(key: str) -> re.Pattern[str]:
+    """A parameter is whatever stands between two slashes, so that what is no id is refused by name."""
+    texts = _PARAMETER.split(key)[::2]
+    return re.compile("([^/]+)".join(map(re.escape, texts)))
