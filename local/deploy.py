@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from botocore.exceptions import ClientError, WaiterError
 
@@ -19,6 +19,10 @@ from local.build import built
 from local.emulator import REGION, save
 from local.files import write_private
 from local.processes import ProcessFailedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
 
 STACK: Final = "millicent"
 ARTIFACTS: Final = "millicent-artifacts"
@@ -140,11 +144,10 @@ def _recorded(stamp: Path) -> object:
 
 def _is_complete(aws: Aws) -> bool:
     """False also if the emulator lost its state, even if the local record says otherwise."""
-    return _status(aws) in COMPLETE
+    return _status(aws.session.client("cloudformation", endpoint_url=aws.url)) in COMPLETE
 
 
-def _status(aws: Aws) -> str | None:
-    cloudformation = aws.session.client("cloudformation", endpoint_url=aws.url)
+def _status(cloudformation: "CloudFormationClient") -> str | None:
     try:
         (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     except ClientError:
@@ -155,31 +158,29 @@ def _status(aws: Aws) -> str | None:
 def _deploy(aws: Aws, build: Path) -> None:
     """What `sam deploy` does: uploads the packages, and has the template applied as a change set."""
     print("deploying the template", file=sys.stderr, flush=True)
-    _ensure_bucket(aws)
-    template = PACKAGE_URI.sub(lambda found: f"{found[1]}: {_uploaded(aws, build, found[2])}", _template(build))
-    _apply(aws, _put(aws, "template.yaml", template.encode()))
+    s3 = aws.session.client("s3", endpoint_url=aws.url)
+    _ensure_bucket(s3)
+    written = (build / "template.yaml").read_text()
+    template = PACKAGE_URI.sub(lambda found: f"{found[1]}: {_uploaded(s3, build, found[2])}", written)
+    _apply(aws, _put(s3, "template.yaml", template.encode()))
 
 
-def _template(build: Path) -> str:
-    return (build / "template.yaml").read_text()
-
-
-def _uploaded(aws: Aws, build: Path, name: str) -> str:
+def _uploaded(s3: "S3Client", build: Path, name: str) -> str:
     package = (build / f"{name}.zip").read_bytes()
-    return f"s3://{ARTIFACTS}/{_put(aws, f'{name}.zip', package)}"
+    return f"s3://{ARTIFACTS}/{_put(s3, f'{name}.zip', package)}"
 
 
-def _put(aws: Aws, name: str, content: bytes) -> str:
+def _put(s3: "S3Client", name: str, content: bytes) -> str:
     """Returns the key, which changes with the content: without a change nothing is deployed anew."""
     key = f"{hashlib.sha256(content).hexdigest()}/{name}"
-    aws.session.client("s3", endpoint_url=aws.url).put_object(Bucket=ARTIFACTS, Key=key, Body=content)
+    s3.put_object(Bucket=ARTIFACTS, Key=key, Body=content)
     return key
 
 
 def _apply(aws: Aws, template_key: str) -> None:
     """Raises ProcessFailedError, with what the stack says of the resources that failed."""
     cloudformation = aws.session.client("cloudformation", endpoint_url=aws.url)
-    kind: Literal["CREATE", "UPDATE"] = "UPDATE" if _exists(aws) else "CREATE"
+    kind: Literal["CREATE", "UPDATE"] = "UPDATE" if _exists(cloudformation) else "CREATE"
     change_set = cloudformation.create_change_set(
         StackName=STACK,
         ChangeSetName=f"deploy-{time.time_ns()}",
@@ -194,7 +195,7 @@ def _apply(aws: Aws, template_key: str) -> None:
             ChangeSetName=change_set, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )
         cloudformation.execute_change_set(ChangeSetName=change_set)
-        _wait_until_applied(aws)
+        _wait_until_applied(cloudformation)
     except WaiterError as failure:
         reason = str(failure.last_response.get("StatusReason", failure))
         if NOTHING_CHANGED not in reason:
@@ -202,19 +203,18 @@ def _apply(aws: Aws, template_key: str) -> None:
         cloudformation.delete_change_set(ChangeSetName=change_set)
 
 
-def _wait_until_applied(aws: Aws) -> None:
+def _wait_until_applied(cloudformation: "CloudFormationClient") -> None:
     deadline = time.monotonic() + APPLIED_WITHIN_S
-    while (status := _status(aws)) is not None and status.endswith("_IN_PROGRESS"):
+    while (status := _status(cloudformation)) is not None and status.endswith("_IN_PROGRESS"):
         if time.monotonic() > deadline:
             raise ProcessFailedError(f"the laptop cloud has not applied the template after {APPLIED_WITHIN_S} s")
         time.sleep(POLL_INTERVAL_S)
     if status not in COMPLETE:
-        raise ProcessFailedError("\n".join([f"the template did not deploy: {status}", *_failures(aws)]))
+        raise ProcessFailedError("\n".join([f"the template did not deploy: {status}", *_failures(cloudformation)]))
 
 
-def _failures(aws: Aws) -> list[str]:
+def _failures(cloudformation: "CloudFormationClient") -> list[str]:
     """By resource, the first first."""
-    cloudformation = aws.session.client("cloudformation", endpoint_url=aws.url)
     events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
     return [
         f"{each.get('LogicalResourceId')}: {each.get('ResourceStatusReason')}"
@@ -223,12 +223,11 @@ def _failures(aws: Aws) -> list[str]:
     ]
 
 
-def _exists(aws: Aws) -> bool:
+def _exists(cloudformation: "CloudFormationClient") -> bool:
     """Not if there is only a change set that was never applied."""
-    return _status(aws) not in {None, "REVIEW_IN_PROGRESS"}
+    return _status(cloudformation) not in {None, "REVIEW_IN_PROGRESS"}
 
 
-def _ensure_bucket(aws: Aws) -> None:
-    s3 = aws.session.client("s3", endpoint_url=aws.url)
+def _ensure_bucket(s3: "S3Client") -> None:
     with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
