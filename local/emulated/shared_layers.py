@@ -23,7 +23,7 @@ class SharedZipFile(zipfile.ZipFile):
     """
 
     def namelist(self) -> list[str]:
-        """Without the names that plainly stay inside: the emulator resolves each, for every worker anew, on the disk."""
+        """The names that may lead outside: the emulator resolves each on the disk, for every worker anew."""
         return [name for name in super().namelist() if name.startswith("/") or ".." in name]
 
     def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:  # noqa: ANN401 - zipfile's own
@@ -44,7 +44,7 @@ class SharedZipFile(zipfile.ZipFile):
         if not whole.is_dir():
             partial = whole.with_suffix(".partial")
             try:
-                super().extractall(partial, members, pwd)
+                super().extractall(partial, super().namelist() if members is None else members, pwd)
                 partial.rename(whole)
             except BaseException:
                 # What did not fit must not take up what is left.
