@@ -101,6 +101,14 @@ lock: uv ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 move
 openapi: dev ## Regenerate the documents of the API and its events after a change of a call or an event
 	$(VENV)/python -m openapi
 
+.PHONY: bench
+bench: dev ## What a charge and a cold start cost beside bare botocore and a naive twin (ROUNDS=9)
+	$(VENV)/python -m bench --rounds $(or $(ROUNDS),9)
+
+.PHONY: scale
+scale: dev ## Simulate what one account, many accounts and a team carry (docs/scale.md)
+	$(VENV)/python -m bench.scale
+
 .PHONY: diagrams
 diagrams: dev ## Regenerate docs/protocol.md after a change of the protocol
 	$(VENV)/python -m local.protocol_diagram > docs/protocol.md

@@ -18,19 +18,23 @@ from in_memory.routes import Route, route_of
 from in_memory.terms import MemoryTermsStore
 from in_memory.usage import MemoryUsageBook
 from shared.ledger.entries import Entry
-from shared.ledger.protocol import Busy, Command, CommandOutcome, Unknown
+from shared.ledger.protocol import Busy, Command, CommandOutcome, Commit, Unknown
 from shared.ledger.records import record_of
 from shared.ledger.reducer import Change
 from shared.usecases.do_what_is_due import Plan, do_what_is_due
 from shared.usecases.publish_entries import StreamRecord, publish_entries
 
-Failure: TypeAlias = Literal["lost_answer", "throttled", "unavailable"]
+Failure: TypeAlias = Literal["lost_answer", "throttled", "account_busy", "unavailable"]
 
 JSON: Final = "application/json"
 ADMIN_SCOPE: Final = "credits/admin"
 _PREFIX: Final = __name__.removesuffix("in_memory.service")
 """What the names of all packages begin with, where this is a copy inside of another."""
-_FAULTS: Final[Mapping[Failure, Busy | Unknown]] = {"throttled": Busy(throttled=True), "unavailable": Unknown()}
+_FAULTS: Final[Mapping[Failure, Busy | Unknown]] = {
+    "throttled": Busy(throttled=True),
+    "account_busy": Busy(),
+    "unavailable": Unknown(),
+}
 _TIMEOUT_MS: Final = 900_000
 
 
@@ -88,9 +92,10 @@ class InMemoryService:
         """What happens to the next requests, the open ones (health and documents) left out.
 
         "lost_answer": carried out, but no answer arrives. "throttled": 429, "unavailable": 503; both change nothing.
+        "account_busy": 429 for what would change an account, what only reads is answered.
         """
         if failure not in {"lost_answer", *_FAULTS}:
-            raise ValueError(f"{failure!r} is not one of lost_answer, throttled, unavailable")
+            raise ValueError(f"{failure!r} is not one of lost_answer, {', '.join(_FAULTS)}")
         self._failures.extend([failure] * times)
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: str | None) -> Answer:
@@ -152,7 +157,9 @@ class StreamedLedger(MemoryLedger):
         self._fault = fault
 
     def execute(self, command: Command) -> CommandOutcome:
-        return self._fault() or super().execute(command)
+        fault = self._fault()
+        is_hit = fault is not None and (fault != Busy() or isinstance(command, Commit))
+        return fault if fault is not None and is_hit else super().execute(command)
 
     def _write(self, change: Change) -> None:
         super()._write(change)

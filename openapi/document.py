@@ -46,7 +46,9 @@ ALWAYS: Final = (
     "internal_error",
 )  # fmt: skip
 WITH_BODY: Final = ("invalid_json", "duplicate_json_key", "body_too_large", "validation_failed")
-WITH_KEY: Final = ("idempotency_key_required", "idempotency_key_reused", "invalid_operation", "validation_failed")
+WITH_KEY: Final = (
+    "idempotency_key_required", "idempotency_key_reused", "invalid_operation", "validation_failed", "account_busy",
+)  # fmt: skip
 PROBLEMS: Final[Mapping[str, Meaning]] = {
     **{error.code: meaning for error, meaning in MEANINGS.items()},
     **{str(reason): meaning for reason, meaning in REFUSALS.items()},

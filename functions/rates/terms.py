@@ -74,6 +74,9 @@ class AdjustmentDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
             yield FieldError("$.per_dollar", "must be above 0")
         if "per_dollar" not in wrong and self.currency is None and Decimal(self.per_dollar) != 1:
             yield FieldError("$.currency", "is required where per_dollar is not 1")
+        own = None if self.provider is None else catalogue.provider(self.provider)
+        if own is not None and own != self.provider:
+            yield FieldError("$.provider", f"must be {own}, the provider's own name")
         if self.model is not None and "*" not in self.model:
             yield from self._name_at_fault(self.model, catalogue)
 

@@ -92,6 +92,11 @@ class GenaiNames:
         found = found_as(name)
         return None if found is None else ModelIdentity(found[0].id, found[1].id)
 
+    def provider(self, name: str) -> str | None:
+        folded = name.lower()
+        own = PROVIDERS.get(folded, folded)
+        return own if own in _providers() else None
+
 
 @lru_cache(NAMES_KEPT)
 def found_as(name: str) -> "Found | None":

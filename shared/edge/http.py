@@ -17,10 +17,10 @@ from shared.edge.amount_texts import AmountsAs, amounts_asked, with_texts
 from shared.edge.errors import EdgeError, FieldError, ValidationFailed
 from shared.edge.exact_json import MAX_BODY_BYTES, body_bytes, read_object
 from shared.edge.identity import Caller, Scope, TenantRule, caller_of
-from shared.edge.problems import RETRY_AFTER_S, internal_problem, problem_of, refusal_of
+from shared.edge.problems import internal_problem, problem_of, refusal_of, retry_after_s
 from shared.edge.routes import JSON, PROBLEM_JSON, Response, RouteTable
 from shared.ledger.entries import Entry
-from shared.ledger.errors import LedgerError, LedgerThrottled, LedgerUnavailable, RecordDamaged
+from shared.ledger.errors import LedgerError, LedgerThrottled, RecordDamaged
 from shared.ledger.kinds import KINDS
 from shared.ledger.protocol import Recorded
 from shared.ledger.views import effect_of
@@ -66,8 +66,8 @@ class Routes(RouteTable):
     def _refused(self, error: EdgeError | LedgerError) -> Response:
         told = problem_of(error)
         self._observe(error, told["status"])
-        is_passing = isinstance(error, LedgerThrottled | LedgerUnavailable)
-        return problem(told, {"Retry-After": str(RETRY_AFTER_S)} if is_passing else {})
+        wait_s = retry_after_s(error)
+        return problem(told, {} if wait_s is None else {"Retry-After": str(wait_s)})
 
     def _observe(self, error: EdgeError | LedgerError, status: int) -> None:
         seen = self._observability

@@ -1,5 +1,6 @@
 """Problem details (RFC 9457): the table that maps errors and refusals to HTTP."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,7 +10,7 @@ from shared.edge import errors as edge_errors
 from shared.edge.errors import EdgeError, ValidationFailed
 from shared.ledger import errors
 from shared.ledger.entries import Entry
-from shared.ledger.errors import InvalidOperation, LedgerError
+from shared.ledger.errors import AccountBusy, InvalidOperation, LedgerError, LedgerThrottled, LedgerUnavailable
 from shared.ledger.operations import Reason
 from shared.ledger.views import explanation_of
 from shared.pricing import errors as prices
@@ -17,6 +18,8 @@ from shared.pricing.errors import RateVersionConflict, TierUnpriced, UnknownCurr
 from shared.verification import errors as proofs
 
 RETRY_AFTER_S: Final = 1
+BUSY_RETRY_AFTER_S: Final = range(1, 5)
+"""Between these, at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ MEANINGS: Final[Mapping[type[LedgerError | EdgeError], Meaning]] = {
     prices.UnknownCurrency: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "No rate for this currency"),
     prices.RateVersionConflict: Meaning(HTTPStatus.CONFLICT, "Rate card version conflict"),
     errors.LedgerThrottled: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "Ledger over capacity"),
+    errors.AccountBusy: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "Account busy"),
     errors.LedgerUnavailable: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Ledger unavailable"),
     errors.RecordDamaged: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Ledger unavailable"),
 }
@@ -87,6 +91,16 @@ _DETAILS: Final[Mapping[Reason, str]] = {
     "charge_not_found": "a refund names the key of a charge or capture that this actor paid",
     "exceeds_charge": "no credits were refunded; the refunds of a charge cannot exceed what it took",
 }
+
+
+def retry_after_s(error: LedgerError | EdgeError) -> int | None:
+    """The seconds after which a passing error is worth another attempt; None for every other error.
+
+    Random for a busy account: a crowd that was sent away together would come back together.
+    """
+    if isinstance(error, AccountBusy):
+        return secrets.choice(BUSY_RETRY_AFTER_S)
+    return RETRY_AFTER_S if isinstance(error, LedgerThrottled | LedgerUnavailable) else None
 
 
 def problem_of(error: LedgerError | EdgeError) -> dict[str, Any]:

@@ -9,6 +9,7 @@ operations.py. The errors here mean that nothing was written, or that the outcom
     ├── TooManyHolds, TooManyGrants           not now: the same key can succeed after one has ended
     ├── AccountNotFound, OperationNotFound    there is nothing to read
     ├── LedgerThrottled                       nothing was written; the same key again is safe
+    │   └── AccountBusy                       the same, after too many lost tries, before the deadline
     ├── LedgerUnavailable                     the outcome is unknown; the same key again is safe and finds out
     │   └── RecordDamaged                     nothing is written until an operator restores the account
     ├── shared/pricing/errors.py: Unpriced, RateVersionConflict
@@ -75,6 +76,12 @@ class LedgerThrottled(LedgerError):
     """The store rejected every attempt until the deadline; nothing was written."""
 
     code = "throttled"
+
+
+class AccountBusy(LedgerThrottled):
+    """Other writers of the account were first in every try; nothing was written. A limit of capacity, not a refusal."""
+
+    code = "account_busy"
 
 
 class LedgerUnavailable(LedgerError):

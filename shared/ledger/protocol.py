@@ -18,7 +18,15 @@ The meaning of a conflict, checked in this order:
 
     1. the key has an entry, same content      that entry is the answer
     2. the key has an entry, other content     the key was reused
-    3. the state has changed                   apply again, to the returned state
+    3. something else has changed              pause, read again, and apply to what is there then
+
+What was read, or came back with a conflict, before a pause is stale after it: at an account under load somebody else
+has committed meanwhile, so a change that is made from it is a transaction that must fail. A read costs a twentieth of
+that. A transaction that was turned away because of another one (Busy) says the same: the other one moves the state.
+After TRIES_MAX lost tries the request gives up, so that a crowd at one account is shed and does not grow.
+
+The one exception: while an earlier commit of the request is in doubt, the very same change goes again. Only its own
+hash shows that an entry under the key is this request's.
 
 Due items are applied first. Whenever the state says that a hold may have expired, the holds are listed, and the due
 ones are returned in the transaction of the operation. If they do not fit into that transaction, transactions of due
@@ -38,6 +46,7 @@ from shared.ledger.context import Position, References
 from shared.ledger.due import NONE_DUE, DueHolds, in_due_order, may_hold_what_is_due
 from shared.ledger.entries import Entry, records
 from shared.ledger.errors import (
+    AccountBusy,
     IdempotencyKeyReused,
     InvalidOperation,
     LedgerError,
@@ -49,11 +58,11 @@ from shared.ledger.errors import (
 )
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.invariants import check_held
-from shared.ledger.operations import Expire, Operation, Terms, named_hold, names_nothing
-from shared.ledger.parents import parent_of
+from shared.ledger.operations import Expire, Operation, Terms
 from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, catch_up
 
-FIRST_PAUSE_MS: Final = 10
+FIRST_PAUSE_MS: Final = 20
+"""Twice what a transaction takes: the one that was in the way is over by then, as a rule."""
 LONGEST_PAUSE_MS: Final = 320
 MAX_BATCH: Final = 90
 """Charges per transaction: its limit is 100 items, and the state, its policy and some due items need room too."""
@@ -63,6 +72,8 @@ DUE_WITH_BATCH: Final = 4
 """The same beside a full batch."""
 DUE_ALONE: Final = 48
 """The same in a transaction of their own."""
+TRIES_MAX: Final = 8
+"""Tries that a request may lose against other writers of its accounts: less than a second of pauses as a rule."""
 BACKLOG_MS: Final = 7000
 """How far a request may exceed its deadline to apply due items: 10,000 holds need some 200 transactions."""
 
@@ -172,6 +183,10 @@ class Resumed:
     pass
 
 
+_TURNED_AWAY: Final = Conflict((), None)
+"""A commit that was not executed is as good as one in conflict: nothing was written, and what it was made from is old.
+"""
+
 Command: TypeAlias = Read | Lookup | FindDue | Commit | Pause
 CommandOutcome: TypeAlias = Found | FoundEntry | FoundDue | Committed | Conflict | Damaged | Busy | Unknown | Resumed
 
@@ -199,8 +214,8 @@ def record(operation: Operation, now_ms: int) -> Steps[Recorded]:
     """Records the operation, or finds the entry that an earlier request recorded under its key.
 
     Raises IdempotencyKeyReused, InvalidOperation, TooManyHolds or TooManyGrants (nothing was written), LedgerThrottled
-    (nothing was written) or LedgerUnavailable (a retry of the same operation finds out), whose subclass RecordDamaged
-    means that nothing was written.
+    or its subclass AccountBusy (nothing was written), or LedgerUnavailable (a retry of the same operation finds out),
+    whose subclass RecordDamaged means that nothing was written.
     """
     return _record(operation, now_ms, _RetryBudget())
 
@@ -213,14 +228,15 @@ def _record(operation: Operation, now_ms: int, budget: "_RetryBudget") -> Steps[
     change that was computed from an outdated read is ever written. A commit can fail in three ways:
 
         our key has an entry     it was recorded before, maybe by this request: that entry is the answer
-        the state has changed    compute again from the state that came back with the conflict
+        the state has changed    read again, and compute again from what is there then
         no answer                the change may be written or not: send the same change again. If it was written, the
                                  conflict contains its own entry, which its hash identifies
 
     Example. 100 are available; A charges 80 and B charges 70, and both have read seq 4:
 
         A  Commit(entry 5: -80, seq 4 -> 5)        Committed
-        B  Commit(entry 5: -70, seq 4 -> 5)        Conflict(state with seq 5, 20 available)
+        B  Commit(entry 5: -70, seq 4 -> 5)        Conflict(state with seq 5)
+        B  Pause, Read                             Found(state with seq 5, 20 available)
         B  Commit(entry 6: refused, seq 5 -> 6)    no answer
         B  Commit(entry 6: refused, seq 5 -> 6)    Conflict(entry 6): the hash is that of B's change
 
@@ -242,9 +258,7 @@ def _record(operation: Operation, now_ms: int, budget: "_RetryBudget") -> Steps[
         if (entry := _entry_under(operation.key, conflict)) is not None:
             return _answer_again(operation, entry, written)
         yield from budget.pause()
-        moved = None if _has_unguarded_references(change, operation) else _moved_state(state, conflict)
-        references = _moved_references(references, conflict)
-        state, references = yield from _unless_joined(moved, operation, references, budget)
+        state, references = yield from _read(operation, budget)
 
 
 def do_what_is_due(account: Account, correlation_id: str, now_ms: int) -> Steps[int]:
@@ -256,10 +270,9 @@ def do_what_is_due(account: Account, correlation_id: str, now_ms: int) -> Steps[
     while True:
         state = yield from _read_state(account, budget)
         references = yield from _with_due(state, NOTHING_NAMED, now_ms, budget)
-        done = yield from _catch_up(Position(state, references), correlation_id, now_ms, budget)
-        written += done
-        if not done:
+        if not catch_up(state, references.due or NONE_DUE, correlation_id, now_ms, 1).entries:
             return written
+        written += yield from _catch_up(Position(state, references), correlation_id, now_ms, budget)
 
 
 def _read_state(account: Account, budget: "_RetryBudget") -> Steps[AccountState]:
@@ -296,8 +309,7 @@ def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str
             pending = {key: operation for key, operation in pending.items() if key not in settled}
             if conflict is not None and pending:
                 yield from budget.pause()
-                moved, references = _moved_state(state, conflict), _moved_references(references, conflict)
-                state, references = yield from _unless_joined(moved, operations[0], references, budget)
+                state, references = yield from _read(operations[0], budget)
     except (LedgerThrottled, LedgerUnavailable) as error:
         return answers | dict.fromkeys(pending, error)
     return answers
@@ -306,12 +318,19 @@ def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str
 def _record_each(
     operations: Iterable[Operation], now_ms: int, budget: "_RetryBudget"
 ) -> Steps[dict[str, Recorded | LedgerError]]:
+    """After a charge that may succeed another time none is tried: they are recorded in their order."""
     answers: dict[str, Recorded | LedgerError] = {}
+    passing: LedgerError | None = None
     for operation in operations:
+        if passing is not None:
+            answers[operation.key] = passing
+            continue
         budget = budget.afresh()
         try:
             budget.raise_when_out_of_time()
             answers[operation.key] = yield from _record(operation, now_ms, budget)
+        except (LedgerThrottled, LedgerUnavailable) as error:
+            answers[operation.key] = passing = error
         except LedgerError as error:
             answers[operation.key] = error
     return answers
@@ -349,50 +368,6 @@ def _is_whole(state: AccountState | None, references: References) -> bool:
         return False
     above = references.parent
     return above is None or _is_whole(above.state, above.references)
-
-
-def _has_joined(state: AccountState, operation: Operation, references: References) -> bool:
-    """Whether a parent pays for the operation now, which was not read."""
-    return references.parent is None and parent_of(state, operation.terms, references) is not None
-
-
-def _unless_joined(
-    state: AccountState | None, operation: Operation, references: References, budget: "_RetryBudget"
-) -> Steps[tuple[AccountState, References]]:
-    """The state to continue from; read again if there is none, or if a parent account pays now."""
-    if state is None or _has_joined(state, operation, references):
-        return (yield from _read(operation, budget))
-    return state, references
-
-
-def _has_unguarded_references(change: Change, operation: Operation) -> bool:
-    # A refusal leaves the hold or tally unchanged, so no condition guards it and it does not come back. The refusal may
-    # be outdated, for example because the hold was extended. Changes in a parent account do not come back either.
-    if change.references.parent is not None:
-        return True
-    names_hold = named_hold(operation.terms)
-    is_hold_guarded = any(each.hold.id == names_hold for each in change.holds)
-    return not names_nothing(operation.terms) and not is_hold_guarded and change.tally is None
-
-
-def _moved_state(seen: AccountState, conflict: Conflict) -> AccountState | None:
-    """The returned state with its policy; None if the policy must be read."""
-    moved = conflict.state or seen
-    if moved.has_its_policy:
-        return moved
-    policy = seen.policy
-    return replace(moved, policy=policy) if policy is not None and policy.seq == moved.policy_seq else None
-
-
-def _moved_references(references: References, conflict: Conflict) -> References:
-    """An item that did not come back is unchanged, because a condition of its own wired it.
-
-    When a new hold is placed, a returned hold is another operation's, which took the id; the next attempt uses another
-    id. The due holds must be listed again.
-    """
-    seen = references.hold
-    hold = seen and next((each for each in conflict.holds if each.id == seen.id), seen)
-    return References(hold, references.charge, conflict.tally or references.tally)
 
 
 def _caught_up(
@@ -491,7 +466,7 @@ def _left_of(due: DueHolds, returned: int) -> DueHolds:
 
 def _commit(change: Change, budget: "_RetryBudget") -> Steps[Conflict | None]:
     # Sending the same change again is safe. If the first was written, its entry comes back as the answer; if it is
-    # still in progress, only one of the two can meet the condition on seq.
+    # still in progress, only one of the two can meet the condition on seq. It is of use only while one is in doubt.
     while True:
         match (yield from budget.send(Commit(change))):
             case Committed():
@@ -501,6 +476,8 @@ def _commit(change: Change, budget: "_RetryBudget") -> Steps[Conflict | None]:
             case Conflict() as conflict:
                 budget.learn(change.seen.account, conflict.holds)
                 return conflict
+            case Busy() if not budget.is_in_doubt:
+                return _TURNED_AWAY
             case Damaged(account):
                 raise RecordDamaged(account.tenant, account.actor)
             case _:
@@ -542,7 +519,9 @@ class _RetryBudget:
         self._left_ms = 0
         self._given_back_ms = 0
         self._pauses = 0
-        self._in_doubt = False
+        self._tries_lost = 0
+        self.is_in_doubt = False
+        """Whether a commit of this request may still be written, or may have been."""
         self._throttled = False
         self._cause: Exception | None = None
         self._holds: dict[Account, dict[str, Hold]] = {}
@@ -572,15 +551,24 @@ class _RetryBudget:
         outcome, self._left_ms = yield command
         if isinstance(command, Commit):
             # A commit that failed its conditions proves that no earlier commit of this request was or will be written.
-            self._in_doubt = isinstance(outcome, Unknown) or (self._in_doubt and isinstance(outcome, Busy))
+            self.is_in_doubt = isinstance(outcome, Unknown) or (self.is_in_doubt and isinstance(outcome, Busy))
         if not isinstance(command, Pause):
             self._throttled = isinstance(outcome, Busy) and outcome.throttled
+            self._count_try(outcome)
         if isinstance(outcome, Busy | Unknown):
             self._cause = outcome.cause or self._cause
         return outcome
 
+    def _count_try(self, outcome: CommandOutcome) -> None:
+        if isinstance(outcome, Committed):
+            self._tries_lost = 0
+        elif isinstance(outcome, Conflict) or (isinstance(outcome, Busy) and not outcome.throttled):
+            self._tries_lost += 1
+
     def pause(self) -> Steps[None]:
         self.raise_when_out_of_time()
+        if self._tries_lost >= TRIES_MAX and not self.is_in_doubt:
+            raise AccountBusy("too many changes of this account at once; nothing was recorded") from self._cause
         ceiling_ms = min(FIRST_PAUSE_MS << min(self._pauses, 8), LONGEST_PAUSE_MS, self.remaining_ms)
         self._pauses += 1
         yield from self.send(Pause(ceiling_ms))
@@ -589,6 +577,6 @@ class _RetryBudget:
     def raise_when_out_of_time(self) -> None:
         if self.remaining_ms > 0:
             return
-        if self._throttled and not self._in_doubt:
+        if self._throttled and not self.is_in_doubt:
             raise LedgerThrottled("the ledger is over capacity; nothing was recorded") from self._cause
         raise LedgerUnavailable("the ledger did not answer in time; retry with the same key") from self._cause

@@ -22,6 +22,9 @@ class Catalogue(Protocol):
         A name that only begins like a model's is no name of it. `identity.text` resolves to `identity`.
         """
 
+    def provider(self, name: str) -> str | None:
+        """The own name of the provider that a caller calls by this one; None if it is no provider's."""
+
 
 def own_name(identity: ModelIdentity, catalogue: Catalogue) -> str:
     """The one name of a model in limits, usage and filters: with its provider if the name alone is another's model."""
@@ -32,4 +35,7 @@ class NoModels:
     """A catalogue without models: every name means itself alone."""
 
     def resolve(self, name: str) -> ModelIdentity | None:  # noqa: ARG002 - the port's
+        return None
+
+    def provider(self, name: str) -> str | None:  # noqa: ARG002 - the port's
         return None

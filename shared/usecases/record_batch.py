@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeGuard
 
 from shared.ledger.accounts import Account
 from shared.ledger.errors import (
@@ -49,8 +49,12 @@ def damages(answers: Iterable[object]) -> set[RecordDamaged]:
 
 def failures(answers: Iterable[object]) -> list[LedgerError]:
     """Why charges are not recorded that would be another time. Damaged records are not among them."""
-    found = (answer for answer in answers if isinstance(answer, LedgerThrottled | LedgerUnavailable))
+    found = (answer for answer in answers if _is_passing(answer))
     return [answer for answer in found if not isinstance(answer, RecordDamaged)]
+
+
+def _is_passing(answer: object) -> TypeGuard[LedgerThrottled | LedgerUnavailable]:
+    return isinstance(answer, LedgerThrottled | LedgerUnavailable)
 
 
 def _by_account(operations: Sequence[Operation]) -> dict[Account, dict[str, Operation]]:
@@ -66,11 +70,18 @@ def _record_in_turn(
 ) -> Answers:
     """One transaction after the other: each begins with the balances that the one before it left.
 
+    After one that failed for now, the others fail too: they would come before it, and add to what was too much.
     Its size needs no check: even with the largest body and the most grants it is far below the limit of a transaction.
     """
     answers: Answers = {}
+    passing: LedgerError | None = None
     for part in _parts(list(firsts.values())):
-        answers |= ledger.record_batch(part, now_ms) if may_begin() else _out_of_time(part)
+        if passing is not None:
+            answers |= {each.key: passing for each in part}
+            continue
+        recorded = ledger.record_batch(part, now_ms) if may_begin() else _out_of_time(part)
+        passing = next((each for each in recorded.values() if _is_passing(each)), None)
+        answers |= recorded
     return answers
 
 

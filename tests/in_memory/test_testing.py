@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from millicent import (
+    AccountBusy,
     BatchCharge,
     Forbidden,
     HoldEnded,
@@ -46,9 +47,9 @@ def test_a_charge_whose_answer_is_lost_is_charged_once(millicent: InMemoryMillic
     assert names(millicent.events) == ["credit.funding-update", "credit.record-cost"]
 
 
-@pytest.mark.parametrize("failure", ["throttled", "unavailable"])
+@pytest.mark.parametrize("failure", ["throttled", "account_busy", "unavailable"])
 def test_a_charge_that_fails_once_goes_through_with_the_next_attempt(
-    millicent: InMemoryMillicent, failure: Literal["throttled", "unavailable"]
+    millicent: InMemoryMillicent, failure: Literal["throttled", "account_busy", "unavailable"]
 ) -> None:
     millicent.fund("user:alice", 1000)
     millicent.fail_next(failure)
@@ -62,6 +63,23 @@ def test_a_client_that_is_throttled_until_its_deadline_says_so(millicent: InMemo
     with pytest.raises(Throttled):
         millicent.charge("user:alice", 10)
     assert names(millicent.events) == ["credit.funding-update"]
+
+
+def test_a_charge_of_a_busy_account_is_never_on_the_record(millicent: InMemoryMillicent) -> None:
+    millicent.fund("user:alice", 1000)
+    millicent.fail_next("account_busy", times=100)
+    with pytest.raises(AccountBusy) as busy:
+        millicent.charge("user:alice", 10, key="work-1")
+    assert (busy.value.status, busy.value.code) == (429, "account_busy")
+    assert busy.value.retry_after_s is not None
+    assert names(millicent.events) == ["credit.funding-update"]
+
+
+def test_a_busy_account_can_be_read(millicent: InMemoryMillicent) -> None:
+    millicent.fund("user:alice", 1000)
+    millicent.fail_next("account_busy", times=2)
+    assert millicent.account("user:alice").available == 1000
+    assert millicent.check("user:alice", 10).allowed
 
 
 def test_a_charge_without_any_answer_until_the_deadline_has_an_unknown_outcome(millicent: InMemoryMillicent) -> None:
@@ -81,9 +99,12 @@ def test_a_read_fails_too(millicent: InMemoryMillicent, read: Callable[[Millicen
         read(millicent)
 
 
-def test_each_charge_of_a_batch_is_throttled_and_none_is_recorded(millicent: InMemoryMillicent) -> None:
+@pytest.mark.parametrize("failure", ["throttled", "account_busy"])
+def test_each_charge_of_a_batch_is_turned_away_and_none_is_recorded(
+    millicent: InMemoryMillicent, failure: Literal["throttled", "account_busy"]
+) -> None:
     millicent.fund("user:alice", 1000)
-    millicent.fail_next("throttled", times=100)
+    millicent.fail_next(failure, times=100)
     charges = [BatchCharge(actor="user:alice", cost=1) for _ in range(3)]
     assert [result.status for result in millicent.charge_batch(charges)] == [429, 429, 429]
     assert names(millicent.events) == ["credit.funding-update"]
@@ -95,7 +116,7 @@ def test_health_never_fails(millicent: InMemoryMillicent) -> None:
 
 
 def test_a_failure_that_is_none_is_refused(millicent: InMemoryMillicent) -> None:
-    with pytest.raises(ValueError, match="lost_answer, throttled, unavailable"):
+    with pytest.raises(ValueError, match="lost_answer, throttled, account_busy, unavailable"):
         millicent.fail_next("lost")  # type: ignore[arg-type]
 
 

@@ -119,6 +119,15 @@ KNOWN: Final = (
         _adjustment(model="gpt-4o-2024-08-06"), where="$.model", detail="the model's own name",
     ),
     KnownException(
+        "which names of a model are others for it, the price library says",
+        ("PUT", f"/v1/accounts/{ALICE}/limits", {"limits": [{"amount": 1, "model": "gpt-4o-2024-08-06"}]}),
+        where="$.limits[", detail="the model's own name",
+    ),
+    KnownException(
+        "which names of a provider are others for it, the price library says",
+        _adjustment(provider="gemini"), where="$.provider", detail="must be google, the provider's own name",
+    ),
+    KnownException(
         "multipleOf is computed in binary by most validators, and would refuse 1.001: how many decimals a JSON number "
         "may have is in words",
         _cost(cost=1.0001), detail="decimals",

@@ -10,7 +10,8 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
+from shared.edge.problems import BUSY_RETRY_AFTER_S
+from shared.ledger.errors import AccountBusy, LedgerThrottled, LedgerUnavailable
 from shared.ledger.events import Event
 from shared.ports.ledger import Published
 from tests.integration.world import World, client
@@ -65,6 +66,17 @@ def test_a_ledger_that_may_answer_later_says_when_to_ask_again(
 ) -> None:
     answer = send(world, monkeypatch, name, error)
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (status, code, "1")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_callers_of_a_busy_account_are_told_different_times_to_come_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    answers = [send(world, monkeypatch, name, AccountBusy("too many at once")) for _ in range(40)]
+    assert {(answer.status, answer.code) for answer in answers} == {(429, "account_busy")}
+    waits_s = {int(answer.headers["Retry-After"]) for answer in answers}
+    assert len(waits_s) > 1
+    assert waits_s <= set(BUSY_RETRY_AFTER_S)
 
 
 def lines(log: StringIO) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ SIMULATOR: Final = "simulator"
 _PROTOCOL: Final = "tests/unit/ledger/test_protocol.py"
 _REFERENCES: Final = "tests/unit/ledger/test_protocol_references.py"
 _PUBLISH: Final = "tests/unit/edge/test_publish_entries.py"
+_TAKE_CHARGES: Final = "tests/unit/edge/test_take_charges.py"
+_PROBLEMS: Final = "tests/unit/edge/test_problems.py"
 _KEEP: Final = "tests/unit/edge/test_keep_audit.py"
 _ADAPTERS: Final = "tests/unit/edge/test_adapters.py"
 _LIMITS: Final = "tests/unit/ledger/test_limits.py"
@@ -260,11 +262,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "newer.get(hold.id, hold) for hold in due.holds",
             "hold for hold in due.holds",
         ),
-        (
-            "go on from a stale listing",
-            "    return References(hold, references.charge, conflict.tally or references.tally)",
-            "    return References(hold, references.charge, conflict.tally or references.tally, due=references.due)",
-        ),
         ("more than a transaction can hold", "        if left < 0:\n", "        if False:\n"),
         killers=(_REFERENCES, SIMULATOR),
     ),
@@ -321,18 +318,37 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "return next((entry for entry in conflict.entries if entry.key == key), None)",
             "return None",
         ),
-        ("ignore ALL_OLD of the state", "    moved = conflict.state or seen\n", "    moved = seen\n"),
-        ("say that nothing was written while in doubt", "if self._throttled and not self._in_doubt:", "if True:"),
+        ("say that nothing was written while in doubt", "if self._throttled and not self.is_in_doubt:", "if True:"),
         (
-            "judge a hold by how it was",
-            "return not names_nothing(operation.terms) and not is_hold_guarded and change.tally is None",
-            "return False",
+            "apply again to what was there before the pause",
+            ("        yield from budget.pause()\n        state, references = yield from _read(operation, budget)\n"),
+            "        yield from budget.pause()\n",
         ),
         ("try for ever", "        if self.remaining_ms > 0:\n            return\n", "        return\n"),
         (
             "forget the doubt when turned away",
-            " or (self._in_doubt and isinstance(outcome, Busy))",
+            " or (self.is_in_doubt and isinstance(outcome, Busy))",
             "",
+        ),
+        ("read again while in doubt", "case Busy() if not budget.is_in_doubt:", "case Busy():"),
+        ("send a doomed change again", "case Busy() if not budget.is_in_doubt:", "case Busy() if False:"),
+        ("stay in the crowd", "if self._tries_lost >= TRIES_MAX and not self.is_in_doubt:", "if False:"),
+        (
+            "call an account busy while in doubt",
+            "if self._tries_lost >= TRIES_MAX and not self.is_in_doubt:",
+            "if self._tries_lost >= TRIES_MAX:",
+        ),
+        ("give up a try early", "if self._tries_lost >= TRIES_MAX and", "if self._tries_lost >= TRIES_MAX - 1 and"),
+        (
+            "call an account busy for want of capacity of the table",
+            "(isinstance(outcome, Busy) and not outcome.throttled)",
+            "isinstance(outcome, Busy)",
+        ),
+        ("forget to count conflicts", "isinstance(outcome, Conflict) or (isinstance(", "(isinstance("),
+        (
+            "count lost tries on after one was won",
+            "            self._tries_lost = 0\n        elif",
+            "            pass\n        elif",
         ),
         killers=(_PROTOCOL, _REFERENCES, SIMULATOR),
     ),
@@ -789,19 +805,39 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     *_of(
         "shared.ledger.protocol",
-        ("go on with a stale policy", "policy is not None and policy.seq == moved.policy_seq", "policy is not None"),
         ("believe what two reads say", "if state is not None and not state.has_its_policy:", "if False:"),
         (
-            "overlook that it has joined a parent",
-            "if state is None or _has_joined(",
-            "if state is None or not _has_joined(",
+            "apply a batch again to what was there before the pause",
+            (
+                "                yield from budget.pause()\n"
+                "                state, references = yield from _read(operations[0], budget)\n"
+            ),
+            "                yield from budget.pause()\n",
         ),
         (
-            "judge a parent by how it was",
-            "    if change.references.parent is not None:\n        return True\n",
-            "",
+            "go on with a member's batch after a charge was turned away",
+            "            answers[operation.key] = passing = error\n",
+            "            answers[operation.key] = error\n",
         ),
-        killers=(SIMULATOR, _POLICIES),
+        (
+            "call it done when another writer was first",
+            "        written += yield from _catch_up(Position(state, references), correlation_id, now_ms, budget)\n",
+            (
+                "        done = yield from _catch_up(Position(state, references), correlation_id, now_ms, budget)\n"
+                "        if not done:\n            return written\n        written += done\n"
+            ),
+        ),
+        killers=(_POLICIES, _REFERENCES, SIMULATOR),
+    ),
+    *_of(
+        "shared.usecases.record_batch",
+        ("record what comes after what was turned away", "        if passing is not None:\n", "        if False:\n"),
+        killers=(_TAKE_CHARGES,),
+    ),
+    *_of(
+        "shared.edge.problems",
+        ("send a crowd away together", "return secrets.choice(BUSY_RETRY_AFTER_S)", "return RETRY_AFTER_S"),
+        killers=(_PROBLEMS,),
     ),
     *_of(
         "shared.ledger.events",

@@ -41,6 +41,8 @@ _Listener: TypeAlias = Callable[[Request, "Answer | None"], None]
 _moment_of: Final[Callable[[tuple[int, int, int]], Moment]] = partial(tuple.__new__, Moment)
 _FINAL: Final = frozenset({"recorded", "invalid_operation", "idempotency_key_reused"})
 """Answers after which a client does not try again."""
+_NOTHING_WRITTEN: Final = frozenset({"throttled", "account_busy"})
+"""Answers that promise that the request wrote nothing, and never will have."""
 
 
 @dataclass(slots=True, eq=False)
@@ -126,7 +128,7 @@ class Clients:
         return lambda request, answer: self._heard(ticket, request, answer)
 
     def _heard(self, ticket: Ticket, request: Request, answer: Answer | None) -> None:
-        if answer is not None and answer.status == "throttled":
+        if answer is not None and answer.status in _NOTHING_WRITTEN:
             self.turned_away[request.operation.correlation_id] = ticket
         if answer is None or answer.status not in _FINAL:
             self._try_again(ticket)

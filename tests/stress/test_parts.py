@@ -18,6 +18,7 @@ from shared.edge.charges import CostRequest
 from shared.edge.validation import convert
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Configure
+from shared.pricing.catalogue import NoModels
 from tests.stress.asked import Asked
 from tests.stress.bus import LATE, LOST_ANSWER, REFUSED_CALL, REFUSED_ENTRY, REPEATED, Bus, Message, Queue, Shares
 from tests.stress.calls import ROUTES, body_of, event_of, named_by
@@ -37,7 +38,10 @@ TAKEN_AS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "release": lambda body: convert(body, ReleaseRequest),
     "extend": lambda body: convert(body, ExtendRequest),
 }
-SETTINGS_TAKEN_AS: Final[Mapping[str, Callable[[Any], Configure]]] = {"limits": limits, "allowance": allowance}
+SETTINGS_TAKEN_AS: Final[Mapping[str, Callable[[Any], Configure]]] = {
+    "limits": lambda body: limits(body, NoModels()),
+    "allowance": allowance,
+}
 NOW_MS = 1_763_900_000_000
 NEVER = Shares(0, 0, 0, 0, 0)
 

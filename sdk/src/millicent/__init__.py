@@ -25,6 +25,7 @@ from millicent.client import (
     Window,
 )
 from millicent.errors import (
+    AccountBusy,
     AccountFrozen,
     ApiError,
     BadRequest,
@@ -89,6 +90,7 @@ from millicent.tokens import ClientCredentials, Token, TokenSource
 
 __all__ = [
     "Account",
+    "AccountBusy",
     "AccountFrozen",
     "Adjustment",
     "Allowance",

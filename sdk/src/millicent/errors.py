@@ -215,6 +215,10 @@ class Throttled(ApiError):
     """429, until the deadline. Nothing was applied."""
 
 
+class AccountBusy(Throttled):
+    """429: more changes of the account at once than it can take. Batches, or the queue, take many more a second."""
+
+
 class ServerError(ApiError):
     """5xx. Only the cause of an `Unavailable`, since the client retries until its deadline."""
 
@@ -237,6 +241,7 @@ _BY_CODE: Final[Mapping[str | None, type[ApiError]]] = MappingProxyType(
         "idempotency_key_reused": KeyReused,
         "unpriced": Unpriced,
         "rate_version_conflict": RateVersionConflict,
+        "account_busy": AccountBusy,
     }
 )
 _BY_STATUS: Final[Mapping[int, type[ApiError]]] = MappingProxyType(

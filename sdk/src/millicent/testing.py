@@ -25,7 +25,7 @@ from millicent.client import Millicent
 from millicent.models import Receipt
 from millicent.retry import Clock, RetryPolicy
 
-Failure: TypeAlias = Literal["lost_answer", "throttled", "unavailable"]
+Failure: TypeAlias = Literal["lost_answer", "throttled", "account_busy", "unavailable"]
 Scope: TypeAlias = Literal["credits/read", "credits/charge", "credits/fund", "credits/admin"]
 
 ALL_SCOPES: Final[tuple[Scope, ...]] = ("credits/read", "credits/charge", "credits/fund", "credits/admin")
@@ -116,7 +116,8 @@ class InMemoryMillicent(Millicent):
         """What happens to the next requests, each attempt of the client being one.
 
         "lost_answer": the service carries the request out, but the connection breaks before its answer. "throttled":
-        429, "unavailable": 503; both change nothing. Health and the documents never fail.
+        429, "unavailable": 503; both change nothing. "account_busy": 429 for what would change an account; what only
+        reads is answered. Health and the documents never fail.
         """
         self._service.fail_next(failure, times)
 

@@ -6,8 +6,23 @@ from typing import get_args
 import pytest
 
 from shared.edge.errors import EdgeError, FieldError, ValidationFailed
-from shared.edge.problems import MEANINGS, REFUSALS, internal_problem, problem_of, refusal_of
-from shared.ledger.errors import InvalidOperation, LedgerError, RecordDamaged
+from shared.edge.problems import (
+    BUSY_RETRY_AFTER_S,
+    MEANINGS,
+    REFUSALS,
+    internal_problem,
+    problem_of,
+    refusal_of,
+    retry_after_s,
+)
+from shared.ledger.errors import (
+    AccountBusy,
+    InvalidOperation,
+    LedgerError,
+    LedgerThrottled,
+    LedgerUnavailable,
+    RecordDamaged,
+)
 from shared.ledger.operations import Charge, FundingUpdate, Reason
 from shared.pricing.errors import TierUnpriced
 from tests.builders import history
@@ -36,6 +51,7 @@ STATUSES = {
     "unknown_currency": 422,
     "rate_version_conflict": 409,
     "throttled": 429,
+    "account_busy": 429,
     "ledger_unavailable": 503,
     "insufficient_credits": 402,
     "limit_exceeded": 402,
@@ -53,6 +69,20 @@ STATUSES = {
     "charge_not_found": 404,
     "exceeds_charge": 409,
 }
+
+
+def test_callers_of_a_busy_account_are_not_all_sent_away_for_the_same_time() -> None:
+    waits_s = [retry_after_s(AccountBusy("too many at once")) for _ in range(100)]
+    assert set(waits_s) == set(BUSY_RETRY_AFTER_S)
+
+
+@pytest.mark.parametrize("error", [LedgerThrottled("full"), LedgerUnavailable("lost"), RecordDamaged("main", "a")])
+def test_every_other_error_that_passes_is_worth_another_attempt_soon(error: LedgerError) -> None:
+    assert retry_after_s(error) == 1
+
+
+def test_an_error_that_does_not_pass_says_no_time_to_ask_again() -> None:
+    assert retry_after_s(InvalidOperation("cost", "a number")) is None
 
 
 def below(error: type[Exception]) -> Iterator[type[Exception]]:

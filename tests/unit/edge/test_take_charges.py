@@ -6,10 +6,11 @@ from decimal import Decimal
 
 from in_memory.ledger import MemoryLedger
 from shared.ledger.accounts import Account
-from shared.ledger.errors import IdempotencyKeyReused, LedgerError, LedgerThrottled, LedgerUnavailable
+from shared.ledger.errors import AccountBusy, IdempotencyKeyReused, LedgerError, LedgerThrottled, LedgerUnavailable
 from shared.ledger.operations import Charge, GrantCredits, Operation
-from shared.ledger.protocol import Recorded
+from shared.ledger.protocol import MAX_BATCH, Recorded
 from shared.ports.ingest import Message, Rejection
+from shared.ports.ledger import EntryFilter
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.catalogue import NoModels
 from shared.pricing.matching import CardName
@@ -125,11 +126,29 @@ def test_a_key_that_was_used_for_another_charge_is_poison() -> None:
 
 
 def test_a_charge_that_may_succeed_later_keeps_its_group_waiting_and_no_other() -> None:
-    for passing in (LedgerUnavailable("no answer"), LedgerThrottled("too much")):
+    for passing in (LedgerUnavailable("no answer"), LedgerThrottled("too much"), AccountBusy("too many")):
         ledger, kept = funded(Ledger({"2": passing}), "a", "b"), Kept()
         taken = take([request("a", "1"), request("a", "2"), request("b", "x"), request("a", "3")], ledger, kept)
         assert results(taken) == {"1": "recorded", "2": "failed", "x": "recorded", "3": "failed"}
         assert kept.messages == []
+
+
+class BusyAtFirst(Ledger):
+    """Turns the first transaction away."""
+
+    def record_batch(self, operations: Sequence[Operation], now_ms: int) -> dict[str, Recorded | LedgerError]:
+        if not self.fails:
+            self.fails = {"": AccountBusy("too many")}
+            return dict.fromkeys([each.key for each in operations], self.fails[""])
+        return super().record_batch(operations, now_ms)
+
+
+def test_nothing_goes_before_a_transaction_of_its_account_that_was_turned_away() -> None:
+    ledger = funded(BusyAtFirst(), "a")
+    requests = [request("a", f"{number}", charge("a", f"{number}", cost=1)) for number in range(MAX_BATCH + 1)]
+    assert set(results(take(requests, ledger)).values()) == {"failed"}
+    assert [each.key for each in ledger.entries(Account("main", "a"), EntryFilter(limit=10)).items] == ["grant"]
+    assert set(results(take(requests, ledger)).values()) == {"recorded"}
 
 
 def test_poison_behind_a_failure_waits_for_its_turn() -> None:

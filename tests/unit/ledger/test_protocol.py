@@ -7,6 +7,7 @@ import pytest
 from shared.ledger.accounts import AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.errors import (
+    AccountBusy,
     IdempotencyKeyReused,
     InvalidOperation,
     LedgerThrottled,
@@ -17,6 +18,7 @@ from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operat
 from shared.ledger.protocol import (
     FIRST_PAUSE_MS,
     LONGEST_PAUSE_MS,
+    TRIES_MAX,
     Busy,
     Command,
     CommandOutcome,
@@ -99,12 +101,12 @@ def test_the_entry_wins_over_a_state_that_moved_on() -> None:
     assert result.replayed
 
 
-def test_a_state_that_moved_on_is_applied_to_again_without_a_second_read() -> None:
-    moved = after(FundingUpdate(0, 100), Charge(90))
-    result, commands = run(Found(FUNDED), Conflict((), moved), Committed())
-    assert (result.entry.outcome, result.entry.seq) == ("refused", 3)
-    assert [type(command) for command in commands] == [Read, Commit, Pause, Commit]
-    assert committed_states(commands) == [FUNDED, moved]
+def test_a_state_that_moved_on_is_read_again_after_the_pause_and_never_applied_to_as_it_came_back() -> None:
+    came_back, by_then = after(FundingUpdate(0, 100), Charge(1)), after(FundingUpdate(0, 100), Charge(1), Charge(89))
+    result, commands = run(Found(FUNDED), Conflict((), came_back), Found(by_then), Committed())
+    assert (result.entry.outcome, result.entry.seq) == ("refused", 4)
+    assert [type(command) for command in commands] == [Read, Commit, Pause, Read, Commit]
+    assert committed_states(commands) == [FUNDED, by_then]
 
 
 def test_an_entry_of_the_ledgers_own_does_not_answer_for_the_operation() -> None:
@@ -115,7 +117,8 @@ def test_an_entry_of_the_ledgers_own_does_not_answer_for_the_operation() -> None
     next(steps)
     steps.send(Reply(Found(state), 5000))
     steps.send(Reply(Conflict((first.entries[0],), first.state), 5000))
-    commit = steps.send(Reply(Resumed(), 5000))
+    assert isinstance(steps.send(Reply(Resumed(), 5000)), Read)
+    commit = steps.send(Reply(Found(first.state), 5000))
     assert isinstance(commit, Commit)
     assert commit.change.seen == first.state
 
@@ -132,9 +135,67 @@ def test_an_entry_that_this_request_wrote_before_its_answer_was_lost_is_a_first_
     assert result == Recorded(WRITTEN, replayed=False)
 
 
-def test_busy_is_tried_again_with_the_very_same_change() -> None:
-    _, commands = run(Found(FUNDED), Busy(), Busy(throttled=True), Committed())
+@pytest.mark.parametrize("turned_away", [Busy(), Busy(throttled=True)])
+def test_a_change_that_was_turned_away_is_made_again_from_what_is_there_after_the_pause(turned_away: Busy) -> None:
+    by_then = after(FundingUpdate(0, 100), Charge(1))
+    _, commands = run(Found(FUNDED), turned_away, Found(by_then), Committed())
+    assert [type(command) for command in commands] == [Read, Commit, Pause, Read, Commit]
+    assert committed_states(commands) == [FUNDED, by_then]
+
+
+@pytest.mark.parametrize("turned_away", [Busy(), Busy(throttled=True)])
+def test_while_a_commit_is_in_doubt_the_very_same_change_goes_again_whatever_turns_it_away(turned_away: Busy) -> None:
+    result, commands = run(Found(FUNDED), Unknown(), turned_away, Conflict((WRITTEN,), None))
     assert committed_states(commands) == [FUNDED] * 3
+    assert result == Recorded(WRITTEN, replayed=False)
+
+
+LOST: dict[str, tuple[CommandOutcome, ...]] = {
+    "moved on": (Found(FUNDED), Conflict((), after(FundingUpdate(0, 100), Charge(1)))),
+    "in another transaction": (Found(FUNDED), Busy()),
+}
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_after_too_many_lost_tries_the_account_is_busy_long_before_the_deadline(lost: tuple[CommandOutcome]) -> None:
+    with pytest.raises(AccountBusy):
+        run(*lost * TRIES_MAX)
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_the_last_try_can_still_succeed(lost: tuple[CommandOutcome]) -> None:
+    result, commands = run(*lost * (TRIES_MAX - 1), Found(FUNDED), Committed())
+    assert (result.entry.outcome, len(committed_states(commands))) == ("applied", TRIES_MAX)
+
+
+def test_the_cause_of_a_busy_account_is_what_the_store_said_last() -> None:
+    cause = OSError("in conflict")
+    with pytest.raises(AccountBusy) as raised:
+        run(*(Found(FUNDED), Busy(cause=cause)) * TRIES_MAX)
+    assert raised.value.__cause__ is cause
+
+
+def test_an_account_whose_last_commit_is_in_doubt_is_not_called_busy() -> None:
+    result, _ = run(Found(FUNDED), Unknown(), *[Busy()] * 2 * TRIES_MAX, Committed())
+    assert result == Recorded(WRITTEN, replayed=False)
+
+
+def test_an_account_is_busy_once_the_doubt_is_over() -> None:
+    moved = Conflict((), after(FundingUpdate(0, 100), Charge(1)))
+    with pytest.raises(AccountBusy):
+        run(Found(FUNDED), Unknown(), *[Busy()] * TRIES_MAX, moved)
+
+
+def test_a_table_over_capacity_does_not_make_an_account_busy() -> None:
+    result, _ = run(*(Found(FUNDED), Busy(throttled=True)) * 2 * TRIES_MAX, Found(FUNDED), Committed())
+    assert result.entry.outcome == "applied"
+
+
+def test_a_request_that_was_told_busy_succeeds_under_the_same_key() -> None:
+    with pytest.raises(AccountBusy):
+        run(*LOST["in another transaction"] * TRIES_MAX)
+    result, _ = run(Found(FUNDED), Committed())
+    assert result == Recorded(WRITTEN, replayed=False)
 
 
 def test_a_read_is_tried_again_until_it_answers() -> None:
@@ -143,14 +204,14 @@ def test_a_read_is_tried_again_until_it_answers() -> None:
 
 
 def test_pauses_grow_up_to_a_ceiling() -> None:
-    _, commands = run(Found(FUNDED), *[Busy()] * 12, Committed())
+    _, commands = run(Found(FUNDED), *[Unknown()] * 12, Committed())
     ceilings = [command.ceiling_ms for command in commands if isinstance(command, Pause)]
     assert ceilings[:4] == [FIRST_PAUSE_MS * factor for factor in (1, 2, 4, 8)]
     assert ceilings[-1] == max(ceilings) == LONGEST_PAUSE_MS
 
 
 def test_a_pause_is_no_longer_than_the_time_that_is_left() -> None:
-    _, commands = run(Found(FUNDED), Busy(), Committed(), remaining_ms=3)
+    _, commands = run(Found(FUNDED), Unknown(), Committed(), remaining_ms=3)
     assert commands[2] == Pause(3)
 
 

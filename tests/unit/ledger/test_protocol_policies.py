@@ -9,10 +9,11 @@ from shared.ledger.accounts import Account, AccountState
 from shared.ledger.context import Position, References
 from shared.ledger.due import DueHolds
 from shared.ledger.entries import Entry
-from shared.ledger.errors import LedgerError, LedgerUnavailable
+from shared.ledger.errors import AccountBusy, LedgerError, LedgerUnavailable
 from shared.ledger.holds import Hold
 from shared.ledger.operations import Charge, Configure, GrantCredits, Operation, PlaceHold, Terms
 from shared.ledger.protocol import (
+    TRIES_MAX,
     Busy,
     Command,
     CommandOutcome,
@@ -125,25 +126,10 @@ def test_a_policy_that_never_comes_is_waited_for_only_as_long_as_there_is_time()
         steps.send(Reply(Found(without_policy(LIMITED)), 0))
 
 
-def test_a_state_that_moved_but_for_its_policy_needs_no_second_read() -> None:
-    funded = moved(LIMITED, GrantCredits(1))
-    result, commands = run(Found(LIMITED), Conflict((), without_policy(funded)), Committed())
-    assert kinds(commands) == [Read, Commit, Pause, Commit]
-    assert last_commit(commands).change.seen == funded
-    assert result.entry.before.available == 101
-
-
 def test_a_policy_that_moved_is_read_again() -> None:
     charged = moved(LIMITED, Charge(30))
     result, commands = run(Found(LIMITED), Conflict((), without_policy(charged)), Found(charged), Committed())
     assert kinds(commands) == [Read, Commit, Pause, Read, Commit]
-    assert result.entry.reason == "limit_exceeded"
-
-
-def test_a_policy_that_came_back_with_the_state_is_not_read_again() -> None:
-    charged = moved(LIMITED, Charge(30))
-    result, commands = run(Found(LIMITED), Conflict((), charged), Committed())
-    assert kinds(commands) == [Read, Commit, Pause, Commit]
     assert result.entry.reason == "limit_exceeded"
 
 
@@ -178,13 +164,28 @@ def test_what_moved_in_the_parent_alone_is_read_again() -> None:
     assert (result.entry.reason, result.entry.shortfall) == ("insufficient_credits", 10)
 
 
-@pytest.mark.parametrize("lost", [Unknown(), Busy()])
-def test_a_charge_of_two_accounts_whose_answer_was_lost_is_sent_again_as_it_was(lost: CommandOutcome) -> None:
+@pytest.mark.parametrize("turned_away", [(), (Busy(),)])
+def test_a_charge_of_two_accounts_whose_answer_was_lost_is_sent_again_as_it_was(
+    turned_away: tuple[CommandOutcome, ...],
+) -> None:
     change = apply(MEMBER, CHARGE, NOW_MS, BACKED)
     written = change.entry_under("k")
-    result, commands = run(Found(MEMBER, BACKED), lost, Conflict((written,), change.state))
+    result, commands = run(Found(MEMBER, BACKED), Unknown(), *turned_away, Conflict((written,), change.state))
     assert result == Recorded(written, replayed=False)
-    assert [command.change for command in commands if isinstance(command, Commit)] == [change, change]
+    commits = [command.change for command in commands if isinstance(command, Commit)]
+    assert commits == [change] * (2 + len(turned_away))
+
+
+def test_a_charge_of_two_accounts_that_another_transaction_turned_away_is_made_from_what_both_have_then() -> None:
+    poorer = moved(TEAM_STATE, Charge(20))
+    result, commands = run(
+        Found(MEMBER, BACKED),
+        Busy(),
+        Found(MEMBER, References(parent=Position(poorer))),
+        Committed(),
+    )
+    assert kinds(commands) == [Read, Commit, Pause, Read, Commit]
+    assert result.entry.reason == "insufficient_credits"
 
 
 def placed(state: AccountState, amount: int) -> tuple[AccountState, Hold]:
@@ -268,6 +269,26 @@ def test_charges_of_a_members_batch_for_which_no_time_is_left_are_not_begun() ->
     assert commands == [Read, Read, Commit]
     assert isinstance(answers["a"], Recorded)
     assert isinstance(answers["b"], LedgerUnavailable)
+
+
+def test_after_a_charge_of_a_members_batch_that_was_turned_away_none_is_tried() -> None:
+    answers, commands = run_batch(Found(MEMBER, BACKED), *(Found(MEMBER, BACKED), Busy()) * TRIES_MAX)
+    assert commands.count(Commit) == TRIES_MAX
+    assert [type(each) for each in answers.values()] == [AccountBusy, AccountBusy]
+
+
+def test_a_batch_of_a_busy_account_is_turned_away_as_a_whole() -> None:
+    alone = after(GrantCredits(100))
+    answers, commands = run_batch(*(Found(alone), Busy()) * TRIES_MAX)
+    assert commands.count(Commit) == TRIES_MAX
+    assert [type(each) for each in answers.values()] == [AccountBusy, AccountBusy]
+
+
+def test_a_batch_that_another_transaction_turned_away_is_made_from_what_is_there_after_the_pause() -> None:
+    alone, poorer = after(GrantCredits(100)), after(GrantCredits(100), Charge(75))
+    answers, commands = run_batch(Found(alone), Busy(), Found(poorer), Committed())
+    assert commands == [Read, Commit, Pause, Read, Commit]
+    assert [isinstance(each, Recorded) and each.entry.outcome for each in answers.values()] == ["applied", "refused"]
 
 
 def test_a_charge_of_a_members_batch_that_cannot_be_recorded_holds_up_no_other() -> None:

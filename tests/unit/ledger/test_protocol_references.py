@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from shared.ledger.accounts import AccountState
 from shared.ledger.context import References
 from shared.ledger.due import DueHolds
@@ -10,6 +12,8 @@ from shared.ledger.holds import Hold
 from shared.ledger.operations import CaptureHold, Charge, ExtendHold, FundingUpdate, Operation, PlaceHold, ReleaseHold
 from shared.ledger.protocol import (
     DUE_WITH_ONE,
+    TRIES_MAX,
+    Busy,
     CommandOutcome,
     Commit,
     Committed,
@@ -21,6 +25,7 @@ from shared.ledger.protocol import (
     Read,
     Reply,
     Resumed,
+    do_what_is_due,
     record,
 )
 from shared.ledger.reducer import apply, catch_up
@@ -71,11 +76,12 @@ def test_a_hold_that_was_over_and_comes_back_extended_is_not_over() -> None:
         Found(PLACED.state, References(hold=AS_PLACED)),
         OVER,
         Conflict((), EXTENDED.state, (AS_EXTENDED,)),
+        Found(EXTENDED.state, References(hold=AS_EXTENDED)),
         NOT_OVER,
         Committed(),
     )
     assert (entry.outcome, entry.amount) == ("applied", 60)
-    assert commands == [Read, FindDue, Commit, Pause, FindDue, Commit]
+    assert commands == [Read, FindDue, Commit, Pause, Read, FindDue, Commit]
 
 
 def test_a_listing_that_trails_what_was_read_of_a_hold_is_not_believed() -> None:
@@ -95,33 +101,16 @@ def test_a_listing_that_trails_what_came_back_of_a_hold_is_not_believed() -> Non
         Found(EXTENDED.state),
         OVER,
         Conflict((), None, (AS_EXTENDED,)),
+        Found(EXTENDED.state),
         OVER,
         Committed(),
     )
     assert (entry.outcome, entry.after.held) == ("applied", 60)
-    assert commands == [Read, FindDue, Commit, Pause, FindDue, Commit]
-
-
-def test_a_hold_under_a_condition_of_its_own_needs_no_second_read() -> None:
-    moved = replace(EXTENDED.state, seq=EXTENDED.state.seq + 1)
-    entry, commands = run(
-        operation("release", ReleaseHold("h2")),
-        Found(EXTENDED.state, References(hold=AS_EXTENDED)),
-        NOT_OVER,
-        Conflict((), moved),
-        NOT_OVER,
-        Committed(),
-    )
-    assert entry.outcome == "applied"
-    assert commands == [Read, FindDue, Commit, Pause, FindDue, Commit]
+    assert commands == [Read, FindDue, Commit, Pause, Read, FindDue, Commit]
 
 
 def test_what_is_named_is_read_again_after_more_was_due_than_fits_in_one_transaction() -> None:
-    state, holds = EXTENDED.state, list[Hold]()
-    for number in range(DUE_WITH_ONE + 1):
-        placed = apply(state, operation(f"other-{number}", PlaceHold(1, ttl_ms=1)), NOW_MS + 4)
-        state, holds = placed.state, [*holds, placed.holds[0].hold]
-    due = DueHolds(tuple(holds), AS_EXTENDED.expires_at_ms, len(holds) + 1)
+    state, due = much_is_due()
     ahead = catch_up(state, due, "cause", LATER_MS, 100)
     resolved = replace(AS_EXTENDED, status="released")
     entry, commands = run(
@@ -134,6 +123,46 @@ def test_what_is_named_is_read_again_after_more_was_due_than_fits_in_one_transac
     )
     assert entry.reason == "hold_released"
     assert commands == [Read, FindDue, Commit, Read, Commit]
+
+
+def much_is_due() -> tuple[AccountState, DueHolds]:
+    state, holds = EXTENDED.state, list[Hold]()
+    for number in range(DUE_WITH_ONE + 1):
+        placed = apply(state, operation(f"other-{number}", PlaceHold(1, ttl_ms=1)), NOW_MS + 4)
+        state, holds = placed.state, [*holds, placed.holds[0].hold]
+    return state, DueHolds(tuple(holds), AS_EXTENDED.expires_at_ms, len(holds) + 1)
+
+
+def test_tries_that_were_lost_before_due_holds_were_returned_are_not_counted_afterwards() -> None:
+    state, due = much_is_due()
+    caught_up = catch_up(state, due, "cause", LATER_MS, 100).state
+    entry, commands = run(
+        operation("charge", Charge(1)),
+        *(Found(state), FoundDue(due), Busy()) * (TRIES_MAX - 1),
+        *(Found(state), FoundDue(due), Committed()),
+        *(Found(caught_up), Busy()) * (TRIES_MAX - 1),
+        *(Found(caught_up), Committed()),
+    )
+    assert (entry.outcome, commands.count(Commit)) == ("applied", 2 * TRIES_MAX)
+
+
+def test_what_is_due_is_done_even_if_another_transaction_was_first_and_did_not_do_it() -> None:
+    steps = do_what_is_due(PLACED.state.account, "due", LATER_MS)
+    done = catch_up(PLACED.state, OVER.due, "due", LATER_MS, 100).state
+    script: list[CommandOutcome] = [
+        Found(PLACED.state),
+        OVER,
+        Busy(),
+        Resumed(),
+        Found(PLACED.state),
+        OVER,
+        Committed(),
+    ]
+    commands = [next(steps), *[steps.send(Reply(outcome, 5000)) for outcome in script]]
+    with pytest.raises(StopIteration) as ended:
+        steps.send(Reply(Found(done), 5000))
+    assert ended.value.value == 1
+    assert [type(command) for command in commands] == [Read, FindDue, Commit, Pause, Read, FindDue, Commit, Read]
 
 
 def test_a_state_that_is_not_there_names_nothing() -> None:

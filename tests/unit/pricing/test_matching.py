@@ -31,6 +31,9 @@ class Listed:
     def resolve(self, name: str) -> ModelIdentity | None:
         return NAMES.get(name.lower())
 
+    def provider(self, name: str) -> str | None:
+        return name if name in {identity.provider for identity in NAMES.values()} else None
+
     def find(self, meter: str, model: str | None, now_ms: int) -> RateCard | None:
         identity = None if model is None or meter != "llm" else self.resolve(model)
         return None if identity is None else replace(card("list"), reference="list", matched=identity.text)

@@ -41,7 +41,8 @@ def answer(status: int, body: object, **headers: str) -> httpx.Response:
 
 
 def problem(status: int, code: str, **members: object) -> httpx.Response:
-    return answer(status, {"status": status, "code": code, "title": code, "detail": f"because of {code}", **members})
+    told = {"status": status, "code": code, "title": code, "detail": f"because of {code}"}
+    return answer(status, told | members)
 
 
 @dataclass

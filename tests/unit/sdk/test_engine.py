@@ -32,6 +32,7 @@ from millicent.replay import (
     UnknownModel,
     Usage,
     quote_rows,
+    reason_of,
     replay,
 )
 from millicent.replay.engine import Charger
@@ -181,6 +182,19 @@ def test_a_time_out_of_bounds_is_found_out_by_charging_since_the_row_may_be_on_t
     errors = [{"path": "$.occurred_at", "detail": "must be at most 35 days ago"}]
     service.faults.append(instead(lambda: problem(422, "validation_failed", errors=errors)))
     assert counts(replay(client, ROWS)) == (30, 0, 0, 0)
+
+
+def test_the_reason_why_a_row_is_not_taken_says_each_thing_once(client: Millicent, service: FakeService) -> None:
+    fund_all(service)
+    errors = [
+        {"path": "$.occurred_at", "detail": "must be at most 35 days ago"},
+        {"path": "$.app", "detail": "must be an id"},
+    ]
+    said = "occurred_at must be at most 35 days ago"
+    fault = instead(lambda: problem(422, "validation_failed", detail=said, errors=errors))
+    service.faults.append(fault)
+    found = quote_rows(client, ROWS[:1], 1)
+    assert [reason_of(row.error) for row in found.unpriced] == [f"{said}: $.app must be an id"]
 
 
 def test_a_row_is_sent_as_what_was_used_and_when_and_never_as_an_amount(

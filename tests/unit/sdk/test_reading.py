@@ -87,6 +87,10 @@ def test_json_arrays_are_read_bare_and_within_a_document(wrap: "type[list[object
     assert shown(read_usage(json.dumps(wrap(rows), indent=1).encode())) == TWO
 
 
+def test_blank_lines_before_the_header_are_none() -> None:
+    assert len(read_usage(f"\n\r\n{HEADER}\na,gpt-4o,1,2\n".encode())) == 1
+
+
 def test_json_lines_are_read_like_a_csv() -> None:
     lines = b'{"user": "user:alice", "model": "gpt-4o", "input_tokens": 10, "output_tokens": 2, "extra": [1]}\n\n'
     lines += '{"user": "user:bob", "model": "a\u2028b", "input_tokens": "30", "output_tokens": 4}'.encode()

@@ -191,6 +191,7 @@ def _fault(asked: QuotedRow, alike: int) -> str:
 
 
 def reason_of(error: MillicentError | None) -> str:
-    """Why the service does not take a row: its sentence, with the fields that it names."""
-    fields = "; ".join(f"{fault.path} {fault.detail}" for fault in getattr(error, "errors", ()))
-    return f"{error}: {fields}" if fields else str(error)
+    """Why the service does not take a row: its sentence, with what that does not say of its fields."""
+    told = str(error)
+    faults = (fault for fault in getattr(error, "errors", ()) if fault.detail not in told)
+    return ": ".join(filter(None, (told, "; ".join(f"{fault.path} {fault.detail}" for fault in faults))))

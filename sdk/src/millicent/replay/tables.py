@@ -158,7 +158,7 @@ def _object_in(text: str) -> Any:  # noqa: ANN401 - checked by the caller
 
 
 def _csv_table(text: Text, content: str) -> Table:
-    separator, body = _separator(content)
+    separator, body = _separator(content.lstrip("\ufeff\r\n"))
     with _long_cells():
         reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator, strict=True)
         try:
