@@ -29,9 +29,12 @@ python:
 	  || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@mkdir -p $(dir $(PYTHON_NOTE)); $(PYTHON) -c 'import sys; print(sys._base_executable)' > $(PYTHON_NOTE)
 
-.PHONY: uv dev sam cloud checkov
+.PHONY: uv product dev sam cloud checkov
 uv: python
 	@$(ENVIRONMENT) .tools/uv requirements/uv.txt
+# A part of what `dev` installs: what is there already stays.
+product: python
+	@$(ENVIRONMENT) .venv requirements/run.txt --editable sdk --unless requirements/dev.txt
 dev: python
 	@$(ENVIRONMENT) .venv requirements/dev.txt --editable sdk
 sam: python
@@ -41,20 +44,29 @@ cloud: python
 checkov: python
 	@$(ENVIRONMENT) .tools/checkov requirements/checkov.txt
 
+# Each environment waits for a registry most of the time, hence at once; the first of them installs uv.
 .PHONY: setup
-setup: dev sam cloud ## Install the pinned tools into .venv and .tools (only what changed)
+setup: python ## Install the pinned tools into .venv and .tools (only what changed)
+	@$(MAKE) -j dev sam cloud
 	@echo "set up: .venv, .tools/sam, .tools/cloud"
+
+# What the laptop cloud needs. The functions are built meanwhile: that needs nothing but Python and uv.
+.PHONY: ready artefacts
+ready: python
+	@$(MAKE) -j product cloud artefacts
+artefacts: python
+	@$(PYTHON) -m local.build
 
 PORTED = $(if $(PORT),--port "$(PORT)")
 
 .PHONY: run
-run: setup ## Run the whole product: a demo on the laptop cloud (USAGE=file MODEL=gpt-4o ACTORS=200 LIMIT=1000 CONCURRENCY=4 ONCE=1 PORT=)
+run: ready ## Run the whole product: a demo on the laptop cloud (USAGE=file MODEL=gpt-4o ACTORS=200 LIMIT=1000 CONCURRENCY=4 ONCE=1 PORT=)
 	@exec $(VENV)/python -m local.run $(if $(USAGE),--usage "$(USAGE)") $(if $(LIMIT),--limit "$(LIMIT)") \
 	  $(if $(MODEL),--model "$(MODEL)") $(if $(ACTORS),--actors "$(ACTORS)") \
 	  $(if $(CONCURRENCY),--concurrency "$(CONCURRENCY)") $(if $(filter-out 0,$(ONCE)),--once) $(PORTED)
 
 .PHONY: up
-up: setup ## Start the laptop cloud in the background and deploy changes (PORT=)
+up: ready ## Start the laptop cloud in the background and deploy changes (PORT=)
 	@exec $(VENV)/python -m local.cloud up $(PORTED)
 
 .PHONY: down
@@ -62,11 +74,11 @@ down: ## Stop the laptop cloud; its state stays in .millicent
 	@if [ -x $(VENV)/python ]; then exec $(VENV)/python -m local.cloud down; else echo "no laptop cloud was running"; fi
 
 .PHONY: invoke
-invoke: setup ## Run the samples of events/ by Lambda's runtime client, without a container (EVENT=events/cost.json FUNCTION=)
+invoke: ready ## Run the samples of events/ by Lambda's runtime client, without a container (EVENT=events/cost.json FUNCTION=)
 	@exec $(VENV)/python -m local.invoke $(if $(EVENT),--event "$(EVENT)") $(if $(FUNCTION),--function "$(FUNCTION)")
 
 .PHONY: sam-local
-sam-local: setup ## Write what sam local needs to run the functions in containers, and print its commands (HOST=)
+sam-local: ready sam ## Write what sam local needs to run the functions in containers, and print its commands (HOST=)
 	@exec $(VENV)/python -m local.sam_local $(if $(HOST),--host "$(HOST)")
 
 LOCK = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -76,6 +88,7 @@ LOCK = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 lock: uv ## Compile requirements/*.in into the hash-pinned locks (UPGRADE=1 moves the pins)
 	$(LOCK) requirements/runtime.in -o requirements.txt
 	$(LOCK) requirements/dev.in sdk/pyproject.toml -o requirements/dev.txt
+	$(LOCK) requirements/run.in sdk/pyproject.toml -o requirements/run.txt
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 	$(LOCK) requirements/cloud.in -o requirements/cloud.txt
 	$(LOCK) requirements/lambda.in -o requirements/lambda.txt

@@ -9,17 +9,16 @@
 LAMBDA_RUNTIME ?= python3.13
 LAMBDA_ARCHITECTURE ?= x86_64
 
-# Any Python with pip can fetch packages for another runtime; only the runtime itself can compile its bytecode.
+# Any Python can fetch packages for another runtime; only the runtime itself can compile its bytecode.
 PACKAGER = $(firstword $(wildcard .venv/bin/python .tools/sam/bin/python) $(PYTHON))
 COMPILER = $(firstword $(wildcard .venv/bin/$(LAMBDA_RUNTIME) .tools/sam/bin/$(LAMBDA_RUNTIME)) $(LAMBDA_RUNTIME))
 
-# The platform names of wheels for Amazon Linux. Amazon Linux 2, under python3.11, has glibc 2.26.
+# The platform of wheels for Amazon Linux, as uv names it. Amazon Linux 2, under python3.11, has glibc 2.26.
 MACHINE_x86_64 := x86_64
 MACHINE_arm64 := aarch64
 MACHINE = $(MACHINE_$(LAMBDA_ARCHITECTURE))
 WHEELS_native :=
-WHEELS_lambda = --only-binary=:all: --implementation cp --python-version $(LAMBDA_RUNTIME:python%=%) \
-                --platform manylinux2014_$(MACHINE) --platform manylinux_2_17_$(MACHINE)
+WHEELS_lambda = --only-binary=:all: --python-version $(LAMBDA_RUNTIME:python%=%) --python-platform $(MACHINE)-manylinux2014
 WHEELS = $(if $(filter native,$(LAMBDA_ARCHITECTURE)),$(WHEELS_native),$(WHEELS_lambda))
 
 # The layer keeps the service descriptions of these AWS services only.
@@ -31,23 +30,27 @@ lowered = $(shell echo $(1) | tr '[:upper:]' '[:lower:]')
 .PHONY: $(FUNCTIONS:%=build-%Function) build-ThirdPartyLayer
 
 # A function's zip mirrors the repository, so that an import is the same here, in the tests and on AWS. It contains only
-# what its handler imports, as bytecode without docstrings: half the size, and a cold start compiles nothing. Only
-# functions/__init__.py stays source: it compares the running Python with the one noted here, so every Python must be
-# able to read it.
+# what its handler imports (local/packages.py).
 $(FUNCTIONS:%=build-%Function): build-%Function: artifacts-dir
-	$(PACKAGER) local/closure.py functions.$(call lowered,$*).handler | tar -cf - -T - | tar -xf - -C "$(ARTIFACTS_DIR)"
-	@echo $(LAMBDA_RUNTIME) > "$(ARTIFACTS_DIR)/functions/built-for"
-	$(call compile,$(ARTIFACTS_DIR),/var/task,-b -o 2 -x '/functions/__init__\.py$$$$',\
-	  find "$(ARTIFACTS_DIR)" -name '*.py' ! -path '*/functions/__init__.py' -delete)
+	@if $(COMPILER) -c "" 2>/dev/null; then \
+	  $(REPRODUCIBLY) $(COMPILER) -m local.packages "$(ARTIFACTS_DIR)=functions.$(call lowered,$*).handler"; \
+	else \
+	  $(call tell_of_source); \
+	  $(PACKAGER) -m local.packages --as-source=$(LAMBDA_RUNTIME) "$(ARTIFACTS_DIR)=functions.$(call lowered,$*).handler"; \
+	fi
 
 build-ThirdPartyLayer: artifacts-dir
-	$(PACKAGER) -m pip --disable-pip-version-check --no-input install --quiet --no-deps --no-compile --require-hashes \
-	  $(WHEELS) --target "$(ARTIFACTS_DIR)/python" -r requirements.txt
+	$(PACKAGER) local/environments.py --packages "$(ARTIFACTS_DIR)/python" requirements.txt $(WHEELS)
 	cd "$(ARTIFACTS_DIR)/python" && rm -rf bin boto3/examples
 	find "$(ARTIFACTS_DIR)/python" -type d \( -name tests -o -name test -o -name __pycache__ \) -prune -exec rm -rf {} +
 	find "$(ARTIFACTS_DIR)/python/botocore/data" "$(ARTIFACTS_DIR)/python/boto3/data" -mindepth 1 -maxdepth 1 -type d \
 	  $(AWS_SERVICES:%=! -name %) -exec rm -rf {} +
-	$(call compile,$(ARTIFACTS_DIR)/python,/opt/python,,)
+	@if $(COMPILER) -c "" 2>/dev/null; then \
+	  $(REPRODUCIBLY) $(COMPILER) -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+	    -s "$(ARTIFACTS_DIR)/python" -p /opt/python "$(ARTIFACTS_DIR)/python"; \
+	else \
+	  $(call tell_of_source); \
+	fi
 	@printf '%s\n' 'PythonRuntime: $(LAMBDA_RUNTIME)' 'BuiltRuntime: $(LAMBDA_RUNTIME)' \
 	  $(if $(MACHINE),'Architecture: $(LAMBDA_ARCHITECTURE)') > "$(ARTIFACTS_DIR)/built-for.yaml"
 
@@ -58,14 +61,7 @@ artifacts-dir:
 	  || { echo "LAMBDA_ARCHITECTURE is '$(LAMBDA_ARCHITECTURE)': use x86_64, arm64 or native" >&2; exit 1; }
 	@mkdir -p "$(ARTIFACTS_DIR)"
 
-# $(1) is the directory, $(2) its path in Lambda, $(3) more options, $(4) a command to run afterwards. Tracebacks and
-# the bytes of a package do not depend on the build directory. Bytecode is not invalidated by dates, since SAM's zip
-# dates every file 1980. It has no columns, which only draw carets under a traceback.
-define compile
-@if $(COMPILER) -c "" 2>/dev/null; then \
-  PYTHONHASHSEED=0 PYTHONNODEBUGRANGES=1 $(COMPILER) -m compileall -q --invalidation-mode unchecked-hash $(3) \
-    -s "$(1)" -p "$(2)" "$(1)" $(if $(4),&& $(4)); \
-else \
-  echo "$(LAMBDA_RUNTIME) is not on PATH: shipped as source, which makes cold starts slower" >&2; \
-fi
-endef
+# The same bytes each time. Bytecode is not invalidated by dates, since SAM's zip dates every file 1980. It has no
+# columns, which only draw carets under a traceback.
+REPRODUCIBLY := PYTHONHASHSEED=0 PYTHONNODEBUGRANGES=1
+tell_of_source = echo "$(LAMBDA_RUNTIME) is not on PATH: shipped as source, which makes cold starts slower" >&2

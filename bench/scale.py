@@ -48,7 +48,7 @@ DEADLINE_MS: Final = 5000
 READ_MS: Final = 4.0
 TRANSACTION_MS: Final = 10.0
 ON_ITS_WAY: Final = 0.2
-HELD: Final = 0.5
+HELD: Final = 0.4
 """A transaction is this part of its time on its way to its items, then holds them; the rest is its answer's."""
 SPREAD: Final = 0.25
 """A latency is up to this part of it shorter or longer."""

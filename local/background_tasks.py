@@ -17,6 +17,8 @@ from local.endpoint import Endpoint, write_endpoint
 from local.function_logs import FunctionErrors
 
 INTERVAL_S: Final = 2
+LOG_TICKS: Final = 5
+"""To look into the logs takes a call for each function, so not every tick does."""
 
 
 class BackgroundTasks:
@@ -32,6 +34,7 @@ class BackgroundTasks:
         self._state_dir = state_dir
         self._tokens = self._renewed()
         self._is_disk_low = False
+        self._ticks = 0
 
     @property
     def endpoint(self) -> Endpoint:
@@ -40,9 +43,14 @@ class BackgroundTasks:
     def tick(self) -> None:
         if self._tokens.are_due:
             self._tokens = self._renewed()
+        self._ticks += 1
+        if self._ticks % LOG_TICKS == 0:
+            self.show_errors()
+        self._warn_of_low_disk()
+
+    def show_errors(self) -> None:
         for line in self._errors.new_lines():
             print(line, file=sys.stderr, flush=True)
-        self._warn_of_low_disk()
 
     def _warn_of_low_disk(self) -> None:
         """Once, until there was room in between."""
@@ -71,9 +79,12 @@ def in_background(tasks: BackgroundTasks) -> Iterator[None]:
 
 
 def _tick_until(done: threading.Event, tasks: BackgroundTasks) -> None:
-    while not done.wait(INTERVAL_S):
+    """The errors that no tick has shown are shown at the end."""
+    is_last = False
+    while not is_last:
+        is_last = done.wait(INTERVAL_S)
         try:
-            tasks.tick()
+            (tasks.show_errors if is_last else tasks.tick)()
         except (BotoCoreError, ClientError, httpx.HTTPError) as failure:
             if not done.is_set():
                 print(f"{time.strftime('%H:%M:%S')} background tasks failed: {failure}", file=sys.stderr)

@@ -11,6 +11,7 @@ not count.
 import ast
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +49,12 @@ def _packages(module: str) -> Iterator[str]:
     return (".".join(parts[:length]) for length in range(1, len(parts)))
 
 
-def _imports(file: Path, root: Path) -> Iterator[str]:
+@cache
+def _imports(file: Path, root: Path) -> tuple[str, ...]:
+    return tuple(_found_imports(file, root))
+
+
+def _found_imports(file: Path, root: Path) -> Iterator[str]:
     for node in _walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

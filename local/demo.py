@@ -1,17 +1,20 @@
 """The demo: the usage to charge, and the funding of each actor. Some get too little, so that charges are refused."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from local.usage_generator import generated_usage
-from millicent import Millicent
+from millicent import Millicent, Quote
 from millicent.amounts import microcents, millicents
 from millicent.errors import KeyReused
 from millicent.replay import (
@@ -38,6 +41,22 @@ MILLICENT: Final = 1000
 ANYBODY: Final = "user:alice"
 MODEL: Final = "gpt-4o"
 ACTORS: Final = DEFAULT_ACTORS
+
+
+class PricesOnce(Millicent):
+    """Asks for the price of a usage once: the demo needs each twice, for a budget and for a hold."""
+
+    @cached_property
+    def _told(self) -> dict[str, Quote]:
+        return {}
+
+    def quote(
+        self, usage: Mapping[str, Any], *, actor: str | None = None, occurred_at: datetime | None = None
+    ) -> Quote:
+        asked = json.dumps([usage, actor, occurred_at], sort_keys=True, default=str)
+        if asked not in self._told:
+            self._told[asked] = super().quote(usage, actor=actor, occurred_at=occurred_at)
+        return self._told[asked]
 
 
 @dataclass(frozen=True)

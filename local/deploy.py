@@ -1,21 +1,28 @@
 """Deploys template.yaml, the same one as on AWS, into the emulator."""
 
 import contextlib
+import hashlib
 import json
+import re
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from local import sources
 from local.aws import Aws, as_root
-from local.build import built, sam
+from local.build import built
 from local.emulator import REGION, save
 from local.files import write_private
 from local.processes import ProcessFailedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
 
 STACK: Final = "millicent"
 ARTIFACTS: Final = "millicent-artifacts"
@@ -40,6 +47,10 @@ TAGS: Final = {"service": "millicent", "stage": PARAMETERS["Stage"]}
 DIGEST_RETENTION_DAYS: Final = 365
 ACCESS_FILE: Final = "aws.json"
 COMPLETE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+PACKAGE_URI: Final = re.compile(r"\b(CodeUri|ContentUri): (\w+)$", re.MULTILINE)
+APPLIED_WITHIN_S: Final = 300
+POLL_INTERVAL_S: Final = 0.3
+NOTHING_CHANGED: Final = "didn't contain changes"
 
 
 @dataclass(frozen=True)
@@ -133,37 +144,90 @@ def _recorded(stamp: Path) -> object:
 
 def _is_complete(aws: Aws) -> bool:
     """False also if the emulator lost its state, even if the local record says otherwise."""
-    cloudformation = aws.session.client("cloudformation", endpoint_url=aws.url)
+    return _status(aws.session.client("cloudformation", endpoint_url=aws.url)) in COMPLETE
+
+
+def _status(cloudformation: "CloudFormationClient") -> str | None:
     try:
         (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     except ClientError:
-        return False
-    return stack["StackStatus"] in COMPLETE
+        return None
+    return stack["StackStatus"]
 
 
 def _deploy(aws: Aws, build: Path) -> None:
+    """What `sam deploy` does: uploads the packages, and has the template applied as a change set."""
     print("deploying the template", file=sys.stderr, flush=True)
-    _ensure_bucket(aws)
-    overrides = [f"{name}={value}" for name, value in PARAMETERS.items()]
-    sam(
-        "deploy",
-        "--language-extensions",
-        *("--template-file", str(build / "template.yaml")),
-        *("--stack-name", STACK),
-        *("--s3-bucket", ARTIFACTS),
-        *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"),
-        *("--tags", *(f"{name}={value}" for name, value in TAGS.items())),
-        *("--parameter-overrides", *overrides),
-        "--no-confirm-changeset",
-        "--no-fail-on-empty-changeset",
-        "--no-progressbar",
-        environment=aws.environment(),
-    )
-    if not _is_complete(aws):
-        raise ProcessFailedError("the template did not deploy into the laptop cloud")
-
-
-def _ensure_bucket(aws: Aws) -> None:
     s3 = aws.session.client("s3", endpoint_url=aws.url)
+    _ensure_bucket(s3)
+    written = (build / "template.yaml").read_text()
+    template = PACKAGE_URI.sub(lambda found: f"{found[1]}: {_uploaded(s3, build, found[2])}", written)
+    _apply(aws, _put(s3, "template.yaml", template.encode()))
+
+
+def _uploaded(s3: "S3Client", build: Path, name: str) -> str:
+    package = (build / f"{name}.zip").read_bytes()
+    return f"s3://{ARTIFACTS}/{_put(s3, f'{name}.zip', package)}"
+
+
+def _put(s3: "S3Client", name: str, content: bytes) -> str:
+    """Returns the key, which changes with the content: without a change nothing is deployed anew."""
+    key = f"{hashlib.sha256(content).hexdigest()}/{name}"
+    s3.put_object(Bucket=ARTIFACTS, Key=key, Body=content)
+    return key
+
+
+def _apply(aws: Aws, template_key: str) -> None:
+    """Raises ProcessFailedError, with what the stack says of the resources that failed."""
+    cloudformation = aws.session.client("cloudformation", endpoint_url=aws.url)
+    kind: Literal["CREATE", "UPDATE"] = "UPDATE" if _exists(cloudformation) else "CREATE"
+    change_set = cloudformation.create_change_set(
+        StackName=STACK,
+        ChangeSetName=f"deploy-{time.time_ns()}",
+        ChangeSetType=kind,
+        TemplateURL=f"{aws.url}/{ARTIFACTS}/{template_key}",
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in PARAMETERS.items()],
+        Tags=[{"Key": name, "Value": value} for name, value in TAGS.items()],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )["Id"]
+    try:
+        cloudformation.get_waiter("change_set_create_complete").wait(
+            ChangeSetName=change_set, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+        cloudformation.execute_change_set(ChangeSetName=change_set)
+        _wait_until_applied(cloudformation)
+    except WaiterError as failure:
+        reason = str(failure.last_response.get("StatusReason", failure))
+        if NOTHING_CHANGED not in reason:
+            raise ProcessFailedError(f"the template did not deploy: {reason}") from failure
+        cloudformation.delete_change_set(ChangeSetName=change_set)
+
+
+def _wait_until_applied(cloudformation: "CloudFormationClient") -> None:
+    deadline = time.monotonic() + APPLIED_WITHIN_S
+    while (status := _status(cloudformation)) is not None and status.endswith("_IN_PROGRESS"):
+        if time.monotonic() > deadline:
+            raise ProcessFailedError(f"the laptop cloud has not applied the template after {APPLIED_WITHIN_S} s")
+        time.sleep(POLL_INTERVAL_S)
+    if status not in COMPLETE:
+        raise ProcessFailedError("\n".join([f"the template did not deploy: {status}", *_failures(cloudformation)]))
+
+
+def _failures(cloudformation: "CloudFormationClient") -> list[str]:
+    """By resource, the first first."""
+    events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+    return [
+        f"{each.get('LogicalResourceId')}: {each.get('ResourceStatusReason')}"
+        for each in reversed(events)
+        if each.get("ResourceStatus", "").endswith("_FAILED")
+    ]
+
+
+def _exists(cloudformation: "CloudFormationClient") -> bool:
+    """Not if there is only a change set that was never applied."""
+    return _status(cloudformation) not in {None, "REVIEW_IN_PROGRESS"}
+
+
+def _ensure_bucket(s3: "S3Client") -> None:
     with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})

@@ -3,6 +3,8 @@
 Standard library only, since it runs before anything is installed. pip installs uv, and uv the rest.
 
     python3 local/environments.py .venv requirements/dev.txt --editable sdk
+    python3 local/environments.py .venv requirements/run.txt --editable sdk --unless requirements/dev.txt
+    python3 local/environments.py --packages DIRECTORY requirements.txt OPTIONS OF UV
 """
 
 import argparse
@@ -14,7 +16,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,8 @@ STAMP = "installed-from"
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ROOT / ".tools"
 THIS_PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+BASE_PYTHON = str(getattr(sys, "_base_executable", sys.executable))
+"""Also where this runs in an environment: that has no pip."""
 
 PIP_TO_UV = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
@@ -49,11 +53,15 @@ UV_AS_PIP = {
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment, its lock, and our own package to install in it."""
+    """A virtual environment, its lock, and our own package to install in it.
+
+    `unless` is a lock with all of this one and more: an environment that has that already is left alone.
+    """
 
     directory: Path
     lock: Path
     editable: Path | None = None
+    unless: Path | None = None
 
     @property
     def python(self) -> Path:
@@ -72,7 +80,12 @@ class Environment:
         return digest.hexdigest()
 
     def is_current(self) -> bool:
-        return self._stamp.is_file() and self._stamp.read_text() == self.fingerprint()
+        return self._stamp.is_file() and self._stamp.read_text() == self._mark()
+
+    def as_it_is_used(self) -> "Environment":
+        """With the larger lock, if somebody has installed that: nothing is taken from them."""
+        is_larger = self.unless and self._stamp.is_file() and self._stamp.read_text().endswith(f" {self.unless.name}")
+        return Environment(self.directory, self.unless, self.editable) if self.unless and is_larger else self
 
     def made_with(self) -> str:
         """The interpreter that is in it, such as python3.12."""
@@ -87,7 +100,10 @@ class Environment:
         return self.directory.resolve() == UV.directory.resolve()
 
     def mark_current(self) -> None:
-        self._stamp.write_text(self.fingerprint())
+        self._stamp.write_text(self._mark())
+
+    def _mark(self) -> str:
+        return f"{self.fingerprint()} {self.lock.name}"
 
     def _sources(self) -> list[Path]:
         metadata = self.editable / "pyproject.toml" if self.editable else None
@@ -100,9 +116,10 @@ UV = Environment(TOOLS / "uv", ROOT / "requirements" / "uv.txt")
 def ensure(environment: Environment) -> None:
     """Raises subprocess.CalledProcessError if pip or uv fails; the next call then tries again."""
     with _alone(environment):
+        environment = environment.as_it_is_used()
         if environment.is_current():
             return
-        print(f"installing {environment.lock} into {environment.directory}", flush=True)
+        print(f"installing {environment.lock} into {environment.directory}", file=sys.stderr, flush=True)
         _create(environment)
         _install(environment)
         environment.mark_current()
@@ -117,40 +134,60 @@ def _alone(environment: Environment) -> Iterator[None]:
         yield
 
 
+def install_packages(lock: Path, target: Path, options: Sequence[str] = ()) -> None:
+    """The packages of the lock alone, into a plain directory. Raises subprocess.CalledProcessError."""
+    ensure(UV)
+    _uv("pip", "install", "--no-deps", "--require-hashes", *options, "--target", str(target), "-r", str(lock))
+
+
 def _create(environment: Environment) -> None:
     if environment.is_of_a_python_that_will_do():
         return
-    if importlib.util.find_spec("ensurepip") is None:
-        sys.exit(f"{sys.executable} lacks the venv module: install your system's python3-venv package")
     if environment.directory.exists():
         print(
             f"{environment.directory} is of {environment.made_with()}: it is made anew with {THIS_PYTHON}", flush=True
         )
         shutil.rmtree(environment.directory)
-    subprocess.run([sys.executable, "-m", "venv", str(environment.directory)], check=True)
+    if not environment.is_uv:
+        ensure(UV)
+        _uv("venv", "--no-project", "--python", BASE_PYTHON, str(environment.directory))
+        return
+    # A pip of its own takes several times as long to install as uv itself.
+    if not (has_pip := _has_pip(BASE_PYTHON)) and importlib.util.find_spec("ensurepip") is None:
+        sys.exit(f"{BASE_PYTHON} lacks pip and the venv module: install your system's python3-venv package")
+    without = ["--without-pip"] if has_pip else []
+    subprocess.run([BASE_PYTHON, "-m", "venv", *without, str(environment.directory)], check=True)
+
+
+def _has_pip(python: str) -> bool:
+    return subprocess.run([python, "-c", "import pip"], check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def _install(environment: Environment) -> None:
     if environment.is_uv:
-        _pip(environment, "install", "-qq", "--no-deps", "--require-hashes", "-r", str(environment.lock))
+        into = ["--python", str(environment.python), "install", "-qq", "--no-deps", "--only-binary=:all:"]
+        _pip(*into, "--require-hashes", "-r", str(environment.lock))
         return
     ensure(UV)
-    # Keeps the packages of the lock, and pip, with which `sam build` packs the layer.
-    _uv(environment, "sync", "--require-hashes", str(environment.lock))
+    python = ["--python", str(environment.python)]
+    _uv("pip", "sync", *python, "--require-hashes", str(environment.lock))
     if environment.editable and (environment.editable / "pyproject.toml").is_file():
-        _uv(environment, "install", "--no-deps", "--no-build-isolation", "--editable", str(environment.editable))
+        ours = ["--no-deps", "--no-build-isolation", "--editable", str(environment.editable)]
+        _uv("pip", "install", *python, *ours)
 
 
-def _pip(environment: Environment, *arguments: str) -> str:
-    pip = [str(environment.python), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+def _pip(*arguments: str) -> str:
+    """The pip that is there: of the Python that was named, or else of uv's environment."""
+    python = str(UV.python) if (UV.directory / "bin" / "pip").exists() else BASE_PYTHON
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
     return subprocess.run([*pip, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def _uv(environment: Environment, command: str, *arguments: str) -> None:
-    options = pip_options(_pip(UV, "config", "list"))
-    uv = [str(UV.directory / "bin" / "uv"), "--quiet", "pip", command, "--python", str(environment.python)]
-    alone = ["--no-index"] if options.get("no-index", "").lower() in PIP_TRUE else []
-    subprocess.run([*uv, *alone, *arguments], check=True, env=uv_variables(options) | os.environ)
+def _uv(*arguments: str) -> None:
+    options = pip_options(_pip("config", "list"))
+    alone = ["--no-index"] if options.get("no-index", "").lower() in PIP_TRUE and arguments[0] == "pip" else []
+    command = [str(UV.directory / "bin" / "uv"), "--quiet", *arguments, *alone]
+    subprocess.run(command, check=True, env=uv_variables(options) | os.environ)
 
 
 def pip_options(listed: str) -> dict[str, str]:
@@ -173,11 +210,19 @@ def _parsed(arguments: list[str]) -> Environment:
     parser.add_argument("directory", type=Path)
     parser.add_argument("lock", type=Path)
     parser.add_argument("--editable", type=Path)
+    parser.add_argument("--unless", type=Path)
     return Environment(**vars(parser.parse_args(arguments)))
+
+
+def _packages(target: str, lock: str, *options: str) -> None:
+    install_packages(Path(lock), Path(target), options)
 
 
 if __name__ == "__main__":
     try:
-        ensure(_parsed(sys.argv[1:]))
+        if sys.argv[1:2] == ["--packages"]:
+            _packages(*sys.argv[2:])
+        else:
+            ensure(_parsed(sys.argv[1:]))
     except subprocess.CalledProcessError as failure:
         sys.exit(f"could not install: {' '.join(failure.cmd)} ended with {failure.returncode}")

@@ -1,15 +1,18 @@
 """Shows the functions' error logs on the terminal."""
 
+from __future__ import annotations
+
 import json
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import Final
-
-from mypy_boto3_logs import CloudWatchLogsClient
-from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
+from typing import TYPE_CHECKING, Final
 
 from local.aws import Aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
 
 NOISE: Final = '-RequestId: -"level":"INFO" -"level":"DEBUG" -"_aws"'
 """A filter pattern that reduces the transfer: it drops the platform's lines, routine entries and metrics."""

@@ -8,6 +8,7 @@ Ctrl-C: the charges made until then are still checked.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from rich.table import Table
 
 from local.aws import Aws, as_deployer, forget_callers_aws
 from local.cloud import Cloud, port_of, running_cloud, up
-from local.demo import ACTORS, MODEL, Demo, budgets, charge, demo, fund
+from local.demo import ACTORS, MODEL, Demo, PricesOnce, budgets, charge, demo, fund
 from local.deploy import Stack, describe
 from local.endpoint import FILE_NAME
 from local.options import actor_count, port_number, row_count, thread_count
@@ -32,7 +33,6 @@ from local.reconciliation import reconcile_when_caught_up
 from local.row_counts import RowCounts, row_counts
 from local.signals import stop_on_signals
 from local.tables import Tables
-from millicent import Millicent
 from millicent.amounts import millicents, readable
 from millicent.errors import MillicentError
 from millicent.operations import Reconciliation
@@ -41,7 +41,9 @@ from millicent.retry import RetryPolicy
 from millicent.tokens import EndpointFile
 
 DEFAULT_LIMIT: Final = 1000
-DEFAULT_CONCURRENCY: Final = 4
+DEFAULT_CONCURRENCY: Final = max(2, min(4, os.cpu_count() or 2))
+"""Every concurrent request has its own process of a function, and all of them start at once: more than there are
+processors only wait."""
 FINDINGS_SHOWN: Final = 20
 EXIT_INTERRUPTED: Final = 130
 PATIENT: Final = RetryPolicy(deadline_s=300, attempt_timeout_s=30)
@@ -107,7 +109,7 @@ def run(site: Site, plan: Demo, concurrency: int) -> Result:
     """Raises millicent.errors.MillicentError if the service cannot be used at all."""
     tables = Tables(site.aws, site.stack)
     token = EndpointFile(site.endpoint_file)
-    with Millicent(site.base_url, token, retry=PATIENT, max_connections=concurrency) as client:
+    with PricesOnce(site.base_url, token, retry=PATIENT, max_connections=concurrency) as client:
         say(f"asking for the price of each of {len(plan.rows)} requests, then funding {len(plan.actors)} actors")
         fund(client, plan.run_id, budgets(client, plan, concurrency), concurrency)
         before = tables.outcomes()

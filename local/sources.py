@@ -9,8 +9,9 @@ from typing import Final
 
 from local.paths import ROOT
 
-FILES: Final = ("template.yaml", "build.mk", "local/closure.py", "requirements.txt")
+FILES: Final = ("template.yaml", "build.mk", "local/closure.py", "local/packages.py", "requirements.txt")
 TREES: Final = ("functions", "shared")
+PACKAGED: Final = frozenset({".py", ".json"})
 
 
 def runtime() -> str:
@@ -35,4 +36,4 @@ def fingerprint() -> str:
 def _sources() -> Iterator[Path]:
     yield from (ROOT / name for name in FILES)
     for tree in TREES:
-        yield from sorted((ROOT / tree).rglob("*.py"))
+        yield from sorted(path for path in (ROOT / tree).rglob("*") if path.suffix in PACKAGED)

@@ -1,14 +1,17 @@
 """Reads the tables of the laptop cloud completely, as the deployer."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from __future__ import annotations
 
-from mypy_boto3_dynamodb import DynamoDBClient
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from local.aws import Aws
 from local.deploy import Stack
 from shared.adapters.dynamodb_usage import COUNTED_SK
 from shared.adapters.keys import account_of, entry_sk, is_audit_entry_sk, is_entry_sk
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 SK_OF_ENTRY = entry_sk("")
 

@@ -1,15 +1,19 @@
 """Access tokens for the machine clients of the template, by the OAuth 2.0 client credentials grant."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httpx
-from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
 from local.aws import Aws
 from local.processes import ProcessFailedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
 ALL_SCOPES: Final = frozenset({"credits/read", "credits/charge", "credits/fund", "credits/admin"})
 RENEW_AFTER: Final = 0.5

@@ -22,6 +22,10 @@ class SharedZipFile(zipfile.ZipFile):
     worker would keep a copy of that as well. `extractall` raises RuntimeError where the disk does not take it.
     """
 
+    def namelist(self) -> list[str]:
+        """The names that may lead outside: the emulator resolves each on the disk, for every worker anew."""
+        return [name for name in super().namelist() if name.startswith("/") or ".." in name]
+
     def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:  # noqa: ANN401 - zipfile's own
         target, archive = Path(str(path)), Path(str(self.filename))
         shared = target.parent.parent / SHARED
@@ -40,7 +44,7 @@ class SharedZipFile(zipfile.ZipFile):
         if not whole.is_dir():
             partial = whole.with_suffix(".partial")
             try:
-                super().extractall(partial, members, pwd)
+                super().extractall(partial, super().namelist() if members is None else members, pwd)
                 partial.rename(whole)
             except BaseException:
                 # What did not fit must not take up what is left.

@@ -54,6 +54,8 @@ DEADLINE_MS: Final = 20_000
 _MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, AttributeDeserializationError)
 _LISTED: Final = ("ledger", "audit", "usage")
 """The tables that accounts are listed from, in this order."""
+_OF_PRICES: Final = ("RATE#", "NAME#", "ADJUSTMENT#", "CURRENCY#")
+"""How the keys of a tenant's prices begin: those of its cards, of their names, and of what changes prices."""
 
 _Raw = dict[str, Any]
 _Made = TypeVar("_Made")
@@ -275,8 +277,8 @@ def _cursor(table: str, item: _Raw) -> str:
 
 
 def _is_rates(item: _Raw) -> bool:
-    """Whether it is a rate card, which belongs to a tenant and not to an account."""
-    return is_rates_pk(item["pk"]["S"]) and item["sk"]["S"].startswith("RATE#")
+    """Whether it is of a tenant's prices, which belong to no account: a card, a card's name, or terms."""
+    return is_rates_pk(item["pk"]["S"]) and item["sk"]["S"].startswith(_OF_PRICES)
 
 
 def _account(item: _Raw) -> Account | None:

@@ -61,7 +61,8 @@ from shared.ledger.invariants import check_held
 from shared.ledger.operations import Expire, Operation, Terms
 from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, catch_up
 
-FIRST_PAUSE_MS: Final = 10
+FIRST_PAUSE_MS: Final = 20
+"""Twice what a transaction takes: the one that was in the way is over by then, as a rule."""
 LONGEST_PAUSE_MS: Final = 320
 MAX_BATCH: Final = 90
 """Charges per transaction: its limit is 100 items, and the state, its policy and some due items need room too."""
@@ -72,7 +73,7 @@ DUE_WITH_BATCH: Final = 4
 DUE_ALONE: Final = 48
 """The same in a transaction of their own."""
 TRIES_MAX: Final = 8
-"""Tries that a request may lose against other writers of its accounts: less than a second of pauses."""
+"""Tries that a request may lose against other writers of its accounts: less than a second of pauses as a rule."""
 BACKLOG_MS: Final = 7000
 """How far a request may exceed its deadline to apply due items: 10,000 holds need some 200 transactions."""
 

@@ -400,7 +400,7 @@ def test_a_read_is_asked_again_until_it_is_answered(answering: Asked, read: Call
     ledger, wire = answering(THROTTLES[0], ReadTimeoutError(endpoint_url=URL), LOST[-1], nothing, clock=clock)
     read(ledger)
     assert len(wire.sent) == 4
-    assert clock.pauses_ms == [10, 20, 40]
+    assert clock.pauses_ms == [20, 40, 80]
 
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS)

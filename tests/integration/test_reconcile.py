@@ -13,7 +13,16 @@ from shared.adapters.keys import POLICY_SK, account_pk, entry_sk, hold_sk, tally
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge
 from tests.builders import history
-from tests.integration.world import AUDIT_TABLE, DIGEST_BUCKET, LEDGER_TABLE, USAGE_TABLE, World, client, create_digests
+from tests.integration.world import (
+    AUDIT_TABLE,
+    DIGEST_BUCKET,
+    LEDGER_TABLE,
+    SERVICE,
+    USAGE_TABLE,
+    World,
+    client,
+    create_digests,
+)
 
 ALICE = "user:alice"
 PK = account_pk(Account("main", ALICE))
@@ -501,6 +510,26 @@ def test_an_account_of_which_a_single_row_is_left_is_found_by_that_row(busy: Wor
 
 def test_rate_cards_are_no_accounts(busy: World) -> None:
     put(LEDGER_TABLE, {"pk": {"S": "TENANT#main#RATES"}, "sk": {"S": "RATE#llm##000000000001"}})
+    assert (reconcile(busy)["accounts"], found(busy)) == (2, set())
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/v1/rates", {"meter": "llm", "model": "house", "aliases": ["casa"], "prices": {"tokens": {"price": "1"}}}),
+        ("/v1/rates/adjustments", {"name": "markup", "multiplier": "1.2"}),
+        ("/v1/rates/currencies", {"currency": "EUR", "rate": "1.08"}),
+    ],
+)
+def test_whatever_prices_a_tenant_sets_nothing_of_them_is_an_account(
+    busy: World, path: str, document: dict[str, Any]
+) -> None:
+    assert busy.call("PUT", path, document, claims={**SERVICE, "scope": "credits/admin"}).status == 201
+    assert (reconcile(busy)["accounts"], found(busy)) == (2, set())
+
+
+def test_the_name_of_a_card_without_the_card_is_no_account_either(busy: World) -> None:
+    put(LEDGER_TABLE, {"pk": {"S": "TENANT#main#RATES"}, "sk": {"S": "NAME#llm#house#"}})
     assert (reconcile(busy)["accounts"], found(busy)) == (2, set())
 
 

@@ -38,6 +38,11 @@ def test_a_planted_mistake_is_noticed_by_the_simulator() -> None:
     assert (ended.returncode, "lost" in ended.stdout) == (KILLED, True)
 
 
+def test_the_simulator_notices_a_protocol_that_reads_again_while_a_commit_is_in_doubt() -> None:
+    ended = trial("read again while in doubt", SIMULATOR)
+    assert (ended.returncode, "replay_mismatch" in ended.stdout) == (KILLED, True)
+
+
 def test_a_mistake_that_a_killer_does_not_look_at_survives_it() -> None:
     ended = trial("believe that the bus took all", "tests/unit/ledger/test_chain.py")
     assert ended.returncode == SURVIVED

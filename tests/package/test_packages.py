@@ -14,6 +14,7 @@ from typing import Final
 
 import pytest
 import yaml
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 from local.closure import closure
 from shared.runtime.settings import VARIABLES
@@ -108,6 +109,15 @@ def _imported(module: str, function: str, *path: Path) -> list[str]:
     return files
 
 
+def _content(file: Path) -> object:
+    """Equal for equal code: how often a constant was in memory makes other bytes of it."""
+    return marshal.loads(file.read_bytes()[16:]) if file.suffix == ".pyc" else file.read_bytes()  # noqa: S302 - ours
+
+
+def _files(directory: Path) -> set[str]:
+    return {path.relative_to(directory).as_posix() for path in walk(directory)}
+
+
 def _header(bytecode: Path) -> tuple[bytes, int]:
     head = bytecode.read_bytes()[:8]
     return head[:4], int.from_bytes(head[4:], "little")
@@ -115,6 +125,29 @@ def _header(bytecode: Path) -> tuple[bytes, int]:
 
 def _bytecode(directory: Path) -> Iterator[Path]:
     return (path for path in walk(directory) if path.suffix == ".pyc")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_laptop_cloud_has_the_packages_that_sam_builds(artefacts: Artefacts, laptop_build: Path, name: str) -> None:
+    ours = Artefacts(laptop_build)
+    assert ours.files(name) == artefacts.files(name)
+    for file in ours.files(name):
+        assert _content(ours.function(name) / file) == _content(artefacts.function(name) / file)
+    with zipfile.ZipFile(ours.function(name).with_suffix(".zip")) as archive:
+        assert set(archive.namelist()) == ours.files(name)
+
+
+def test_the_laptop_cloud_has_the_template_that_sam_builds(artefacts: Artefacts, laptop_build: Path) -> None:
+    """SAM spells it anew and gives nothing up."""
+    ours, sams = (cfn_yaml.load(str(place / "template.yaml")) for place in (laptop_build, artefacts.directory))
+    assert ours == sams
+
+
+def test_the_laptop_cloud_has_the_layer_that_sam_builds(artefacts: Artefacts, laptop_build: Path) -> None:
+    ours = _files(laptop_build / "ThirdPartyLayer")
+    assert ours == _files(artefacts.directory / "ThirdPartyLayer")
+    with zipfile.ZipFile(laptop_build / "ThirdPartyLayer.zip") as archive:
+        assert set(archive.namelist()) == ours
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ import pytest
 
 from local import cloud, dynamodb_local, emulator, environments
 from local.aws import Aws
-from local.environments import UV_AS_PIP, Environment, ensure, pip_options, uv_variables
+from local.environments import THIS_PYTHON, UV_AS_PIP, Environment, ensure, pip_options, uv_variables
 from local.files import write_private
 from local.function_logs import FunctionErrors, is_error
 from local.ownership import owned, owner
@@ -22,6 +23,14 @@ from local.processes import ProcessFailedError, claimed_port, free_port, is_port
 from local.stream_recovery import forget_stream_positions
 from local.tokens import ALL_SCOPES, clients_of
 from tests.process_list import running_processes
+
+IMPORTED_PACKAGES = """
+import importlib, sys
+from importlib.metadata import packages_distributions
+importlib.import_module(sys.argv[1])
+of = packages_distributions()
+print(*{name.lower().replace("_", "-") for module in sys.modules for name in of.get(module, ())})
+"""
 
 
 def test_an_environment_is_current_until_its_lock_changes(tmp_path: Path) -> None:
@@ -74,6 +83,51 @@ def test_what_pip_is_set_to_reaches_uv_unless_uv_is_set_otherwise(
     assert {"--no-index", "--require-hashes"} <= set(told.split())
 
 
+def test_what_a_run_needs_is_not_installed_where_the_tests_have_installed_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = _with_uv(tmp_path, monkeypatch, 'echo "$*" >> "$0.told"')
+    (tmp_path / "larger.txt").write_text("one==1\ntwo==2\n")
+    larger = replace(plain, lock=tmp_path / "larger.txt")
+    smaller = replace(plain, unless=larger.lock)
+    told = tmp_path / "uv" / "bin" / "uv.told"
+
+    ensure(smaller)
+    assert told.read_text().endswith(f" {plain.lock}\n")
+    ensure(larger)
+    assert told.read_text().endswith(f" {larger.lock}\n")
+
+    before = told.read_text()
+    ensure(smaller)
+    assert told.read_text() == before
+
+    # Somebody pulled a new lock, and runs the product before the tests: the tests' packages stay.
+    larger.lock.write_text("one==1\ntwo==3\n")
+    ensure(smaller)
+    assert told.read_text().count(str(larger.lock)) == 2
+    assert told.read_text().count(str(plain.lock)) == 1
+
+
+def test_a_run_needs_a_part_of_what_is_developed_with_in_the_same_versions() -> None:
+    assert 0 < len(_pins("run.txt")) < len(_pins("dev.txt")) / 2
+    assert _pins("run.txt") <= _pins("dev.txt")
+
+
+@pytest.mark.parametrize("command", ["run", "cloud", "invoke", "sam_local"])
+def test_a_command_of_the_laptop_cloud_imports_nothing_that_a_run_does_not_install(command: str) -> None:
+    run = {pin.partition("==")[0] for pin in _pins("run.txt")}
+    more = {pin.partition("==")[0] for pin in _pins("dev.txt")} - run
+    told = subprocess.run(
+        [sys.executable, "-c", IMPORTED_PACKAGES, f"local.{command}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "boto3" in told.split()
+    assert set(told.split()) & more == set()
+
+
 def test_an_environment_that_could_not_be_installed_is_tried_again_and_once_it_is_never(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,7 +148,8 @@ def test_an_environment_that_could_not_be_installed_is_tried_again_and_once_it_i
 def test_an_environment_of_another_python_is_not_torn_down_without_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    environment = _with_uv(tmp_path, monkeypatch, "exit 0")
+    make_it = f'[ "$2" != venv ] || {{ for last; do :; done; mkdir -p "$last/bin"; touch "$last/bin/{THIS_PYTHON}"; }}'
+    environment = _with_uv(tmp_path, monkeypatch, make_it)
     (environment.directory / "bin" / environments.THIS_PYTHON).rename(environment.directory / "bin" / "python3.99")
     ensure(environment)
     said = capsys.readouterr().out
@@ -329,6 +384,10 @@ def _aws_with(client: object) -> Aws:
     return Aws("http://127.0.0.1:1", cast("Any", _Session(client)))
 
 
+def _pins(lock: str) -> set[str]:
+    return {line.split()[0] for line in (ROOT / "requirements" / lock).read_text().splitlines() if "==" in line}
+
+
 def _environment(tmp_path: Path, editable: Path | None = None) -> Environment:
     lock = tmp_path / "lock.txt"
     lock.write_text("one==1\n")
@@ -350,7 +409,7 @@ def _with_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> En
             (binaries / name).chmod(0o755)
     (uv.directory / "bin" / "uv").write_text(f"#!/bin/sh\n{script}\n")
     (uv.directory / "bin" / "uv").chmod(0o755)
-    uv.mark_current()
     monkeypatch.setattr(environments, "TOOLS", tmp_path)
     monkeypatch.setattr(environments, "UV", uv)
+    uv.mark_current()
     return environment

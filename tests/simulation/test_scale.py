@@ -1,0 +1,34 @@
+"""The model of `make scale`: virtual time, so these figures depend on the seed and not on the machine."""
+
+from dataclasses import replace
+
+from bench.scale import HOT, SCENARIOS, Result, Scenario, run
+
+
+def of(name: str, offered_per_s: int, seconds: int) -> Result:
+    (scenario,) = [each for each in SCENARIOS if (each.name, each.offered_per_s) == (name, offered_per_s)]
+    return run(replace(scenario, seconds=seconds), seed=1)
+
+
+def test_an_account_carries_60_single_charges_a_second() -> None:
+    result = of("one account, single", 60, 20)
+    assert (result.failed, result.adds_up) == (0, True)
+    assert result.transactions_per_charge <= 3
+
+
+def test_an_overloaded_account_sheds_and_does_not_collapse() -> None:
+    result = of("one account, single", 200, 3)
+    assert result.shed > 0
+    assert result.goodput_per_s >= 60
+    assert result.adds_up
+
+
+def test_a_charge_of_a_member_is_in_the_balance_of_the_team_once() -> None:
+    result = of("a team of 1,000, single", 60, 2)
+    assert (result.failed, result.adds_up) == (0, True)
+
+
+def test_charges_of_a_batch_are_counted_each_by_itself() -> None:
+    result = run(Scenario("batches", 50, 4, lambda _: HOT, batch=10), seed=1)
+    assert result.transactions_per_charge < 0.2
+    assert result.adds_up
