@@ -1,7 +1,7 @@
 """Databases for tests: one DynamoDB Local a session, and tables made from the models."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 
 import pytest
@@ -9,6 +9,10 @@ import pytest
 from local.dynamodb_local import CREDENTIALS, Database, running
 from shared.adapters import connection
 from shared.adapters.dynamodb_ledger import DynamoLedger
+from shared.ledger.errors import AccountBusy
+from shared.ledger.operations import Operation
+from shared.ledger.protocol import Recorded
+from shared.ports.ledger import Ledger
 
 PATIENT_MS = 60_000
 """A busy machine must not look like a busy table: the deadline of an operation."""
@@ -55,3 +59,10 @@ def ledger_on_new_table(host: str) -> DynamoLedger:
         ledger = DynamoLedger(f"ledger-{next(_numbers)}", PATIENT_MS, host=host)
     ledger._table.whole.create_table(billing_mode="PAY_PER_REQUEST")
     return ledger
+
+
+def record_patiently(ledger: Ledger, operation: Operation, now_ms: int) -> Recorded:
+    """As a client records: one that is turned away, since the account is busy, sends the same again."""
+    while True:
+        with suppress(AccountBusy):
+            return ledger.record(operation, now_ms)

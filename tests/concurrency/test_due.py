@@ -14,7 +14,7 @@ from shared.usecases.do_what_is_due import Plan, Run, do_what_is_due
 from tests.builders import ALICE, NOW_MS, SECOND_MS, operation
 from tests.concurrency.test_many_at_once import NewLedger, assert_that_the_record_holds
 from tests.contract.test_due import leak
-from tests.database import patient_connections
+from tests.database import patient_connections, record_patiently
 
 LEAKED = 120
 TTL_MS = 60 * SECOND_MS
@@ -52,7 +52,7 @@ def test_what_is_due_is_done_once_while_many_charge_and_others_do_it_in_the_back
     charging = [operation(f"charge-{number}", Charge(10)) for number in range(THREADS)]
 
     def charge(number: int) -> str:
-        return ledger.record(charging[number], OVER_MS).entry.outcome
+        return record_patiently(ledger, charging[number], OVER_MS).entry.outcome
 
     def in_background(number: int) -> int:
         return ledger.do_what_is_due(ALICE, f"background-{number}", OVER_MS)
@@ -85,8 +85,8 @@ def test_runs_that_overlap_do_each_account_once_while_it_is_charged_and_funded(n
     def charge_and_fund(number: int) -> None:
         for turn in range(5):
             key = f"{number}-{turn}"
-            ledger.record(operation(f"charge-{key}", Charge(2)), now_ms)
-            ledger.record(operation(f"fund-{key}", GrantCredits(1)), now_ms)
+            record_patiently(ledger, operation(f"charge-{key}", Charge(2)), now_ms)
+            record_patiently(ledger, operation(f"fund-{key}", GrantCredits(1)), now_ms)
 
     works: list[Callable[[], object]] = [lambda number=number: charge_and_fund(number) for number in range(6)]  # type: ignore[misc]
     together([*works, go_round, go_round, go_round])

@@ -19,6 +19,7 @@ from shared.ports.ledger import EntryFilter
 from shared.verification.accounts import drift_microcents, verify_account
 from tests.builders import ALICE, NOW_MS, operation
 from tests.concurrency.workers import charge_each
+from tests.database import record_patiently
 
 THREADS = 16
 CREDITS = 50
@@ -27,7 +28,7 @@ NewLedger = Callable[[], DynamoLedger]
 
 
 def fund(ledger: DynamoLedger, amount: int = CREDITS) -> None:
-    ledger.record(operation("funding", GrantCredits(amount)), NOW_MS)
+    record_patiently(ledger, operation("funding", GrantCredits(amount)), NOW_MS)
 
 
 def at_once(ledger: DynamoLedger, operations: list[Operation], now_ms: int = NOW_MS) -> list[Recorded]:
@@ -36,7 +37,7 @@ def at_once(ledger: DynamoLedger, operations: list[Operation], now_ms: int = NOW
 
     def send(mine: list[Operation]) -> list[Recorded]:
         start.wait()
-        return [ledger.record(each, now_ms) for each in mine]
+        return [record_patiently(ledger, each, now_ms) for each in mine]
 
     with ThreadPoolExecutor(THREADS) as threads:
         shares = [operations[number::THREADS] for number in range(THREADS)]
@@ -108,7 +109,7 @@ def test_of_sixteen_funding_updates_from_the_same_total_one_wins(new_ledger: New
 def test_what_is_due_expires_once_however_many_come_upon_it(new_ledger: NewLedger) -> None:
     ledger = new_ledger()
     expiring = GrantCredits(CREDITS, "promotional", expires_at_ms=NOW_MS + 1)
-    ledger.record(operation("promo", expiring), NOW_MS)
+    record_patiently(ledger, operation("promo", expiring), NOW_MS)
     answers = at_once(ledger, [operation(f"k-{number}", Charge(1)) for number in range(THREADS)], NOW_MS + 1)
     entries = assert_that_the_record_holds(ledger)
     assert {answer.entry.outcome for answer in answers} == {"refused"}
@@ -142,7 +143,7 @@ def test_a_process_killed_at_work_leaves_a_whole_record_and_its_keys_can_be_sent
             time.sleep(0.02)
         process.kill()
     written = assert_that_the_record_holds(ledger)
-    answers = [ledger.record(operation(key, Charge(1)), NOW_MS) for key in keys]
+    answers = [record_patiently(ledger, operation(key, Charge(1)), NOW_MS) for key in keys]
     state = ledger.state(ALICE)
     assert 20 <= len(written) < len(keys)
     # The database may have had one more in hand when the process died.

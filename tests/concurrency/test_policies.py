@@ -14,6 +14,7 @@ from shared.ledger.protocol import Recorded
 from shared.ports.ledger import EntryFilter
 from shared.verification.accounts import compare_halves, other_halves, verify_account
 from tests.builders import ALICE, NOW_MS, operation
+from tests.database import record_patiently
 from tests.ledger_driver import TTL_MS
 
 THREADS = 16
@@ -25,7 +26,7 @@ NewLedger = Callable[[], DynamoLedger]
 
 
 def send(ledger: DynamoLedger, key: str, terms: Terms, account: Account = ALICE) -> Entry:
-    return ledger.record(operation(key, terms, account=account), NOW_MS).entry
+    return record_patiently(ledger, operation(key, terms, account=account), NOW_MS).entry
 
 
 def at_once(ledger: DynamoLedger, operations: Sequence[Operation]) -> list[Recorded]:
@@ -33,7 +34,7 @@ def at_once(ledger: DynamoLedger, operations: Sequence[Operation]) -> list[Recor
 
     def work(mine: Sequence[Operation]) -> list[Recorded]:
         start.wait()
-        return [ledger.record(each, NOW_MS) for each in mine]
+        return [record_patiently(ledger, each, NOW_MS) for each in mine]
 
     with ThreadPoolExecutor(THREADS) as threads:
         shares = [operations[number::THREADS] for number in range(THREADS)]

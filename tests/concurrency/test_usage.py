@@ -12,7 +12,7 @@ from shared.ledger.usage import Sums
 from shared.ports.usage import DayRange
 from shared.usecases.count_usage import Counter, UsageSignal, count_usage
 from tests.builders import ALICE, NOW_MS
-from tests.database import PATIENT_MS, ledger_on_new_table, patient_connections
+from tests.database import PATIENT_MS, ledger_on_new_table, patient_connections, record_patiently
 
 COUNTERS = 6
 CHARGES = 60
@@ -32,7 +32,9 @@ def charge(ledger: DynamoLedger, start: Barrier) -> None:
         meter = f"m-{number % 3}"
         asked: list[Any] = [Charge(10)] + ([Refund(f"c-{number}", 4)] if number % 5 == 0 else [])
         for key, terms in zip((f"c-{number}", f"r-{number}"), asked, strict=False):
-            ledger.record(Operation(ALICE, key, terms, by="service", correlation_id="request", meter=meter), NOW_MS)
+            record_patiently(
+                ledger, Operation(ALICE, key, terms, by="service", correlation_id="request", meter=meter), NOW_MS
+            )
 
 
 def counter_of(host: str, ledger_name: str, name: str) -> Counter:
@@ -55,7 +57,9 @@ def test_who_counts_at_once_counts_every_entry_once(database: Database, aws_cred
     ledger_name = ledger._table.whole.Meta.table_name
     name = f"usage-of-{ledger_name}"
     book = book_on_new_table(database.url, name)
-    ledger.record(Operation(ALICE, "f", GrantCredits(10_000), by="service", correlation_id="request"), NOW_MS)
+    record_patiently(
+        ledger, Operation(ALICE, "f", GrantCredits(10_000), by="service", correlation_id="request"), NOW_MS
+    )
     start = Barrier(COUNTERS + 1)
     counters = [counter_of(database.url, ledger_name, name) for _ in range(COUNTERS)]
     with ThreadPoolExecutor(COUNTERS + 1) as threads:

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.ledger.operations import Charge
 from tests.builders import NOW_MS, operation
-from tests.database import PATIENT_MS, patient_connections
+from tests.database import PATIENT_MS, patient_connections, record_patiently
 
 
 def charge_each(table_name: str, host: str, keys: Iterable[str]) -> list[tuple[str, bool]]:
     """Charges 1 under each key in turn and returns outcome and whether it was a replay."""
     with patient_connections():
         ledger = DynamoLedger(table_name, PATIENT_MS, host=host)
-    recorded = [ledger.record(operation(key, Charge(1)), NOW_MS) for key in keys]
+    recorded = [record_patiently(ledger, operation(key, Charge(1)), NOW_MS) for key in keys]
     return [(each.entry.outcome, each.replayed) for each in recorded]
 
 

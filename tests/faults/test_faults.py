@@ -15,6 +15,7 @@ from shared.ledger.protocol import Recorded
 from shared.ports.ledger import EntryFilter
 from shared.verification.accounts import verify_account
 from tests.builders import ALICE, NOW_MS, operation, outcomes
+from tests.database import record_patiently
 from tests.faults.conftest import Scene
 
 READ, WRITE = "GetItem", "TransactWriteItems"
@@ -211,7 +212,7 @@ def test_many_threads_on_a_failing_network_lose_nothing_and_charge_nothing_twice
     )
     operations = [operation(f"k-{number // 2}", Charge(1), request=f"request-{number}") for number in range(120)]
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda each: scene.ledger.record(each, NOW_MS), operations))
+        answers = list(threads.map(lambda each: record_patiently(scene.ledger, each, NOW_MS), operations))
     stored, entries = history_of(scene)
     assert len(scene.proxy.struck()) > 10
     assert Counter(entry.outcome for entry in entries) == {"applied": 41, "refused": 20}
