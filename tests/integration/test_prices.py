@@ -651,7 +651,9 @@ def test_a_price_that_a_function_remembers_is_at_most_ten_seconds_old(
     funded: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0]
-    monkeypatch.setattr(funded.modules["cost"].runtime.rates, "_monotonic_ms", lambda: clock[0])
+    book = funded.modules["cost"].runtime.rates
+    for kept in (book._kept, book._kept_names):
+        monkeypatch.setattr(kept, "_monotonic_ms", lambda: clock[0])
     put(funded)
     amounts = []
     for at_ms in (0, 9_999, 10_000):

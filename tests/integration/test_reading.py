@@ -238,7 +238,6 @@ def test_an_operation_that_was_never_recorded_is_not_found(busy: World) -> None:
         (f"/v1/accounts/{ALICE}/audit", {"limit": "-1", "kind": "charge"}, {"query.limit", "query.kind"}),
         (f"/v1/accounts/{ALICE}/audit", {"after": "OTk5OTk5OTk5OTk5OTk5OTk5"}, {"query.after"}),
         ("/v1/accounts/user%23alice", {}, {"path.actor"}),
-        ("/v1/accounts/user%2Falice", {}, {"path.actor"}),
         ("/v1/accounts/user٣", {}, {"path.actor"}),
         ("/v1/accounts/" + "a" * 129, {}, {"path.actor"}),
         ("/v1/operations/charge-0", {}, {"query.actor"}),

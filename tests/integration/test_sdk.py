@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 
 from millicent import (
     BatchCharge,
@@ -409,7 +410,7 @@ def test_the_client_makes_lists_and_quotes_rate_cards(client: Millicent, admin: 
         admin.put_rate({**SPEECH, "version": 2})
     assert conflict.value.newest == 2
     assert list(client.rates(page_size=1)) == [first, second]
-    assert client.rate_in_effect("speech", "narrator-2") == second
+    assert client.rate_in_effect("speech", "narrator-2") == structs.replace(second, matched_model="narrator-2")
     assert client.rate_in_effect("speech", "narrator-9") is None
     quoted = client.quote({"meter": "speech", "model": "narrator-2", "seconds": "2.5"})
     assert (quoted.amount, [item.item for item in quoted.items]) == (Decimal(6), ["request", "seconds"])
