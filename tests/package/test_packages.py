@@ -20,12 +20,12 @@ from local.closure import closure
 from shared.runtime.settings import VARIABLES
 from tests.package.artefacts import FUNCTIONS, ROOT, RUNTIME, SAM, Artefacts, make, walk, zipped
 
-LARGEST_SOURCE_BYTES: Final = 420_000
-"""Of all that one function has of ours, before it is compiled. The largest, cost, has 348,000: a fifth is left."""
-LARGEST_CODE_BYTES: Final = 700_000
+LARGEST_SOURCE_BYTES: Final = 590_000
+"""Of all that one function has of ours, before it is compiled. The largest, rates, has 490,000: a sixth is left."""
+LARGEST_CODE_BYTES: Final = 980_000
 """Unzipped, as Lambda reads it. Cost has 442,000 (Python 3.12) to 602,000 (3.14), by what each compiles it to."""
-MOST_MODULES: Final = 95
-"""Of ours. Each is a file to find and read in a cold start; check and cost have 78."""
+MOST_MODULES: Final = 120
+"""Of ours. Each is a file to find and read in a cold start; holds, which has most, has 103."""
 MOST_MODULES_OF_OTHERS: Final = 300
 """Loaded in a cold start. Those that the API's functions load are 272."""
 AT_COLD_START: Final = {
