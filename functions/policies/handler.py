@@ -6,7 +6,7 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.policies.schema import NO_ALLOWANCE, allowance, limits, settings
-from shared.adapters.genai_names import GenaiNames
+from shared.composition.catalogue import catalogue
 from shared.composition.mutations import mutation_runtime
 from shared.edge import http
 from shared.edge.identity import Caller, Scope
@@ -30,7 +30,7 @@ def change_settings(actor: str) -> Response:
 
 @app.route("PUT /v1/accounts/{actor}/limits")
 def replace_limits(actor: str) -> Response:
-    return configure(actor, lambda _: limits(http.document(app.current_event), GenaiNames()))
+    return configure(actor, lambda _: limits(http.document(app.current_event), catalogue()))
 
 
 @app.route("PUT /v1/accounts/{actor}/allowance")
