@@ -54,7 +54,9 @@ def _steps(vector: Mapping[str, Any]) -> list[str]:
 
 
 def _changes_a_price(vector: Mapping[str, Any]) -> bool:
-    """What a function has read of prices it keeps for a while."""
+    """What a function has read of prices it keeps for a while: that there is no adjustment, too."""
+    if any(re.match(r"adjust the |a unit of ", step) for step in _steps(vector)):
+        return True
     priced = [step.split(" ")[0] for step in _steps(vector) if re.fullmatch(r"[a-z-]+ cost .* per .*", step)]
     return len(set(priced)) < len(priced)
 

@@ -156,6 +156,8 @@ def _of_lambda(api: str) -> dict[str, str]:
         "AWS_SESSION_TOKEN": "testing",
         "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", ""),
         "TZ": ":UTC",
+        # On Lambda a package is read-only.
+        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 

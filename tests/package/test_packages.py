@@ -130,11 +130,12 @@ def _bytecode(directory: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_laptop_cloud_has_the_packages_that_sam_builds(artefacts: Artefacts, laptop_build: Path, name: str) -> None:
     ours = Artefacts(laptop_build)
-    assert ours.files(name) == artefacts.files(name)
-    for file in ours.files(name):
-        assert _content(ours.function(name) / file) == _content(artefacts.function(name) / file)
     with zipfile.ZipFile(ours.function(name).with_suffix(".zip")) as archive:
-        assert set(archive.namelist()) == ours.files(name)
+        deployed = set(archive.namelist())
+    # Not what is in the directory: functions may have run from it, and Python keeps bytecode of what stays source.
+    assert deployed == artefacts.files(name)
+    for file in deployed:
+        assert _content(ours.function(name) / file) == _content(artefacts.function(name) / file)
 
 
 def test_the_laptop_cloud_has_the_template_that_sam_builds(artefacts: Artefacts, laptop_build: Path) -> None:
