@@ -2,9 +2,8 @@
 
 import json
 
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
-from shared.adapters.dynamodb_answers import CONDITION_FAILED, error_code
 from shared.adapters.dynamodb_rates import (
     ALL_MODELS,
     DynamoRateCards,
@@ -15,6 +14,7 @@ from shared.adapters.dynamodb_rates import (
     whole_sk,
 )
 from shared.adapters.keys import rates_pk
+from shared.adapters.repeatable import put_once
 from shared.pricing.cards import RateCard, names_of
 from shared.pricing.documents import document_of
 from shared.pricing.store import CardFilter, CardPage, CardPlace
@@ -25,7 +25,7 @@ class DynamoRateStore(DynamoRateCards):
 
     def put(self, tenant: str, card: RateCard) -> bool:
         self._until_deadline(lambda: self._name(tenant, card))
-        return self._until_deadline(lambda: self._put(self._item(tenant, card)))
+        return self._until_deadline(lambda: put_once(self._item(tenant, card)))
 
     def page(self, tenant: str, wanted: CardFilter) -> CardPage:
         cards = self._until_deadline(lambda: self._cards(tenant, wanted))
@@ -48,15 +48,6 @@ class DynamoRateStore(DynamoRateCards):
             self._name_items.get(rates_pk(tenant), whole_sk(meter), consistent_read=True)
         except DoesNotExist:
             return False
-        return True
-
-    def _put(self, item: RateItem) -> bool:
-        try:
-            item.save(condition=self._items.pk.does_not_exist())
-        except PutError as failure:
-            if error_code(failure) == CONDITION_FAILED:
-                return False
-            raise
         return True
 
     def _cards(self, tenant: str, wanted: CardFilter) -> tuple[RateCard, ...]:

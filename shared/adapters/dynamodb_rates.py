@@ -12,24 +12,18 @@ were names have none until the next card of their meter is put; meanwhile their 
 """
 
 import json
-from collections.abc import Callable
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import Final
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.models import Model
 
 from shared.adapters.attributes import IntegerAttribute
-from shared.adapters.connection import bound_to, wired
-from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
-from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.keys import rates_pk
-from shared.ledger.protocol import Busy, Unknown
+from shared.adapters.repeatable import RepeatableTable
 from shared.pricing.cards import RateCard, names_of, rate_from, reference_of
 from shared.pricing.matching import CardName
-
-DEADLINE_MS: Final = 5000
 
 ALL_MODELS: Final = "#"
 """No model has this name."""
@@ -39,8 +33,6 @@ _NAME_PREFIX: Final = "NAME#"
 _VERSION_DIGITS: Final = 8
 _PAGE_SIZE: Final = 8
 """Versions that one query reads; the first is nearly always effective."""
-
-_Answer = TypeVar("_Answer")
 
 
 class RateItem(Model):
@@ -81,34 +73,17 @@ class NameItem(Model):
     alias = UnicodeAttribute(null=True)
 
 
-class DynamoRateCards:
+class DynamoRateCards(RepeatableTable):
     """Implements cards.RateCards."""
-
-    def __init__(
-        self,
-        table_name: str,
-        deadline_ms: int = DEADLINE_MS,
-        *,
-        pace: Pace = REAL_PACE,
-        region: str | None = None,
-        host: str | None = None,
-    ) -> None:
-        self._place = table_name, region, host
-        self._pace = pace
-        self._deadline_ms = deadline_ms
 
     @cached_property
     def _items(self) -> type[RateItem]:
         """Creates the client at the first usage: that takes time at a cold start."""
-        items = bound_to(RateItem, *self._place)
-        wired(items)
-        return items
+        return self._bound(RateItem)
 
     @cached_property
     def _name_items(self) -> type[NameItem]:
-        items = bound_to(NameItem, *self._place)
-        wired(items)
-        return items
+        return self._bound(NameItem)
 
     def names(self, tenant: str, meter: str) -> tuple[CardName, ...]:
         return self._until_deadline(lambda: self._names(tenant, meter))
@@ -148,16 +123,6 @@ class DynamoRateCards:
             return self._items.get(rates_pk(tenant), sk, consistent_read=True).card
         except DoesNotExist:
             return None
-
-    def _until_deadline(self, ask: Callable[[], _Answer]) -> _Answer:
-        return retry_until_deadline(lambda: _answered(ask), self._pace, self._deadline_ms)
-
-
-def _answered(ask: Callable[[], _Answer]) -> _Answer | Busy | Unknown:
-    try:
-        return ask()
-    except FAILURES as failure:
-        return translated(failure)
 
 
 def card_prefix(meter: str | None, model: str | None) -> str:

@@ -6,28 +6,20 @@ sk = CURRENCY#<currency>#<version>     a version of the rate of a currency
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import Final
 
 from pynamodb.attributes import UnicodeAttribute
-from pynamodb.exceptions import PutError
 from pynamodb.models import Model
 
 from shared.adapters.attributes import IntegerAttribute
-from shared.adapters.connection import bound_to, wired
-from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
-from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
 from shared.adapters.keys import rates_pk
-from shared.ledger.protocol import Busy, Unknown
+from shared.adapters.repeatable import RepeatableTable, put_once
 from shared.pricing.terms import Terms, TermsKind
-
-DEADLINE_MS: Final = 5000
 
 _PREFIXES: Final[Mapping[TermsKind, str]] = {"adjustment": "ADJUSTMENT#", "currency": "CURRENCY#"}
 _VERSION_DIGITS: Final = 8
-
-_Answer = TypeVar("_Answer")
 
 
 class TermsItem(Model):
@@ -54,48 +46,24 @@ class TermsItem(Model):
         )
 
 
-class DynamoTerms:
+class DynamoTerms(RepeatableTable):
     """Implements terms.TermsStore. Every call may be repeated."""
-
-    def __init__(
-        self,
-        table_name: str,
-        deadline_ms: int = DEADLINE_MS,
-        *,
-        pace: Pace = REAL_PACE,
-        region: str | None = None,
-        host: str | None = None,
-    ) -> None:
-        self._place = table_name, region, host
-        self._pace = pace
-        self._deadline_ms = deadline_ms
 
     @cached_property
     def _items(self) -> type[TermsItem]:
         """Creates the client at the first usage: that takes time at a cold start."""
-        items = bound_to(TermsItem, *self._place)
-        wired(items)
-        return items
+        return self._bound(TermsItem)
 
     def versions(self, tenant: str, kind: TermsKind) -> tuple[Terms, ...]:
         return self._until_deadline(lambda: self._versions(tenant, kind))
 
     def put(self, tenant: str, terms: Terms) -> bool:
-        return self._until_deadline(lambda: self._put(self._item(tenant, terms)))
+        return self._until_deadline(lambda: put_once(self._item(tenant, terms)))
 
     def _versions(self, tenant: str, kind: TermsKind) -> tuple[Terms, ...]:
         of_the_kind = self._items.sk.startswith(_PREFIXES[kind])
         found = self._items.query(rates_pk(tenant), of_the_kind, consistent_read=True)
         return tuple(item.of_kind(kind) for item in found)
-
-    def _put(self, item: TermsItem) -> bool:
-        try:
-            item.save(condition=self._items.pk.does_not_exist())
-        except PutError as failure:
-            if error_code(failure) == CONDITION_FAILED:
-                return False
-            raise
-        return True
 
     def _item(self, tenant: str, terms: Terms) -> TermsItem:
         return self._items(
@@ -108,13 +76,3 @@ class DynamoTerms:
             by=terms.by,
             terms=json.dumps(terms.document, separators=(",", ":")),
         )
-
-    def _until_deadline(self, ask: Callable[[], _Answer]) -> _Answer:
-        return retry_until_deadline(lambda: _answered(ask), self._pace, self._deadline_ms)
-
-
-def _answered(ask: Callable[[], _Answer]) -> _Answer | Busy | Unknown:
-    try:
-        return ask()
-    except FAILURES as failure:
-        return translated(failure)

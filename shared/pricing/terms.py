@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
+from shared.pricing.kept import Kept
+
 TermsKind: TypeAlias = Literal["adjustment", "currency"]
 
 
@@ -54,9 +56,7 @@ class TermsBook:
 
     def __init__(self, reader: TermsReader, monotonic_ms: Callable[[], int], keep_ms: int = 0) -> None:
         self._reader = reader
-        self._monotonic_ms = monotonic_ms
-        self._keep_ms = keep_ms
-        self._kept: dict[tuple[str, TermsKind], tuple[int, tuple[Terms, ...]]] = {}
+        self._kept: Kept[tuple[str, TermsKind], tuple[Terms, ...]] = Kept(monotonic_ms, keep_ms)
 
     def in_effect(self, tenant: str, kind: TermsKind, at_ms: int) -> tuple[Terms, ...]:
         """Of each name the newest version in effect at that time."""
@@ -64,23 +64,17 @@ class TermsBook:
 
     def named(self, tenant: str, kind: TermsKind, reference: str) -> Terms | None:
         """The version of this reference, read past the cache if need be: another function may have priced by it."""
-        return _named(self._versions(tenant, kind), reference) or _named(self._read(tenant, kind), reference)
+        versions = self._versions(tenant, kind, lambda kept: _named(kept, reference) is not None)
+        return _named(versions, reference)
 
     def forget(self) -> None:
         """Empties the cache: what is asked next is read from the store."""
-        self._kept = {}
+        self._kept.forget()
 
-    def _versions(self, tenant: str, kind: TermsKind) -> tuple[Terms, ...]:
-        kept_at_ms, terms = self._kept.get((tenant, kind), (None, ()))
-        is_fresh = kept_at_ms is not None and self._monotonic_ms() - kept_at_ms < self._keep_ms
-        return terms if is_fresh else self._read(tenant, kind)
-
-    def _read(self, tenant: str, kind: TermsKind) -> tuple[Terms, ...]:
-        read_at_ms = self._monotonic_ms()
-        terms = self._reader.versions(tenant, kind)
-        self._kept = {key: kept for key, kept in self._kept.items() if read_at_ms - kept[0] < self._keep_ms}
-        self._kept[tenant, kind] = (read_at_ms, terms)
-        return terms
+    def _versions(
+        self, tenant: str, kind: TermsKind, is_enough: Callable[[tuple[Terms, ...]], bool] = lambda _: True
+    ) -> tuple[Terms, ...]:
+        return self._kept.get((tenant, kind), lambda: self._reader.versions(tenant, kind), is_enough)
 
 
 def effective(versions: Iterable[Terms], at_ms: int) -> tuple[Terms, ...]:

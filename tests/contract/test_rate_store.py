@@ -16,6 +16,7 @@ from local.dynamodb_local import Database
 from shared.adapters.driver import Pace
 from shared.adapters.dynamodb_rate_store import DynamoRateStore
 from shared.adapters.dynamodb_rates import RateItem
+from shared.adapters.repeatable import put_once
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
 from shared.pricing.cards import RateCard, reference_of
 from shared.pricing.matching import CardName
@@ -165,7 +166,7 @@ def test_cards_that_were_put_before_names_were_written_have_their_names(mocked_a
     store = _store_at(None)
     _empty(store._items)
     for each in (card(1, model="old"), card(2, model="old"), card(model=None), card(meter="llm2", model="x")):
-        assert store._put(store._item(TENANT, each))
+        assert put_once(store._item(TENANT, each))
     assert store.names(TENANT, "llm") == (CardName("old"),)
     store.put(TENANT, card(model="new"))
     assert set(store.names(TENANT, "llm")) == {CardName("old"), CardName("new")}

@@ -64,6 +64,7 @@ Or a provider's report: `{"provider": "openai", "model": response.model, "raw": 
 """
 
 _Answer = TypeVar("_Answer")
+_Page = TypeVar("_Page", EntryPage, RatePage, AdjustmentPage, CurrencyPage, AuditPage)
 _NULL: Final = msgspec.Raw(b"null")
 """The value of a member that is sent as null; a member that is None is not sent."""
 _USER_AGENT: Final = f"millicent-python/{version('millicent')}"
@@ -529,14 +530,8 @@ class Millicent:
     ) -> Iterator[Entry]:
         """The account's entries, newest first; pages are fetched as they are read. `until` is exclusive."""
         filters = _filters(kind, since, until, app=app, meter=meter, model=model)
-        after: str | None = None
-        while True:
-            params: Params = {**filters, "limit": page_size, "after": after}
-            page = self._answer(Call("GET", f"{_account_path(actor)}/entries", params=params), EntryPage)
+        for page in self._pages(f"{_account_path(actor)}/entries", {**filters, "limit": page_size}, EntryPage):
             yield from page.items
-            after = page.next
-            if after is None:
-                return
 
     def statement(  # noqa: PLR0913 - one option for each parameter of the API
         self,
@@ -634,14 +629,8 @@ class Millicent:
 
         Built-in cards are not listed.
         """
-        after: str | None = None
-        while True:
-            params: Params = {"meter": meter, "model": model, "limit": page_size, "after": after}
-            page = self._answer(Call("GET", "/v1/rates", params=params), RatePage)
+        for page in self._pages("/v1/rates", {"meter": meter, "model": model, "limit": page_size}, RatePage):
             yield from page.items
-            after = page.next
-            if after is None:
-                return
 
     def rate_in_effect(self, meter: str, model: str | None = None) -> RateCard | None:
         """The card that prices usage of this model now, built-in prices included; None if there is none."""
@@ -657,14 +646,8 @@ class Millicent:
 
     def adjustments(self, name: str | None = None, *, page_size: int = _MAX_PAGE) -> Iterator[Adjustment]:
         """The versions of adjustments of the built-in card; pages are fetched as they are read."""
-        after: str | None = None
-        while True:
-            params: Params = {"name": name, "limit": page_size, "after": after}
-            page = self._answer(Call("GET", "/v1/rates/adjustments", params=params), AdjustmentPage)
+        for page in self._pages("/v1/rates/adjustments", {"name": name, "limit": page_size}, AdjustmentPage):
             yield from page.items
-            after = page.next
-            if after is None:
-                return
 
     def put_adjustment(self, adjustment: Wire) -> Adjustment:
         """Creates the next version of an adjustment; the same content again creates none, as for a card.
@@ -675,14 +658,8 @@ class Millicent:
 
     def currencies(self, currency: str | None = None, *, page_size: int = _MAX_PAGE) -> Iterator[CurrencyRate]:
         """The versions of the rates of currencies; pages are fetched as they are read."""
-        after: str | None = None
-        while True:
-            params: Params = {"name": currency, "limit": page_size, "after": after}
-            page = self._answer(Call("GET", "/v1/rates/currencies", params=params), CurrencyPage)
+        for page in self._pages("/v1/rates/currencies", {"name": currency, "limit": page_size}, CurrencyPage):
             yield from page.items
-            after = page.next
-            if after is None:
-                return
 
     def put_currency(self, currency: Wire) -> CurrencyRate:
         """Creates the next version of a currency's rate, as `put_adjustment` does of an adjustment."""
@@ -693,11 +670,14 @@ class Millicent:
         return self._answer(Call("GET", "/v1/health"), Health)
 
     def _audit_pages(self, actor: str, max_rows: int | None) -> Iterator[AuditPage]:
-        after: str | None = None
         limit = min(max_rows or _MAX_PAGE, _MAX_PAGE)
+        return self._pages(f"{_account_path(actor)}/audit", {"limit": limit}, AuditPage)
+
+    def _pages(self, path: str, params: Params, page_type: type[_Page]) -> Iterator[_Page]:
+        """Each page of a listing; the next one is fetched when it is asked for."""
+        after: str | None = None
         while True:
-            params: Params = {"limit": limit, "after": after}
-            page = self._answer(Call("GET", f"{_account_path(actor)}/audit", params=params), AuditPage)
+            page = self._answer(Call("GET", path, params={**params, "after": after}), page_type)
             yield page
             after = page.next
             if after is None:

@@ -1,0 +1,62 @@
+"""A table of which every call may be repeated: reads, and writes that a second one does not change."""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from pynamodb.exceptions import PutError
+from pynamodb.expressions.operand import Path
+from pynamodb.models import Model
+
+from shared.adapters.connection import bound_to, wired
+from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
+from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
+from shared.ledger.protocol import Busy, Unknown
+
+DEADLINE_MS: Final = 5000
+
+_Answer = TypeVar("_Answer")
+_Model = TypeVar("_Model", bound=Model)
+
+
+class RepeatableTable:
+    """Asks until there is an answer or the deadline is over."""
+
+    def __init__(
+        self,
+        table_name: str,
+        deadline_ms: int = DEADLINE_MS,
+        *,
+        pace: Pace = REAL_PACE,
+        region: str | None = None,
+        host: str | None = None,
+    ) -> None:
+        self._place = table_name, region, host
+        self._pace = pace
+        self._deadline_ms = deadline_ms
+
+    def _bound(self, model: type[_Model]) -> type[_Model]:
+        """The model on this table. It makes a client: call it at the first usage, since that takes time."""
+        items = bound_to(model, *self._place)
+        wired(items)
+        return items
+
+    def _until_deadline(self, ask: Callable[[], _Answer]) -> _Answer:
+        return retry_until_deadline(lambda: _answered(ask), self._pace, self._deadline_ms)
+
+
+def put_once(item: Model) -> bool:
+    """Writes an item that never changes. False if its key exists, maybe from an attempt of this very call."""
+    try:
+        item.save(condition=Path("pk").does_not_exist())
+    except PutError as failure:
+        if error_code(failure) == CONDITION_FAILED:
+            return False
+        raise
+    return True
+
+
+def _answered(ask: Callable[[], _Answer]) -> _Answer | Busy | Unknown:
+    try:
+        return ask()
+    except FAILURES as failure:
+        return translated(failure)
