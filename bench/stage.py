@@ -90,11 +90,10 @@ def create_tables(url: str) -> None:
     """The ledger as the template declares it, and the tables of the naive twin and of the bare calls."""
     import boto3  # noqa: PLC0415 - its clients read the environment that is set above
 
-    from shared.adapters.items import EntryItem  # noqa: PLC0415 - as above
+    from shared.adapters.items import ledger_table  # noqa: PLC0415 - as above
 
     dynamodb: Any = boto3.client("dynamodb", endpoint_url=url, region_name=REGION)
-    bound: Any = type("LedgerTable", (EntryItem,), {"Meta": type("Meta", (), _meta(url)), "__module__": __name__})
-    bound.create_table(billing_mode="PAY_PER_REQUEST")
+    ledger_table(LEDGER, region=REGION, host=url).whole.create_table(billing_mode="PAY_PER_REQUEST")
     for name, keys in (("bare", ("pk", "sk")), ("naive", ("pk",)), ("naive-keys", ("id",))):
         dynamodb.create_table(
             TableName=name,
@@ -104,7 +103,3 @@ def create_tables(url: str) -> None:
                 {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
             ],
         )
-
-
-def _meta(url: str) -> dict[str, str]:
-    return {"table_name": LEDGER, "region": REGION, "host": url}

@@ -1,12 +1,10 @@
-import base64
-import binascii
 import re
 from datetime import date
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from shared.edge import path_ids
+from shared.edge import cursors, path_ids
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.http import status_of
 from shared.edge.problems import refusal_of
@@ -163,12 +161,12 @@ def _day_of(given: str, path: str, *, is_end: bool = False) -> date:
 
 
 def cursor_of(seq: int | None) -> str | None:
-    return None if seq is None else _encoded(str(seq))
+    return None if seq is None else cursors.cursor(str(seq).encode())
 
 
 def name_cursor(name: str | None) -> str | None:
     """The cursor after a name, which may be empty."""
-    return None if name is None else _encoded(_NAME_MARK + name)
+    return None if name is None else cursors.cursor((_NAME_MARK + name).encode())
 
 
 def listing(page: Page[Entry]) -> dict[str, Any]:
@@ -208,12 +206,8 @@ def recorded_outcome(entry: Entry) -> dict[str, Any]:
     return outcome | {"status": problem["status"], "problem": problem}
 
 
-def _encoded(place: str) -> str:
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-
-
-def _decoded(cursor: str) -> str:
+def _decoded(text: str) -> str:
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
+        return (cursors.place_in(text) or b"").decode("ascii")
+    except UnicodeDecodeError:
         return ""

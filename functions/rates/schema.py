@@ -1,5 +1,3 @@
-import base64
-import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +6,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
+from shared.edge.cursors import cursor, place_in
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.usage_request import QUANTITY_NAME, RESERVED_NAMES, CardModelName, ModelName, UsageDocument
 from shared.edge.validation import DEFAULT_PAGE, Cursor, Identifier, PageLimit, Time, convert, schema_named
@@ -322,14 +321,12 @@ def _is_above_0(value: object) -> bool:
 
 
 def _cursor(place: CardPlace) -> str:
-    text = msgspec.json.encode([place.meter, place.model, place.version])
-    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+    return cursor(msgspec.json.encode([place.meter, place.model, place.version]))
 
 
-def _place_of(cursor: str) -> CardPlace | None:
+def _place_of(text: str) -> CardPlace | None:
     try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True)
-        place = msgspec.json.decode(text, type=_Place)
-    except (binascii.Error, ValueError, msgspec.DecodeError):
+        place = msgspec.json.decode(place_in(text) or b"", type=_Place)
+    except (ValueError, msgspec.DecodeError):
         return None
     return CardPlace(place.meter, place.model, place.version)

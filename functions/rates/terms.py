@@ -1,7 +1,5 @@
 """Adjustments and rates of currencies, as the API shows and takes them."""
 
-import base64
-import binascii
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +9,7 @@ import msgspec
 
 from functions.rates.schema import NUMBER, Number, PositiveNumber, Version, is_number
 from shared.edge.charges import CurrencyCode
+from shared.edge.cursors import cursor, place_in
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.validation import DEFAULT_PAGE, Cursor, Flag, Identifier, PageLimit, Time
 from shared.ledger.times import epoch_ms, rfc3339
@@ -119,9 +118,8 @@ class TermsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.after is None:
             return "", 0
         try:
-            text = base64.b64decode(self.after + "=" * (-len(self.after) % 4), altchars="-_", validate=True)
-            return msgspec.json.decode(text, type=tuple[str, int])
-        except (binascii.Error, ValueError, msgspec.DecodeError) as unknown:
+            return msgspec.json.decode(place_in(self.after) or b"", type=tuple[str, int])
+        except (ValueError, msgspec.DecodeError) as unknown:
             fault = FieldError("query.after", "must be the `next` of an earlier page of this listing")
             raise ValidationFailed([fault]) from unknown
 
@@ -153,7 +151,7 @@ def terms_listing(versions: tuple[Terms, ...], query: TermsQuery, now_ms: int) -
 
 
 def _cursor(terms: Terms) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode([terms.name, terms.version])).decode().rstrip("=")
+    return cursor(msgspec.json.encode([terms.name, terms.version]))
 
 
 def _ms(time: datetime | None) -> int | None:
