@@ -23,10 +23,15 @@ _SPELLED_CHARACTER: Final = r"([!'()*.0-9A-Z_a-z-]|~(2[14-9A-F]|[346][0-9A-F]|5[
 """A character of an id: as encodeURIComponent of JavaScript leaves it, or as "~" and its code."""
 PATTERN: Final = f"{MARK}{_SPELLED_CHARACTER}{{1,{ids.LONGEST}}}"
 """An id in the second spelling."""
-PLAIN_PATTERN: Final = rf"(?!\.\.?$)[!$&-.0->@-\[\]-}}]{{1,{ids.LONGEST}}}"
+_PLAIN_CHARACTER: Final = r"[!$&-.0->@-\[\]-}]"
+PLAIN_PATTERN: Final = rf"(?!\.\.?$){_PLAIN_CHARACTER}{{1,{ids.LONGEST}}}"
 """An id in the first spelling: of the characters of ids all but "/", "?" and "%", which gateways change."""
 LEDGER_KEY: Final = f"~{ids.CHARACTER}({ids.CHARACTER}|~){{0,999}}"
-LEDGER_KEY_PATTERN: Final = f"{LEDGER_KEY}|{MARK}~7E{_SPELLED_CHARACTER}({_SPELLED_CHARACTER}|~7E){{0,999}}"
+"""A key that the ledger made for itself."""
+LEDGER_KEY_PATTERN: Final = (
+    rf"~{_PLAIN_CHARACTER}({_PLAIN_CHARACTER}|~){{0,999}}"
+    rf"|{MARK}~7E{_SPELLED_CHARACTER}({_SPELLED_CHARACTER}|~7E){{0,999}}"
+)
 """A key that the ledger made for itself, in either spelling."""
 IdInPath: TypeAlias = Annotated[
     str, msgspec.Meta(pattern=rf"\A({PLAIN_PATTERN}|{PATTERN})\Z", description=ids.REQUIREMENT)

@@ -112,8 +112,9 @@ def test_a_growing_file_that_is_charged_every_day_for_30_days_costs_what_chargin
 
 
 def test_a_dry_run_tells_what_charging_then_takes_with_fractions_of_a_microcent(millicent: InMemoryMillicent) -> None:
+    millicent.clock.set(FIRST_DAY)
     millicent.put_rate({"meter": "llm", "model": "tiny", "prices": {"input_tokens": {"price": "0.1", "per": 1000}}})
-    millicent.clock.set(FIRST_DAY + timedelta(days=30))
+    millicent.clock.advance(hours=1)
     now: dict[str, Any] = {"occurred_at": None}
     rows = [row(n, usage={"meter": "llm", "model": "tiny", "input_tokens": 7 * n}, **now) for n in range(1, 40)]
     millicent.fund("user:carla", ENOUGH)

@@ -104,3 +104,10 @@ def test_whatever_is_described_as_a_spelling_is_one_of_an_id(segment: str) -> No
 @given(st.from_regex(LEDGER_KEY_PATTERN, fullmatch=True))
 def test_whatever_is_described_as_a_key_of_the_ledger_can_be_asked_for(segment: str) -> None:
     assert recorded_key(from_path(segment)).startswith("~")
+
+
+@pytest.mark.parametrize("segment", ["~%00", "~a/b", "~a?b"])
+def test_a_key_of_the_ledger_with_a_character_that_gateways_change_is_described_in_the_second_spelling_only(
+    segment: str,
+) -> None:
+    assert re.fullmatch(LEDGER_KEY_PATTERN, segment) is None
