@@ -10,7 +10,6 @@ that making one costs no more than usual, and a class that nobody uses costs not
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,30 +37,34 @@ def _made(cls: type, *, kw_only: bool) -> type:
     cls.__doc__ = cls.__doc__ or cls.__name__
     made: type = dataclasses.dataclass(cls, init=False, repr=False, eq=False, kw_only=kw_only, slots=True)
     if "__init__" not in made.__dict__:
-        made.__init__ = _compiling_init(made)
+        made.__init__ = _compiling_init(made)  # type: ignore[misc] # of the class, as the standard decorator does
     return made
 
 
-@cache
-def _compared(cls: type) -> Callable[[object], tuple[object, ...]]:
-    """What is compared and hashed of an instance: the values of its fields."""
-    names = [field.name for field in dataclasses.fields(cls) if field.compare]  # type: ignore[arg-type]
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda one: tuple(getattr(one, name) for name in names)
+class _Compared(dict[type, Callable[[object], Any]]):
+    """By class: what is compared and hashed of an instance, the values of its fields."""
+
+    def __missing__(self, cls: Any) -> Callable[[object], Any]:  # noqa: ANN401 - any dataclass
+        names = [field.name for field in dataclasses.fields(cls) if field.compare]
+        one_or_none = len(names) <= 1  # for one name attrgetter gives the value itself
+        self[cls] = (lambda each: tuple(getattr(each, name) for name in names)) if one_or_none else attrgetter(*names)
+        return self[cls]
 
 
-def _eq(self: Any, other: Any) -> bool:  # noqa: ANN401 - any dataclass, and anything
+_COMPARED: Final = _Compared()
+
+
+def _eq(self: object, other: object) -> Any:  # noqa: ANN401 - True, False or NotImplemented
     if self is other:
         return True
     if type(other) is not type(self):
         return NotImplemented
-    values = _compared(type(self))
+    values = _COMPARED[type(self)]
     return values(self) == values(other)
 
 
-def _hash(self: Any) -> int:  # noqa: ANN401 - any dataclass
-    return hash(_compared(type(self))(self))
+def _hash(self: object) -> int:
+    return hash(_COMPARED[type(self)](self))
 
 
 def _repr(self: Any) -> str:  # noqa: ANN401 - any dataclass

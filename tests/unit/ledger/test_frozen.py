@@ -116,7 +116,8 @@ def test_the_text_of_an_instance_names_its_fields(decorate: Any) -> None:
 def test_the_functions_of_the_standard_module_know_it(decorate: Any) -> None:
     cls = sample(decorate)
     one = cls(1)
-    assert dataclasses.is_dataclass(cls)
+    is_one: bool = dataclasses.is_dataclass(cls)
+    assert is_one
     assert [field.name for field in dataclasses.fields(cls)] == ["first", "second", "names", "note", "made", "last"]
     assert cls.__match_args__ == ("first", "second", "names", "note")
     assert dataclasses.replace(one, first=3, last=True) == cls(3, last=True)
