@@ -1,7 +1,7 @@
 """The runtime of the outbox function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from shared.adapters.eventbridge import size_bytes
@@ -10,6 +10,7 @@ from shared.adapters.keys import is_entry_sk
 from shared.adapters.stored_records import text_of
 from shared.composition.bus import bus_of
 from shared.ledger.events import Event
+from shared.ledger.frozen import dataclass
 from shared.ports.ledger import EventBus, FailureQueue
 from shared.runtime.clock import wait_ms
 from shared.runtime.observability import Observability, observability

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -43,6 +42,7 @@ from shared.adapters.usage_items import UsageItem, usage_table
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
+from shared.ledger.frozen import dataclass
 from shared.ledger.protocol import Busy, Unknown
 from shared.ledger.usage import Slot, Sums
 from shared.ports.inspection import AccountPlace, AccountPlaces, Item, Row, StoredState, StoredUsage

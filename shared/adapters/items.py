@@ -16,7 +16,6 @@ Audit table, the same pk:
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from pynamodb.attributes import UnicodeAttribute
@@ -31,6 +30,7 @@ from shared.adapters.stored_records import stored, text_of
 from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState, Begun
 from shared.ledger.canonical import canonical_json
 from shared.ledger.entries import Entry
+from shared.ledger.frozen import dataclass
 from shared.ledger.holds import HeldPrice, Hold, HoldStatus, RefundTally
 from shared.ledger.policies import Policy, policy_from, policy_values
 from shared.ledger.records import entry_from_record, record_of
@@ -342,7 +342,7 @@ class AuditItem(Model):
         return entry_from_record(text_of(self.record), self.hash)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LedgerTable:
     """The models bound to one table, and the connection that they share."""
 

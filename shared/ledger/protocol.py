@@ -38,7 +38,7 @@ items alone come before it:
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account, AccountState
@@ -56,6 +56,7 @@ from shared.ledger.errors import (
     TooManyGrants,
     TooManyHolds,
 )
+from shared.ledger.frozen import dataclass
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.invariants import check_held
 from shared.ledger.operations import Expire, Operation, Terms

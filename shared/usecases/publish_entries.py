@@ -5,10 +5,11 @@ reported as failed: it would block all records after it. It goes to the failure 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
 
 from shared.ledger.events import Event, entry_events
+from shared.ledger.frozen import dataclass
 from shared.ledger.records import entry_from_record, hash_of
 from shared.ports.ledger import EventBus, FailureQueue, Published
 
