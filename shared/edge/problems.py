@@ -18,7 +18,7 @@ from shared.pricing.errors import RateVersionConflict, TierUnpriced, UnknownCurr
 from shared.verification import errors as proofs
 
 RETRY_AFTER_S: Final = 1
-BUSY_RETRY_AFTER_S: Final = range(1, 5)
+BUSY_RETRY_AFTER_S: Final = range(2, 6)
 """Between these, at random."""
 
 
