@@ -4,7 +4,7 @@ No I/O, no clock, no threads: time comes in as seconds of a clock that never goe
 `due`, and what came of it goes into `answered`. All amounts are microcents.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
@@ -118,6 +118,7 @@ class BudgetState:
         self.is_closing = False
         self.last_error: Exception | None = None
         self.rejected: list[tuple[Line, BatchResult]] = []
+        self.on_result: Callable[[str, BatchResult], None] | None = None
         self._prefix = prefix
         self._bound = terms.slice_microcents if bounded else None
         self._next_slice = 1
@@ -464,6 +465,8 @@ class BudgetState:
                 self.rejected = [*self.rejected[1 - _REJECTED_KEPT :], (line, result)]
             over.append(line.key)
             self._finish(line)
+            if self.on_result is not None:
+                self.on_result(line.key, result)
         if is_any_open:
             self._lanes["lines"].pause_until_s = now_s + _FIRST_PAUSE_S
         self._unsend(again, now_s)
