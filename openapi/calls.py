@@ -2,7 +2,7 @@
 what an answer holds from the client's model of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -20,6 +20,7 @@ from millicent import models
 from openapi.answers import Proof, SignedDigest
 from shared.edge.charges import CostRequest, KeyedCost
 from shared.edge.identity import Scope
+from shared.ledger.frozen import dataclass
 from shared.ledger.operations import Reason
 from shared.ledger.policies import MAX_LIMITS
 

@@ -25,7 +25,7 @@ transaction.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeAlias, TypeVar
 
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
@@ -54,6 +54,7 @@ from shared.ledger.context import References
 from shared.ledger.due import DueHolds, in_due_order
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError
+from shared.ledger.frozen import dataclass
 from shared.ledger.holds import Hold
 from shared.ledger.operations import Operation, Terms, named_charge, named_hold, names_nothing
 from shared.ledger.parents import positions

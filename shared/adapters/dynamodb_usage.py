@@ -11,7 +11,6 @@ them. Names follow each other as these keys do: of all characters of a name only
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Final
 
@@ -27,6 +26,7 @@ from shared.adapters.keys import account_pk, entry_sk
 from shared.adapters.usage_items import UsageItem, usage_table
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
+from shared.ledger.frozen import dataclass
 from shared.ledger.protocol import Busy, Unknown
 from shared.ledger.usage import Grouping, Slot, Sums, Tally
 from shared.ports.usage import DayRange, UsagePage

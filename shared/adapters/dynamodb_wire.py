@@ -15,7 +15,6 @@ import zlib
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass
 from functools import cache, cached_property
 from http import HTTPStatus
 from secrets import token_hex
@@ -49,6 +48,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from shared.adapters.aws_session import shared_session
 from shared.adapters.sigv4 import Signer
+from shared.ledger.frozen import dataclass
 
 OPERATIONS: Final = frozenset(
     {

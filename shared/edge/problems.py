@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from shared.edge.errors import EdgeError, ValidationFailed
 from shared.ledger import errors
 from shared.ledger.entries import Entry
 from shared.ledger.errors import AccountBusy, InvalidOperation, LedgerError, LedgerThrottled, LedgerUnavailable
+from shared.ledger.frozen import dataclass
 from shared.ledger.operations import Reason
 from shared.ledger.views import explanation_of
 from shared.pricing import errors as prices
@@ -18,7 +18,7 @@ from shared.pricing.errors import RateVersionConflict, TierUnpriced, UnknownCurr
 from shared.verification import errors as proofs
 
 RETRY_AFTER_S: Final = 1
-BUSY_RETRY_AFTER_S: Final = range(1, 5)
+BUSY_RETRY_AFTER_S: Final = range(2, 6)
 """Between these, at random."""
 
 

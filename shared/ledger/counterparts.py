@@ -10,11 +10,12 @@ When a member of a team spends, the team pays as well. Each kind of operation th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias, cast
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.context import Effect, References
+from shared.ledger.frozen import dataclass
 from shared.ledger.operations import CaptureHold, Charge, ExtendHold, Operation, PlaceHold, Refund, ReleaseHold, Terms
 
 Payer: TypeAlias = Callable[[AccountState | None, Terms, References], str | None]

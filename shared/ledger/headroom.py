@@ -1,11 +1,11 @@
 """Headroom: how much an operation may spend. The balance, a spending limit or the parent account decides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from shared.ledger.accounts import AccountState
 from shared.ledger.calendar import Periods
+from shared.ledger.frozen import dataclass
 from shared.ledger.holds import Hold
 from shared.ledger.models import Through
 from shared.ledger.policies import Limit, limit_values

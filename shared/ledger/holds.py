@@ -9,9 +9,10 @@ return to them. Until it ends it may be captured in parts: the first parts take 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Literal, TypeAlias
 
+from shared.ledger.frozen import dataclass
 from shared.ledger.grants import (
     DEFAULT_PRIORITY,
     MAX_REOPENED,

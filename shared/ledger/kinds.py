@@ -17,13 +17,13 @@ needs a row, its terms (operations.py), its effect (effects.py) and its tests; C
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from shared.ledger import counterparts, effects
 from shared.ledger.accounts import AccountState
 from shared.ledger.context import Effect, EffectContext
 from shared.ledger.counterparts import Counterpart
+from shared.ledger.frozen import dataclass
 from shared.ledger.operations import (
     CaptureHold,
     Charge,

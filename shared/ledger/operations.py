@@ -4,11 +4,11 @@ Each kind has its terms: the content that decides its effect. Amounts are microc
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, TypeAlias, get_args
 
 from shared.ledger.accounts import Account
 from shared.ledger.canonical import by_value, canonical_json, sha256_hex
+from shared.ledger.frozen import dataclass
 from shared.ledger.grants import DEFAULT_PRIORITY, Category
 from shared.ledger.money import same_money
 from shared.ledger.policies import Status

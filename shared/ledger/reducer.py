@@ -6,7 +6,7 @@ simulator and every recomputation of a history call it.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from shared.ledger import effects, invariants
@@ -16,6 +16,7 @@ from shared.ledger.context import Effect, EffectContext, ParentApproval, Positio
 from shared.ledger.due import NONE_DUE, Due, DueHolds, first_due
 from shared.ledger.effects import given_back
 from shared.ledger.entries import Entry, operation_of
+from shared.ledger.frozen import dataclass
 from shared.ledger.headroom import Headroom, headroom_of, tightest
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.kinds import KINDS

@@ -4,11 +4,11 @@ Expired grants are gone, expired holds are returned, and refills have come, in t
 operation will record them.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.due import DueHolds, in_due_order, may_hold_what_is_due
+from shared.ledger.frozen import dataclass
 from shared.ledger.holds import Hold
 from shared.ledger.reducer import as_of
 from shared.ports.ledger import Ledger
