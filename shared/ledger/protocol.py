@@ -74,7 +74,7 @@ DUE_WITH_BATCH: Final = 4
 """The same beside a full batch."""
 DUE_ALONE: Final = 48
 """The same in a transaction of their own."""
-TRIES_MAX: Final = 7
+TRIES_MAX: Final = 8
 """Tries that a request may lose against other writers of its accounts: less than a second of pauses as a rule."""
 BACKLOG_MS: Final = 7000
 """How far a request may exceed its deadline to apply due items: 10,000 holds need some 200 transactions."""
