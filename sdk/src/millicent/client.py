@@ -387,6 +387,7 @@ class Millicent:
         usage: Usage | None = None,
         cost_usd: Dollars | None = None,
         occurred_at: datetime | None = None,
+        final: bool = True,
         overrun: Overrun = "refuse",
         if_expired: IfExpired = "refuse",
         app: str | None = None,
@@ -394,11 +395,13 @@ class Millicent:
         metadata: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> Receipt:
-        """Charges `amount` of the hold, the price of `usage` or `cost_usd`, default: the whole hold. Returns the rest.
+        """Charges `amount` of the hold, the price of `usage` or `cost_usd`, default: what is left. Returns the rest.
+
+        With `final=False` it captures a part: the hold stays open and nothing returns.
 
         `occurred_at` is the time of the work, as in `charge`.
 
-        An amount above the hold raises ExceedsHold, unless `overrun` says otherwise: the excess is charged like any
+        An amount above what is left raises ExceedsHold, unless `overrun` says otherwise: the excess is charged like any
         cost (`charge`), as far as it is spendable (`partial`), or regardless of the balance (`overdraw`). Raises
         HoldEnded for a hold that was captured, released or has expired. For an expired hold `if_expired` charges the
         whole amount instead: like any cost (`charge`), or regardless of the balance (`overdraw`).
@@ -409,6 +412,7 @@ class Millicent:
             "usage": usage,
             "cost_usd": _optional_dollars(cost_usd),
             "occurred_at": _optional_instant(occurred_at),
+            "final": None if final else False,
             "overrun": overrun,
             "if_expired": None if if_expired == "refuse" else if_expired,
             "app": app,
@@ -418,7 +422,7 @@ class Millicent:
         return self._mutate(f"{_hold_path(hold)}/capture", body, key)
 
     def release(self, actor: str, hold: str, *, key: str | None = None) -> Receipt:
-        """Returns all credits of the hold. Raises HoldEnded."""
+        """Returns what is left of the hold. Raises HoldEnded."""
         return self._mutate(f"{_hold_path(hold)}/release", {"actor": actor}, key)
 
     def extend(self, actor: str, hold: str, ttl_s: int, *, key: str | None = None) -> Receipt:
