@@ -65,6 +65,11 @@ class Report:
     wrong: list[str] = field(default_factory=list)
 
 
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed hears no answer."""
+
+
 class Server:
     """The service in memory behind HTTP. Its clock is set to the machine's before each request."""
 
@@ -94,7 +99,7 @@ class Server:
 
         server = self
         self.guard = Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http = _Quiet(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
 

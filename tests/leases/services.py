@@ -131,7 +131,7 @@ class InMemoryLedger:
     def taken(self) -> Iterator[Recorded]:
         for entry in self.service.ledger.written:
             if entry.kind in {"charge", "capture"} and entry.outcome == "applied":
-                yield Recorded(entry.key, -entry.amount, entry.available_after, entry.metadata or {})
+                yield Recorded(entry.key, -entry.amount, entry.after.available, entry.metadata or {})
 
     def held(self) -> int:
         return microcents(self.client.account(ACTOR).held)

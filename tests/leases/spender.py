@@ -17,7 +17,8 @@ from tests.leases.services import ACTOR
 
 SLICE = 20_000
 """Millicents."""
-TTL_S = 30
+TTL_S = 60
+PAUSE_S = 0.01
 
 
 def main(url: str, prefix: str, record: Record, journal: str) -> None:
@@ -28,7 +29,7 @@ def main(url: str, prefix: str, record: Record, journal: str) -> None:
         client.budget(ACTOR, SLICE, journal=None if journal == "-" else journal, **settings) as budget,
     ):
         for number in range(10**9):
-            if select.select([sys.stdin], [], [], 0.0005 if number % 20 == 0 else 0)[0]:
+            if select.select([sys.stdin], [], [], PAUSE_S)[0]:
                 break
             key, microcents = f"{prefix}.{number}", random.randrange(1, 5000)
             say(f"try {key} {microcents}")

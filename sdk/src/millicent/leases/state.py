@@ -29,6 +29,7 @@ REFUSED_FOR_S: Final = 1.0
 _FIRST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 5.0
 _REJECTED_KEPT: Final = 100
+_LEAST_LINES: Final = 20
 _ENDED: Final = frozenset({"hold_expired", "hold_released", "hold_captured", "hold_not_found", "exceeds_hold"})
 """Problems of a line that say that its hold does not pay for it, and will not."""
 
@@ -132,6 +133,8 @@ class BudgetState:
         self._is_prefetch_refused = False
         self._unsent_since_s: float | None = None
         self._last_spend_s = now_s
+        self._most_lines = terms.flush_at
+        """In a batch: fewer after one that was not answered in time."""
         self._lanes = {lane: _LaneState() for lane in LANES}
 
     # What is spent.
@@ -276,7 +279,7 @@ class BudgetState:
         if not self._is_flush_due(now_s):
             return None
         self._sum_up()
-        lines = list(self._sendable(self.terms.flush_at))
+        lines = list(self._sendable(self._most_lines))
         if not lines:
             return None
         for line in lines:
@@ -436,6 +439,7 @@ class BudgetState:
         state.failures = min(state.failures + 1, 10)
         match call:
             case SettleLines(lines=lines):
+                self._most_lines = max(self._most_lines // 2, min(_LEAST_LINES, self.terms.flush_at))
                 self._unsend(lines, now_s)
             case PlaceHold(slice=number):
                 self.slices[number].asked = replace(call, is_repeated=True)
@@ -450,6 +454,7 @@ class BudgetState:
 
     def _settled(self, call: SettleLines, answer: Answer, now_s: float) -> Over:
         assert isinstance(answer, calls.Settled)  # noqa: S101 - the only other answer to lines
+        self._most_lines = min(2 * self._most_lines, self.terms.flush_at)
         over: list[str] = []
         again: list[Line] = []
         is_any_open = False
