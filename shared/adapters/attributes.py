@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from pynamodb.attributes import Attribute
-from pynamodb.constants import BINARY, NUMBER
-
+from shared.adapters.pynamo import BINARY, NUMBER, Attribute
 from shared.ledger.grants import Category, Draw, Grant, Grants
 
 _CATEGORIES: Final[tuple[Category, ...]] = ("purchased", "promotional", "allowance")
