@@ -47,7 +47,7 @@ def _without_botocores_client() -> Iterator[None]:
 with _without_botocores_client():
     from pynamodb.attributes import Attribute, UnicodeAttribute
     from pynamodb.connection import Connection
-    from pynamodb.constants import BINARY, NUMBER
+    from pynamodb.constants import BINARY, NUMBER, STRING
     from pynamodb.exceptions import (
         AttributeDeserializationError,
         DoesNotExist,
@@ -65,6 +65,7 @@ with _without_botocores_client():
 __all__ = [
     "BINARY",
     "NUMBER",
+    "STRING",
     "AllProjection",
     "Attribute",
     "AttributeDeserializationError",

@@ -114,7 +114,7 @@ def calls(publishable: Iterable[_Publishable]) -> Iterator[list[_Publishable]]:
 
 def _examine(position: int, record: StreamRecord, size_bytes: Callable[[Event], int]) -> list[_Sorted]:
     if record.record is None or record.digest is None:
-        return [_Poison(position, "the row has no record or no hash")]
+        return [_Poison(position, "the row has no readable record or no hash")]
     try:
         entry = entry_from_record(record.record, record.digest)
         events = entry_events(entry)
