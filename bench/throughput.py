@@ -19,10 +19,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from statistics import median, quantiles
 from typing import Final
+from unittest.mock import patch
 from uuid import uuid4
 
 from bench.report import Report, rows
 from local.dynamodb_local import CREDENTIALS, running
+from shared.adapters import connection
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.edge.problems import BUSY_RETRY_AFTER_S
 from shared.ledger.accounts import Account
@@ -35,6 +37,7 @@ SECONDS: Final = 1.0
 SECONDS_OF_A_CROWD: Final = 4.0
 """Threads at one account: a request may take more than a second to be shed, and then stays away for two to five."""
 WARM_S: Final = 3.0
+PATIENT_S: Final = 60
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,9 @@ def measured(rounds: int, scale: float = 1) -> dict[Cell, Outcome]:
         AWS_SECRET_ACCESS_KEY=CREDENTIALS["aws_secret_access_key"],
     )
     outcomes = {cell: Outcome() for cell in CELLS}
-    with running() as database:
+    # 32 batches at once keep the emulator busy for longer than a function waits for an answer.
+    waits = patch.multiple(connection, CONNECT_TIMEOUT_S=PATIENT_S, READ_TIMEOUT_S=PATIENT_S)
+    with waits, running() as database:
         crew = Crew(CountingLedger("bench", database.url))
         for cell in (ONE, BATCHED):
             # The emulator compiles itself while it works.
