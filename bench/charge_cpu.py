@@ -11,8 +11,9 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from bench.bare import client
 from local.dynamodb_local import CREDENTIALS, running
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.ledger.accounts import Account, AccountState
@@ -42,18 +43,17 @@ def main(charges: int) -> None:
         ledger = DynamoLedger("bench", host=database.url)
         ledger._table.entries.create_table(billing_mode="PAY_PER_REQUEST")  # noqa: SLF001 - a bench looks inside
         ledger.record(_operation("funding", GrantCredits(10**15)), NOW_MS)
-        _print(_measured(ledger, charges))
+        _print(_measured(ledger, client(database.url), charges))
 
 
-def _measured(ledger: DynamoLedger, charges: int) -> dict[str, float]:
-    client: Any = ledger._table.connection.client  # noqa: SLF001 - a bench looks inside
+def _measured(ledger: DynamoLedger, bare: "DynamoDBClient", charges: int) -> dict[str, float]:
     return {
         "a whole charge": _cpu_ms(charges, lambda n: ledger.record(_charge(f"whole-{n}"), NOW_MS)),
         "  the protocol's read": _cpu_ms(charges, lambda _: ledger.execute(Read(ACCOUNT, Charge(1)))),
         "  the protocol's commit": _cpu_ms(charges, lambda n: ledger.execute(Commit(_first_change(n)))),
         "  the reducer": _cpu_ms(charges, _first_change),
-        "the SDK alone, read": _cpu_ms(charges, lambda _: _bare_read(client)),
-        "the SDK alone, write": _cpu_ms(charges, lambda n: _bare_write(client, n)),
+        "the SDK alone, read": _cpu_ms(charges, lambda _: _bare_read(bare)),
+        "the SDK alone, write": _cpu_ms(charges, lambda n: _bare_write(bare, n)),
     }
 
 
@@ -82,15 +82,15 @@ def _first_change(number: int) -> Change:
     return apply(state, replace(_charge("first"), account=account), NOW_MS)
 
 
-def _bare_read(client: "DynamoDBClient") -> None:
-    client.get_item(TableName="bench", Key={"pk": {"S": "bare"}, "sk": {"S": "STATE"}}, ConsistentRead=True)
+def _bare_read(bare: "DynamoDBClient") -> None:
+    bare.get_item(TableName="bench", Key={"pk": {"S": "bare"}, "sk": {"S": "STATE"}}, ConsistentRead=True)
 
 
-def _bare_write(client: "DynamoDBClient", number: int) -> None:
+def _bare_write(bare: "DynamoDBClient", number: int) -> None:
     rows: list[dict[str, AttributeValueTypeDef]] = [
         {"pk": {"S": "bare"}, "sk": {"S": sk}, "record": {"S": "x" * 700}} for sk in (f"OP#{number}", "STATE")
     ]
-    client.transact_write_items(TransactItems=[{"Put": {"TableName": "bench", "Item": row}} for row in rows])
+    bare.transact_write_items(TransactItems=[{"Put": {"TableName": "bench", "Item": row}} for row in rows])
 
 
 def _print(costs_ms: dict[str, float]) -> None:

@@ -87,14 +87,15 @@ def stage() -> Iterator[Stage]:
 
 
 def create_tables(url: str) -> None:
-    """The ledger as the template declares it, and the tables of the naive twin and of the bare calls."""
+    """The tables as the template declares them, and those of the naive twin and of the bare calls."""
     import boto3  # noqa: PLC0415 - its clients read the environment that is set above
 
     from shared.adapters.items import ledger_table  # noqa: PLC0415 - as above
 
     dynamodb: Any = boto3.client("dynamodb", endpoint_url=url, region_name=REGION)
     ledger_table(LEDGER, region=REGION, host=url).whole.create_table(billing_mode="PAY_PER_REQUEST")
-    for name, keys in (("bare", ("pk", "sk")), ("naive", ("pk",)), ("naive-keys", ("id",))):
+    others = ("bare", "audit", "usage")
+    for name, keys in (*((name, ("pk", "sk")) for name in others), ("naive", ("pk",)), ("naive-keys", ("id",))):
         dynamodb.create_table(
             TableName=name,
             BillingMode="PAY_PER_REQUEST",

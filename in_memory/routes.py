@@ -1,12 +1,12 @@
 """The routes of the gateway, as template.yaml declares them."""
 
+import dataclasses
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)  # noqa: TID251 - keeps its pattern, so it has no slots
 class Route:
     """`key` is a method and a path with {parameters}. `scope` opens it, None: it is open to all."""
 

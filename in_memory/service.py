@@ -3,7 +3,6 @@
 import importlib
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,6 +17,7 @@ from in_memory.routes import Route, route_of
 from in_memory.terms import MemoryTermsStore
 from in_memory.usage import MemoryUsageBook
 from shared.ledger.entries import Entry
+from shared.ledger.frozen import dataclass
 from shared.ledger.protocol import Busy, Command, CommandOutcome, Commit, Unknown
 from shared.ledger.records import record_of
 from shared.ledger.reducer import Change
@@ -42,14 +42,14 @@ class AnswerLost(Exception):
     """The request was carried out, and its answer does not arrive."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     status: int
     headers: Mapping[str, str]
     body: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Context:
     """What Lambda tells a handler about its invocation."""
 

@@ -2,7 +2,7 @@
 what an answer holds from the client's model of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -20,6 +20,7 @@ from millicent import models
 from openapi.answers import Proof, SignedDigest
 from shared.edge.charges import CostRequest, KeyedCost
 from shared.edge.identity import Scope
+from shared.ledger.frozen import dataclass
 from shared.ledger.operations import Reason
 from shared.ledger.policies import MAX_LIMITS
 
@@ -149,7 +150,7 @@ CALLS: Final = (
     Call(
         route="POST /v1/holds/{id}/capture",
         tag="Holds",
-        summary="Capture a hold or a part of it, and return the rest",
+        summary="Capture a hold, or a part of it",
         scope="credits/charge",
         keyed=True,
         body=(CaptureRequest,),

@@ -1,11 +1,12 @@
 """The runtime of the accounts function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from shared.composition.ledger import ledger_of
 from shared.composition.parts import tenants_of
 from shared.edge.identity import TenantRule
+from shared.ledger.frozen import dataclass
 from shared.ports.ledger import Ledger
 from shared.runtime.clock import epoch_now_ms
 from shared.runtime.observability import Observability, observability

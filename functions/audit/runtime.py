@@ -1,8 +1,7 @@
 """The runtime of the audit function."""
 
-from dataclasses import dataclass
-
 from shared.composition.audit import trail_of
+from shared.ledger.frozen import dataclass
 from shared.ports.ledger import AuditTrail
 from shared.runtime.observability import Observability, observability
 from shared.runtime.settings import settings_of

@@ -1,7 +1,7 @@
 """The runtime of the check function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from shared.composition.bus import bus_of
@@ -9,6 +9,7 @@ from shared.composition.ledger import ledger_of
 from shared.composition.parts import tenants_of
 from shared.composition.rates import rate_book_of
 from shared.edge.identity import TenantRule
+from shared.ledger.frozen import dataclass
 from shared.ports.ledger import EventBus, Ledger
 from shared.pricing.cards import RateBook
 from shared.runtime.clock import epoch_now_ms, new_id

@@ -1,5 +1,4 @@
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.edge.charges import RequestContext, keyed_charge
@@ -9,6 +8,7 @@ from shared.edge.mutations import ActorRequest
 from shared.edge.problems import problem_of, refusal_of
 from shared.edge.validation import Identifier, PositiveMicrocents
 from shared.ledger.errors import LedgerError
+from shared.ledger.frozen import dataclass
 from shared.ledger.ids import is_id
 from shared.ledger.operations import Operation, Refund
 from shared.ledger.views import effect_of

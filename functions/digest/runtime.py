@@ -1,13 +1,14 @@
 """The runtime of the digest function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from shared.adapters.dynamodb_inspection import DynamoHeads
 from shared.adapters.kms_signer import KmsSigner, kms_client
 from shared.composition.bus import bus_of
 from shared.composition.digests import digests_of
+from shared.ledger.frozen import dataclass
 from shared.ports.inspection import DigestStore, Heads, Signer
 from shared.ports.ledger import EventBus
 from shared.runtime.clock import epoch_now_ms

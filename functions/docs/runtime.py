@@ -1,7 +1,6 @@
 """The runtime of the docs function."""
 
-from dataclasses import dataclass
-
+from shared.ledger.frozen import dataclass
 from shared.runtime.observability import Observability, observability
 from shared.runtime.settings import settings_of
 

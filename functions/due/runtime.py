@@ -1,12 +1,13 @@
 """The runtime of the due function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from shared.adapters.dynamodb_due import DynamoDueAccounts
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.lambda_continuation import LambdaContinuation, lambda_client
+from shared.ledger.frozen import dataclass
 from shared.ports.due import DueAccounts
 from shared.ports.inspection import Continuation
 from shared.ports.ledger import Ledger

@@ -1,13 +1,14 @@
 """The runtime of the history function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from shared.composition.audit import trail_of
 from shared.composition.ledger import ledger_of
 from shared.composition.parts import tenants_of
 from shared.composition.usage import usage_book_of
 from shared.edge.identity import TenantRule
+from shared.ledger.frozen import dataclass
 from shared.ports.ledger import AuditTrail, Ledger
 from shared.ports.usage import UsageBook
 from shared.runtime.clock import epoch_now_ms

@@ -1,12 +1,13 @@
 """The runtime of the ingest function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.failure_queue import sqs_client
 from shared.adapters.poison_queue import SqsPoisonQueue
 from shared.composition.rates import rate_book_of
+from shared.ledger.frozen import dataclass
 from shared.ports.ingest import PoisonQueue
 from shared.ports.ledger import Ledger
 from shared.pricing.cards import RateBook

@@ -34,7 +34,7 @@ def observe(publication: Publication) -> None:
 @runtime.observability.invoked()
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     publication = publish_entries(
-        new_entries(event, runtime.is_entry_sk),
+        new_entries(event, runtime.is_entry_sk, runtime.text_of),
         runtime.bus,
         runtime.failure_queue,
         size_bytes=runtime.size_bytes,

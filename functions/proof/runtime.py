@@ -1,11 +1,10 @@
 """The runtime of the proof function."""
 
-from dataclasses import dataclass
-
 from shared.composition.audit import trail_of
 from shared.composition.digests import digests_of
 from shared.composition.parts import tenants_of
 from shared.edge.identity import TenantRule
+from shared.ledger.frozen import dataclass
 from shared.ports.inspection import DigestStore
 from shared.ports.ledger import AuditTrail
 from shared.runtime.observability import Observability, observability

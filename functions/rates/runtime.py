@@ -1,7 +1,7 @@
 """The runtime of the rates function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from shared.adapters.genai_rates import GenaiCard
 from shared.composition.ledger import ledger_of
@@ -9,6 +9,7 @@ from shared.composition.parts import tenants_of
 from shared.composition.rate_store import rate_store_of
 from shared.composition.terms import terms_store_of
 from shared.edge.identity import TenantRule
+from shared.ledger.frozen import dataclass
 from shared.ports.ledger import Ledger
 from shared.pricing.cards import BuiltInCard, RateBook
 from shared.pricing.store import RateCardStore

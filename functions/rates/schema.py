@@ -1,6 +1,5 @@
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -11,6 +10,7 @@ from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.usage_request import QUANTITY_NAME, RESERVED_NAMES, CardModelName, ModelName, UsageDocument
 from shared.edge.validation import DEFAULT_PAGE, Cursor, Identifier, PageLimit, Time, convert, schema_named
 from shared.ledger.amounts import to_millicents
+from shared.ledger.frozen import dataclass
 from shared.ledger.remainders import carry_text, settled
 from shared.ledger.times import epoch_ms, rfc3339
 from shared.pricing.cards import RateCard

@@ -1,12 +1,13 @@
 """The runtime of the reconcile function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from shared.adapters.dynamodb_inspection import DynamoLedgerInspection
 from shared.adapters.lambda_continuation import LambdaContinuation, lambda_client
 from shared.composition.audit import trail_of
 from shared.composition.digests import digests_of
+from shared.ledger.frozen import dataclass
 from shared.ports.inspection import Continuation, DigestStore, LedgerInspection
 from shared.ports.ledger import AuditTrail
 from shared.runtime.clock import epoch_now_ms, monotonic_now_ms

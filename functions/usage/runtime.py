@@ -1,10 +1,11 @@
 """The runtime of the usage function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from shared.adapters.dynamodb_usage import DynamoEntriesForward
 from shared.composition.usage import usage_book_of
+from shared.ledger.frozen import dataclass
 from shared.ports.usage import EntriesForward, UsageBook
 from shared.runtime.clock import wait_ms
 from shared.runtime.observability import Observability, observability

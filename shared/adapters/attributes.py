@@ -1,11 +1,9 @@
-"""Attributes: how numbers, grants, draws and hashes are encoded in an item."""
+"""Attributes: how numbers, grants, draws, hashes and records are encoded in an item."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from pynamodb.attributes import Attribute
-from pynamodb.constants import BINARY, NUMBER
-
+from shared.adapters.pynamo import BINARY, NUMBER, STRING, Attribute
 from shared.ledger.grants import Category, Draw, Grant, Grants
 
 _CATEGORIES: Final[tuple[Category, ...]] = ("purchased", "promotional", "allowance")
@@ -67,6 +65,27 @@ class HashAttribute(Attribute[str]):
 
     def deserialize(self, value: bytes) -> str:
         return value.hex()
+
+
+class RecordAttribute(Attribute[str | bytes]):
+    """A record as it is stored, see stored_records.py: bytes, or the text that an older release stored.
+
+    It is unpacked where it is used, so that a row with a damaged record can still be read.
+    """
+
+    attr_type = BINARY
+
+    def get_value(self, value: Mapping[str, Any]) -> str | bytes:
+        stored: str | bytes = value[STRING] if STRING in value else super().get_value(dict(value))
+        return stored
+
+    def serialize(self, value: str | bytes) -> bytes:
+        if not isinstance(value, bytes):
+            raise TypeError("only an older release stores the text of a record")
+        return value
+
+    def deserialize(self, value: str | bytes) -> str | bytes:
+        return value
 
 
 def _numbers_of(grant: Grant) -> tuple[int, ...]:

@@ -3,10 +3,10 @@
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
+from shared.ledger.frozen import dataclass
 from shared.ledger.protocol import (
     FIRST_PAUSE_MS,
     LONGEST_PAUSE_MS,

@@ -1,14 +1,15 @@
 """The audit table on DynamoDB. Rows are only added, never replaced or deleted."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from pynamodb.exceptions import DoesNotExist, PutError
 
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
 from shared.adapters.items import AuditItem, audit_table
 from shared.adapters.keys import SEQ_MAX, account_pk, audit_check_sk, audit_entry_sk, audited_seq
+from shared.adapters.pynamo import DoesNotExist, PutError
+from shared.adapters.stored_records import text_of
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.events import Event
@@ -62,7 +63,7 @@ class DynamoAuditTrail:
         if retry_until_deadline(lambda: self._put(item), self._pace, self._deadline_ms):
             return "kept"
         stored = retry_until_deadline(lambda: self._get(item), self._pace, self._deadline_ms)
-        return "already_kept" if stored.attribute_values == item.attribute_values else "differs"
+        return "already_kept" if _content(stored) == _content(item) else "differs"
 
     def _put(self, item: AuditItem) -> bool | Busy | Unknown:
         try:
@@ -96,6 +97,15 @@ class DynamoAuditTrail:
             )
         except FAILURES as failure:
             return translated(failure)
+
+
+def _content(row: AuditItem) -> dict[str, Any]:
+    """A row with the text of its record: the same text can be stored differently."""
+    values = row.attribute_values
+    try:
+        return values | {"record": text_of(values["record"])} if "record" in values else values
+    except ValueError:
+        return values
 
 
 def _entry_of(row: AuditItem) -> Entry | None:

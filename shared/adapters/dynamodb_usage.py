@@ -11,22 +11,18 @@ them. Names follow each other as these keys do: of all characters of a name only
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Final
-
-from pynamodb.connection import Connection
-from pynamodb.exceptions import DoesNotExist, TransactWriteError
-from pynamodb.expressions.condition import Condition
-from pynamodb.transactions import TransactWrite
 
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
 from shared.adapters.items import EntryItem, ledger_table
 from shared.adapters.keys import account_pk, entry_sk
+from shared.adapters.pynamo import Condition, Connection, DoesNotExist, TransactWrite, TransactWriteError
 from shared.adapters.usage_items import UsageItem, usage_table
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
+from shared.ledger.frozen import dataclass
 from shared.ledger.protocol import Busy, Unknown
 from shared.ledger.usage import Grouping, Slot, Sums, Tally
 from shared.ports.usage import DayRange, UsagePage

@@ -7,7 +7,6 @@ it is imported when the first usage needs it.
 # ruff: noqa: PLC0415 - see above
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from shared.adapters.genai_names import GenaiNames, found_as
 from shared.adapters.genai_parts import Dimensions, dearer_parts
 from shared.ledger.amounts import MICROCENTS_PER_MILLICENT
+from shared.ledger.frozen import dataclass
 from shared.pricing.cards import RateCard, built_in_reference
 from shared.pricing.catalogue import ModelIdentity
 from shared.pricing.rates import REQUESTS, Price, Rate, Tier

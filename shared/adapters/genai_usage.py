@@ -11,13 +11,13 @@ The package is imported when the first report needs it, as in genai_rates.py.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from shared.adapters.genai_names import PROVIDERS, GenaiNames
 from shared.adapters.report_spellings import respelled
+from shared.ledger.frozen import dataclass
 
 if TYPE_CHECKING:
     from genai_prices.types import Provider, UsageExtractor, UsageExtractorMapping

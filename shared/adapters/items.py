@@ -16,20 +16,17 @@ Audit table, the same pk:
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from pynamodb.attributes import UnicodeAttribute
-from pynamodb.connection import Connection
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
-from pynamodb.models import Model
-
-from shared.adapters.attributes import DrawsAttribute, GrantsAttribute, HashAttribute, IntegerAttribute
+from shared.adapters.attributes import DrawsAttribute, GrantsAttribute, HashAttribute, IntegerAttribute, RecordAttribute
 from shared.adapters.connection import bound_to, wired
 from shared.adapters.keys import BEGUN_SK, POLICY_SK, STATE_SK, account_pk, audit_entry_sk, entry_sk, hold_sk, tally_sk
+from shared.adapters.pynamo import AllProjection, Connection, GlobalSecondaryIndex, Model, UnicodeAttribute
+from shared.adapters.stored_records import stored, text_of
 from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState, Begun
 from shared.ledger.canonical import canonical_json
 from shared.ledger.entries import Entry
+from shared.ledger.frozen import dataclass
 from shared.ledger.holds import HeldPrice, Hold, HoldStatus, RefundTally
 from shared.ledger.policies import Policy, policy_from, policy_values
 from shared.ledger.records import entry_from_record, record_of
@@ -147,7 +144,8 @@ class EntriesBySeq(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call] 
 class EntryItem(Model):
     """OP#<key>.
 
-    `record` is the text that `hash` covers and contains the whole entry; the other attributes serve filters.
+    `record` is the text that `hash` covers, deflated; it contains the whole entry. The other attributes serve filters,
+    and people who look at the table.
     """
 
     pk = UnicodeAttribute(hash_key=True)
@@ -157,7 +155,7 @@ class EntryItem(Model):
     outcome = UnicodeAttribute()
     amount = IntegerAttribute()
     at_ms = IntegerAttribute()
-    record = UnicodeAttribute()
+    record = RecordAttribute()
     hash = UnicodeAttribute()
     by_seq = EntriesBySeq()
 
@@ -171,14 +169,14 @@ class EntryItem(Model):
             outcome=entry.outcome,
             amount=entry.amount,
             at_ms=entry.at_ms,
-            record=record_of(entry),
+            record=stored(record_of(entry)),
             hash=entry.hash,
         )
 
     @property
     def entry(self) -> Entry:
         """Raises ValueError, KeyError or TypeError if the record is not an entry."""
-        return entry_from_record(self.record, self.hash)
+        return entry_from_record(text_of(self.record), self.hash)
 
 
 class OpenHolds(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # the base has an untyped hook
@@ -315,7 +313,7 @@ class AuditItem(Model):
     outcome = UnicodeAttribute(null=True)
     amount = IntegerAttribute(null=True)
     at_ms = IntegerAttribute(null=True)
-    record = UnicodeAttribute(null=True)
+    record = RecordAttribute(null=True)
     hash = UnicodeAttribute(null=True)
     detail = UnicodeAttribute(null=True)
 
@@ -330,17 +328,17 @@ class AuditItem(Model):
             outcome=entry.outcome,
             amount=entry.amount,
             at_ms=entry.at_ms,
-            record=record_of(entry),
+            record=stored(record_of(entry)),
             hash=entry.hash,
         )
 
     @property
     def entry(self) -> Entry:
         """Raises ValueError, KeyError or TypeError if the row is not a copy of an entry."""
-        return entry_from_record(self.record, self.hash)
+        return entry_from_record(text_of(self.record), self.hash)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LedgerTable:
     """The models bound to one table, and the connection that they share."""
 

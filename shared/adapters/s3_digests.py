@@ -12,7 +12,7 @@ it behind a delete marker. So the first version of a digest is the one that is r
 import base64
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -21,6 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from shared.adapters.aws_session import shared_session
+from shared.ledger.frozen import dataclass
 from shared.ports.inspection import Signature, SignedDigest
 from shared.verification.digest import Chunk, Head, HeadTree
 from shared.verification.errors import DigestExists, HeadsNotFound

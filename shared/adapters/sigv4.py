@@ -7,10 +7,11 @@ against botocore's.
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
+
+from shared.ledger.frozen import dataclass
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _KEYS_KEPT: Final = 4

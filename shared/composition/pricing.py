@@ -1,10 +1,9 @@
 """Prices for the functions that charge."""
 
-from dataclasses import dataclass
-
 from shared.composition.mutations import mutation_runtime
 from shared.composition.rates import rate_book_of
 from shared.edge.mutations import MutationRuntime
+from shared.ledger.frozen import dataclass
 from shared.pricing.cards import RateBook
 from shared.runtime.settings import settings_of
 from shared.usecases.event_time import RecordingTime

@@ -1,7 +1,7 @@
 """A charge with a key in its body: of a batch, or of the ingest queue."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
@@ -21,6 +21,7 @@ from shared.edge.validation import (
     schema_named,
 )
 from shared.ledger.accounts import Account
+from shared.ledger.frozen import dataclass
 from shared.ledger.money import microcents_of
 from shared.ledger.operations import CaptureHold, Charge, IfInsufficient, Operation
 from shared.ledger.remainders import rounded

@@ -1,9 +1,10 @@
 """Errors of the HTTP edge, raised before the ledger is called: invalid requests and unauthorized callers."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar, Final
+
+from shared.ledger.frozen import dataclass
 
 MAX_FIELD_ERRORS: Final = 32
 

@@ -1,11 +1,11 @@
 """The caller, its tenant and its permissions, from the claims of the token that the gateway has verified."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from shared.edge.errors import ActorNotAllowed, InsufficientScope, TenantMissing, Unauthenticated
 from shared.ledger.accounts import Account
+from shared.ledger.frozen import dataclass
 from shared.ledger.ids import REQUIREMENT, is_id
 
 Scope: TypeAlias = Literal["credits/read", "credits/charge", "credits/fund", "credits/admin"]

@@ -1,7 +1,7 @@
 """The common steps of every call that changes one account, from the request to the answer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,6 +12,7 @@ from shared.edge.identity import Caller, Scope, TenantRule
 from shared.edge.routes import Response
 from shared.edge.validation import Identifier, Metadata
 from shared.ledger.accounts import Account
+from shared.ledger.frozen import dataclass
 from shared.ledger.operations import Operation, Terms
 from shared.ledger.protocol import Recorded
 from shared.ports.ledger import Ledger

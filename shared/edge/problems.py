@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from shared.edge.errors import EdgeError, ValidationFailed
 from shared.ledger import errors
 from shared.ledger.entries import Entry
 from shared.ledger.errors import AccountBusy, InvalidOperation, LedgerError, LedgerThrottled, LedgerUnavailable
+from shared.ledger.frozen import dataclass
 from shared.ledger.operations import Reason
 from shared.ledger.views import explanation_of
 from shared.pricing import errors as prices
@@ -18,7 +18,7 @@ from shared.pricing.errors import RateVersionConflict, TierUnpriced, UnknownCurr
 from shared.verification import errors as proofs
 
 RETRY_AFTER_S: Final = 1
-BUSY_RETRY_AFTER_S: Final = range(1, 5)
+BUSY_RETRY_AFTER_S: Final = range(2, 6)
 """Between these, at random."""
 
 
@@ -87,7 +87,7 @@ _DETAILS: Final[Mapping[Reason, str]] = {
     "hold_captured": "a hold ends once; this hold was captured",
     "hold_released": "a hold ends once; this hold was released",
     "hold_expired": "the held credits are available again; if_expired: charge captures an expired hold as a charge",
-    "exceeds_hold": "the hold is unchanged; set overrun to charge, partial or overdraw to capture more than it holds",
+    "exceeds_hold": "the hold is unchanged; set overrun to charge, partial or overdraw to capture more than is left",
     "charge_not_found": "a refund names the key of a charge or capture that this actor paid",
     "exceeds_charge": "no credits were refunded; the refunds of a charge cannot exceed what it took",
 }

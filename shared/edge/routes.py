@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.edge.errors import RouteNotFound
+from shared.ledger.frozen import dataclass
 
 JSON: Final = "application/json"
 PROBLEM_JSON: Final = "application/problem+json"

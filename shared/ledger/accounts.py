@@ -1,8 +1,9 @@
 """An account and its state: available, held, funded and spent credits, and the grants that they came from."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from shared.ledger.frozen import dataclass
 from shared.ledger.grants import Grant
 from shared.ledger.policies import Policy
 

@@ -1,13 +1,13 @@
 """The input of an operation's effect besides the account's state, and the Effect itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from shared.ledger.accounts import AccountState
 from shared.ledger.calendar import Periods
 from shared.ledger.due import DueHolds
 from shared.ledger.entries import Entry
+from shared.ledger.frozen import dataclass
 from shared.ledger.grants import (
     Draw,
     Grants,

@@ -10,11 +10,12 @@ When a member of a team spends, the team pays as well. Each kind of operation th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias, cast
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.context import Effect, References
+from shared.ledger.frozen import dataclass
 from shared.ledger.operations import CaptureHold, Charge, ExtendHold, Operation, PlaceHold, Refund, ReleaseHold, Terms
 
 Payer: TypeAlias = Callable[[AccountState | None, Terms, References], str | None]
@@ -102,7 +103,14 @@ def _placed(operation: Operation, effect: Effect, _held: str) -> Terms:
 def _captured(operation: Operation, effect: Effect, held: str) -> Terms:
     terms = cast("CaptureHold", operation.terms)
     exact = "charge" if terms.overrun == "partial" else terms.overrun
-    return CaptureHold(held, -effect.amount, exact, if_expired=terms.if_expired, occurred_at_ms=terms.occurred_at_ms)
+    return CaptureHold(
+        held,
+        -effect.amount,
+        exact,
+        if_expired=terms.if_expired,
+        occurred_at_ms=terms.occurred_at_ms,
+        final=terms.final,
+    )
 
 
 def _released(_operation: Operation, _effect: Effect, held: str) -> Terms:

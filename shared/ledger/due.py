@@ -14,10 +14,10 @@ nothing to it, and a rollover is taken from a grant before that grant expires.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from shared.ledger.accounts import AccountState
+from shared.ledger.frozen import dataclass
 from shared.ledger.grants import Grant
 from shared.ledger.holds import Hold
 from shared.ledger.operations import Expire, RefillAllowance

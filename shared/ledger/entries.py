@@ -6,10 +6,11 @@ the entry can be replayed through the reducer.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from shared.ledger.accounts import Account, Balances
+from shared.ledger.frozen import dataclass
 from shared.ledger.grants import Draw
 from shared.ledger.models import Through, model_of
 from shared.ledger.operations import Kind, Operation, Outcome, Reason, Terms, terms_from

@@ -1,13 +1,13 @@
 """Events of the bus. Each derives from an entry or a check, so that it can be made again at any time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from shared.ledger.accounts import Account
 from shared.ledger.amounts import to_millicents
 from shared.ledger.entries import Entry
+from shared.ledger.frozen import dataclass
 from shared.ledger.kinds import KINDS
 from shared.ledger.records import record_of
 from shared.ledger.times import rfc3339

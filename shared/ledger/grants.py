@@ -5,9 +5,11 @@ created. A grant is created by the entry whose `seq` it carries, so the order of
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final, Literal, TypeAlias
+
+from shared.ledger.frozen import dataclass
 
 Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
 

@@ -25,10 +25,11 @@ A threshold warns once when the balance falls below it. Funding that raises the 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from shared.ledger.calendar import Period, Periods, end_after
+from shared.ledger.frozen import dataclass
 from shared.ledger.models import Through
 from shared.ledger.rolling import Part, Parts, in_window, window_ms, with_less, with_more
 

@@ -38,7 +38,7 @@ items alone come before it:
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account, AccountState
@@ -56,6 +56,7 @@ from shared.ledger.errors import (
     TooManyGrants,
     TooManyHolds,
 )
+from shared.ledger.frozen import dataclass
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.invariants import check_held
 from shared.ledger.operations import Expire, Operation, Terms
@@ -63,7 +64,8 @@ from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, cat
 
 FIRST_PAUSE_MS: Final = 20
 """Twice what a transaction takes: the one that was in the way is over by then, as a rule."""
-LONGEST_PAUSE_MS: Final = 320
+LONGEST_PAUSE_MS: Final = 280
+"""Every pause but the first: who loses twice has met a crowd, which must spread over many transactions."""
 MAX_BATCH: Final = 90
 """Charges per transaction: its limit is 100 items, and the state, its policy and some due items need room too."""
 DUE_WITH_ONE: Final = 30
@@ -518,7 +520,7 @@ class _RetryBudget:
     def __init__(self) -> None:
         self._left_ms = 0
         self._given_back_ms = 0
-        self._pauses = 0
+        self._has_paused = False
         self._tries_lost = 0
         self.is_in_doubt = False
         """Whether a commit of this request may still be written, or may have been."""
@@ -569,9 +571,9 @@ class _RetryBudget:
         self.raise_when_out_of_time()
         if self._tries_lost >= TRIES_MAX and not self.is_in_doubt:
             raise AccountBusy("too many changes of this account at once; nothing was recorded") from self._cause
-        ceiling_ms = min(FIRST_PAUSE_MS << min(self._pauses, 8), LONGEST_PAUSE_MS, self.remaining_ms)
-        self._pauses += 1
-        yield from self.send(Pause(ceiling_ms))
+        longest_ms = LONGEST_PAUSE_MS if self._has_paused else FIRST_PAUSE_MS
+        self._has_paused = True
+        yield from self.send(Pause(min(longest_ms, self.remaining_ms)))
         self.raise_when_out_of_time()
 
     def raise_when_out_of_time(self) -> None:

@@ -7,10 +7,10 @@ counted late, repeatedly or concurrently, and still count once.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from shared.ledger.entries import Entry
+from shared.ledger.frozen import dataclass
 from shared.ledger.kinds import KINDS
 from shared.ledger.models import Through
 from shared.ledger.times import rfc3339

@@ -1,9 +1,9 @@
 """Port of the background run that applies what is due: lists the accounts."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from shared.ledger.accounts import Account
+from shared.ledger.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Ports of the ingest queue. In a module of their own, so that only its function packages them."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from shared.ledger.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

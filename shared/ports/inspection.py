@@ -1,11 +1,11 @@
 """Ports for inspecting the record: for the reconciler, digests and proofs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
+from shared.ledger.frozen import dataclass
 from shared.ledger.usage import Slot, Sums
 from shared.verification.companions import CompanionItem
 from shared.verification.digest import Chunk, Head, HeadTree

@@ -1,13 +1,14 @@
 """Ports of the use cases. Adapters and fakes implement them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError
 from shared.ledger.events import Event
+from shared.ledger.frozen import dataclass
 from shared.ledger.holds import Hold
 from shared.ledger.operations import Kind, Operation
 from shared.ledger.protocol import Recorded

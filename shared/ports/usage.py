@@ -1,10 +1,10 @@
 """Ports of usage: the ledger read forward, and the book of sums."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
+from shared.ledger.frozen import dataclass
 from shared.ledger.usage import Grouping, Sums, Tally
 
 

@@ -14,11 +14,11 @@ tier. One that names none starts from the list price of the usage's own tier; wh
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any, Final
 
+from shared.ledger.frozen import dataclass
 from shared.pricing.catalogue import ModelIdentity
 from shared.pricing.rates import LineItem
 from shared.pricing.terms import Terms

@@ -1,10 +1,11 @@
 """Rate cards: a rate under a name and a version. A version never changes; a new price is a new version."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+from shared.ledger.frozen import dataclass
 from shared.pricing.catalogue import Catalogue, ModelIdentity, own_name
 from shared.pricing.kept import Kept
 from shared.pricing.matching import CardName, CardNames, is_pattern, same_model

@@ -15,12 +15,13 @@ A pattern is compared with the name of the usage, and with the model's names in 
 shorter name; in 5 the one with more characters besides `*`; then the first in the order of their names.
 """
 
+import dataclasses
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from shared.ledger.frozen import dataclass
 from shared.pricing.catalogue import Catalogue, ModelIdentity
 
 ANY: Final = "*"
@@ -40,7 +41,7 @@ class CardName:
         return self.model if self.alias is None else self.alias
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)  # noqa: TID251 - keeps what it has found, so it has no slots
 class CardNames:
     """The names of all cards of a meter, to look up the cards of a model. Names are compared in lower case."""
 

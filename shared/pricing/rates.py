@@ -5,13 +5,14 @@ is kept beside the amount, as the remainder that the account carries.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final, Literal, TypeAlias
 
 from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS, MICROCENTS_PER_MILLICENT
 from shared.ledger.errors import InvalidOperation
+from shared.ledger.frozen import dataclass
 from shared.ledger.remainders import rounded
 
 TierMode: TypeAlias = Literal["graduated", "volume"]

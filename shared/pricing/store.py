@@ -1,8 +1,8 @@
 """Port: the store of the tenants' rate cards."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from shared.ledger.frozen import dataclass
 from shared.pricing.cards import RateCard, RateCards
 
 

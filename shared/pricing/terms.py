@@ -5,9 +5,9 @@ are few of them, so all versions are read at once.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
+from shared.ledger.frozen import dataclass
 from shared.pricing.kept import Kept
 
 TermsKind: TypeAlias = Literal["adjustment", "currency"]

@@ -1,11 +1,11 @@
 """Usage: quantities before they are priced."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from shared.ledger.errors import InvalidOperation
+from shared.ledger.frozen import dataclass
 
 ESTIMATE_PREFIX: Final = "max_"
 """The prefix of estimates: `max_output_tokens` stands for output_tokens."""

@@ -6,7 +6,6 @@ Messages are constant, ids are keys; no body is ever logged, and no account is a
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from shared.ledger.frozen import dataclass
 from shared.runtime.causes import causes_of
 from shared.runtime.settings import Settings
 

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast, get_args
+
+from shared.ledger.frozen import dataclass
 
 CheckEvents: TypeAlias = Literal["all", "refused", "none"]
 IngestTenant: TypeAlias = Literal["default", "message"]

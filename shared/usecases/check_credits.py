@@ -5,7 +5,7 @@ without writing it. So the same rules, with the same words, decide a check and a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState
@@ -13,6 +13,7 @@ from shared.ledger.amounts import to_millicents
 from shared.ledger.context import References
 from shared.ledger.entries import Entry
 from shared.ledger.events import check_event
+from shared.ledger.frozen import dataclass
 from shared.ledger.operations import Charge, Operation
 from shared.ledger.parents import positions
 from shared.ledger.reducer import NOTHING_NAMED, apply

@@ -4,11 +4,11 @@ So an event that arrives twice, late or out of order changes nothing, and the ne
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from shared.ledger.accounts import Account
+from shared.ledger.frozen import dataclass
 from shared.ledger.usage import Tally, tallies
 from shared.ports.usage import EntriesForward, UsageBook
 

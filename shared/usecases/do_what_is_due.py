@@ -9,12 +9,13 @@ Visiting an account twice does no harm: the second time nothing is due. So the l
 and an interrupted run can be continued or started again.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final
 
 from shared.ledger.accounts import Account
+from shared.ledger.frozen import dataclass
 from shared.ports.due import AccountBehind, DueAccounts
 from shared.ports.ledger import Ledger
 
@@ -49,7 +50,7 @@ class Failed:
         return f"{type(self.cause).__name__}: {self.cause}"
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)  # noqa: TID251 - grows as accounts are visited
 class Run:
     """The result of a run. `next` continues it, None at the end; `entries` were written for `accounts`."""
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from shared.ledger.errors import InvalidOperation
+from shared.ledger.frozen import dataclass
 from shared.ledger.times import rfc3339
 from shared.pricing.errors import Unpriced
 

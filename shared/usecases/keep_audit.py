@@ -6,7 +6,6 @@ audit trail exists for: it is neither stored nor dropped, and stays in the failu
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 
@@ -19,6 +18,7 @@ from shared.ledger.events import (
     Event,
     entry_event_id,
 )
+from shared.ledger.frozen import dataclass
 from shared.ledger.kinds import KINDS
 from shared.ledger.records import entry_from_record, hash_of
 from shared.ports.ledger import AuditTrail, Kept

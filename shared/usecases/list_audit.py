@@ -9,12 +9,12 @@ writer therefore cannot make a row seem missing. A row that is ahead of the stat
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 from shared.ledger.accounts import GENESIS_HASH, Account, AccountState
 from shared.ledger.entries import Entry
+from shared.ledger.frozen import dataclass
 from shared.ledger.records import hash_of
 from shared.ports.ledger import AuditTrail, EntryFilter, Ledger, Page
 from shared.usecases.read_account import known_state

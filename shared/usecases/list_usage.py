@@ -1,8 +1,7 @@
 """Sums the spending of an account, by meter, app, model, member or day."""
 
-from dataclasses import dataclass
-
 from shared.ledger.accounts import Account
+from shared.ledger.frozen import dataclass
 from shared.ledger.usage import Grouping
 from shared.ports.ledger import Ledger
 from shared.ports.usage import DayRange, UsageBook, UsagePage

@@ -6,11 +6,11 @@ caused by tampering. The new digest says how many such accounts there are.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
 from shared.ledger.canonical import sha256_hex
+from shared.ledger.frozen import dataclass
 from shared.ledger.times import rfc3339
 from shared.ports.inspection import DigestStore, Heads, SignedDigest, Signer
 from shared.usecases.digest_heads import DigestHeads

@@ -4,11 +4,11 @@ Expired grants are gone, expired holds are returned, and refills have come, in t
 operation will record them.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.due import DueHolds, in_due_order, may_hold_what_is_due
+from shared.ledger.frozen import dataclass
 from shared.ledger.holds import Hold
 from shared.ledger.reducer import as_of
 from shared.ports.ledger import Ledger
@@ -50,7 +50,7 @@ def _present(state: AccountState, ledger: Ledger, now_ms: int) -> Present:
     holds: tuple[Hold, ...] = ()
     for _ in range(_READS_MAX):
         holds = ledger.open_holds(account)
-        if sum(hold.amount for hold in holds) == state.held:
+        if sum(hold.remaining for hold in holds) == state.held:
             due = DueHolds(in_due_order([hold for hold in holds if hold.is_due(now_ms)]))
             return Present(as_of(state, now_ms, due), _open(holds, now_ms))
         state = ledger.state(account) or state

@@ -1,9 +1,9 @@
 """Prices usage, and names its rate card."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from shared.ledger.errors import InvalidOperation
+from shared.ledger.frozen import dataclass
 from shared.pricing.adjustments import Applied, applying, as_of
 from shared.pricing.cards import RateBook, RateCard
 from shared.pricing.errors import TierUnpriced, Unpriced

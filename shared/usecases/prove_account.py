@@ -1,10 +1,10 @@
 """Proves that an account's head is in a digest. Verifying the proof does not need the service."""
 
 import base64
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from shared.ledger.accounts import Account
+from shared.ledger.frozen import dataclass
 from shared.ledger.records import record_of
 from shared.ports.inspection import DigestStore, SignedDigest
 from shared.ports.ledger import AuditTrail

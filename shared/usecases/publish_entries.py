@@ -5,10 +5,11 @@ reported as failed: it would block all records after it. It goes to the failure 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
 
 from shared.ledger.events import Event, entry_events
+from shared.ledger.frozen import dataclass
 from shared.ledger.records import entry_from_record, hash_of
 from shared.ports.ledger import EventBus, FailureQueue, Published
 
@@ -113,7 +114,7 @@ def calls(publishable: Iterable[_Publishable]) -> Iterator[list[_Publishable]]:
 
 def _examine(position: int, record: StreamRecord, size_bytes: Callable[[Event], int]) -> list[_Sorted]:
     if record.record is None or record.digest is None:
-        return [_Poison(position, "the row has no record or no hash")]
+        return [_Poison(position, "the row has no readable record or no hash")]
     try:
         entry = entry_from_record(record.record, record.digest)
         events = entry_events(entry)

@@ -1,7 +1,6 @@
 """Creates the next version of a rate card; repeating the request creates it once."""
 
-from dataclasses import dataclass
-
+from shared.ledger.frozen import dataclass
 from shared.pricing.cards import RateCard, reference_of
 from shared.pricing.errors import RateVersionConflict
 from shared.pricing.rates import Rate

@@ -1,9 +1,9 @@
 """Creates the next version of an adjustment or of a currency's rate; repeating the request creates it once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from shared.ledger.frozen import dataclass
 from shared.pricing.errors import RateVersionConflict
 from shared.pricing.terms import Terms, TermsKind, TermsStore
 

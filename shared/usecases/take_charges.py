@@ -1,10 +1,10 @@
 """Records charges from a queue, in order by account. Sets aside messages that can never be recorded."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
+from shared.ledger.frozen import dataclass
 from shared.ledger.operations import Operation
 from shared.ledger.protocol import Recorded
 from shared.ports.ingest import Message, PoisonQueue, Rejection

@@ -4,13 +4,14 @@ Pure, like the reducer: it takes the content of the tables and returns a finding
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Final, Literal, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState, Balances
 from shared.ledger.counterparts import counterpart_key
 from shared.ledger.entries import Entry
 from shared.ledger.errors import InvalidOperation
+from shared.ledger.frozen import dataclass
 from shared.ledger.holds import Hold
 from shared.ledger.invariants import InvariantBroken
 from shared.ledger.kinds import KINDS

@@ -1,10 +1,10 @@
 """The hash chain: shows that no entry is missing, altered or out of place."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from shared.ledger.accounts import GENESIS_HASH
 from shared.ledger.entries import Entry
+from shared.ledger.frozen import dataclass
 from shared.ledger.records import hash_of
 
 

@@ -8,15 +8,16 @@ The tree is stored in chunks of CHUNK_SIZE leaves. Since that is a power of two,
 subtree: a proof needs one chunk and the roots of the others.
 """
 
+import dataclasses
 import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.canonical import canonical_json
+from shared.ledger.frozen import dataclass
 
 Side: TypeAlias = Literal["left", "right"]
 ProofStep: TypeAlias = tuple[Side, str]
@@ -30,7 +31,7 @@ _LEAF_PREFIX: Final = b"\x00"
 _NODE_PREFIX: Final = b"\x01"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclasses.dataclass(frozen=True, slots=True, order=True)  # noqa: TID251 - has an order
 class Head:
     """The newest entry of an account at the time of the digest."""
 

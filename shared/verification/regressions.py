@@ -4,10 +4,10 @@ A record only grows. So if a later digest contradicts an earlier one, the accoun
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from shared.ledger.canonical import canonical_json, sha256_hex
+from shared.ledger.frozen import dataclass
 from shared.verification.digest import Chunk, Head, merkle_root, root_of_chunks
 
 LISTED_MAX: Final = 1000

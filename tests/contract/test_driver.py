@@ -82,7 +82,7 @@ def test_insisting_pauses_twice_as_long_each_time_up_to_a_limit_and_never_past_t
     clock = Clock()
     with pytest.raises(LedgerUnavailable):
         retry_until_deadline(Busy, clock.pace(lambda ceiling: ceiling - 1), deadline_ms=1300)
-    assert clock.pauses_ms == [20, 40, 80, 160, 320, 320, 320, 40]
+    assert clock.pauses_ms == [20, 40, 80, 160, 280, 280, 280, 160]
 
 
 @pytest.mark.parametrize("answer", [Unknown(OSError("cut")), Busy(cause=OSError("cut"))])

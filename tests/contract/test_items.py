@@ -1,12 +1,12 @@
 """How the ledger's values are laid out in DynamoDB's items."""
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.wire_units import size_bytes
 from shared.adapters.attributes import GrantsAttribute, IntegerAttribute
 from shared.adapters.items import AuditItem, EntryItem, HoldItem, StateItem
 from shared.adapters.keys import account_pk
@@ -55,25 +55,8 @@ grants = st.lists(
 ).map(tuple)
 
 
-def item_size_bytes(item: dict[str, dict[str, Any]]) -> int:
-    """By DynamoDB's published rules: names and text in UTF-8, a number a byte for two digits and one more."""
-    return sum(len(name.encode()) + _value_size_bytes(value) for name, value in item.items())
-
-
-def _value_size_bytes(value: dict[str, Any]) -> int:
-    match value:
-        case {"S": text}:
-            return len(text.encode())
-        case {"B": packed}:
-            return len(packed)
-        case {"N": number}:
-            digits = len(Decimal(number).normalize().as_tuple().digits)
-            return (digits + 1) // 2 + 1 + (Decimal(number) < 0)
-    raise AssertionError(f"no rule for {value}")
-
-
 def test_a_state_of_sixteen_grants_and_the_largest_numbers_and_ids_takes_at_most_a_kibibyte() -> None:
-    assert item_size_bytes(StateItem.of(WORST_CASE).serialize()) <= KIB
+    assert size_bytes(StateItem.of(WORST_CASE).serialize()) <= KIB
 
 
 def test_the_worst_case_holds_nothing_that_comes_out_small() -> None:

@@ -14,6 +14,7 @@ from local.aws import as_root
 from millicent import Millicent, failures, operations, verify_proof
 from millicent.aws import Stack, find_stack
 from tests.e2e.laptop import Laptop, eventually
+from tests.rows import record_text
 
 pytestmark = pytest.mark.e2e
 
@@ -120,8 +121,8 @@ def test_a_digest_can_be_neither_replaced_nor_removed(laptop: Laptop, stack: Sta
 @pytest.mark.usefixtures("audited")
 def test_an_event_in_the_failure_queue_is_handed_over_and_kept(laptop: Laptop, stack: Stack, client: Millicent) -> None:
     taken = row(laptop, 3)
-    entry = json.loads(taken["record"]["S"])
-    data = {"record": taken["record"]["S"], "hash": taken["hash"]["S"]}
+    entry = json.loads(record_text(taken))
+    data = {"record": record_text(taken), "hash": taken["hash"]["S"]}
     detail = {"event_id": taken["event_id"]["S"], "actor": entry["actor"], "seq": entry["seq"], "data": data}
     event = {"source": "millicent", "detail-type": "credit.record-cost", "detail": detail}
     queue = failures.queue_named(stack, "audit")

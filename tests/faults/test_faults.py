@@ -181,7 +181,7 @@ def test_a_charge_throttled_past_its_deadline_says_so_and_wrote_nothing(scene: S
 def test_a_charge_without_an_answer_past_its_deadline_says_so_and_can_be_sent_again(scene: Scene, fault: Fault) -> None:
     fund(scene)
     scene.proxy.fail(on(WRITE, fault))
-    # A conflict is another writer of the account: it is busy, if eight tries fit into the deadline.
+    # A conflict is another writer of the account: it is busy, if all its tries fit into the deadline.
     with pytest.raises((LedgerUnavailable, AccountBusy)):
         scene.hasty.record(operation("k", Charge(30)), NOW_MS)
     assert len(history_of(scene)[1]) == 1

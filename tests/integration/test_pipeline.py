@@ -101,7 +101,7 @@ def test_a_bus_that_takes_nothing_fails_the_whole_batch(charged: World, monkeypa
 def test_a_poison_record_goes_to_the_failure_queue_and_holds_up_nothing(charged: World) -> None:
     event = charged.stream_event()
     poison = next(each for each in event["Records"] if each["dynamodb"]["NewImage"].get("entry_seq") == {"N": "2"})
-    poison["dynamodb"]["NewImage"]["record"]["S"] = "{}"
+    poison["dynamodb"]["NewImage"]["record"] = {"S": "{}"}
     assert charged.invoke("outbox", event) == {"batchItemFailures": []}
     assert [each["detail"]["seq"] for each in charged.bus_events()] == [1, 3]
     [message] = charged.queue_event(FAILURE_QUEUE)["Records"]

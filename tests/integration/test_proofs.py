@@ -15,6 +15,7 @@ from shared.usecases.make_digest import MadeDigest, make_digest
 from shared.verification.digest import digest_from_text
 from shared.verification.errors import DigestExists
 from tests.integration.world import AUDIT_TABLE, DIGEST_BUCKET, LEDGER_TABLE, SIGNING_KEY, World, client, create_digests
+from tests.rows import with_replaced
 
 ALICE = "user:alice"
 
@@ -83,8 +84,7 @@ def test_a_record_that_was_altered_in_the_audit_table_no_longer_leads_to_the_hea
     dynamodb = client("dynamodb")
     key = {"pk": {"S": f"TENANT#main#ACTOR#{ALICE}"}, "sk": {"S": "SEQ#000000000002"}}
     item = dynamodb.get_item(TableName=AUDIT_TABLE, Key=key)["Item"]
-    item["record"]["S"] = item["record"]["S"].replace('"amount":-1000', '"amount":-1')
-    dynamodb.put_item(TableName=AUDIT_TABLE, Item=item)
+    dynamodb.put_item(TableName=AUDIT_TABLE, Item=with_replaced(item, '"amount":-1000', '"amount":-1'))
     with pytest.raises(verify_proof.NotProved, match="record 3 does not link"):
         verify_proof.verify(proof(busy, records="10"), fingerprint())
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from tests.integration.world import AUDIT_TABLE, World, client
+from tests.rows import with_replaced
 
 ALICE = "user:alice"
 PK = f"TENANT#main#ACTOR#{ALICE}"
@@ -168,9 +169,7 @@ def test_an_altered_audit_row_is_seen(busy: World) -> None:
     dynamodb = client("dynamodb")
     key: Any = {"pk": {"S": PK}, "sk": {"S": "SEQ#000000000003"}}
     row = dynamodb.get_item(TableName=AUDIT_TABLE, Key=key)["Item"]
-    assert "10000" in row["record"]["S"]
-    row["record"]["S"] = row["record"]["S"].replace("10000", "20000")
-    dynamodb.put_item(TableName=AUDIT_TABLE, Item=row)
+    dynamodb.put_item(TableName=AUDIT_TABLE, Item=with_replaced(row, "10000", "20000"))
     verified = [page["verified"] for page in pages(busy, f"/v1/accounts/{ALICE}/audit", limit="3")]
     assert verified == [True, False, True]
 

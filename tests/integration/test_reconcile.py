@@ -23,6 +23,7 @@ from tests.integration.world import (
     client,
     create_digests,
 )
+from tests.rows import record_text, with_record, with_replaced
 
 ALICE = "user:alice"
 PK = account_pk(Account("main", ALICE))
@@ -90,8 +91,7 @@ def test_accounts_that_are_as_they_should_be_have_no_findings(busy: World) -> No
 
 def test_a_ledger_row_whose_amount_was_altered_is_named(busy: World) -> None:
     item = row(LEDGER_TABLE, entry_sk("charge-3"))
-    item["record"]["S"] = item["record"]["S"].replace('"amount":-10000', '"amount":-90000')
-    put(LEDGER_TABLE, item)
+    put(LEDGER_TABLE, with_replaced(item, '"amount":-10000', '"amount":-90000'))
     assert {
         ("ledger", 3, "differs from its hash"),
         ("ledger", 3, "differs from what the ledger would write"),
@@ -123,7 +123,7 @@ def test_a_row_that_nothing_can_be_made_of_does_not_hide_what_is_wrong_elsewhere
 ) -> None:
     bob = account_pk(Account("main", "user:bob"))
     item = row(LEDGER_TABLE, entry_sk("charge-3"))
-    put(LEDGER_TABLE, item | {"record": {"S": item["record"]["S"].replace(right, wrong)}})
+    put(LEDGER_TABLE, with_replaced(item, right, wrong))
     put(LEDGER_TABLE, row(LEDGER_TABLE, "STATE", bob) | {"available": {"N": "999999"}})
     assert {each["actor"] for each in reconcile(busy)["findings"]} == {ALICE, "user:bob"}
 
@@ -171,11 +171,8 @@ def test_two_ledger_rows_that_changed_places_are_named(busy: World) -> None:
 def test_entries_renumbered_in_the_other_order_are_named(busy: World) -> None:
     for key, seq in (("charge-3", 4), ("charge-4", 3)):
         item = row(LEDGER_TABLE, entry_sk(key))
-        item["record"]["S"] = json.dumps(
-            json.loads(item["record"]["S"]) | {"seq": seq}, sort_keys=True, separators=(",", ":")
-        )
-        item["entry_seq"]["N"] = str(seq)
-        put(LEDGER_TABLE, item)
+        text = json.dumps(json.loads(record_text(item)) | {"seq": seq}, sort_keys=True, separators=(",", ":"))
+        put(LEDGER_TABLE, with_record(item, text) | {"entry_seq": {"N": str(seq)}})
     assert {("ledger", 3, "differs from its hash"), ("ledger", 4, "differs from its hash")} <= found(busy)
 
 
@@ -213,8 +210,7 @@ def test_a_state_of_no_account_is_named(busy: World) -> None:
 
 def test_an_audit_row_that_was_altered_is_named_and_never_repaired(busy: World) -> None:
     altered = row(AUDIT_TABLE, audit_sk(3))
-    altered["record"]["S"] = altered["record"]["S"].replace('"amount":-10000', '"amount":-1')
-    put(AUDIT_TABLE, altered)
+    put(AUDIT_TABLE, with_replaced(altered, '"amount":-10000', '"amount":-1'))
     before = busy.contents()
     assert ("audit", 3, "differs from the ledger") in found(busy, repair=True)
     assert busy.contents() == before
@@ -386,8 +382,7 @@ def test_a_parents_entry_without_its_members_is_named(backed: World) -> None:
 
 def test_a_members_entry_that_its_parent_tells_otherwise_is_named(backed: World) -> None:
     item = row(LEDGER_TABLE, entry_sk(COUNTERPART), TEAM_PK)
-    item["record"]["S"] = item["record"]["S"].replace('"amount":-3000', '"amount":-1000')
-    put(LEDGER_TABLE, item)
+    put(LEDGER_TABLE, with_replaced(item, '"amount":-3000', '"amount":-1000'))
     answer = reconcile(backed, tenant="main", actor=ALICE)
     assert [each["problem"] for each in answer["findings"]] == ["differs from its counterpart at team"]
 

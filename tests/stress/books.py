@@ -20,6 +20,7 @@ from shared.adapters.keys import (
     tally_sk,
 )
 from shared.ledger.accounts import Account
+from tests.rows import record_text
 from tests.simulation.downstream import AuditRow
 from tests.simulation.table import LedgerTable, Row
 from tests.stress.oracle import TENANT
@@ -50,7 +51,7 @@ def ledger_of(url: str, actors: Iterable[str]) -> LedgerTable:
         entries: list[tuple[int, Row]] = []
         for item in _items(url, LEDGER_TABLE, account):
             if is_entry_sk(item["sk"]["S"]):
-                row = Row(item["record"]["S"], item["hash"]["S"])
+                row = Row(record_text(item), item["hash"]["S"])
                 entries.append((int(item["entry_seq"]["N"]), row))
                 ledger.rows.setdefault(account, {})[item["sk"]["S"].removeprefix("OP#")] = row
             else:
@@ -80,7 +81,7 @@ def audit_of(url: str, actors: Iterable[str]) -> dict[Account, dict[int, AuditRo
     return {
         account: {
             int(item["sk"]["S"].removeprefix("SEQ#")): AuditRow(
-                item["record"]["S"], item["hash"]["S"], item["event_id"]["S"]
+                record_text(item), item["hash"]["S"], item["event_id"]["S"]
             )
             for item in _items(url, AUDIT_TABLE, account)
         }

@@ -20,6 +20,7 @@ from tests.integration.world import (
     client,
     create_digests,
 )
+from tests.rows import record_text, with_replaced
 
 Finder: TypeAlias = Literal["service", "reconciler", "digest", "audit page", "verifier"]
 Row: TypeAlias = dict[str, Any]
@@ -140,10 +141,8 @@ def empty(table: str, actor: str) -> None:
 
 def altered(item: Row, right: str, wrong: str) -> Row:
     """An entry's row with another text, and the hash that fits it."""
-    text = item["record"]["S"]
-    assert right in text, text
-    forged = text.replace(right, wrong)
-    return item | {"record": {"S": forged}, "hash": {"S": hashlib.sha256(forged.encode()).hexdigest()}}
+    forged = with_replaced(item, right, wrong)
+    return forged | {"hash": {"S": hashlib.sha256(record_text(forged).encode()).hexdigest()}}
 
 
 def objects(prefix: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ import base64
 import hashlib
 import json
 import sys
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,49 @@ _SHA256_PREFIX: Final = bytes.fromhex("3031300d060960864801650304020105000420")
 _RSA: Final = bytes.fromhex("06092a864886f70d010101")
 _SMALLEST_KEY_BITS: Final = 2048
 _SEQUENCE, _INTEGER, _BIT_STRING = 0x30, 0x02, 0x03
+_TEXT_BYTES_MAX: Final = 4 * 1024 * 1024
+
+_DICTIONARY_1: Final = (
+    # What is frequent comes last.
+    b'"resets_at_ms":17,"used":,"window":"month","window":"day"}'
+    b'"parameters":{"limits":[{"amount":,"app":null,"meter":null,"window":"hour"}],"low_balance_thresholds":[],'
+    b'"overdraft_limit":0,"parent":"team:","status":"open","time_zone":"Europe/'
+    b'"parameters":{"charge":"'
+    b'"parameters":{"force":false,"new_amount":,"note":"","old_amount":'
+    b'"parameters":{"amount":,"category":"promotional","expires_at_ms":17,"note":"","priority":'
+    b'"parameters":{"grant":"g","kind":"void","kind":"allowance","key":"~allowance-","kind":"configure",'
+    b'"kind":"funding_update","kind":"grant","by":"millicent","key":"~expire-","kind":"expire","parameters":{}'
+    b'"kind":"refund","kind":"extend","kind":"release","status":"released","status":"expired",'
+    b'"parameters":{"hold":"","ttl_ms":600000}'
+    b'"outcome":"refused","outcome":"partial","reason":"insufficient_credits","reason":"limit_exceeded",'
+    b'"alerts":[],"limit":{"amount":'
+    b'"if_insufficient":"overdraw","occurred_at_ms":17,"cost_usd":"0.0,"cost_money":{"amount":"0.0,'
+    b'"currency":"EUR"},"exchange_rate":{"currency":"EUR","rate":"","version":1},"remainder":,'
+    b'"adjustment":"markup@1",'
+    b'"check_id":"","carry":{"after":,"before":},'
+    b'"member":"user:","parent":{"actor":"team:","amount":,"hold":"","seq":},"merged":'
+    b'"origin":{"app":"","meter":"llm","model":"openai/gpt-4o"},'
+    b'"window_ends":{"day":17,"hour":17,"month":17,"moved":'
+    b'"remaining":,"parameters":{"amount":,"final":false,"hold":"h"'
+    b'"rate_card":"genai-prices@","usage":{"cached_input_tokens":,"input_tokens":,"meter":"llm","model":"claude-",'
+    b'"output_tokens":,"service_tier":"batch"}},"model":"anthropic/claude-'
+    b'"hold":{"amount":,"captured":,"expires_at_ms":17,"id":"h","status":"captured"},"key":"","kind":"capture",'
+    b'"parameters":{"amount":,"hold":"h","overrun":"refuse"},"prev_hash":"'
+    b'"hold":{"amount":,"captured":0,"expires_at_ms":17,"id":"h","status":"open"},"key":"","kind":"hold",'
+    b'"parameters":{"amount":,"ttl_ms":600000},'
+    b'{"actor":"user:","after":{"available":,"funded":,"held":0,"spent":},"amount":-,"app":null,"app":"chat",'
+    b'"at_ms":17,"before":{"available":,"funded":,"held":0,"spent":0},"by":"","correlation_id":"'
+    b'","drawn":[{"amount":,"category":"allowance","expires_at_ms":17,{"amount":,"category":"purchased",'
+    b'"expires_at_ms":null,"grant_seq":1,"priority":10}],"key":"","kind":"charge",'
+    b'"metadata":{"conversation":"","customer":"","duration_ms":,"feature":"","input_tokens":,'
+    b'"model":"gpt-4o-mini","output_tokens":,"project":"","region":"us-east-1","request":"","request_id":"",'
+    b'"session":"","team":"","user":""},"metadata":null,"meter":null,"meter":"llm","outcome":"applied",'
+    b'"parameters":{"cost":,"if_insufficient":"refuse"},"prev_hash":"'
+    b'","reason":null,"request_hash":"","schema":1,"seq":,"shortfall":0,"tenant":"default"}'
+)
+
+DICTIONARIES: Final[Mapping[int, bytes]] = {1: _DICTIONARY_1}
+"""Rows store a record deflated with one of these, whose number is its first byte."""
 
 
 class NotProved(Exception):
@@ -88,7 +132,7 @@ def records_from(text: str) -> list[str]:
     """The texts of entries in a JSON array or in JSON lines. Raises ValueError, KeyError or TypeError."""
     stripped = text.strip()
     rows = json.loads(stripped) if stripped.startswith("[") else [json.loads(line) for line in stripped.splitlines()]
-    return sorted(map(_record, rows), key=lambda record: json.loads(record)["seq"])
+    return sorted(map(record_of_row, rows), key=lambda record: json.loads(record)["seq"])
 
 
 def _verified(proof: Mapping[str, Any], fingerprint: str, records: Iterable[str] | None) -> Proved:
@@ -198,13 +242,33 @@ def _der(data: bytes, tag: int) -> tuple[bytes, bytes]:
     return data[start : start + length], data[start + length :]
 
 
-def _record(row: Any) -> str:  # noqa: ANN401 - whatever JSON holds
+def record_of_row(row: Any) -> str:  # noqa: ANN401 - whatever JSON holds
+    """The text of the record in a text, an object or an item. Raises ValueError, KeyError or TypeError."""
     row = row["Item"] if isinstance(row, dict) and "Item" in row else row
     record = row["record"] if isinstance(row, dict) else row
+    if isinstance(record, dict) and "B" in record:
+        return text_of(base64.b64decode(record["B"], validate=True))
     text = record["S"] if isinstance(record, dict) else record
     if not isinstance(text, str):
         raise TypeError("a record is a text")
     return text
+
+
+def text_of(stored: bytes) -> str:
+    """The text of a record as a row stores it: a byte that names the dictionary, and a raw deflate stream.
+
+    Raises ValueError if it is none.
+    """
+    if stored[:1] not in {bytes([number]) for number in DICTIONARIES}:
+        raise ValueError("this row needs a newer verify_proof.py: it names a dictionary that this one does not have")
+    inflater = zlib.decompressobj(-15, DICTIONARIES[stored[0]])
+    try:
+        text = inflater.decompress(stored[1:], _TEXT_BYTES_MAX)
+    except zlib.error as damaged:
+        raise ValueError("this row's record is damaged") from damaged
+    if not inflater.eof or inflater.unused_data:
+        raise ValueError("this row's record is damaged")
+    return text.decode()
 
 
 def trusted(given: str) -> str:

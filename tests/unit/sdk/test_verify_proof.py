@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from millicent import verify_proof
 from millicent.verify_proof import NotProved, fingerprint_of, records_from, verify
+from shared.adapters.stored_records import stored
 from shared.ledger.operations import Charge, GrantCredits
 from shared.ledger.records import record_of
 from shared.verification.digest import Digest, head_of, head_tree, inclusion_proof
@@ -228,10 +229,19 @@ def test_what_is_no_rsa_key_that_can_be_trusted_is_refused(key: bytes) -> None:
         json.dumps(RECORDS),
         json.dumps([{"record": record} for record in reversed(RECORDS)]),
         "\n".join(json.dumps({"Item": {"record": {"S": record}}}) for record in RECORDS),
+        "\n".join(
+            json.dumps({"Item": {"record": {"B": base64.b64encode(stored(record)).decode()}}}) for record in RECORDS
+        ),
     ],
 )
 def test_records_come_as_an_array_as_lines_or_as_an_export_of_the_table(text: str) -> None:
     assert records_from(text) == RECORDS
+
+
+@pytest.mark.parametrize("record", [b"", b"\x00x", b"\x01garbage", stored(RECORDS[0])[:-2], stored(RECORDS[0]) + b"x"])
+def test_a_row_whose_record_cannot_be_read_is_refused(record: bytes) -> None:
+    with pytest.raises(ValueError, match="this row"):
+        records_from(json.dumps([{"record": {"B": base64.b64encode(record).decode()}}]))
 
 
 def test_the_verifier_imports_the_standard_library_alone() -> None:

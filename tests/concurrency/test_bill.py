@@ -1,0 +1,50 @@
+"""What every operation costs in units of DynamoDB, counted on the wire against DynamoDB Local.
+
+A charge that writes one unit more costs 60 cents more a million, for every deployment: a change of these bounds is a
+decision.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def units() -> dict[str, Any]:
+    run = subprocess.run(
+        [sys.executable, "-m", "bench.units"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert run.returncode == 0, run.stderr
+    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return found
+
+
+def test_a_usual_charge_is_two_calls_five_write_units_and_one_read_unit(units: dict[str, Any]) -> None:
+    charge = units["charge"]
+    assert (charge["calls"], charge["write_units"], charge["read_units"]) == (2, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("operation", "at_most"),
+    [
+        ("check", 0),
+        ("charge with limits", 7),
+        ("charge of a member", 10),
+        ("hold", 8),
+        ("capture", 8),
+        ("batched charge", 3.1),
+        ("audit, alone", 1),
+    ],
+)
+def test_no_operation_writes_more_units_than_it_needs(units: dict[str, Any], operation: str, at_most: float) -> None:
+    assert units[operation]["write_units"] <= at_most
+
+
+def test_every_row_stays_below_a_kibibyte_with_room(units: dict[str, Any]) -> None:
+    assert {name: each["row_bytes"] for name, each in units.items() if each["row_bytes"] > 700} == {}
