@@ -47,10 +47,9 @@ def cheap_transactions() -> Iterator[None]:
     def update_a_copy(backend: DynamoDBBackend, table_name: str, key: dict[str, Any], *rest: Any, **more: Any) -> Any:
         table = backend.get_table(table_name)
         hash_value, range_value = backend.get_keys_value(table, key)
-        if (item := table.get_item(hash_value, range_value)) is not None and range_value is None:
-            table.items[hash_value] = deepcopy(item)
-        elif item is not None:
-            table.items[hash_value][range_value] = deepcopy(item)
+        if (item := table.get_item(hash_value, range_value)) is not None:
+            items: dict[Any, Any] = table.items if range_value is None else table.items[hash_value]
+            items[hash_value if range_value is None else range_value] = deepcopy(item)
         return update_item(backend, table_name, key, *rest, **more)
 
     with ExitStack() as patches:
