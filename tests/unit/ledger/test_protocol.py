@@ -220,7 +220,8 @@ def test_a_large_batch_pauses_twice_as_long_and_loses_half_as_many_tries(charges
         while True:
             commands.append(steps.send(Reply(answers[type(commands[-1])], remaining_ms=5000)))
     except StopIteration as ended:
-        assert {type(answer) for answer in ended.value.values()} == {AccountBusy}
+        answered = {type(answer) for answer in ended.value.values()}
+    assert answered == {AccountBusy}
     tries = TRIES_MAX // weight
     ceilings_ms = [command.ceiling_ms for command in commands if isinstance(command, Pause)]
     assert ceilings_ms == [weight * FIRST_PAUSE_MS, *[weight * LONGEST_PAUSE_MS] * (tries - 2)]
