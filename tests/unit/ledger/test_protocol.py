@@ -216,6 +216,7 @@ def test_a_large_batch_pauses_twice_as_long_and_loses_half_as_many_tries(charges
     steps = record_batch([operation(f"k{number}", Charge(1)) for number in range(charges)], NOW_MS)
     answers: dict[type[Command], CommandOutcome] = {Read: Found(FUNDED), Commit: Busy(), Pause: Resumed()}
     commands: list[Command] = [next(steps)]
+    answered: set[type] = set()
     try:
         while True:
             commands.append(steps.send(Reply(answers[type(commands[-1])], remaining_ms=5000)))
