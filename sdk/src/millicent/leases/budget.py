@@ -342,9 +342,14 @@ class Budget:
             _LOG.exception("a call of a budget failed")
             answer = Failed(error)
         with self._changed:
-            if not self._is_stopped:
-                self._lease.answered(call, answer, self._now_s())
-                self._changed.notify_all()
+            if self._is_stopped:
+                return
+            rejected = self._lease.state.counts.rejected
+            self._lease.answered(call, answer, self._now_s())
+            if self._lease.state.counts.rejected > rejected:
+                line, result = self._lease.state.rejected[-1]
+                _LOG.error("the ledger will never record %s and maybe others: %s", line.key, result.problem)
+            self._changed.notify_all()
 
     def _forked(self) -> None:
         """In the child: its parent's spends, holds and journal are none of its business."""
