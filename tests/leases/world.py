@@ -178,7 +178,7 @@ class Process:
         self.name = name
         self.file = world.directory / f"{name}.db" if self.random.random() < 0.6 else None
         self.rate = 1 + self.random.uniform(-0.02, 0.02)
-        self.offset_s = self.random.uniform(0, 1e6)
+        self.offset_s = self.random.uniform(-1e6, 1e6)
         self.paused_until_ms = 0
         self.offline_until_ms = 0
         self.full_until_ms = 0

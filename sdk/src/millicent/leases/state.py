@@ -26,6 +26,8 @@ LANES: Final[tuple[Lane, ...]] = ("holds", "lines")
 
 REFUSED_FOR_S: Final = 1.0
 """For so long a refusal of the ledger answers for it. Each refused hold is an entry, and none is placed meanwhile."""
+_EVER_BEFORE: Final = float("-inf")
+"""The zero of the clock is anywhere: it may be ahead."""
 _FIRST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 5.0
 _REJECTED_KEPT: Final = 100
@@ -49,9 +51,9 @@ class Slice:
     left: int = 0
     reservations: int = 0
     unsettled: int = 0
-    lasts_until_s: float = 0.0
-    ends_at_s: float = 0.0
-    extend_at_s: float = 0.0
+    lasts_until_s: float = _EVER_BEFORE
+    ends_at_s: float = _EVER_BEFORE
+    extend_at_s: float = _EVER_BEFORE
     extensions: int = 0
     is_retired: bool = False
     has_ended: bool = False
@@ -101,7 +103,7 @@ class _Refusal:
 @dataclass(slots=True)
 class _LaneState:
     is_calling: bool = False
-    pause_until_s: float = 0.0
+    pause_until_s: float = _EVER_BEFORE
     failures: int = 0
 
 
