@@ -76,7 +76,7 @@ def test_usage_is_priced_by_the_service_and_what_it_cost_less_returns(millicent:
         assert budget.remaining == 400
     entry = millicent.operation("k", ALICE).entry
     assert entry.amount == -250
-    assert entry.model == "openai/gpt-4o"
+    assert entry.model == "gpt-4o"
     assert entry.occurred_at is not None
     assert millicent.account(ALICE).available == 750
 
@@ -86,7 +86,7 @@ def test_a_hold_that_ended_while_the_process_slept_is_settled_late_and_seen(mill
     with millicent.budget(ALICE, 1000, ttl_s=600, flush_every_s=100) as budget:
         budget.spend(900, metadata={"model": "a"})
         millicent.clock.advance(hours=1)
-        millicent.charge(ALICE, 1000)
+        millicent.charge(ALICE, 1000, if_insufficient="overdraw")
     assert budget.stats.late == 1
     assert budget.stats.late_amount == 900
     late = next(entry for entry in millicent.entries(ALICE) if entry.key.endswith(".late"))
