@@ -7,10 +7,6 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
-from pynamodb.exceptions import AttributeDeserializationError
-from pynamodb.models import Model
-from pynamodb.pagination import ResultIterator
-
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.dynamodb_usage import COUNTED_SK
@@ -37,6 +33,7 @@ from shared.adapters.keys import (
     is_rates_pk,
     tally_sk,
 )
+from shared.adapters.pynamo import AttributeDeserializationError, Model, ResultIterator
 from shared.adapters.stored_records import text_of
 from shared.adapters.usage_items import UsageItem, usage_table
 from shared.ledger.accounts import Account, AccountState

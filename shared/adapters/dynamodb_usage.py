@@ -14,15 +14,11 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 from typing import Final
 
-from pynamodb.connection import Connection
-from pynamodb.exceptions import DoesNotExist, TransactWriteError
-from pynamodb.expressions.condition import Condition
-from pynamodb.transactions import TransactWrite
-
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
 from shared.adapters.items import EntryItem, ledger_table
 from shared.adapters.keys import account_pk, entry_sk
+from shared.adapters.pynamo import Condition, Connection, DoesNotExist, TransactWrite, TransactWriteError
 from shared.adapters.usage_items import UsageItem, usage_table
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry

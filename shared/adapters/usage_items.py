@@ -2,11 +2,9 @@
 
 from typing import cast
 
-from pynamodb.attributes import UnicodeAttribute
-from pynamodb.models import Model
-
 from shared.adapters.attributes import IntegerAttribute
 from shared.adapters.connection import bound_to, wired
+from shared.adapters.pynamo import Model, UnicodeAttribute
 from shared.ledger.usage import Grouping, Slot, Sums
 
 
