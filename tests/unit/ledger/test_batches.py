@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from in_memory.ledger import MemoryLedger
-from shared.ledger.accounts import Account
+from shared.ledger.accounts import Account, AccountState
 from shared.ledger.batches import MAX_ITEMS, items_of
+from shared.ledger.context import References
 from shared.ledger.entries import Entry
-from shared.ledger.errors import IdempotencyKeyReused, LedgerUnavailable
+from shared.ledger.errors import IdempotencyKeyReused
 from shared.ledger.operations import (
     CaptureHold,
     Charge,
@@ -22,10 +23,11 @@ from shared.ledger.operations import (
     Overrun,
     PlaceHold,
     Terms,
+    named_hold,
 )
 from shared.ledger.protocol import Command, CommandOutcome, Commit, Read, Recorded, Unknown
 from shared.ledger.reducer import Change
-from tests.builders import ALICE, NOW_MS
+from tests.builders import ALICE
 from tests.ledger_driver import TTL_MS, LedgerDriver, ending
 from tests.unit.ledger.test_limits import limit
 
@@ -168,6 +170,27 @@ def test_lines_of_an_expired_hold_are_refused_or_overdrawn_as_each_says() -> Non
     assert driver.balances() == driver.balances(TEAM) == (969, 0, 31)
 
 
+def test_a_line_that_charges_an_expired_hold_is_paid_by_its_parent_whatever_the_lines_before_ask() -> None:
+    driver, _ = family(TEAM)
+    hold = driver.hold(50)
+    driver.now_ms += TTL_MS
+    driver.send(Charge(0))
+    entries = sent(driver, asked([part(hold, 30), part(hold, 30, if_expired="overdraw"), part(hold, 30)]))
+    refused = ("refused", "hold_expired")
+    assert [ending(each) for each in entries] == [refused, ("applied", None), refused]
+    assert driver.balances() == driver.balances(TEAM) == (970, 0, 30)
+
+
+def test_a_hold_is_put_under_the_condition_on_the_version_that_was_read() -> None:
+    driver, ledger = family(TEAM)
+    hold = driver.hold(50)
+    placed = driver.state().seq
+    ledger.commands.clear()
+    sent(driver, asked([Charge(1), part(hold, 1), Charge(1), part(hold, 1)]))
+    (change,) = ledger.changes
+    assert [(each.seen_seq, each.hold.seq) for each in change.holds] == [(placed, placed + 4)]
+
+
 def test_what_is_due_at_both_is_written_once_and_before_the_first_line_of_each() -> None:
     driver, ledger = family(TEAM)
     driver.hold(50)
@@ -209,49 +232,30 @@ def test_a_key_that_is_on_the_record_is_answered_again_and_the_others_are_record
 
 
 class Unlucky(Watched):
-    """Carries commit number `lost` out, and loses its answer; `for_ever` it answers nothing from then on."""
+    """Carries the commit after `left` others out, and loses its answer. None: it loses none."""
 
-    def __init__(self, lost: int, *, for_ever: bool = False) -> None:
-        super().__init__()
-        self._lost, self._for_ever = lost, for_ever
-        self.is_armed = False
+    left: int | None = None
 
     def execute(self, command: Command) -> CommandOutcome:
-        if not self.is_armed or not isinstance(command, Commit):
-            return super().execute(command)
-        self._lost -= 1
-        if self._lost >= 0 or (self._lost < -1 and not self._for_ever):
-            return super().execute(command)
         outcome = super().execute(command)
-        return outcome if self._lost < -1 and not self._for_ever else Unknown()
+        if self.left is None or not isinstance(command, Commit):
+            return outcome
+        self.left -= 1
+        return Unknown() if self.left == -1 else outcome
 
 
 def test_a_group_whose_answer_was_lost_is_sent_again_as_it_was() -> None:
-    ledger = Unlucky(lost=1)
+    ledger = Unlucky()
     driver = LedgerDriver(ledger)
     for account in (ALICE, TEAM):
         driver.send(GrantCredits(1000), account)
     driver.send(Configure(parent=TEAM.actor))
     ledger.commands.clear()
-    ledger.is_armed = True
+    ledger.left = 1
     answers = driver.ledger.record_batch(asked([Charge(1)] * 60), driver.now_ms)
     assert all(isinstance(each, Recorded) and not each.replayed for each in answers.values())
     assert ledger.changes[1] is ledger.changes[2]
     assert driver.balances() == driver.balances(TEAM) == (940, 0, 60)
-
-
-def test_after_a_group_without_an_answer_the_ones_behind_it_are_not_tried() -> None:
-    ledger = Unlucky(lost=1, for_ever=True)
-    ledger._deadline_ms = 30
-    driver = LedgerDriver(ledger)
-    for account in (ALICE, TEAM):
-        driver.send(GrantCredits(1000), account)
-    driver.send(Configure(parent=TEAM.actor))
-    ledger.is_armed = True
-    answers = driver.ledger.record_batch(asked([Charge(1)] * 120), driver.now_ms)
-    told = [type(answers[f"b-{number}"]) for number in range(120)]
-    assert told == [Recorded] * 49 + [LedgerUnavailable] * 71
-    assert len(driver.entries()) == 2 + 98
 
 
 costs = st.integers(0, 60)
@@ -326,4 +330,23 @@ def test_a_batch_reads_each_hold_and_each_account_once() -> None:
     sent(driver, asked([part(hold, 1), Charge(1), part(hold, 1), Charge(1)]))
     (read,) = [each for each in ledger.commands if isinstance(each, Read)]
     assert (read.terms.kind, [each.kind for each in read.others]) == ("capture", ["charge"])
-    assert driver.now_ms == NOW_MS
+
+
+def test_the_lines_of_a_batch_that_differ_in_what_they_read_share_what_is_the_same() -> None:
+    driver, ledger = family(TEAM)
+    hold = driver.hold(50)
+    reads: list[object] = []
+
+    def state(account: Account) -> AccountState | None:
+        reads.append(account)
+        return ledger.state(account)
+
+    def named(account: Account, terms: Terms) -> References:
+        reads.append((account, named_hold(terms)))
+        return References(hold=ledger.hold(account, named_hold(terms) or ""))
+
+    read = Read(ALICE, Charge(1), (part(hold, 1), part(hold, 1, if_expired="charge")))
+    found = read.found(state, named)
+    assert found.references.hold is None
+    assert [each.hold and each.hold.id for each in found.others] == [hold, hold]
+    assert len(reads) == len(set(reads))

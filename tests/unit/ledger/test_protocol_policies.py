@@ -275,6 +275,16 @@ def test_a_group_of_a_members_batch_for_which_no_time_is_left_is_not_begun() -> 
     assert [type(answer) for answer in answers.values()] == [Recorded] * 49 + [LedgerUnavailable] * 41
 
 
+def test_behind_a_group_without_an_answer_none_is_tried() -> None:
+    answers, commands = run_batch(
+        *(Found(MEMBER, BACKED), Committed(), Unknown()),
+        remaining_ms=lambda sent: 5000 if sent < 3 else 0,
+        batch=[operation(f"k-{number}", Charge(0)) for number in range(120)],
+    )
+    assert commands == [Read, Commit, Commit]
+    assert [type(answer) for answer in answers.values()] == [Recorded] * 49 + [LedgerUnavailable] * 71
+
+
 def test_a_batch_of_a_member_that_was_turned_away_is_turned_away_as_a_whole() -> None:
     answers, commands = run_batch(*(Found(MEMBER, BACKED), Busy()) * TRIES_MAX)
     assert commands.count(Commit) == TRIES_MAX
