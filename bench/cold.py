@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from bench.requests import ACTOR, USUAL, http_event
 from bench.stage import Stage, stage
+from local.environments import install_packages
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CALLS: Final[Mapping[str, dict[str, Any]]] = {
@@ -103,17 +104,8 @@ def _naive(directory: Path) -> Path:
     """Everything that its requirements bring, with the bytecode that pip makes."""
     package = directory / "naive"
     shutil.copytree(ROOT / "bench" / "naive", package / "bench" / "naive")
-    install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--target",
-        str(package),
-    ]
-    subprocess.run([*install, "--no-deps", "--require-hashes", "-r", str(ROOT / "requirements.txt")], check=True)
+    options = ["--compile-bytecode", "--python", sys.executable]
+    install_packages(ROOT / "requirements.txt", package, options)
     return package
 
 

@@ -150,7 +150,7 @@ CALLS: Final = (
     Call(
         route="POST /v1/holds/{id}/capture",
         tag="Holds",
-        summary="Capture a hold or a part of it, and return the rest",
+        summary="Capture a hold, or a part of it",
         scope="credits/charge",
         keyed=True,
         body=(CaptureRequest,),

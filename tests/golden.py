@@ -80,6 +80,7 @@ def golden_events() -> dict[str, Event]:
         "expire": entry_event(later[0]),
         "digest": _digest_event(),
         **_hold_events(),
+        "capture-part": _part_event(),
         **_policy_events(),
         "funding-update-allowance": _refill_event(),
     }
@@ -127,6 +128,14 @@ def _hold_events() -> dict[str, Event]:
     }
     events = {name: entry_event(ledger.record(operation(name, terms), NOW_MS).entry) for name, terms in story.items()}
     return {name: event for name, event in events.items() if name != "grant"}
+
+
+def _part_event() -> Event:
+    """A capture that leaves its hold open."""
+    ledger = MemoryLedger()
+    ledger.record(operation("grant", GrantCredits(1_000_000)), NOW_MS)
+    ledger.record(operation("hold", PlaceHold(400_000, 600 * SECOND_MS)), NOW_MS)
+    return entry_event(ledger.record(operation("part", CaptureHold("h2", 137_500, final=False)), NOW_MS).entry)
 
 
 def _policy_events() -> dict[str, Event]:

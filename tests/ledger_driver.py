@@ -67,7 +67,7 @@ class LedgerDriver:
             entries, state = self.entries(account), self.state(account)
             assert verify_account(account, entries, state) == []
             assert replay(account, entries) == state
-            assert sum(hold.amount for hold in self.ledger.open_holds(account)) == state.held
+            assert sum(hold.remaining for hold in self.ledger.open_holds(account)) == state.held
 
 
 def ending(entry: Entry) -> tuple[str, str | None]:

@@ -59,17 +59,22 @@ class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_
     amount: Microcents | None = None
     cost_usd: Dollars | msgspec.UnsetType = msgspec.UNSET
     cost_money: MoneyDocument | msgspec.UnsetType = msgspec.UNSET
+    final: bool = True
     overrun: Overrun = "refuse"
     if_expired: IfExpired = "refuse"
     occurred_at: Time | None = None
 
     def terms(self, hold: str) -> CaptureHold:
-        """The whole hold if nothing says how much. Raises ValidationFailed if more than one member does."""
+        """What is left of the hold if nothing says how much. Raises ValidationFailed if more than one member does, and
+        for a part that says nothing.
+        """
         amount_given = msgspec.UNSET if self.amount is None else self.amount
         others = {name: getattr(self, name) for name in ("usage", "cost_usd", "cost_money")}
         one_of({"amount": amount_given, **others}, or_none=True)
+        if not self.final and all(each is msgspec.UNSET for each in (amount_given, *others.values())):
+            raise ValidationFailed([FieldError("$.amount", "is required with final: false, or usage instead")])
         amount = None if self.amount is None else int(self.amount)
-        # The default is left out of the content, so that requests from before this option keep their hash.
+        # The defaults are left out of the content, so that requests from before these options keep their hash.
         if_expired = None if self.if_expired == "refuse" else self.if_expired
         terms = CaptureHold(
             hold,
@@ -78,6 +83,7 @@ class CaptureRequest(PricedRequest, frozen=True, forbid_unknown_fields=True, kw_
             usage=self.usage_content,
             if_expired=if_expired,
             occurred_at_ms=given_ms(self.occurred_at),
+            final=None if self.final else False,
         )
         return in_money(terms, self.cost_usd, self.cost_money)
 

@@ -3,9 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pynamodb.attributes import Attribute
-from pynamodb.constants import BINARY, NUMBER, STRING
-
+from shared.adapters.pynamo import BINARY, NUMBER, STRING, Attribute
 from shared.ledger.grants import Category, Draw, Grant, Grants
 
 _CATEGORIES: Final[tuple[Category, ...]] = ("purchased", "promotional", "allowance")

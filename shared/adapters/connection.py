@@ -1,12 +1,12 @@
 """The connection of PynamoDB's models: over a wire of our own, with short timeouts and without retries of the SDK's."""
 
+from importlib import import_module
 from types import new_class
 from typing import Any, Final, TypeVar, cast
 
-from pynamodb.connection import Connection
-from pynamodb.models import Model
-
-from shared.adapters.dynamodb_wire import Patience, refuse_damaged, wire_to
+from shared.adapters.dynamodb_wire import refuse_damaged, wire_to
+from shared.adapters.http_connections import Patience
+from shared.adapters.pynamo import Connection, Model
 
 CONNECT_TIMEOUT_S: Final = 1
 READ_TIMEOUT_S: Final = 2
@@ -37,6 +37,7 @@ def wired(model: type[Model]) -> Connection:
     patience = Patience(CONNECT_TIMEOUT_S, READ_TIMEOUT_S, CONNECTIONS_MAX)
     wire = wire_to(connection.region, connection.host, patience)
     if wire is None:
+        import_module("botocore.client")  # as PynamoDB takes it for granted
         connection.client.meta.events.register("before-parse.dynamodb", _refuse_damaged_answer)
     else:
         connection._client = cast("Any", wire)  # noqa: SLF001 - the one seam under PynamoDB's models

@@ -1,20 +1,18 @@
 """Translates DynamoDB's failures into outcomes of the protocol."""
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from botocore.exceptions import ChecksumError, ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as NoConnectionError
-from botocore.parsers import ResponseParserError
-from pynamodb.exceptions import PynamoDBException
 
+from shared.adapters.pynamo import PynamoDBException
 from shared.ledger.protocol import Busy, Unknown
 
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 TRANSACTION_CANCELED: Final = "TransactionCanceledException"
 
-FAILURES: Final = (PynamoDBException, ResponseParserError)
+FAILURES: Final = PynamoDBException
 """Every error that a DynamoDB call through PynamoDB raises for a failed or missing answer."""
-Failure: TypeAlias = PynamoDBException | ResponseParserError
 
 _THROTTLED: Final = frozenset(
     {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "Throttling"}
@@ -23,16 +21,16 @@ _IN_CONFLICT: Final = frozenset({"TransactionConflictException"})
 # A transaction with the same token is in progress. Every call has its own token, so this is the same call, sent twice
 # by the network: it may still be written.
 _IN_DOUBT: Final = frozenset({"TransactionInProgressException"})
-_LOST: Final = (HTTPClientError, NoConnectionError, ChecksumError, IncompleteReadError, ResponseParserError)
+_LOST: Final = (HTTPClientError, NoConnectionError, ChecksumError, IncompleteReadError)
 _SERVER_ERROR: Final = 500
 
 
-def translated(failure: Failure) -> Busy | Unknown:
+def translated(failure: PynamoDBException) -> Busy | Unknown:
     """The outcome that a failed call means.
 
     Raises the failure again if the deployer has to act: permissions, a missing table.
     """
-    cause = getattr(failure, "cause", failure)
+    cause = failure.cause
     if isinstance(cause, ClientError) and (meaning := _meaning(cause, failure)) is not None:
         return meaning
     if isinstance(cause, _LOST):
@@ -49,7 +47,7 @@ def error_code(failure: PynamoDBException) -> str | None:
     return cause.response["Error"].get("Code") if isinstance(cause, ClientError) else None
 
 
-def _meaning(error: ClientError, failure: Failure) -> Busy | Unknown | None:
+def _meaning(error: ClientError, failure: PynamoDBException) -> Busy | Unknown | None:
     code = error.response["Error"].get("Code", "")
     if code in _THROTTLED:
         return Busy(throttled=True, cause=failure)

@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 import msgspec
-from pynamodb.exceptions import DoesNotExist, PutError
 
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
 from shared.adapters.items import AuditItem, audit_table
 from shared.adapters.keys import SEQ_MAX, account_pk, audit_check_sk, audit_entry_sk, audited_seq
+from shared.adapters.pynamo import DoesNotExist, PutError
 from shared.adapters.stored_records import text_of
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry

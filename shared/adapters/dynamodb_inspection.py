@@ -8,10 +8,6 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
-from pynamodb.exceptions import AttributeDeserializationError
-from pynamodb.models import Model
-from pynamodb.pagination import ResultIterator
-
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.items import (
@@ -37,6 +33,7 @@ from shared.adapters.keys import (
     is_rates_pk,
     tally_sk,
 )
+from shared.adapters.pynamo import AttributeDeserializationError, Model, ResultIterator
 from shared.adapters.stored_records import text_of
 from shared.adapters.usage_items import COUNTED_SK, DAY_PREFIX, UsageItem, counted_through, usage_table
 from shared.ledger.accounts import Account, AccountState

@@ -28,11 +28,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias, TypeVar
 
-from pynamodb.exceptions import DoesNotExist, TransactWriteError
-from pynamodb.expressions.condition import Condition
-from pynamodb.models import Model
-from pynamodb.transactions import TransactWrite
-
 from shared.adapters.driver import REAL_PACE, Pace, drive, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
 from shared.adapters.items import HoldItem, PolicyItem, StateItem, TallyItem, ledger_table
@@ -49,6 +44,7 @@ from shared.adapters.keys import (
     is_tally_sk,
     tally_sk,
 )
+from shared.adapters.pynamo import Condition, DoesNotExist, Model, TransactWrite, TransactWriteError
 from shared.ledger.accounts import Account, AccountState, Begun
 from shared.ledger.context import References
 from shared.ledger.due import DueHolds, in_due_order

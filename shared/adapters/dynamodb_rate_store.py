@@ -2,8 +2,6 @@
 
 import json
 
-from pynamodb.exceptions import DoesNotExist
-
 from shared.adapters.dynamodb_rates import (
     ALL_MODELS,
     DynamoRateCards,
@@ -14,6 +12,7 @@ from shared.adapters.dynamodb_rates import (
     whole_sk,
 )
 from shared.adapters.keys import rates_pk
+from shared.adapters.pynamo import DoesNotExist
 from shared.adapters.repeatable import put_once
 from shared.pricing.cards import RateCard, names_of
 from shared.pricing.documents import document_of

@@ -15,12 +15,9 @@ import json
 from functools import cached_property
 from typing import Final
 
-from pynamodb.attributes import UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist
-from pynamodb.models import Model
-
 from shared.adapters.attributes import IntegerAttribute
 from shared.adapters.keys import rates_pk
+from shared.adapters.pynamo import DoesNotExist, Model, UnicodeAttribute
 from shared.adapters.repeatable import RepeatableTable
 from shared.pricing.cards import RateCard, names_of, rate_from, reference_of
 from shared.pricing.matching import CardName

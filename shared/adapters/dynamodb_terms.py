@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
-from pynamodb.attributes import UnicodeAttribute
-from pynamodb.models import Model
-
 from shared.adapters.attributes import IntegerAttribute
 from shared.adapters.keys import rates_pk
+from shared.adapters.pynamo import Model, UnicodeAttribute
 from shared.adapters.repeatable import RepeatableTable, put_once
 from shared.pricing.terms import Terms, TermsKind
 

@@ -15,14 +15,11 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from typing import Final, TypeVar
 
-from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
-from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
-
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
 from shared.adapters.items import EntryItem, ledger_table
 from shared.adapters.keys import account_pk, entry_sk
+from shared.adapters.pynamo import Action, Condition, DoesNotExist, PutError, UpdateError
 from shared.adapters.usage_items import (
     CLOSED,
     COUNTED_SK,

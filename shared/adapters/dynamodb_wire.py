@@ -2,53 +2,45 @@
 
 A charge is two calls whose shape never changes. botocore builds user agent, endpoint, hooks and serialiser anew for
 each of them, which is two thirds of a charge's processor time. Here a call is: JSON by msgspec, a signature, one POST
-over a connection of urllib3 that stays open.
+over a connection that stays open.
 
 What stays botocore's: where credentials, region and endpoint come from, the exceptions that a failed call raises, and
 the hook `before-send`, in which moto and instrumentation answer or observe a request. Operations that manage tables are
-rare and go through botocore's own client.
+rare and go through botocore's own client. Where the environment says everything, nothing but the exceptions is loaded
+of botocore: see aws_environment.py.
 """
 
-import os
 import re
+import sys
+import time
 import zlib
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from functools import cache, cached_property
 from http import HTTPStatus
 from secrets import token_hex
 from types import SimpleNamespace
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 import msgspec
-import urllib3
-from botocore.awsrequest import AWSPreparedRequest, HeadersDict
-from botocore.compat import get_current_datetime
-from botocore.config import Config
 from botocore.exceptions import (
     ChecksumError,
     ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     NoRegionError,
-    ReadTimeoutError,
-    SSLError,
 )
-from botocore.httpsession import get_cert_path
-from botocore.parsers import ResponseParserError
-from botocore.session import Session
-from botocore.utils import ensure_boolean, get_environ_proxies
-from urllib3 import exceptions as http_errors
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from shared.adapters import aws_environment
+from shared.adapters.aws_environment import Credentials
 from shared.adapters.aws_session import shared_session
+from shared.adapters.http_connections import Connections, Patience
 from shared.adapters.sigv4 import Signer
-from shared.ledger.frozen import dataclass
+
+if TYPE_CHECKING:
+    from botocore.session import Session
 
 OPERATIONS: Final = frozenset(
     {
@@ -88,21 +80,16 @@ _SERVICE: Final = "dynamodb"
 _TARGET: Final = "DynamoDB_20120810."
 _CONTENT_TYPE: Final = "application/x-amz-json-1.0"
 _BINARY: Final = re.compile(rb'"BS?"\s*:')
-_TRACE_VARIABLE: Final = "_X_AMZN_TRACE_ID"
-
-_ENVIRONMENT: Final = os.environ  # noqa: TID251 - variables of botocore and of Lambda, which are no settings of ours
+_USER_AGENT: Final = f"millicent lang/python#{sys.version_info[0]}.{sys.version_info[1]}"
 
 _encoded: Final = msgspec.json.Encoder().encode
 _decoded: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a call waits for a connection and for an answer, and how many connections are kept open at most."""
+class MalformedAnswer(HTTPClientError):
+    """An answer whose body is not a JSON object."""
 
-    connect_timeout_s: float
-    read_timeout_s: float
-    connections_max: int
+    fmt = "the answer is not a JSON object: {error}"
 
 
 class DynamoWire:
@@ -111,19 +98,22 @@ class DynamoWire:
     _request_signer = None
     """PynamoDB asks for it, to replace a client whose credentials were missing. Here every call reads them anew."""
 
-    def __init__(self, session: Session, region: str, endpoint_url: str, patience: Patience) -> None:
+    def __init__(self, session: "Session | None", region: str, endpoint_url: str, patience: Patience) -> None:
+        """`session` is None where the environment says everything."""
         url = urlsplit(endpoint_url)
+        if not url.hostname:
+            raise ValueError(f"the endpoint must be a URL such as http://localhost:8000, not {endpoint_url!r}")
         self._session = session
         self._region = region
         self._url = endpoint_url.rstrip("/") + "/"
         self._host = url.netloc
         self._signer = Signer(region, _SERVICE)
-        self._user_agent = session.user_agent()
-        self._pool = _pool(session, endpoint_url, patience)
+        bundle = None if url.scheme == "http" else _ca_bundle(session)
+        self._connections = Connections(url.hostname, url.port or (80 if bundle is None else 443), bundle, patience)
         self.meta = SimpleNamespace(
             endpoint_url=endpoint_url,
             region_name=region,
-            events=copy(session.get_component("event_emitter")),
+            events=session and copy(session.get_component("event_emitter")),
         )
 
     def _make_api_call(self, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
@@ -137,84 +127,55 @@ class DynamoWire:
         return _answer(operation_name, *self._sent(operation_name, self._headers(operation_name, body), body))
 
     def _headers(self, operation_name: str, body: bytes) -> dict[str, str]:
-        credentials = self._session.get_credentials()
-        if credentials is None:
-            raise NoCredentialsError
-        frozen = credentials.get_frozen_credentials()
-        at = f"{get_current_datetime():%Y%m%dT%H%M%SZ}"
+        credentials = self._credentials()
+        at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         signed = {"content-type": _CONTENT_TYPE, "host": self._host, "x-amz-date": at}
-        if frozen.token:
-            signed["x-amz-security-token"] = frozen.token
+        if credentials.token:
+            signed["x-amz-security-token"] = credentials.token
         signed["x-amz-target"] = _TARGET + operation_name
-        authorization = self._signer.authorization(str(frozen.access_key), str(frozen.secret_key), at, signed, body)
-        headers = signed | {"authorization": authorization, "user-agent": self._user_agent}
-        if trace := _ENVIRONMENT.get(_TRACE_VARIABLE):
+        authorization = self._signer.authorization(credentials.access_key, credentials.secret_key, at, signed, body)
+        headers = signed | {"authorization": authorization, "user-agent": _USER_AGENT}
+        if trace := aws_environment.trace_id():
             headers["x-amzn-trace-id"] = trace
         return headers
 
+    def _credentials(self) -> Credentials:
+        """Those of now. Raises NoCredentialsError."""
+        found = _credentials_of(self._session) if self._session else aws_environment.credentials()
+        if found is None:
+            raise NoCredentialsError
+        return found
+
     def _sent(self, operation_name: str, headers: dict[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body of the answer: of the hook `before-send` if it has one, else of DynamoDB."""
-        request = AWSPreparedRequest("POST", self._url, cast("Any", HeadersDict(headers)), body, stream_output=False)
-        hooks = self.meta.events.emit(f"before-send.{_SERVICE}.{operation_name}", request=request)
-        for _, answer in hooks:
-            if answer is not None:
-                return answer.status_code, answer.headers, answer.content
-        return self._posted(headers, body)
+        if self.meta.events is not None:
+            for _, answer in self._hooked(operation_name, headers, body):
+                if answer is not None:
+                    return answer.status_code, answer.headers, answer.content
+        return self._connections.post(headers, body)
 
-    def _posted(self, headers: dict[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-        try:
-            response = self._pool.urlopen(
-                "POST",
-                "/",
-                body=body,
-                headers=headers,
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                decode_content=False,
-            )
-        except Exception as error:
-            raise _as_botocore(error, self.meta.endpoint_url) from error
-        return response.status, response.headers, response.data
+    def _hooked(self, operation_name: str, headers: dict[str, str], body: bytes) -> Any:  # noqa: ANN401 - botocore's
+        from botocore.awsrequest import AWSPreparedRequest, HeadersDict  # noqa: PLC0415 - loaded with the session
+
+        request = AWSPreparedRequest("POST", self._url, cast("Any", HeadersDict(headers)), body, stream_output=False)
+        return self.meta.events.emit(f"before-send.{_SERVICE}.{operation_name}", request=request)
 
     @cached_property
     def _whole_client(self) -> Any:  # noqa: ANN401 - botocore makes its clients' types at run time
-        return self._session.create_client(
+        from botocore.config import Config  # noqa: PLC0415 - it loads what the session does
+
+        return (self._session or shared_session()).create_client(
             _SERVICE, self._region, endpoint_url=self.meta.endpoint_url, config=Config(parameter_validation=False)
         )
 
 
-class _Connection(HTTPConnection):
-    """Sends a request's head and body together: one packet and one system call less."""
-
-    _parts: list[Any] | None = None
-
-    def request(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - passed on as they are
-        parts: list[Any] = []
-        self._parts = parts
-        try:
-            super().request(*arguments, **options)
-        finally:
-            self._parts = None
-        self.send(b"".join(parts))
-
-    def send(self, data: Any) -> None:  # noqa: ANN401 - as in http.client
-        if self._parts is None:
-            super().send(data)
-        else:
-            self._parts.append(data)
-
-
-class _TlsConnection(_Connection, HTTPSConnection):
-    pass
-
-
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
+def _credentials_of(session: "Session") -> Credentials | None:
+    """botocore refreshes them before they expire."""
+    held = session.get_credentials()
+    if held is None:
+        return None
+    frozen = held.get_frozen_credentials()
+    return Credentials(str(frozen.access_key), str(frozen.secret_key), frozen.token)
 
 
 def wire_to(region: str | None, host: str | None, patience: Patience) -> DynamoWire | None:
@@ -222,6 +183,10 @@ def wire_to(region: str | None, host: str | None, patience: Patience) -> DynamoW
 
     Raises NoRegionError if neither the caller nor botocore's configuration names a region.
     """
+    if aws_environment.says_everything():
+        return _wire_of_the_environment(region or aws_environment.region(), host, patience)
+    from botocore.utils import get_environ_proxies  # noqa: PLC0415 - it loads what the session does
+
     session = shared_session()
     region = region or session.get_config_variable("region")
     if region is None:
@@ -230,9 +195,19 @@ def wire_to(region: str | None, host: str | None, patience: Patience) -> DynamoW
     return None if get_environ_proxies(endpoint_url) else DynamoWire(session, region, endpoint_url, patience)
 
 
-def _endpoint_url(session: Session, region: str) -> str:
+def _wire_of_the_environment(region: str | None, host: str | None, patience: Patience) -> DynamoWire:
+    if region is None:
+        raise NoRegionError
+    configured = host or aws_environment.configured_endpoint_url(_SERVICE)
+    url = configured or aws_environment.regional_endpoint_url(_SERVICE, region)
+    return DynamoWire(None, region, url or _url_by_botocore(shared_session(), region), patience)
+
+
+def _endpoint_url(session: "Session", region: str) -> str:
+    from botocore.utils import ensure_boolean  # noqa: PLC0415 - it loads what the session does
+
     if not ensure_boolean(session.get_config_variable("ignore_configured_endpoint_urls")):
-        configured = _ENVIRONMENT.get("AWS_ENDPOINT_URL_DYNAMODB") or _ENVIRONMENT.get("AWS_ENDPOINT_URL")
+        configured = aws_environment.configured_endpoint_url(_SERVICE)
         if configured:
             return configured
     profile = session.get_scoped_config()
@@ -241,34 +216,18 @@ def _endpoint_url(session: Session, region: str) -> str:
         or session.get_config_variable("use_fips_endpoint")
         or session.get_config_variable("use_dualstack_endpoint")
     )
-    suffix = None if is_special else _dns_suffix(session, region)
-    if suffix is not None:
-        return f"https://{_SERVICE}.{region}.{suffix}"
+    usual = None if is_special else aws_environment.regional_endpoint_url(_SERVICE, region)
+    return usual or _url_by_botocore(session, region)
+
+
+def _url_by_botocore(session: "Session", region: str) -> str:
     url: str = session.create_client(_SERVICE, region).meta.endpoint_url
     return url
 
 
-def _dns_suffix(session: Session, region: str) -> str | None:
-    """The end of the names of hosts in the region's partition; None for a region that botocore does not list."""
-    for partition in session.get_component("data_loader").load_data("partitions")["partitions"]:
-        if region in partition["regions"]:
-            suffix: str = partition["outputs"]["dnsSuffix"]
-            return suffix
-    return None
-
-
-def _pool(session: Session, endpoint_url: str, patience: Patience) -> urllib3.HTTPConnectionPool:
-    url = urlsplit(endpoint_url)
-    if not url.hostname:
-        raise ValueError(f"the endpoint must be a URL such as http://localhost:8000, not {endpoint_url!r}")
-    options: dict[str, Any] = {
-        "maxsize": patience.connections_max,
-        "timeout": urllib3.Timeout(connect=patience.connect_timeout_s, read=patience.read_timeout_s),
-    }
-    if url.scheme == "http":
-        return _Pool(url.hostname, url.port, **options)
-    bundle = session.get_config_variable("ca_bundle") or get_cert_path(True)
-    return _TlsPool(url.hostname, url.port, ca_certs=bundle, cert_reqs="CERT_REQUIRED", **options)
+def _ca_bundle(session: "Session | None") -> str:
+    configured: str | None = session.get_config_variable("ca_bundle") if session else None
+    return configured or aws_environment.ca_bundle()
 
 
 def _answer(operation_name: str, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
@@ -286,7 +245,7 @@ def refuse_damaged(status: int, headers: Mapping[str, str], body: bytes) -> dict
     """The document of an answer. A damaged answer means: no answer.
 
     Without retries botocore accepts an answer that fails DynamoDB's checksum, and reads a body that is not JSON as an
-    empty answer. A read would then report that the account does not exist. Raises ChecksumError or ResponseParserError.
+    empty answer. A read would then report that the account does not exist. Raises ChecksumError or MalformedAnswer.
     The body of a server error does not matter: the outcome is unknown in any case.
     """
     is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -298,7 +257,7 @@ def refuse_damaged(status: int, headers: Mapping[str, str], body: bytes) -> dict
     except (msgspec.DecodeError, UnicodeDecodeError) as malformed:
         if is_server_error:
             return {"message": HTTPStatus(status).phrase if status in set(HTTPStatus) else ""}
-        raise ResponseParserError("the answer is not a JSON object") from malformed
+        raise MalformedAnswer(error=malformed) from malformed
 
 
 def _client_error(
@@ -343,20 +302,3 @@ def _decode_binary(value: Any) -> None:  # noqa: ANN401 - any JSON
         else:
             for each in value.values():
                 _decode_binary(each)
-
-
-_BOTOCORE_ERRORS: Final[tuple[tuple[type[Exception], Callable[..., Exception]], ...]] = (
-    # A NewConnectionError is a ConnectTimeoutError too: the more exact one comes first.
-    (http_errors.NewConnectionError, EndpointConnectionError),
-    (http_errors.ConnectTimeoutError, ConnectTimeoutError),
-    (http_errors.ReadTimeoutError, ReadTimeoutError),
-    (http_errors.SSLError, SSLError),
-    (http_errors.ProtocolError, ConnectionClosedError),
-)
-
-
-def _as_botocore(error: Exception, endpoint_url: str) -> Exception:
-    for ours, theirs in _BOTOCORE_ERRORS:
-        if isinstance(error, ours):
-            return theirs(endpoint_url=endpoint_url, error=error)
-    return HTTPClientError(error=error)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.adapters.aws_session import shared_session
@@ -20,6 +19,8 @@ _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 def events_client(*, connect_timeout_s: float, read_timeout_s: float) -> "EventBridgeClient":
     """A client that does not retry: the publisher decides which events to send again."""
+    from botocore.config import Config  # noqa: PLC0415 - it loads what a session does: see aws_session.py
+
     config = Config(
         connect_timeout=connect_timeout_s,
         read_timeout=read_timeout_s,

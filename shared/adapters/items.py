@@ -18,14 +18,10 @@ Audit table, the same pk:
 import json
 from typing import Any, Final, cast
 
-from pynamodb.attributes import UnicodeAttribute
-from pynamodb.connection import Connection
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
-from pynamodb.models import Model
-
 from shared.adapters.attributes import DrawsAttribute, GrantsAttribute, HashAttribute, IntegerAttribute, RecordAttribute
 from shared.adapters.connection import bound_to, wired
 from shared.adapters.keys import BEGUN_SK, POLICY_SK, STATE_SK, account_pk, audit_entry_sk, entry_sk, hold_sk, tally_sk
+from shared.adapters.pynamo import AllProjection, Connection, GlobalSecondaryIndex, Model, UnicodeAttribute
 from shared.adapters.stored_records import stored, text_of
 from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState, Begun
 from shared.ledger.canonical import canonical_json

@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from pynamodb.exceptions import PutError
-from pynamodb.expressions.operand import Path
-from pynamodb.models import Model
-
 from shared.adapters.connection import bound_to, wired
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
+from shared.adapters.pynamo import Model, Path, PutError
 from shared.ledger.protocol import Busy, Unknown
 
 DEADLINE_MS: Final = 5000

@@ -14,12 +14,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Final, cast, get_args
 
-from pynamodb.attributes import UnicodeAttribute
-from pynamodb.models import Model
-
 from shared.adapters.attributes import IntegerAttribute
 from shared.adapters.connection import bound_to, wired
 from shared.adapters.keys import SEQ_MAX, account_pk
+from shared.adapters.pynamo import Model, UnicodeAttribute
 from shared.ledger.accounts import Account
 from shared.ledger.canonical import canonical_json
 from shared.ledger.frozen import dataclass

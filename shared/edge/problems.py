@@ -87,7 +87,7 @@ _DETAILS: Final[Mapping[Reason, str]] = {
     "hold_captured": "a hold ends once; this hold was captured",
     "hold_released": "a hold ends once; this hold was released",
     "hold_expired": "the held credits are available again; if_expired: charge captures an expired hold as a charge",
-    "exceeds_hold": "the hold is unchanged; set overrun to charge, partial or overdraw to capture more than it holds",
+    "exceeds_hold": "the hold is unchanged; set overrun to charge, partial or overdraw to capture more than is left",
     "charge_not_found": "a refund names the key of a charge or capture that this actor paid",
     "exceeds_charge": "no credits were refunded; the refunds of a charge cannot exceed what it took",
 }

@@ -103,7 +103,14 @@ def _placed(operation: Operation, effect: Effect, _held: str) -> Terms:
 def _captured(operation: Operation, effect: Effect, held: str) -> Terms:
     terms = cast("CaptureHold", operation.terms)
     exact = "charge" if terms.overrun == "partial" else terms.overrun
-    return CaptureHold(held, -effect.amount, exact, if_expired=terms.if_expired, occurred_at_ms=terms.occurred_at_ms)
+    return CaptureHold(
+        held,
+        -effect.amount,
+        exact,
+        if_expired=terms.if_expired,
+        occurred_at_ms=terms.occurred_at_ms,
+        final=terms.final,
+    )
 
 
 def _released(_operation: Operation, _effect: Effect, held: str) -> Terms:

@@ -215,24 +215,24 @@ def capture(state: AccountState, terms: CaptureHold, context: EffectContext) -> 
     held = _open_hold(context)
     if isinstance(held, Effect):
         return held
-    asked = held.amount if terms.amount is None else terms.amount
+    asked = held.remaining if terms.amount is None else terms.amount
     wanted, carry = settled(asked, terms.remainder, state.carry)
-    amount = wanted if wanted <= held.amount else _capture_beyond(state, terms, context, held, wanted)
+    amount = wanted if wanted <= held.remaining else _capture_beyond(state, terms, context, held, wanted)
     if isinstance(amount, Effect):
         return amount
-    excess = max(amount - held.amount, 0)
-    paid, rest = split(held.drawn, amount)
-    restored = _restore(state, rest, _undrawn_rest(held, amount), context.now_ms)
-    grants, paid_beyond = draw_down(restored.grants, excess)
-    returned = max(held.amount - amount, 0)
+    after = _captured(state, held, terms, amount)
+    paid, _ = split(held.left[0], amount)
+    restored = _nothing_back(state) if terms.is_part else _restore(state, *after.left, context.now_ms)
+    grants, paid_beyond = draw_down(restored.grants, max(amount - held.remaining, 0))
+    freed = held.remaining - after.remaining
     return Effect(
         amount=-amount,
-        available=returned - restored.lapsed - excess,
-        held=-held.amount,
+        available=freed - amount - restored.lapsed,
+        held=-freed,
         spent=amount,
         expired=restored.lapsed,
         grants=grants,
-        hold=replace(held, captured=amount, status="captured", seq=state.seq + 1),
+        hold=after,
         drawn=paid + paid_beyond,
         outcome="applied" if amount == wanted else "partial",
         shortfall=wanted - amount,
@@ -241,12 +241,22 @@ def capture(state: AccountState, terms: CaptureHold, context: EffectContext) -> 
     )
 
 
+def _captured(state: AccountState, held: Hold, terms: CaptureHold, amount: int) -> Hold:
+    """The hold after a capture of `amount`. A part does not end it, nor does it open one that has expired."""
+    status = held.status if terms.is_part else "captured"
+    return replace(held, captured=held.captured + amount, status=status, seq=state.seq + 1)
+
+
+def _nothing_back(state: AccountState) -> Restored:
+    return Restored(state.grants, (), 0)
+
+
 def _capture_beyond(
     state: AccountState, terms: CaptureHold, context: EffectContext, held: Hold, wanted: int
 ) -> int | Effect:
-    """How much of the amount beyond the hold is captured.
+    """How much of an amount beyond what is left of the hold is captured.
 
-    The held amount itself is granted, whatever the limits say now.
+    What is left is granted, whatever the limits say now.
     """
     if terms.overrun == "overdraw":
         return wanted
@@ -254,18 +264,21 @@ def _capture_beyond(
         return _refused("exceeds_hold")
     if _is_frozen(state):
         return _refused("account_frozen")
-    most = max(context.headroom.amount, held.amount)
+    most = max(context.headroom.amount, held.remaining)
     if wanted > most and terms.overrun == "charge":
         return _insufficient(context, wanted, most)
     return min(wanted, most)
 
 
 def _capture_of_nothing(state: AccountState, terms: CaptureHold, context: EffectContext) -> Effect:
-    """A charge after the hold has expired. It marks the hold as captured, so that it cannot be captured twice."""
+    """A charge after the hold has expired. It marks the hold as captured, so that it cannot be captured twice.
+
+    A part leaves the hold expired, so that other parts can follow. Without an amount it is what no capture has taken.
+    """
     held = context.references.hold
     if held is None:
         return _refused("hold_not_found")
-    asked = held.amount if terms.amount is None else terms.amount
+    asked = held.uncaptured if terms.amount is None else terms.amount
     amount, carry = settled(asked, terms.remainder, state.carry)
     if terms.if_expired != "overdraw":
         if _is_frozen(state):
@@ -278,7 +291,7 @@ def _capture_of_nothing(state: AccountState, terms: CaptureHold, context: Effect
         available=-amount,
         spent=amount,
         grants=grants,
-        hold=replace(held, captured=amount, status="captured", seq=state.seq + 1),
+        hold=_captured(state, held, terms, amount),
         drawn=drawn,
         origin=held.origin,
         carry=carry,
@@ -399,12 +412,12 @@ def _funded(state: AccountState, credited: Grant) -> Effect:
 
 
 def _returned(state: AccountState, resolved: Hold, now_ms: int) -> Effect:
-    restored = _restore(state, resolved.drawn, _undrawn_rest(resolved, 0), now_ms)
-    returned = resolved.amount - restored.lapsed
+    restored = _restore(state, *resolved.left, now_ms)
+    returned = resolved.uncaptured - restored.lapsed
     return Effect(
         amount=returned,
         available=returned,
-        held=-resolved.amount,
+        held=-resolved.uncaptured,
         expired=restored.lapsed,
         grants=restored.grants,
         hold=resolved,
@@ -432,12 +445,6 @@ def _last_paid(charge_entry: Entry, refunded: int, amount: int) -> tuple[tuple[D
     return given_back, undrawn
 
 
-def _undrawn_rest(held: Hold, amount: int) -> int:
-    # Grants pay for a hold first, so an overdraft is its last part.
-    overdrawn = held.amount - sum(draw.amount for draw in held.drawn)
-    return max(min(overdrawn, held.amount - amount), 0)
-
-
 def _open_hold(context: EffectContext) -> Hold | Effect:
     held = context.references.hold
     # A parent's hold ends only together with the member's: an operation without that member does not find it.
@@ -461,9 +468,9 @@ def refused_by_parent(approval: ParentApproval) -> Effect:
     return Effect(outcome="refused", reason=approval.refusal, limit={"account": approval.headroom.account})
 
 
-def given_back(held: Hold) -> Spending:
-    """The amount that an ending hold returns to spending limits."""
-    return Spending(-held.amount, held.placed_seq, held.through)
+def given_back(before: Hold, after: Hold) -> Spending:
+    """What spending limits no longer count for the hold: what was captured of it, and all of an ended one."""
+    return Spending(after.remaining - before.remaining, before.placed_seq, before.through)
 
 
 def _is_refundable(entry: Entry, context: EffectContext) -> bool:

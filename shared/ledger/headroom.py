@@ -33,11 +33,11 @@ class Headroom:
 def headroom_of(state: AccountState, through: Through, periods: Periods, held: Hold | None = None) -> Headroom:
     """The most that the account itself may spend through an app, a meter and a model, including its overdraft limit.
 
-    With `held`, an open hold, it is the most that may be captured of that hold. The held amount is available to the
-    capture, and a limit that has counted the hold returns it before it counts the capture. Example: 80 are held, then a
-    limit of 100 a day is set. 100 may be captured: the limit has not counted the 80.
+    With `held`, an open hold, it is the most that may be captured of that hold. What is left of it is available to the
+    capture, and a limit that has counted the hold returns that before it counts the capture. Example: 80 are held, then
+    a limit of 100 a day is set. 100 may be captured: the limit has not counted the 80.
     """
-    headroom = Headroom(state.spendable + (held.amount if held else 0))
+    headroom = Headroom(state.spendable + (held.remaining if held else 0))
     if state.policy is None:
         return headroom
     # A window that begins with this entry has counted no earlier hold.
@@ -46,7 +46,7 @@ def headroom_of(state: AccountState, through: Through, periods: Periods, held: H
 
 
 def _headroom_of_limit(limit: Limit, held: Hold | None) -> Headroom:
-    counted = held.amount if held is not None and _has_counted(limit, held) else 0
+    counted = held.remaining if held is not None and _has_counted(limit, held) else 0
     return Headroom(limit.headroom + counted, limit_values(limit))
 
 

@@ -1,7 +1,11 @@
 """Holds: credits set aside for work of unknown cost. Also refunds of charges.
 
 A hold ends once: captured, released or expired. It remembers the grants that it was drawn from, so that its credits
-return to them.
+return to them. Until it ends it may be captured in parts: the first parts take the first draws.
+
+    placed 100, drawn 60 from g1, then 40 from g2    60 of g1 and 40 of g2 are left
+    a part of 75                                     drawn 60 from g1 and 15 from g2; 25 of g2 are left
+    released                                         25 return to g2
 """
 
 from collections.abc import Sequence
@@ -62,9 +66,10 @@ class HeldPrice:
 class Hold:
     """`amount` microcents set aside until `expires_at_ms`, exclusive. `seq` is the entry that last changed it.
 
-    It was placed through `app`, on `meter` and, if its usage was priced, of `model`. `parent` is the actor of the
-    parent account and the id of its hold of the same amount. `member` is set on a parent's hold: the member whose hold
-    it accompanies. `price` is set if usage was held: the capture is priced by it.
+    `captured` is the sum of its captures, including what they took beyond the hold. It was placed through `app`, on
+    `meter` and, if its usage was priced, of `model`. `parent` is the actor of the parent account and the id of its hold
+    of the same amount. `member` is set on a parent's hold: the member whose hold it accompanies. `price` is set if
+    usage was held: the capture is priced by it.
     """
 
     id: str
@@ -93,6 +98,25 @@ class Hold:
     def placed_seq(self) -> int:
         """The entry that placed the hold; the hold's id contains it."""
         return int(self.id[1:])
+
+    @property
+    def uncaptured(self) -> int:
+        """What its captures have left of its amount; an ended hold does not hold it any more."""
+        return max(self.amount - self.captured, 0)
+
+    @property
+    def remaining(self) -> int:
+        """What it still sets aside."""
+        return self.uncaptured if self.status == "open" else 0
+
+    @property
+    def left(self) -> tuple[tuple[Draw, ...], int]:
+        """The draws that no capture has taken, and the uncaptured part that no grant paid (an overdraft).
+
+        Grants pay for a hold first, so an overdraft is its last part.
+        """
+        _, draws = split(self.drawn, self.captured)
+        return draws, self.uncaptured - sum(draw.amount for draw in draws)
 
     @property
     def summary(self) -> dict[str, int | str]:

@@ -6,7 +6,7 @@ needs a row, its terms (operations.py), its effect (effects.py) and its tests; C
     kind            what it does                                        in short
     charge          takes a cost                                        spends
     hold            sets credits aside                                  spends, has a companion item
-    capture         takes a part of a hold, returns the rest            spends, ends a hold
+    capture         takes a part of a hold; the final returns the rest  spends, may end a hold
     release         returns a hold                                      ends a hold, returns credits
     extend          lets a hold last longer
     refund          returns a charge or capture, or a part of it        returns credits, has a companion item
@@ -53,7 +53,7 @@ class Meaning:
     spends             needs headroom of the balance, the limits and the parent
     takes_what_is_held can also take the credits of the hold that it names
     counts             what spending limits count: itself; a part of the hold, or of the charge, that it names
-    ends_hold          limits subtract what they counted of the hold that it names
+    ends_hold          limits subtract what the hold that it names no longer sets aside
     is_refundable      can be refunded
     usage              how sums of usage count it
     companion          the companion item that it writes

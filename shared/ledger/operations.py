@@ -156,10 +156,13 @@ class ExtendHold:
 
 @dataclass(frozen=True, slots=True)
 class CaptureHold:
-    """Charges `amount` of a hold (all of it if None) and returns the rest.
+    """Charges `amount` of what is left of a hold (all of it if None) and returns the rest.
 
-    An amount above the hold is refused and leaves the hold intact, unless `overrun` says otherwise. Then the excess is
-    charged in the same entry: all of it or nothing (`charge`), as much as is spendable (`partial`), or all of it
+    With `final` False it is a part: it needs an amount, nothing returns, and the hold stays as it is, for the captures
+    that follow. None: it ends the hold.
+
+    An amount above what is left is refused and leaves the hold intact, unless `overrun` says otherwise. Then the excess
+    is charged in the same entry: all of it or nothing (`charge`), as much as is spendable (`partial`), or all of it
     regardless of the balance (`overdraw`).
 
     An expired hold holds no credits. With `if_expired` the whole amount is charged like any other charge (`charge`), or
@@ -181,11 +184,16 @@ class CaptureHold:
     adjustment: str | None = None
     cost_money: Mapping[str, str] | None = None
     exchange_rate: Mapping[str, Any] | None = None
+    final: Literal[False] | None = None
+
+    @property
+    def is_part(self) -> bool:
+        return self.final is False
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseHold:
-    """Returns all of an open hold."""
+    """Returns what is left of an open hold."""
 
     kind: ClassVar[Kind] = "release"
     hold: str

@@ -380,9 +380,7 @@ def _policy_after(
     policy = effect.policy or state.policy
     if policy is None or effect.outcome == "refused":
         return policy, ()
-    seq = state.seq + 1
-    for counted in _counted_by_limits(operation, effect, held, seq):
-        policy = policy.counting(counted, periods, seq)
+    policy = _counted(policy, _counted_by_limits(operation, effect, held, state.seq + 1), periods, state.seq + 1)
     # Held credits count as present, since most of them return. A refill arms thresholds but does not warn.
     is_credited = effect.funded > 0
     return policy.crossing(
@@ -390,15 +388,24 @@ def _policy_after(
     )
 
 
+def _counted(policy: Policy, spendings: Iterable[Spending], periods: Periods, seq: int) -> Policy:
+    """The policy after the entry of `seq`; the very same if its counts cancel out, which saves writing it."""
+    counted = policy
+    for spending in spendings:
+        counted = counted.counting(spending, periods, seq)
+    return policy if counted == policy else counted
+
+
 def _counted_by_limits(operation: Operation, effect: Effect, held: Hold | None, seq: int) -> Iterator[Spending]:
     """The amounts that spending limits count for the entry of `seq`.
 
-    A hold counts when it is placed. When it ends, its amount is subtracted and the captured amount is counted. With a
-    limit of 100 a day, a hold of 80 leaves 20; after a capture of 30 it leaves 70.
+    A hold counts when it is placed. When it is captured or ends, what it no longer sets aside is subtracted and the
+    captured amount is counted. With a limit of 100 a day, a hold of 80 leaves 20. A part of 30 changes nothing of that:
+    30 are subtracted and counted. A final capture of 10 then leaves 60.
     """
     kind, origin = KINDS[operation.kind], effect.origin
-    if kind.ends_hold and held is not None and held.status == "open":
-        yield given_back(held)
+    if kind.ends_hold and held is not None and held.status == "open" and effect.hold is not None:
+        yield given_back(held, effect.hold)
     match kind.counts:
         case "itself":
             yield Spending(-effect.amount, seq, _through(operation, None))
@@ -496,5 +503,7 @@ def _next_hold_expiry_ms(state: AccountState, effect: Effect, open_holds: int) -
     # Only reading every hold would show the exact expiry. A lower bound is enough to know when to list the holds.
     if not open_holds:
         return None
-    candidates = [state.next_hold_expiry_ms, effect.hold.expires_at_ms if effect.hold else None]
-    return min((each for each in candidates if each is not None), default=None)
+    bound_ms, changed = state.next_hold_expiry_ms, effect.hold
+    if changed is None or changed.status != "open":
+        return bound_ms
+    return changed.expires_at_ms if bound_ms is None else min(bound_ms, changed.expires_at_ms)

@@ -122,11 +122,13 @@ def public_limit(limit: Mapping[str, Any]) -> dict[str, Any]:
 
 def public_hold(account: Account, summary: Mapping[str, Any]) -> dict[str, Any]:
     """`hold` of an answer, from an entry's or a hold's summary."""
+    uncaptured = max(summary["amount"] - summary["captured"], 0)
     return {
         "id": summary["id"],
         "actor": account.actor,
         "amount": to_millicents(summary["amount"]),
         "captured": to_millicents(summary["captured"]),
+        "remaining": to_millicents(uncaptured if summary["status"] == "open" else 0),
         "status": summary["status"],
         "expires_at": rfc3339(summary["expires_at_ms"]),
     }

@@ -50,7 +50,7 @@ def _present(state: AccountState, ledger: Ledger, now_ms: int) -> Present:
     holds: tuple[Hold, ...] = ()
     for _ in range(_READS_MAX):
         holds = ledger.open_holds(account)
-        if sum(hold.amount for hold in holds) == state.held:
+        if sum(hold.remaining for hold in holds) == state.held:
             due = DueHolds(in_due_order([hold for hold in holds if hold.is_due(now_ms)]))
             return Present(as_of(state, now_ms, due), _open(holds, now_ms))
         state = ledger.state(account) or state

@@ -133,3 +133,21 @@ def test_of_sixteen_captures_of_a_members_hold_one_wins_at_both(new_ledger: NewL
         state = ledger.state(account)
         assert state is not None
         assert (state.available, state.held, state.spent) == (75, 0, 25)
+
+
+def test_of_sixteen_parts_of_a_hold_as_many_are_taken_as_it_has_room_for(new_ledger: NewLedger) -> None:
+    ledger = new_ledger()
+    send(ledger, "fund", GrantCredits(100))
+    send(ledger, "fund", GrantCredits(100), TEAM)
+    send(ledger, "join", Configure(parent=TEAM.actor))
+    placed = send(ledger, "hold", PlaceHold(40, TTL_MS))
+    assert placed.hold is not None
+    hold = str(placed.hold["id"])
+    parts = [operation(f"k-{number}", CaptureHold(hold, 13, final=False)) for number in range(THREADS)]
+    answers = at_once(ledger, parts)
+    assert Counter(answer.entry.reason for answer in answers) == {None: 3, "exceeds_hold": THREADS - 3}
+    for account in (ALICE, TEAM):
+        record_that_holds(ledger, account)
+        state = ledger.state(account)
+        assert state is not None
+        assert (state.available, state.held, state.spent) == (60, 1, 39)

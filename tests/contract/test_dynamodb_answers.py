@@ -256,8 +256,8 @@ def test_the_sdk_sends_every_call_once(answering: Asked, answer: Answer | Except
 def test_the_sdk_waits_a_second_to_connect_and_two_for_an_answer(answering: Asked) -> None:
     ledger, _ = answering(ok({}))
     client: Any = ledger._table.connection.client
-    timeout = client._pool.timeout
-    assert (timeout.connect_timeout, timeout.read_timeout) == (1, 2)
+    patience = client._connections._patience
+    assert (patience.connect_timeout_s, patience.read_timeout_s) == (1, 2)
 
 
 def test_the_models_share_one_client(answering: Asked) -> None:

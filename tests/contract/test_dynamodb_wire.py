@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import ssl
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -18,11 +19,11 @@ import pytest
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
-from botocore.parsers import ResponseParserError
 from botocore.session import Session, get_session
 
 from shared.adapters import dynamodb_wire
-from shared.adapters.dynamodb_wire import OPERATIONS, DynamoWire, Patience, wire_to
+from shared.adapters.dynamodb_wire import OPERATIONS, DynamoWire, MalformedAnswer, wire_to
+from shared.adapters.http_connections import Patience
 
 REGION = "eu-central-1"
 PATIENCE = Patience(connect_timeout_s=5, read_timeout_s=5, connections_max=4)
@@ -238,11 +239,11 @@ def test_an_error_is_the_one_that_botocore_raises(
     ("answer", "error"),
     [
         (Answer(body=b'{"Item":{}}', headers={"x-amz-crc32": "1"}), "ChecksumError"),
-        (Answer(body=b"<html>"), "ResponseParserError"),
-        (Answer(body=b"[1]"), "ResponseParserError"),
-        (Answer(body=b'{"Item"'), "ResponseParserError"),
-        (Answer(body=b'{"a":"\xff"}'), "ResponseParserError"),
-        (Answer(400, b"<html>"), "ResponseParserError"),
+        (Answer(body=b"<html>"), "MalformedAnswer"),
+        (Answer(body=b"[1]"), "MalformedAnswer"),
+        (Answer(body=b'{"Item"'), "MalformedAnswer"),
+        (Answer(body=b'{"a":"\xff"}'), "MalformedAnswer"),
+        (Answer(400, b"<html>"), "MalformedAnswer"),
         (Answer(body=b'{"Item":{"a":{"S":"b"}}}', is_cut=True), "ConnectionClosedError"),
         (Answer(never=True), "ConnectionClosedError"),
     ],
@@ -271,9 +272,8 @@ def test_a_connection_that_the_server_has_ended_is_not_used_again(wire: DynamoWi
 
 def wait_until_ended(wire: DynamoWire) -> None:
     """The end of the connection is on its way: here it arrives before the next call."""
-    queued: Any = wire._pool.pool
-    (idle,) = [each for each in queued.queue if each is not None and each.sock is not None]
-    idle.sock.recv(1, socket.MSG_PEEK)
+    (idle,) = wire._connections._idle
+    idle._socket.recv(1, socket.MSG_PEEK)
 
 
 def test_no_answer_in_time_is_a_timeout(session: Session) -> None:
@@ -393,9 +393,10 @@ def test_tables_are_managed_by_botocores_own_client(wire: DynamoWire, server: Se
 
 def test_certificates_of_servers_are_checked(session: Session) -> None:
     session.set_credentials("AKID", "secret")
-    pool: Any = wire_at("https://localhost:1")._pool
-    assert pool.cert_reqs == "CERT_REQUIRED"
-    assert Path(pool.ca_certs).is_file()
+    tls = wire_at("https://localhost:1")._connections._tls
+    assert tls is not None
+    assert (tls.verify_mode, tls.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert len(tls.get_ca_certs()) > 100
 
 
 def test_an_endpoint_that_is_no_url_is_refused(session: Session) -> None:
@@ -409,6 +410,6 @@ def _named(asked: dict[str, Any], name: str) -> str:
 
 
 def _raised(act: Callable[[], object]) -> Exception:
-    with pytest.raises((BotoCoreError, ClientError, ResponseParserError)) as raised:
+    with pytest.raises((BotoCoreError, ClientError, MalformedAnswer)) as raised:
         act()
     return raised.value

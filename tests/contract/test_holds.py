@@ -43,7 +43,7 @@ def balances(ledger: Ledger) -> tuple[int, int, int]:
     assert state is not None
     entries = list(ledger.entries(ALICE, EntryFilter(1000)).items)[::-1]
     assert verify_account(ALICE, entries, state) == []
-    assert sum(hold.amount for hold in ledger.open_holds(ALICE)) == state.held
+    assert sum(hold.remaining for hold in ledger.open_holds(ALICE)) == state.held
     return state.available, state.held, state.spent
 
 

@@ -20,6 +20,7 @@ START_MS = 1_773_144_000_000
 """Noon on 10 March 2026, in UTC."""
 
 RULES = (
+    "parts",
     "if_expired",
     "overruns",
     "excess",
@@ -170,6 +171,7 @@ def capture(chance: Random) -> dict[str, Any]:
         "more": chance.choice([1, 10, 70, 200]),
         "overrun": chance.choice(["refuse", "charge", "charge", "partial", "overdraw"]),
         "if_expired": chance.choice(["refuse", "refuse", "charge", "overdraw"]),
+        "final": chance.choice([True, False]),
     }
 
 

@@ -74,6 +74,20 @@ class Payment:
     def amount(self) -> int:
         return sum(piece.amount for piece in self.pieces) + self.owing
 
+    def begin(self, amount: int) -> "Payment":
+        """Takes off what was paid first: the pieces from the beginning, then of what no grant had."""
+        begun = Payment()
+        while amount and self.pieces:
+            first = self.pieces.pop(0)
+            if first.amount > amount:
+                self.pieces.insert(0, first.of(first.amount - amount))
+                first = first.of(amount)
+            begun.pieces.append(first)
+            amount -= first.amount
+        begun.owing = amount
+        self.owing -= amount
+        return begun
+
     def undo(self, amount: int) -> "Payment":
         """Takes off what was paid last: first what no grant had, then the pieces from the end."""
         undone = Payment(owing=min(amount, self.owing))
@@ -139,6 +153,12 @@ class Hold:
     app: str | None
     above: "Hold | None" = None
     status: str = "open"
+    captured: int = 0
+
+    @property
+    def left(self) -> int:
+        """What its captures have left of it."""
+        return max(self.amount - self.captured, 0)
 
     @property
     def chain(self) -> "Iterator[Hold]":
@@ -226,7 +246,7 @@ class Account:
 
         What it holds is there, and what limits have counted of it they do not count twice.
         """
-        held, number = (hold.amount, hold.number) if hold else (0, 0)
+        held, number = (hold.left, hold.number) if hold else (0, 0)
         by_limits = [
             Room(each.amount - each.used + each.counted.get(number, 0), is_of_a_limit=True, actor=actor)
             for each in self.limits
@@ -445,7 +465,7 @@ class Model:
     def _end_hold(self, hold: Hold, status: str) -> tuple[dict[Likeness, int], int]:
         account = self.accounts[hold.actor]
         got, lapsed = account.give_back(hold.payment, self.now_ms)
-        account.held -= hold.amount
+        account.held -= hold.left
         account.count_less(hold.number)
         hold.status = status
         account.watch()
@@ -556,13 +576,26 @@ class Model:
             each.ends_ms = max(each.ends_ms, self.now_ms + ttl_ms)
         return Answer()
 
-    def capture(self, actor: str, hold: Hold, amount: int | None, overrun: str, if_expired: str) -> Answer:
-        wanted = hold.amount if amount is None else amount
+    def capture(
+        self, actor: str, hold: Hold, amount: int | None, overrun: str, if_expired: str, *, final: bool = True
+    ) -> Answer:
+        answer = self._capture(actor, hold, hold.left if amount is None else amount, overrun, if_expired)
+        if final and answer.outcome != "refused":
+            for each in hold.chain:
+                if each.status == "open":
+                    self._end_hold(each, "captured")
+                each.status = "captured"
+        if answer.outcome != "refused":
+            for each in hold.chain:
+                self.accounts[each.actor].watch()
+        return answer
+
+    def _capture(self, actor: str, hold: Hold, wanted: int, overrun: str, if_expired: str) -> Answer:
         if hold.status == "expired" and if_expired != "refuse":
             return self._settle(actor, hold, wanted, LIKE_A_CHARGE[if_expired])
         if hold.status != "open":
             return refused(f"hold_{hold.status}")
-        if wanted <= hold.amount or overrun == "overdraw":
+        if wanted <= hold.left or overrun == "overdraw":
             return self._captured(actor, hold, wanted, 0)
         return refused("exceeds_hold") if overrun == "refuse" else self._capture_beyond(actor, hold, wanted, overrun)
 
@@ -571,7 +604,7 @@ class Model:
             return frozen
         # What was held was granted, whatever the limits say by now; for more than that they count the whole.
         room = self._tightest([each.actor for each in hold.chain], hold.app, hold)
-        most = max(room.amount, hold.amount)
+        most = max(room.amount, hold.left)
         if overrun == "charge" and wanted > most:
             return self._short(actor, room, wanted - most)
         return self._captured(actor, hold, min(wanted, most), wanted - min(wanted, most))
@@ -580,26 +613,23 @@ class Model:
         spent = Spent(actor, {}, self._number())
         for each in hold.chain:
             account = self.accounts[each.actor]
-            rest = each.payment.undo(max(each.amount - amount, 0))
-            account.give_back(rest, self.now_ms)
-            beyond = account.take(max(amount - each.amount, 0))
-            paid = Payment(each.payment.pieces + beyond.pieces, each.payment.owing + beyond.owing)
-            spent.payments[each.actor] = paid
-            account.held -= each.amount
+            within = min(amount, each.left)
+            held, beyond = each.payment.begin(within), account.take(amount - within)
+            spent.payments[each.actor] = Payment(held.pieces + beyond.pieces, held.owing + beyond.owing)
+            account.held -= within
             account.spent += amount
-            account.count_less(each.number)
+            account.count_less(each.number, within)
             account.count(spent.number, amount, each.app)
-            each.status = "captured"
-            account.watch()
+            each.captured += amount
         drawn = sums(spent.payments[actor].pieces)
         return Answer("partial" if shortfall else "applied", None, -amount, shortfall, drawn=drawn, spent=spent)
 
     def _settle(self, actor: str, hold: Hold, amount: int, mode: str) -> Answer:
-        """The work outlived its hold: a charge like any other, by those who held for it, which captures the hold."""
+        """The work outlived its hold: a charge like any other, by those who held for it."""
         answer = self._charge(actor, [each.actor for each in hold.chain], amount, mode, hold.app)
         if answer.outcome != "refused":
             for each in hold.chain:
-                each.status = "captured"
+                each.captured += amount
         return answer
 
     def release(self, actor: str, hold: Hold) -> Answer:
@@ -607,7 +637,7 @@ class Model:
             return refused(f"hold_{hold.status}")
         answers = [self._end_hold(each, "released") for each in hold.chain]
         got, lapsed = answers[0]
-        return Answer(amount=hold.amount - lapsed, drawn=got)
+        return Answer(amount=hold.left - lapsed, drawn=got)
 
     def refund(self, actor: str, charge: Spent, amount: int | None) -> Answer:
         left = charge.payments[actor].amount

@@ -172,9 +172,10 @@ class Run:
             overrun = "charge"
         amount = part
         if part is not None:
-            amount = hold.amount + terms["more"] if part == "more" else int(hold.amount * part)
+            amount = hold.left + terms["more"] if part == "more" else int(hold.left * part)
         if_expired = "refuse" if "if_expired" in self.without else terms["if_expired"]
-        return {"hold": hold, "amount": amount, "overrun": overrun, "if_expired": if_expired}
+        final = amount is None or terms.get("final", True) or "parts" in self.without
+        return {"hold": hold, "amount": amount, "overrun": overrun, "if_expired": if_expired, "final": final}
 
     def _grant(self, account: Account, terms: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         if "merging" in self.without and len(account.grants) >= 15:

@@ -126,7 +126,10 @@ class Stack:
         return {
             "balance": balance,
             "grants": [(likeness_of(each), micro(each["remaining"])) for each in shown["grants"]],
-            "holds": sorted((epoch_ms(each["expires_at"]), micro(each["amount"])) for each in shown["holds"]),
+            "holds": sorted(
+                (epoch_ms(each["expires_at"]), micro(each["amount"]), micro(each["remaining"]))
+                for each in shown["holds"]
+            ),
             "limits": sorted(
                 (str(each["window"]), str(each["app"]), micro(each["amount"]), micro(each["used"]), resets_at(each))
                 for each in shown.get("limits", [])
@@ -157,7 +160,8 @@ class Stack:
             return ReleaseHold(hold_id)
         # Named only where it is asked for, so that a ledger can be tried that does not know of it.
         late = {} if terms["if_expired"] == "refuse" else {"if_expired": terms["if_expired"]}
-        return CaptureHold(hold_id, terms["amount"], terms["overrun"], **late)
+        part: Mapping[str, Any] = {} if terms.get("final", True) else {"final": False}
+        return CaptureHold(hold_id, terms["amount"], terms["overrun"], **late, **part)
 
     def _grant_id(self, actor: str, grant: tuple[Likeness, int], now_ms: int) -> str:
         """What a reader sees can be named."""
@@ -233,7 +237,7 @@ def must_see(model: Model, actor: str) -> View:
     return {
         "balance": account.balance,
         "grants": [(grant.likeness, grant.left) for grant in account.in_order],
-        "holds": sorted((hold.ends_ms, hold.amount) for hold in holds),
+        "holds": sorted((hold.ends_ms, hold.amount, hold.left) for hold in holds),
         "limits": sorted(
             (str(limit.window), str(limit.app), limit.amount, limit.used, limit.ends_ms) for limit in account.limits
         ),

@@ -156,6 +156,17 @@ SCENARIOS: Final = (
         (_asks("a", CaptureHold("h2", 50), alike=1), _asks("b", CaptureHold("h2", 50), alike=1)),
     ),
     Scenario(
+        "a part of a hold and its release", 6, _HELD,
+        (_asks("a part", CaptureHold("h2", 50, final=False)), _asks("releases", ReleaseHold("h2"))),
+    ),
+    Scenario(
+        "two parts of a hold, enough for one", 6, _HELD,
+        (
+            _asks("a", CaptureHold("h2", 40, final=False), alike=1),
+            _asks("b", CaptureHold("h2", 40, final=False), alike=1),
+        ),
+    ),
+    Scenario(
         "a hold placed, and the credits charged", 6, (_funded(100),),
         (_asks("holds", PlaceHold(60, _TTL_MS), at_ms=_TWICE), _asks("charges", Charge(60))),
     ),

@@ -82,4 +82,4 @@ class InMemoryStory(Story):
             account = account_of("main", actor)
             state = ledger.state(account)
             assert verify(account, list(ledger.entries(account, wanted).items)[::-1], state) == []
-            assert sum(hold.amount for hold in ledger.open_holds(account)) == (state.held if state else 0)
+            assert sum(hold.remaining for hold in ledger.open_holds(account)) == (state.held if state else 0)

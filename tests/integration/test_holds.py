@@ -271,3 +271,45 @@ def test_every_change_of_a_hold_needs_a_key(funded: World) -> None:
     for how in ("capture", "release", "extend"):
         answer = funded.call("POST", f"/v1/holds/{hold}/{how}", {"actor": ALICE, "ttl_s": 60})
         assert (answer.status, answer.code) == (400, "idempotency_key_required")
+
+
+def test_a_part_leaves_the_hold_open_with_what_remains_of_it(funded: World) -> None:
+    hold = placed(funded)
+    answer = ended(funded, hold, "capture", {"amount": "137.5", "final": False, "meter": "llm"})
+    assert (answer.status, answer.body["entry"]["amount"]) == (201, Decimal("-137.5"))
+    assert answer.body["hold"] == answer.body["hold"] | {
+        "amount": 400,
+        "captured": Decimal("137.5"),
+        "remaining": Decimal("262.5"),
+        "status": "open",
+    }
+    assert answer.body["entry"]["hold"] == answer.body["hold"]
+    assert [each["remaining"] for each in account(funded)["holds"]] == [Decimal("262.5")]
+    last = ended(funded, hold, "capture").body
+    assert (last["entry"]["amount"], last["hold"]["captured"], last["hold"]["remaining"]) == (Decimal("-262.5"), 400, 0)
+
+
+def test_the_default_of_final_is_the_same_request_as_without_it(funded: World) -> None:
+    hold = placed(funded)
+    assert ended(funded, hold, "capture", {"amount": 1}, key="c").status == 201
+    assert ended(funded, hold, "capture", {"amount": 1, "final": True}, key="c").status == 200
+    assert ended(funded, hold, "capture", {"amount": 1, "final": False}, key="c").body["code"] == (
+        "idempotency_key_reused"
+    )
+
+
+def test_a_part_needs_an_amount_or_usage(funded: World) -> None:
+    answer = ended(funded, placed(funded), "capture", {"final": False})
+    assert (answer.status, answer.body["errors"]) == (
+        422,
+        [{"path": "$.amount", "detail": "is required with final: false, or usage instead"}],
+    )
+
+
+def test_a_part_above_what_is_left_is_refused_and_leaves_it_as_it_was(funded: World) -> None:
+    hold = placed(funded)
+    ended(funded, hold, "capture", {"amount": 300, "final": False})
+    answer = ended(funded, hold, "capture", {"amount": 101, "final": False})
+    assert (answer.status, answer.body["code"], answer.body["required"]) == (409, "exceeds_hold", 101)
+    charged = ended(funded, hold, "capture", {"amount": 101, "final": False, "overrun": "charge"}).body["hold"]
+    assert (charged["captured"], charged["remaining"], charged["status"]) == (401, 0, "open")

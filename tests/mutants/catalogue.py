@@ -18,6 +18,7 @@ _LIMITS: Final = "tests/unit/ledger/test_limits.py"
 _THRESHOLDS: Final = "tests/unit/ledger/test_thresholds.py"
 _ALLOWANCES: Final = "tests/unit/ledger/test_allowances.py"
 _CAPTURES: Final = "tests/unit/ledger/test_captures.py"
+_PARTS: Final = "tests/unit/ledger/test_parts.py"
 _PARENTS: Final = "tests/unit/ledger/test_parents.py"
 _POLICIES: Final = "tests/unit/ledger/test_protocol_policies.py"
 _ON_DYNAMODB: Final = "tests/contract/test_policies.py"
@@ -394,7 +395,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "not held.is_due(context.now_ms)",
         ),
         ("capture more than is held", '    if terms.overrun == "refuse":', "    if False:"),
-        ("keep the rest of a hold", "returned = max(held.amount - amount, 0)", "returned = 0"),
+        ("keep the rest of a hold", "available=freed - amount - restored.lapsed", "available=-restored.lapsed"),
         ("hold what is not there", "takes = min(terms.amount, spendable)", "takes = terms.amount"),
         ("refund more than was paid", "if not left or amount > left:", "if not left:"),
         (
@@ -650,8 +651,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.effects",
         (
             "let the excess of a capture pass a limit",
-            "most = max(context.headroom.amount, held.amount)",
-            "most = max(state.spendable, 0) + held.amount",
+            "most = max(context.headroom.amount, held.remaining)",
+            "most = max(state.spendable, 0) + held.remaining",
         ),
         (
             "settle work twice",
@@ -667,10 +668,74 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=("tests/unit/ledger/test_captures.py", "tests/unit/ledger/test_funding.py"),
     ),
     *_of(
+        "shared.ledger.effects",
+        ("return the rest with a part", "_nothing_back(state) if terms.is_part else ", ""),
+        ("end a hold with a part", 'held.status if terms.is_part else "captured"', '"captured"'),
+        ("forget the parts before", "captured=held.captured + amount, status", "captured=amount, status"),
+        (
+            "draw each part from the first grants",
+            "paid, _ = split(held.left[0], amount)",
+            "paid, _ = split(held.drawn, amount)",
+        ),
+        ("capture the whole hold after parts", "asked = held.remaining if", "asked = held.amount if"),
+        ("settle parts twice", "asked = held.uncaptured if", "asked = held.amount if"),
+        (
+            "take the excess of a part from the hold",
+            "max(amount - held.remaining, 0))\n    freed",
+            "max(amount - held.amount, 0))\n    freed",
+        ),
+        (
+            "grant a part what others have taken of the hold",
+            "most = max(context.headroom.amount, held.remaining)",
+            "most = max(context.headroom.amount, held.amount)",
+        ),
+        (
+            "take of a hold by parts more than it has left",
+            "amount = wanted if wanted <= held.remaining else",
+            "amount = wanted if wanted <= held.amount else",
+        ),
+        (
+            "return with a hold what its parts have taken",
+            "_restore(state, *resolved.left, now_ms)",
+            "_restore(state, resolved.drawn, 0, now_ms)",
+        ),
+        (
+            "let limits forget a whole hold with its first part",
+            "Spending(after.remaining - before.remaining, ",
+            "Spending(-before.remaining, ",
+        ),
+        killers=(_PARTS,),
+    ),
+    *_of(
+        "shared.ledger.holds",
+        ("hold on after the end", 'return self.uncaptured if self.status == "open" else 0', "return self.uncaptured"),
+        (
+            "owe what a part took beyond its hold",
+            "return max(self.amount - self.captured, 0)",
+            "return self.amount - self.captured",
+        ),
+        killers=(_PARTS,),
+    ),
+    *_of(
+        "shared.ledger.reducer",
+        ("write a policy that is as it was", "return policy if counted == policy else counted", "return counted"),
+        (
+            "look for holds that have ended",
+            'if changed is None or changed.status != "open":',
+            "if changed is None:",
+        ),
+        killers=(_PARTS,),
+    ),
+    *_of(
+        "shared.ledger.counterparts",
+        ("end the parent's hold with a part", "        final=terms.final,\n", ""),
+        killers=(_PARTS, "tests/unit/ledger/test_properties_of_families.py"),
+    ),
+    *_of(
         "shared.ledger.headroom",
         (
             "let a limit count a hold and its capture",
-            "held.amount if held is not None and _has_counted(limit, held) else 0",
+            "held.remaining if held is not None and _has_counted(limit, held) else 0",
             "0",
         ),
         ("let a limit give back what it never counted", "held.placed_seq >= limit.counted_from_seq and ", ""),
@@ -1216,8 +1281,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         (
             "capture for now from a parent what its member spent before",
-            "if_expired=terms.if_expired, occurred_at_ms=terms.occurred_at_ms)",
-            "if_expired=terms.if_expired)",
+            "        if_expired=terms.if_expired,\n        occurred_at_ms=terms.occurred_at_ms,\n",
+            "        if_expired=terms.if_expired,\n",
         ),
         killers=(_EVENT_TIME, SIMULATOR),
     ),

@@ -60,9 +60,18 @@ class Held:
     captured: int = 0
 
     @property
+    def left(self) -> int:
+        """What its captures have left of it."""
+        return max(self.amount - self.captured, 0)
+
+    @property
+    def draws_left(self) -> list[Fields]:
+        return _part(self.drawn, self.captured, self.amount)
+
+    @property
     def unpaid(self) -> int:
-        """What no lot paid: an overdraft."""
-        return self.amount - sum([int(draw["amount"]) for draw in self.drawn])
+        """What no lot paid of what is left: an overdraft."""
+        return self.left - sum([int(draw["amount"]) for draw in self.draws_left])
 
     def is_due(self, at_ms: int) -> bool:
         return self.status == "open" and self.expires_at_ms <= at_ms
@@ -150,9 +159,9 @@ class Book:
     def room(self, row: Fields) -> int:
         """The most that the row may spend: what is there and may be overdrawn, what limits leave, what a parent has."""
         rules, held = self.rules, self.captured(row)
-        rooms = [self.available + rules.overdraft + (held.amount if held else 0)]
+        rooms = [self.available + rules.overdraft + (held.left if held else 0)]
         if rules.caps:
-            given_back = (held.amount, held.placed_seq, held.through) if held else (0, -1, (None, None, None))
+            given_back = (held.left, held.placed_seq, held.through) if held else (0, -1, (None, None, None))
             rooms += rules.left_of_limits(self.spent_through(row), row, given_back)
         if (parent := row.get("parent")) is not None:
             rooms.append(parent["room"])
@@ -180,7 +189,8 @@ class Book:
             # In the window in which it was over.
             row = {**row, "at_ms": held.expires_at_ms}
         if held is not None and held.status == "open" and kind in {"capture", "release", "expire"}:
-            rules.count(-held.amount, held.placed_seq, held.through, row)
+            captured = min(-row["amount"], held.left) if _is_part(row) else held.left
+            rules.count(-captured, held.placed_seq, held.through, row)
         if kind in {"charge", "hold", "capture"}:
             rules.count(-row["amount"], row["seq"], self.spent_through(row), row)
         if kind == "refund":
@@ -206,7 +216,7 @@ class Book:
         wish = terms.get("if_insufficient") or terms["overrun" if held else "if_expired"] if "hold" in terms else None
         if row["kind"] not in _ENFORCED or "overdraw" in {wish, terms.get("if_insufficient")}:
             return False
-        return bool(-row["amount"] > max(self.room(row), held.amount if held else 0))
+        return bool(-row["amount"] > max(self.room(row), held.left if held else 0))
 
     def due(self, at_ms: int) -> int:
         return sum([lot.amount for kind, lot in self.lots.items() if kind.expires_at_ms <= at_ms])
@@ -485,26 +495,34 @@ def _note_extend(book: Book, row: Fields) -> bool:
     return not list(row["drawn"])
 
 
+def _is_part(row: Fields) -> bool:
+    """Whether it leaves its hold as it is, but for what it takes."""
+    return row["kind"] == "capture" and row["parameters"].get("final") is False
+
+
 def _capture(book: Book, row: Fields) -> Expected:
     held, terms = _open_hold(book, row), row["parameters"]
     if held is None:
         return _capture_of_nothing(book, row)
-    wanted = book.taken(terms, terms.get("amount", held.amount))
-    amount = wanted if wanted <= held.amount else _captured_beyond(book, row, held, wanted)
+    left = held.left
+    wanted = book.taken(terms, terms.get("amount", left))
+    amount = wanted if wanted <= left else _captured_beyond(book, row, held, wanted)
     if amount is None:
         return REFUSED
-    excess = max(amount - held.amount, 0)
-    returned = held.amount + excess - amount
-    gone = lapsed(_part(held.drawn, amount, returned), row["at_ms"])
+    excess = max(amount - left, 0)
     outcome = "applied" if amount == wanted else "partial"
-    return Expected(outcome, -amount, available=returned - gone - excess, held=-held.amount, spent=amount)
+    if _is_part(row):
+        return Expected(outcome, -amount, available=-excess, held=excess - amount, spent=amount)
+    returned = left + excess - amount
+    gone = lapsed(_part(held.draws_left, amount, returned), row["at_ms"])
+    return Expected(outcome, -amount, available=returned - gone - excess, held=-left, spent=amount)
 
 
 def _captured_beyond(book: Book, row: Fields, held: Held, wanted: int) -> int | None:
     overrun = row["parameters"]["overrun"]
     if overrun == "overdraw":
         return wanted
-    most = max(book.room(row), held.amount)
+    most = max(book.room(row), held.left)
     if overrun == "refuse" or book.rules.is_frozen or (overrun == "charge" and wanted > most):
         return None
     return min(wanted, most)
@@ -517,7 +535,7 @@ def _capture_of_nothing(book: Book, row: Fields) -> Expected:
     wish = terms.get("if_expired")
     if held is None or held.member != row.get("member") or held.status != "expired" or wish is None:
         return REFUSED
-    amount = book.taken(terms, terms.get("amount", held.amount))
+    amount = book.taken(terms, terms.get("amount", held.left))
     if wish == "charge" and (book.rules.is_frozen or amount > max(book.room(row), 0)):
         return REFUSED
     return Expected("applied", -amount, available=-amount, spent=amount)
@@ -525,12 +543,17 @@ def _capture_of_nothing(book: Book, row: Fields) -> Expected:
 
 def _note_capture(book: Book, row: Fields) -> bool:
     held, amount = book.holds[row["parameters"]["hold"]], -row["amount"]
-    was_open = held.status == "open"
-    held.status, held.captured = "captured", amount
+    was_open, left, unpaid, draws = held.status == "open", held.left, held.unpaid, held.draws_left
+    held.captured += amount
+    if not _is_part(row):
+        held.status = "captured"
     if not was_open:
         return book.take_out(row["drawn"])
-    book.give_back(_part(held.drawn, amount, held.amount), max(min(held.unpaid, held.amount - amount), 0), row)
-    return book.take_out(_part(row["drawn"], min(amount, held.amount - held.unpaid), amount))
+    paid_by_hold = min(amount, left - unpaid)
+    is_in_turn = _part(row["drawn"], 0, paid_by_hold) == _part(draws, 0, paid_by_hold)
+    if not _is_part(row):
+        book.give_back(_part(draws, amount, left), max(min(unpaid, left - amount), 0), row)
+    return book.take_out(_part(row["drawn"], paid_by_hold, amount)) and is_in_turn
 
 
 def _release(book: Book, row: Fields) -> Expected:
@@ -539,14 +562,14 @@ def _release(book: Book, row: Fields) -> Expected:
 
 
 def _returned(held: Held, at_ms: int) -> Expected:
-    back = held.amount - lapsed(held.drawn, at_ms)
-    return Expected("applied", back, available=back, held=-held.amount)
+    back = held.left - lapsed(held.draws_left, at_ms)
+    return Expected("applied", back, available=back, held=-held.left)
 
 
 def _note_release(book: Book, row: Fields) -> bool:
     held = book.holds[row["parameters"]["hold"]]
     held.status = "released"
-    book.give_back(held.drawn, held.unpaid, row)
+    book.give_back(held.draws_left, held.unpaid, row)
     return True
 
 
@@ -596,7 +619,7 @@ def _note_expire(book: Book, row: Fields) -> bool:
     held = book.holds[row["parameters"]["hold"]]
     held.status = "expired"
     # It came back when the hold was over, whenever that was written down.
-    book.give_back(held.drawn, held.unpaid, row, held.expires_at_ms)
+    book.give_back(held.draws_left, held.unpaid, row, held.expires_at_ms)
     return True
 
 

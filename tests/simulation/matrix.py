@@ -92,6 +92,7 @@ KINDS_OF_WORK: Final = (
     "grant",
     "hold",
     "capture",
+    "capture part",
     "refund",
     "release",
     "extend",

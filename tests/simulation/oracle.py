@@ -194,7 +194,7 @@ class Oracle:
         if not in_lots == sum(lot.amount for lot in book.lots.values()) == max(book.available, 0):
             self._wrong("chain_breaks", account, None, f"{in_lots} in grants, {book.available} available")
         held = [each for each in book.holds.values() if each.status == "open"]
-        if (sum(each.amount for each in held), len(held)) != (book.held, state.open_holds):
+        if (sum(each.left for each in held), len(held)) != (book.held, state.open_holds):
             self._wrong("chain_breaks", account, None, f"the open holds are not the {book.held} held")
         if any(each.expires_at_ms < (state.next_hold_expiry_ms or 0) for each in held):
             self._wrong("chain_breaks", account, None, "the state looks for holds after one was over")

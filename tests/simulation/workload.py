@@ -76,7 +76,7 @@ class Customer:
 
     def _learn_of_hold(self, hold: Mapping[str, Any]) -> None:
         if hold["status"] == "open":
-            self.holds[hold["id"]] = hold["amount"]
+            self.holds[hold["id"]] = max(hold["amount"] - hold["captured"], 0)
         else:
             self.holds.pop(hold["id"], None)
 
@@ -200,7 +200,7 @@ def hold(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
 
 
 def capture(customer: Customer, chance: Chance, now_ms: int) -> Terms:
-    """All of a hold, a part of it, or more than it has."""
+    """All that is left of a hold, less, or more than it has."""
     name, amount = _some_hold(customer, chance)
     if_expired = chance.choose(_IF_EXPIRED)
     if chance.below(4) == 0:
@@ -208,6 +208,14 @@ def capture(customer: Customer, chance: Chance, now_ms: int) -> Terms:
     overrun = chance.choose(_OVERRUNS)
     part = chance.below(amount * 3 // 2 + 1)
     return _late(_priced(CaptureHold(name, part, overrun, if_expired=if_expired)), now_ms)
+
+
+def capture_part(customer: Customer, chance: Chance, now_ms: int) -> Terms:
+    """A part of a hold that is mostly small, so that many follow each other."""
+    name, amount = _some_hold(customer, chance)
+    part = chance.below((amount if chance.below(2) else amount * 3) // 2 + 1)
+    terms = CaptureHold(name, part, chance.choose(_OVERRUNS), if_expired=chance.choose(_IF_EXPIRED), final=False)
+    return _late(_priced(terms), now_ms)
 
 
 def extend(customer: Customer, chance: Chance, _now_ms: int) -> Terms:
@@ -319,8 +327,9 @@ CONFIGURE: Final = Work("configure", 0.01, configure, is_for_governed=True)
 WORK: Final = (
     *SIMPLE_WORK,
     Work("hold", 0.06, hold),
-    Work("capture", 0.05, capture),
-    Work("refund", 0.04, refund),
+    Work("capture", 0.03, capture),
+    Work("capture part", 0.03, capture_part),
+    Work("refund", 0.03, refund),
     Work("release", 0.02, release),
     Work("extend", 0.015, extend),
     Work("void", 0.015, void),

@@ -97,6 +97,7 @@ EXPIRED: Final = "credits expired"
 PARTIAL: Final = "a partial charge"
 OVERDRAWN: Final = "an account below zero by leave"
 OVERRUN: Final = "a hold captured beyond its amount"
+PARTED: Final = "a part of a hold captured"
 REFILLED: Final = "a refill of an allowance"
 WARNED: Final = "a warning of a low balance"
 BACKED: Final = "a charge that a parent paid too"
@@ -111,6 +112,7 @@ _SCENES_OF_A_ROW: Final[Mapping[str, Callable[[Fields], bool]]] = {
     WARNED: lambda row: "alerts" in row,
     BACKED: lambda row: row["kind"] == "charge" and "member" in row,
     REFUSED_BY_PARENT: lambda row: row["outcome"] == "refused" and "account" in (row.get("limit") or ()),
+    PARTED: lambda row: row["parameters"].get("final") is False and row["outcome"] == "applied",
     OVERRUN: lambda row: row["kind"] == "capture" and -row["amount"] > row["before"]["held"] - row["after"]["held"],
 }
 _APPLIED: Final = ("hold", "capture", "release", "extend", "refund", "void", "configure")

@@ -281,7 +281,11 @@ def _capture(desk: _Desk, key: str) -> Asked:
     terms = {"overrun": desk.chance.choice(("refuse", "charge", "partial", "overdraw"))}
     if desk.chance.random() < 0.5:
         terms["if_expired"] = desk.chance.choice(("charge", "overdraw"))
-    part = {} if desk.chance.random() < 0.3 else {"amount": desk.chance.randint(0, held.terms["amount"] * 3 // 2)}
+    if desk.chance.random() < 0.3:
+        return Asked(key, held.actor, "capture", terms, held.key)
+    part = {"amount": desk.chance.randint(0, held.terms["amount"] * 3 // 2)}
+    if desk.chance.random() < 0.5:
+        part["final"] = False
     return Asked(key, held.actor, "capture", terms | part, held.key)
 
 

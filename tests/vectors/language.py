@@ -201,7 +201,7 @@ class Story:
             state = ledger.state(account)
             entries = list(ledger.entries(account, EntryFilter(1000)).items)[::-1]
             assert verify_account(account, entries, state) == []
-            assert sum(hold.amount for hold in ledger.open_holds(account)) == (state.held if state else 0)
+            assert sum(hold.remaining for hold in ledger.open_holds(account)) == (state.held if state else 0)
 
 
 def _say(story: Story, phrases: list[tuple[re.Pattern[str], Phrase]], text: str) -> None:
@@ -337,6 +337,13 @@ def hold(story: Story, n: str, d: str | None, name: str | None, **options: str |
 @action("capture {name:name} [at {n:n}] [and {excess:name} the excess] [or {late:name} if expired] [as {key:name}]")
 def capture(story: Story, name: str, n: str | None, excess: str | None, late: str | None, key: str | None) -> None:
     terms = given({"amount": n, "overrun": excess, "if_expired": late})
+    story.send(story.world.change_hold, story.names.get(name, name), "capture", terms, key=key)
+
+
+@action("capture {n:n} of {name:name} [and {excess:name} the excess] [or {late:name} if expired] [as {key:name}]")
+def capture_a_part(story: Story, n: str, name: str, excess: str | None, late: str | None, key: str | None) -> None:
+    """The hold stays open."""
+    terms = given({"amount": n, "overrun": excess, "if_expired": late}) | {"final": False}
     story.send(story.world.change_hold, story.names.get(name, name), "capture", terms, key=key)
 
 

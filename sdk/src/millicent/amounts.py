@@ -5,6 +5,7 @@ is ever converted to a binary float.
 """
 
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 Amount: TypeAlias = int | Decimal | str
@@ -15,7 +16,9 @@ Dollars: TypeAlias = int | Decimal | str
 
 MILLICENTS_PER_DOLLAR: Final = 10**5
 MICROCENTS_PER_DOLLAR: Final = 10**8
+LARGEST_MICROCENTS: Final = 10**15
 _MICROCENT: Final = Decimal("0.001")
+_TEXTS_KEPT: Final = 4096
 
 
 def wire_text(amount: Amount) -> str:
@@ -34,6 +37,35 @@ def wire_text(amount: Amount) -> str:
 def microcents(amount_millicents: Decimal) -> int:
     """Exact: amounts of the API have at most three decimals."""
     return int(amount_millicents.scaleb(3))
+
+
+def exact_microcents(amount: Amount) -> int:
+    """The amount as the ledger counts it, of what a caller gives.
+
+    Raises TypeError for a float or a bool, ValueError for what the API would refuse: less than 0, more than three
+    decimals, too large.
+    """
+    if type(amount) is int:
+        return _in_bounds(amount * 1000, amount)
+    return _of_text(amount) if type(amount) is str else _parsed(amount)
+
+
+@lru_cache(_TEXTS_KEPT)
+def _of_text(amount: str) -> int:
+    return _parsed(amount)
+
+
+def _parsed(amount: Amount) -> int:
+    exact = Decimal(wire_text(amount)).scaleb(3)
+    if exact != exact.to_integral_value():
+        raise ValueError(f"{amount!r} has more than three decimals")
+    return _in_bounds(int(exact), amount)
+
+
+def _in_bounds(amount_microcents: int, amount: Amount) -> int:
+    if not 0 <= amount_microcents <= LARGEST_MICROCENTS:
+        raise ValueError(f"{amount!r} is not from 0 to {LARGEST_MICROCENTS // 1000}")
+    return amount_microcents
 
 
 def millicents(amount_microcents: int) -> Decimal:

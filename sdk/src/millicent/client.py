@@ -1,13 +1,15 @@
 """The client: one method per call of the API."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from importlib.metadata import version
 from itertools import count
+from os import PathLike
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, TypeVar
 
 import httpx
 import msgspec
@@ -43,6 +45,10 @@ from millicent.models import (
 from millicent.retry import Clock, RetryPolicy
 from millicent.tokens import BearerAuth, Token
 from millicent.transport import Call, Params, Transport, is_replayed
+
+if TYPE_CHECKING:
+    from millicent.leases.budget import Budget
+    from millicent.leases.terms import Record
 
 IfInsufficient: TypeAlias = Literal["refuse", "overdraw", "partial"]
 Overrun: TypeAlias = Literal["refuse", "charge", "partial", "overdraw"]
@@ -80,7 +86,8 @@ _KEEP_ALIVE_S: Final = 30.0
 class BatchCharge:
     """One cost of a batch, or the `usage` that a rate card prices, or `cost_usd`, with its own idempotency key.
 
-    `occurred_at`, with its offset, is the time of the work, as in `Millicent.charge`.
+    `occurred_at`, with its offset, is the time of the work, as in `Millicent.charge`. With a `hold` it is charged from
+    what is left of that hold, which stays open; `overrun` and `if_expired` are those of `Millicent.capture`.
     """
 
     actor: str
@@ -93,6 +100,9 @@ class BatchCharge:
     app: str | None = None
     meter: str | None = None
     metadata: Mapping[str, Any] | None = None
+    hold: str | None = None
+    overrun: Overrun | None = None
+    if_expired: IfExpired | None = None
     key: str = field(default_factory=new_key)
 
     @property
@@ -102,6 +112,8 @@ class BatchCharge:
             "cost": _optional_amount(self.cost),
             "cost_usd": _optional_dollars(self.cost_usd),
             "occurred_at": _optional_instant(self.occurred_at),
+            # A part of a hold has overrun in its place.
+            "if_insufficient": self.if_insufficient if self.hold is None else None,
         }
         return {name: value for name, value in members.items() if value is not None}
 
@@ -198,6 +210,64 @@ class Millicent:
     @property
     def base_url(self) -> str:
         return str(self._http.base_url)
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        return self._policy
+
+    def with_policy(self, policy: RetryPolicy) -> Self:
+        """A client of the same connections, with another policy. It is closed with this one."""
+        other = copy(self)
+        # A copy shares the connections; these two are of the same class.
+        other._policy, other._transport = policy, Transport(self._http, policy, self._clock)  # noqa: SLF001
+        return other
+
+    @property
+    def steady_now_s(self) -> Callable[[], float]:
+        """The clock by which holds last."""
+        return self._clock.steady_now_s
+
+    def budget(  # noqa: PLR0913 - one option for each setting
+        self,
+        actor: str,
+        slice: Amount,  # noqa: A002 - as the documentation calls it
+        *,
+        minimum: Amount | None = None,
+        record: "Record" = "each",
+        journal: str | PathLike[str] | None = None,
+        low_water: float = 0.3,
+        flush_every_s: float = 1.0,
+        flush_at: int = 500,
+        ttl_s: int = 900,
+        idle_release_s: float = 60.0,
+        wait_s: float = 10.0,
+        app: str | None = None,
+        meter: str | None = None,
+    ) -> "Budget":
+        """A part of the account that is spent in memory: a context manager, also with `async with`.
+
+        It holds a `slice` of millicents, near the end of the account down to `minimum` (default: a hundredth), for
+        `ttl_s`, and fetches the next one when less than `low_water` of it is left. Spends are sent in batches, after
+        `flush_every_s` or when there are `flush_at`: each as an entry, or as one sum for each app, meter and model.
+        With a `journal`, a file, an accepted spend is not lost with the process. A slice that is not used for
+        `idle_release_s` goes back. A spend waits for a slice up to `wait_s`. Limits count `app` and `meter` of the
+        hold. Raises ValueError for an invalid setting, JournalUnusable if the file cannot be used.
+        """
+        settings = {
+            "record": record,
+            "low_water": low_water,
+            "flush_every_s": flush_every_s,
+            "flush_at": flush_at,
+            "ttl_s": ttl_s,
+            "idle_release_s": idle_release_s,
+            "wait_s": wait_s,
+            "app": app,
+            "meter": meter,
+        }
+        from millicent.leases.budget import Budget  # noqa: PLC0415 - which is made of this module
+        from millicent.leases.terms import terms  # noqa: PLC0415
+
+        return Budget(self, actor, terms(slice, minimum, **settings), journal)
 
     def check(
         self,
@@ -317,6 +387,7 @@ class Millicent:
         usage: Usage | None = None,
         cost_usd: Dollars | None = None,
         occurred_at: datetime | None = None,
+        final: bool = True,
         overrun: Overrun = "refuse",
         if_expired: IfExpired = "refuse",
         app: str | None = None,
@@ -324,11 +395,13 @@ class Millicent:
         metadata: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> Receipt:
-        """Charges `amount` of the hold, the price of `usage` or `cost_usd`, default: the whole hold. Returns the rest.
+        """Charges `amount` of the hold, the price of `usage` or `cost_usd`, default: what is left. Returns the rest.
+
+        With `final=False` it captures a part: the hold stays open and nothing returns.
 
         `occurred_at` is the time of the work, as in `charge`.
 
-        An amount above the hold raises ExceedsHold, unless `overrun` says otherwise: the excess is charged like any
+        An amount above what is left raises ExceedsHold, unless `overrun` says otherwise: the excess is charged like any
         cost (`charge`), as far as it is spendable (`partial`), or regardless of the balance (`overdraw`). Raises
         HoldEnded for a hold that was captured, released or has expired. For an expired hold `if_expired` charges the
         whole amount instead: like any cost (`charge`), or regardless of the balance (`overdraw`).
@@ -339,6 +412,7 @@ class Millicent:
             "usage": usage,
             "cost_usd": _optional_dollars(cost_usd),
             "occurred_at": _optional_instant(occurred_at),
+            "final": None if final else False,
             "overrun": overrun,
             "if_expired": None if if_expired == "refuse" else if_expired,
             "app": app,
@@ -348,7 +422,7 @@ class Millicent:
         return self._mutate(f"{_hold_path(hold)}/capture", body, key)
 
     def release(self, actor: str, hold: str, *, key: str | None = None) -> Receipt:
-        """Returns all credits of the hold. Raises HoldEnded."""
+        """Returns what is left of the hold. Raises HoldEnded."""
         return self._mutate(f"{_hold_path(hold)}/release", {"actor": actor}, key)
 
     def extend(self, actor: str, hold: str, ttl_s: int, *, key: str | None = None) -> Receipt:

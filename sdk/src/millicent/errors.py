@@ -4,6 +4,7 @@
 * `Unavailable`: no certain answer before the deadline. `Unreachable` if nothing was ever sent, `OutcomeUnknown` if
   a mutation may have been applied: send it again with the same key, or look the key up.
 * `UnexpectedAnswer`: the answer is not Millicent's, or from a version that this client does not know.
+* `BudgetError`: a budget is closed, or its journal cannot be used; see its subclasses.
 * `EventError`: an event of the bus that this client cannot read, see its subclasses.
 * `ConfigurationError`, `TokenError`: nothing was sent, because the URL or the token is missing or invalid.
 """
@@ -42,6 +43,38 @@ class UnexpectedAnswer(MillicentError):
     def __init__(self, message: str, idempotency_key: str | None = None) -> None:
         super().__init__(message)
         self.idempotency_key = idempotency_key
+
+
+class BudgetError(MillicentError):
+    """A budget cannot do what it was asked to."""
+
+
+class BudgetClosed(BudgetError):
+    """The budget is closed, or is that of the process that this one was forked from."""
+
+
+class NotSettled(BudgetError):
+    """The budget was closed before the ledger had answered for `spends` spends. Without a journal they are lost."""
+
+    def __init__(self, message: str, spends: int) -> None:
+        super().__init__(message)
+        self.spends = spends
+
+
+class JournalFailed(BudgetError):
+    """The journal could not be written: the disk is full, or fails. The spend was not made."""
+
+
+class JournalUnusable(BudgetError):
+    """The file is no journal, or is damaged, or cannot be written. It was left as it is."""
+
+
+class JournalInUse(JournalUnusable):
+    """Another process, or another budget of this one, has the journal open."""
+
+
+class JournalOfAnother(JournalUnusable):
+    """The journal has the spends of another actor, or at another service."""
 
 
 class EventError(MillicentError):

@@ -107,12 +107,16 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """Credits set aside. `status` is `open`, `captured`, `released` or `expired`."""
+    """Credits set aside. `status` is `open`, `captured`, `released` or `expired`.
+
+    `captured` is the sum of its captures, `remaining` what is still set aside: 0 once the hold has ended.
+    """
 
     id: str
     actor: str
     amount: Decimal
     captured: Decimal
+    remaining: Decimal
     status: str
     expires_at: Time
 

@@ -10,6 +10,7 @@ from typing import Final
 import httpx
 
 _MAX_DOUBLINGS: Final = 32
+_COUNTS_SLEEP: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None) or getattr(time, "CLOCK_MONOTONIC", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,22 @@ class RetryPolicy:
         return min(self.cap_s, self.base_s * 2.0 ** min(attempt, _MAX_DOUBLINGS))
 
 
+def steady_now_s() -> float:
+    """`time.monotonic` stands still while the machine sleeps, on Linux and on macOS. Each has a clock that does not."""
+    return time.monotonic() if _COUNTS_SLEEP is None else time.clock_gettime(_COUNTS_SLEEP)
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time and randomness, replaceable in tests. `now_s` is monotonic, with an arbitrary zero."""
+    """Time and randomness, replaceable in tests. `now_s` is monotonic, with an arbitrary zero.
+
+    So is `steady_now_s`, which goes on while the machine sleeps, as a hold's life does.
+    """
 
     now_s: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[float, float], float] = SystemRandom().uniform
+    steady_now_s: Callable[[], float] = steady_now_s
 
 
 def retry_after_s(headers: httpx.Headers) -> float | None:

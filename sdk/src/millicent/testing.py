@@ -14,6 +14,7 @@ Without pytest: `with InMemoryMillicent() as millicent: ...`.
 
 import importlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Final, Literal, Protocol, TypeAlias, cast
@@ -23,7 +24,7 @@ import httpx
 from millicent.amounts import Amount
 from millicent.client import Millicent
 from millicent.models import Receipt
-from millicent.retry import Clock, RetryPolicy
+from millicent.retry import Clock, RetryPolicy, steady_now_s
 
 Failure: TypeAlias = Literal["lost_answer", "throttled", "account_busy", "unavailable"]
 Scope: TypeAlias = Literal["credits/read", "credits/charge", "credits/fund", "credits/admin"]
@@ -97,7 +98,7 @@ class InMemoryMillicent(Millicent):
         self._service: _Service = module.InMemoryService()
         self.transport = InMemoryTransport(self._service, module.AnswerLost)
         self._numbers = count(1)
-        super().__init__(_BASE_URL, self.token(), retry=retry, transport=self.transport, clock=_unhurried())
+        super().__init__(_BASE_URL, self.token(), retry=retry, transport=self.transport, clock=self._time())
 
     @property
     def clock(self) -> ServiceClock:
@@ -123,7 +124,12 @@ class InMemoryMillicent(Millicent):
 
     def client(self, *, scopes: Iterable[Scope] = ALL_SCOPES, actor: str | None = None) -> Millicent:
         """Another client of the same service, whose token has these scopes. With `actor` it is that end user's."""
-        return Millicent(_BASE_URL, self.token(scopes, actor), transport=self.transport, clock=_unhurried())
+        return Millicent(_BASE_URL, self.token(scopes, actor), transport=self.transport, clock=self._time())
+
+    def _time(self) -> Clock:
+        """Of a client. Holds last by the service's clock, as in a budget's eyes."""
+        begun = self.clock.now
+        return replace(_unhurried(), steady_now_s=lambda: steady_now_s() + (self.clock.now - begun).total_seconds())
 
     def token(self, scopes: Iterable[Scope] = ALL_SCOPES, actor: str | None = None) -> str:
         """A bearer token that this service takes, for clients that are made elsewhere."""

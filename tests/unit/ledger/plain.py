@@ -38,6 +38,19 @@ class Paid:
                 self.pieces.append((lot, piece - taken))
         return Paid(split, undrawn)
 
+    def first(self, amount: int) -> "Paid":
+        """Splits off what was paid first: the pieces in their order, then of the undrawn part."""
+        split: list[tuple[Lot, int]] = []
+        while amount and self.pieces:
+            lot, piece = self.pieces.pop(0)
+            taken = min(piece, amount)
+            amount -= taken
+            split.append((lot, taken))
+            if piece > taken:
+                self.pieces.insert(0, (lot, piece - taken))
+        self.undrawn -= amount
+        return Paid(split, amount)
+
 
 @dataclass
 class PlainAccount:

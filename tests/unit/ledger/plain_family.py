@@ -161,11 +161,11 @@ class PlainMember(PlainAccount):
 
 @dataclass
 class PlainHold:
-    """`above` is the hold of the parent that goes with it."""
+    """`above` is the hold of the parent that goes with it; `left` is what no capture has taken yet."""
 
     owner: str
     id: str
-    amount: int
+    left: int
     expires_at_ms: int
     paid: Paid
     spent: Spent
@@ -228,7 +228,7 @@ class PlainFamily:
     def _give_back(self, hold: PlainHold, status: str) -> None:
         account = self.accounts[hold.owner]
         account.give_back(hold.paid, hold.expires_at_ms if status == "expired" else None)
-        account.held -= hold.amount
+        account.held -= hold.left
         hold.spent.amount = 0
         hold.status = status
         account.watch()
@@ -289,30 +289,39 @@ class PlainFamily:
         return True
 
     def capture(
-        self, hold: PlainHold, part: int | None, overrun: str, if_expired: str | None = None
+        self,
+        hold: PlainHold,
+        part: int | None,
+        overrun: str,
+        if_expired: str | None = None,
+        *,
+        ends_it: bool = True,
     ) -> tuple[int, PlainCharge] | None:
         chain = list(hold.chain())
         payers = [each.owner for each in chain]
-        amount = hold.amount if part is None else part
-        excess = max(amount - hold.amount, 0)
+        amount = hold.left if part is None else part
+        excess = max(amount - hold.left, 0)
         if if_expired and hold.status == "expired":
-            return self._settle(chain, amount, if_expired)
+            return self._settle(chain, amount, if_expired, ends_it=ends_it)
         if not all(each.is_usable(self.now_ms) for each in chain) or (excess and overrun == "refuse"):
             return None
         if excess and overrun != "overdraw":
-            most = max(min(self._capturable(each) for each in chain), hold.amount)
+            most = max(min(self._capturable(each) for each in chain), hold.left)
             if self._is_frozen(payers) or (amount > most and overrun == "charge"):
                 return None
             amount = min(amount, most)
         charge = PlainCharge({}, {})
         for each in chain:
             self._capture_one(each, amount, charge)
+            if ends_it:
+                self._give_back(each, "captured")
+            self.accounts[each.owner].watch()
         return amount, charge
 
     def _capturable(self, hold: PlainHold) -> int:
         """The most that may be captured of a hold: what it holds is there, and limits give back what they counted."""
         account = self.accounts[hold.owner]
-        rooms = [account.available + account.overdraft_limit + hold.amount]
+        rooms = [account.available + account.overdraft_limit + hold.left]
         for cap in account.caps:
             if cap.app in {None, hold.spent.app}:
                 used = account.used(cap, self.now_ms)
@@ -322,7 +331,9 @@ class PlainFamily:
                 rooms.append(cap.amount - used + counted)
         return min(rooms)
 
-    def _settle(self, chain: list[PlainHold], amount: int, if_expired: str) -> tuple[int, PlainCharge] | None:
+    def _settle(
+        self, chain: list[PlainHold], amount: int, if_expired: str, *, ends_it: bool
+    ) -> tuple[int, PlainCharge] | None:
         """Charges for work that outlived its hold, everywhere where it was held."""
         payers = [each.owner for each in chain]
         if if_expired == "charge" and (self._is_frozen(payers) or amount > self._room(payers, chain[0].spent.app)):
@@ -334,21 +345,22 @@ class PlainFamily:
             charge.spent[each.owner] = self._spent(amount, each.spent.app)
             account.spent += amount
             account.spendings.append(charge.spent[each.owner])
-            each.status = "captured"
+            each.left = max(each.left - amount, 0)
+            each.status = "captured" if ends_it else "expired"
             account.watch()
         return amount, charge
 
     def _capture_one(self, hold: PlainHold, amount: int, charge: PlainCharge) -> None:
         account = self.accounts[hold.owner]
-        account.give_back(hold.paid.last(hold.amount - min(amount, hold.amount)))
-        beyond = account.take(max(amount - hold.amount, 0))
-        account.held -= hold.amount
+        within = min(amount, hold.left)
+        part, beyond = hold.paid.first(within), account.take(amount - within)
+        account.held -= within
         account.spent += amount
-        hold.status, hold.spent.amount = "captured", 0
-        charge.paid[hold.owner] = Paid(hold.paid.pieces + beyond.pieces, hold.paid.undrawn + beyond.undrawn)
+        hold.left -= within
+        hold.spent.amount -= within
+        charge.paid[hold.owner] = Paid(part.pieces + beyond.pieces, part.undrawn + beyond.undrawn)
         charge.spent[hold.owner] = self._spent(amount, hold.spent.app)
         account.spendings.append(charge.spent[hold.owner])
-        account.watch()
 
     def release(self, hold: PlainHold) -> bool:
         if not hold.is_usable(self.now_ms):

@@ -1,6 +1,6 @@
 """Random histories of accounts that are each other's members, through the whole protocol, against a plain model."""
 
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -132,7 +132,7 @@ class FamilyMachine(RuleBasedStateMachine):
         self.assert_that_the_refusal_is_true(actor, entry)
         if placed is not None:
             assert entry.hold is not None
-            assert -entry.amount == placed.amount
+            assert -entry.amount == placed.left
             placed.id = str(entry.hold["id"])
             self.placed.append(placed)
 
@@ -142,11 +142,16 @@ class FamilyMachine(RuleBasedStateMachine):
         part=st.sampled_from([None, 0, 10, 130]),
         overrun=st.sampled_from(["refuse", "charge", "partial", "overdraw"]),
         if_expired=st.sampled_from([None, "charge", "overdraw"]),
+        is_part=st.booleans(),
     )
-    def capture(self, data: st.DataObject, part: int | None, overrun: Overrun, if_expired: IfExpired | None) -> None:
+    def capture(
+        self, data: st.DataObject, part: int | None, overrun: Overrun, if_expired: IfExpired | None, is_part: bool
+    ) -> None:
         held = data.draw(st.sampled_from(self.placed))
-        entry = self.driver.send(CaptureHold(held.id, part, overrun, if_expired=if_expired), account_of(held.owner))
-        self.keep(held.owner, entry, self.plain.capture(held, part, overrun, if_expired))
+        final: Literal[False] | None = False if is_part and part is not None else None
+        terms = CaptureHold(held.id, part, overrun, if_expired=if_expired, final=final)
+        entry = self.driver.send(terms, account_of(held.owner))
+        self.keep(held.owner, entry, self.plain.capture(held, part, overrun, if_expired, ends_it=final is None))
 
     @precondition(lambda self: self.placed)
     @rule(data=st.data())

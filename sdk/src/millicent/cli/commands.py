@@ -170,10 +170,11 @@ def hold(invocation: Invocation, /, actor: str, amount: str | None, **options: A
 @main.command()
 @click.argument("actor")
 @click.argument("hold_id", metavar="HOLD")
-@click.option("--amount", type=AMOUNT, help="The amount to charge; default: the whole hold.")
+@click.option("--amount", type=AMOUNT, help="The amount to charge; default: all that is left.")
 @_usage_option
 @_cost_usd_option
 @_occurred_at_option
+@click.option("--final/--part", default=True, show_default=True, help="End HOLD, or capture a part and leave it open.")
 @click.option("--overrun", type=click.Choice(get_args(Overrun)), default="refuse", show_default=True)
 @click.option(
     "--if-expired",
@@ -189,7 +190,7 @@ def hold(invocation: Invocation, /, actor: str, amount: str | None, **options: A
 @json_option
 @pass_invocation
 def capture(invocation: Invocation, /, actor: str, hold_id: str, **options: Any) -> None:  # noqa: ANN401
-    """Charge HOLD, or a part of it, and return the rest."""
+    """Charge HOLD, or a part of it, and return the rest; with --part the rest stays held."""
     with invocation.client() as client:
         receipt = client.capture(actor, hold_id, **options)
     _show(invocation, receipt, _show_receipt)
@@ -202,7 +203,7 @@ def capture(invocation: Invocation, /, actor: str, hold_id: str, **options: Any)
 @json_option
 @pass_invocation
 def release(invocation: Invocation, actor: str, hold_id: str, key: str) -> None:
-    """Return all credits of HOLD."""
+    """Return what is left of HOLD."""
     with invocation.client() as client:
         receipt = client.release(actor, hold_id, key=key)
     _show(invocation, receipt, _show_receipt)

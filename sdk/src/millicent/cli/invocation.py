@@ -57,7 +57,7 @@ _EXIT_CODES: Final[tuple[tuple[type[MillicentError], int], ...]] = (
 _IN_OPTIONS: Final[Mapping[str, str]] = {
     "funding_conflict": "the funded total has changed: --old must equal it; nothing was changed",
     "would_overdraw": "the account has spent more than the new total; --force sets the total anyway",
-    "exceeds_hold": "the capture exceeds the hold, which is unchanged; --overrun charge also charges the excess",
+    "exceeds_hold": "the capture exceeds what is left of the hold, which stays; --overrun charge charges it too",
 }
 """Sentences that name the command's options instead of the service's fields."""
 _OPTIONS: Final[Mapping[str, str]] = {

@@ -1,0 +1,187 @@
+"""What a budget asks of the service: four calls of the public API, and what came of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from millicent.amounts import microcents, millicents
+from millicent.client import BatchCharge, Millicent
+from millicent.errors import (
+    ApiError,
+    HoldEnded,
+    MillicentError,
+    ReferenceNotFound,
+    Throttled,
+    UnexpectedAnswer,
+)
+from millicent.models import BatchResult
+
+LATE: Final = ".late"
+"""Ends the key of a charge that stands for a spend whose hold has ended. It follows from the key of the spend, so that
+every process that finds the spend unsettled makes the same charge."""
+LEASE: Final = "lease"
+
+Group: TypeAlias = tuple[str | None, str | None, str | None]
+"""The app, the meter and the model whose spends are summed in one line."""
+
+
+@dataclass(slots=True)
+class Line:
+    """What is sent for a spend, or for the sum of several: one part of the hold of its slice.
+
+    `count` spends are in it. A line is `is_late` once the ledger has said that the hold has ended.
+    """
+
+    key: str
+    slice: int
+    app: str | None = None
+    meter: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    content: Mapping[str, Any] | None = None
+    microcents: int = 0
+    count: int = 0
+    is_late: bool = False
+    is_summed: bool = False
+
+    @property
+    def group(self) -> Group:
+        return self.app, self.meter, (self.metadata or {}).get("model")
+
+    @property
+    def told(self) -> Mapping[str, Any] | None:
+        """The metadata on the record."""
+        if not self.is_summed:
+            return self.metadata
+        return {**(self.metadata or {}), "count": self.count}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceHold:
+    """Asks for a slice; `is_repeated`: it was sent before, and its answer did not arrive."""
+
+    slice: int
+    key: str
+    microcents: int
+    minimum_microcents: int
+    ttl_s: int
+    app: str | None
+    meter: str | None
+    is_repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendHold:
+    slice: int
+    hold: str
+    key: str
+    ttl_s: int
+    asked_at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseHold:
+    slice: int
+    hold: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleLines:
+    """`holds` are those of the lines' slices, by the number of the slice; a slice that got none is not in it."""
+
+    lines: Sequence[Line]
+    holds: Mapping[int, str] = field(default_factory=dict)
+
+
+Call: TypeAlias = PlaceHold | ExtendHold | ReleaseHold | SettleLines
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    hold: str
+    microcents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The service said no, and no other answer will come under this key."""
+
+    error: ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Extended, or released."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The hold has expired, or somebody else ended it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """In the order of the lines."""
+
+    results: Sequence[BatchResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No answer: the call may or may not have been carried out, and has to be sent again."""
+
+    error: Exception
+
+
+Answer: TypeAlias = Placed | Refused | Done | Ended | Settled | Failed
+
+
+def perform(client: Millicent, actor: str, call: Call) -> Answer:
+    """Sends the call, and again until the deadline of the client's policy. Raises nothing of the client's."""
+    try:
+        match call:
+            case PlaceHold():
+                return _place(client, actor, call)
+            case ExtendHold():
+                client.extend(actor, call.hold, call.ttl_s, key=call.key)
+                return Done()
+            case ReleaseHold():
+                client.release(actor, call.hold, key=call.key)
+                return Done()
+            case SettleLines():
+                return Settled(client.charge_batch(charge(actor, line, call.holds) for line in call.lines))
+    except (HoldEnded, ReferenceNotFound):
+        return Ended()
+    except MillicentError as error:
+        return Failed(error)
+
+
+def charge(actor: str, line: Line, holds: Mapping[int, str]) -> BatchCharge:
+    """The line as the API takes it: a part of its hold, or a charge of its own where that hold has ended."""
+    hold = holds.get(line.slice)
+    about: dict[str, Any] = {"cost": millicents(line.microcents), "app": line.app, "meter": line.meter}
+    about |= {"metadata": line.told, **(line.content or {})}
+    if not line.is_late:
+        return BatchCharge(actor=actor, key=line.key, hold=hold, **about)
+    about["metadata"] = {**(line.told or {}), LEASE: hold}
+    return BatchCharge(actor=actor, key=line.key + LATE, if_insufficient="overdraw", **about)
+
+
+def _place(client: Millicent, actor: str, call: PlaceHold) -> Answer:
+    try:
+        receipt = client.hold(
+            actor,
+            millicents(call.microcents),
+            minimum_amount=millicents(call.minimum_microcents),
+            ttl_s=call.ttl_s,
+            app=call.app,
+            meter=call.meter,
+            key=call.key,
+        )
+    except Throttled as busy:
+        return Failed(busy)
+    except ApiError as error:
+        return Refused(error)
+    if receipt.hold is None:
+        return Failed(UnexpectedAnswer("the service placed a hold but did not return its id", call.key))
+    return Placed(receipt.hold.id, microcents(receipt.hold.amount))

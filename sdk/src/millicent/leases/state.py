@@ -1,0 +1,584 @@
+"""The state of a budget: slices, what was spent of them and is not settled yet, reservations and refusals.
+
+No I/O, no clock, no threads: time comes in as seconds of a clock that never goes back, the next call comes out of
+`due`, and what came of it goes into `answered`. All amounts are microcents.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from millicent.amounts import microcents as microcents_of
+from millicent.amounts import millicents
+from millicent.errors import ApiError, Circumstances, InsufficientCredits, error_from
+from millicent.errors import Refused as RefusedOnRecord
+from millicent.leases import calls
+from millicent.leases.calls import Answer, Call, ExtendHold, Group, Line, PlaceHold, ReleaseHold, SettleLines
+from millicent.leases.terms import Terms
+from millicent.models import BatchResult
+
+Lane: TypeAlias = Literal["holds", "lines"]
+"""Calls of two lanes run side by side: slices come and last while batches are on their way."""
+LANES: Final[tuple[Lane, ...]] = ("holds", "lines")
+
+REFUSED_FOR_S: Final = 1.0
+"""For so long a refusal of the ledger answers for it. Each refused hold is an entry, and none is placed meanwhile."""
+_FIRST_PAUSE_S: Final = 0.25
+_LONGEST_PAUSE_S: Final = 5.0
+_REJECTED_KEPT: Final = 100
+_ENDED: Final = frozenset({"hold_expired", "hold_released", "hold_captured", "hold_not_found", "exceeds_hold"})
+"""Problems of a line that say that its hold does not pay for it, and will not."""
+
+
+@dataclass(slots=True)
+class Slice:
+    """A hold, or the wish for one. `left` of its amount is neither spent nor in one of its open `reservations`.
+
+    Nothing is accepted from `lasts_until_s` on; the hold ends at `ends_at_s` or later. `unsettled` lines are not
+    answered yet. One that `is_retired` gives nothing any more, and is released as soon as nothing depends on it.
+    """
+
+    number: int
+    key: str
+    asked: PlaceHold
+    hold: str | None = None
+    left: int = 0
+    reservations: int = 0
+    unsettled: int = 0
+    lasts_until_s: float = 0.0
+    ends_at_s: float = 0.0
+    extend_at_s: float = 0.0
+    extensions: int = 0
+    is_retired: bool = False
+    has_ended: bool = False
+    sums: dict[Group, Line] = field(default_factory=dict)
+
+    @property
+    def is_needed(self) -> bool:
+        return not self.is_retired or bool(self.reservations or self.unsettled)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What has happened so far. `late` and `rejected` count spends, the rest calls or answers of the kind."""
+
+    spends: int = 0
+    spent_microcents: int = 0
+    settled: int = 0
+    settled_microcents: int = 0
+    late: int = 0
+    late_microcents: int = 0
+    rejected: int = 0
+    refused: int = 0
+    slices: int = 0
+    extended: int = 0
+    released: int = 0
+    flushes: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """What an answer has brought to its end: keys of lines, numbers of slices."""
+
+    lines: Sequence[str] = ()
+    slices: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """The ledger refused a hold; up to `largest` it would have placed one."""
+
+    error: ApiError
+    largest: int
+    until_s: float
+
+
+@dataclass(slots=True)
+class _LaneState:
+    is_calling: bool = False
+    pause_until_s: float = 0.0
+    failures: int = 0
+
+
+class BudgetState:
+    """`prefix` begins every key. What is not settled yet is `bounded` where a crash would lose it: to one slice."""
+
+    def __init__(self, terms: Terms, prefix: str, now_s: float, *, bounded: bool) -> None:
+        self.terms = terms
+        self.counts = Counts()
+        self.slices: dict[int, Slice] = {}
+        self.wanted: dict[object, int] = {}
+        """What is waited for, by who waits."""
+        self.unsettled_microcents = 0
+        self.unsettled_spends = 0
+        self.is_closing = False
+        self.last_error: Exception | None = None
+        self.rejected: list[tuple[Line, BatchResult]] = []
+        self._prefix = prefix
+        self._bound = terms.slice_microcents if bounded else None
+        self._next_slice = 1
+        self._next_line = 0
+        self._live: list[Slice] = []
+        """Those that are spent of, oldest first."""
+        self._unsent: dict[str, Line] = {}
+        self._sent: dict[str, Line] = {}
+        self._asking: Slice | None = None
+        self._refusal: _Refusal | None = None
+        self._is_prefetch_refused = False
+        self._unsent_since_s: float | None = None
+        self._last_spend_s = now_s
+        self._lanes = {lane: _LaneState() for lane in LANES}
+
+    # What is spent.
+
+    @property
+    def left(self) -> int:
+        return sum(each.left for each in self._live)
+
+    @property
+    def is_settled(self) -> bool:
+        return not (self.slices or self._unsent or self._sent)
+
+    @property
+    def is_bounded(self) -> bool:
+        return self._bound is not None
+
+    def choose(self, microcents: int, now_s: float) -> Slice | None:
+        """The slice that a spend of this size is taken from; None if it has to wait for one, or for a flush."""
+        return None if self.is_full(microcents) else self._fitting(microcents, now_s)
+
+    def is_full(self, microcents: int) -> bool:
+        """Whether a flush has to come first: a crash would lose more than a slice."""
+        if self._bound is None or not self.unsettled_microcents:
+            return False
+        return self.unsettled_microcents + microcents > self._bound
+
+    def _fitting(self, microcents: int, now_s: float) -> Slice | None:
+        for each in self._live:
+            if each.left >= microcents and now_s < each.lasts_until_s:
+                return each
+        return None
+
+    def new_key(self) -> str:
+        """Of a line."""
+        self._next_line += 1
+        return f"{self._prefix}.{self._next_line}"
+
+    def is_unsettled(self, key: str) -> bool:
+        return key in self._unsent or key in self._sent
+
+    def take(self, taken_from: Slice, line: Line, microcents: int, now_s: float) -> bool:
+        """Spends of a slice that was chosen for it. Whether the background has something to do at once."""
+        taken_from.left -= microcents
+        self._add(taken_from, line, microcents)
+        self._last_spend_s = now_s
+        if self._unsent_since_s is None:
+            self._unsent_since_s = now_s
+        return (
+            len(self._unsent) >= self.terms.flush_at
+            or self._is_bound_near
+            or (not self._is_prefetch_refused and self._asking is None and self._is_low)
+        )
+
+    def _add(self, taken_from: Slice, line: Line, microcents: int) -> None:
+        if not line.count:
+            taken_from.unsettled += 1
+            if line.is_summed:
+                taken_from.sums[line.group] = line
+            else:
+                self._unsent[line.key] = line
+        line.microcents += microcents
+        line.count += 1
+        self.unsettled_microcents += microcents
+        self.unsettled_spends += 1
+        self.counts.spends += 1
+        self.counts.spent_microcents += microcents
+
+    # What is reserved.
+
+    def reserve(self, taken_from: Slice, microcents: int, now_s: float) -> None:
+        """The slice is kept until `unreserve`."""
+        taken_from.left -= microcents
+        taken_from.reservations += 1
+        self._last_spend_s = now_s
+
+    def unreserve(self, taken_from: Slice) -> None:
+        taken_from.reservations -= 1
+
+    # What is refused.
+
+    def refusal_of(self, microcents: int, now_s: float) -> ApiError | None:
+        """The refusal of a spend that fits into no slice, if the ledger has just said that no hold is to be had."""
+        refusal = self._refusal
+        if refusal is None or now_s >= refusal.until_s:
+            return None
+        own = self._loose
+        if isinstance(refusal.error, InsufficientCredits) and microcents <= refusal.largest + own:
+            return None
+        return _told_for(refusal, microcents, own)
+
+    @property
+    def _loose(self) -> int:
+        """What could go back to the account at once, for a hold that takes it whole."""
+        return sum(each.left for each in self._live if not each.reservations)
+
+    # What is to be done.
+
+    def due(self, lane: Lane, now_s: float) -> Call | None:
+        """The next call of the lane, which has to be answered before there is another."""
+        state = self._lanes[lane]
+        if state.is_calling or now_s < state.pause_until_s:
+            return None
+        call = self._due_line(now_s) if lane == "lines" else self._due_hold(now_s)
+        state.is_calling = call is not None
+        return call
+
+    def hasten(self, now_s: float) -> list[str]:
+        """A flush is due; the keys of what is not settled now."""
+        self._unsent_since_s = now_s - self.terms.flush_every_s
+        self._sum_up()
+        return [*self._sent, *self._unsent]
+
+    def _sum_up(self) -> None:
+        """Sums that are to be sent grow no more."""
+        for each in self.slices.values():
+            self._unsent |= {line.key: line for line in each.sums.values()}
+            each.sums.clear()
+
+    def retire_all(self) -> None:
+        """Every slice is settled and released."""
+        for each in list(self._live):
+            self._retire(each)
+
+    def close(self) -> None:
+        self.is_closing = True
+        self.retire_all()
+
+    def adopt(self, asked: PlaceHold, lines: Sequence[Line]) -> None:
+        """A slice of an earlier process, and what that had accepted: it is settled and released, not spent."""
+        number = asked.slice
+        self._next_slice = max(self._next_slice, number + 1)
+        # Its answer may have come or not: it is asked for again, under its key.
+        slice_ = Slice(number, asked.key, replace(asked, is_repeated=True), is_retired=True)
+        self.slices[number] = slice_
+        for line in lines:
+            slice_.unsettled += 1
+            self._unsent[line.key] = line
+            self.unsettled_microcents += line.microcents
+            self.unsettled_spends += line.count
+
+    def _due_line(self, now_s: float) -> SettleLines | None:
+        if not self._is_flush_due(now_s):
+            return None
+        self._sum_up()
+        lines = list(self._sendable(self.terms.flush_at))
+        if not lines:
+            return None
+        for line in lines:
+            self._sent[line.key] = self._unsent.pop(line.key)
+        self._unsent_since_s = now_s if self._unsent else None
+        self.counts.flushes += 1
+        return SettleLines(lines=lines, holds={line.slice: self._hold_of(line) for line in lines})
+
+    def _sendable(self, most: int) -> Iterator[Line]:
+        found = (line for line in self._unsent.values() if self.slices[line.slice].hold is not None)
+        for _, line in zip(range(most), found, strict=False):
+            yield line
+
+    def _hold_of(self, line: Line) -> str:
+        hold = self.slices[line.slice].hold
+        assert hold is not None  # noqa: S101 - only such a line is sent
+        return hold
+
+    def _is_flush_due(self, now_s: float) -> bool:
+        since_s = self._unsent_since_s
+        return (
+            len(self._unsent) >= self.terms.flush_at
+            or (since_s is not None and now_s - since_s >= self.terms.flush_every_s)
+            or self._is_bound_near
+            or self.is_closing
+            or self._is_settling
+            or (self._bound is not None and bool(self.wanted))
+        )
+
+    @property
+    def _is_bound_near(self) -> bool:
+        return self._bound is not None and 2 * self.unsettled_microcents >= self._bound
+
+    @property
+    def _is_low(self) -> bool:
+        return self.left < self.terms.low_water_microcents
+
+    @property
+    def _is_settling(self) -> bool:
+        return any(each.is_retired and each.unsettled for each in self.slices.values())
+
+    def _due_hold(self, now_s: float) -> Call | None:
+        self._look_at_the_clock(now_s)
+        return self._due_extension(now_s) or self._due_placing(now_s) or self._due_release()
+
+    def _look_at_the_clock(self, now_s: float) -> None:
+        for each in list(self._live):
+            if now_s >= each.ends_at_s:
+                self._end(each)
+            elif each.left == 0 and not each.reservations:
+                self._retire(each)
+        if self._live and now_s - self._last_spend_s >= self.terms.idle_release_s and not self.wanted:
+            for each in list(self._live):
+                if not each.reservations:
+                    self._retire(each)
+
+    def _due_extension(self, now_s: float) -> ExtendHold | None:
+        for each in self.slices.values():
+            if each.hold is None or each.has_ended or not each.is_needed or now_s < each.extend_at_s:
+                continue
+            each.extensions += 1
+            return ExtendHold(
+                slice=each.number,
+                hold=each.hold,
+                # One that was adopted may have been extended before.
+                key=f"{self._prefix}.{each.number}.extend.{each.extensions}",
+                ttl_s=self.terms.ttl_s,
+                asked_at_s=now_s,
+            )
+        return None
+
+    def _due_placing(self, now_s: float) -> PlaceHold | None:
+        unknown = self._asking or next((each for each in self.slices.values() if each.hold is None), None)
+        if unknown is not None:
+            return unknown.asked
+        if self.is_closing:
+            return None
+        needed = [size for size in self.wanted.values() if self._needs_a_slice(size, now_s)]
+        if needed:
+            return None if self._is_merging else self._place(now_s, min(needed), max(needed))
+        if self._is_prefetch_refused or not self._is_low:
+            return None
+        if now_s - self._last_spend_s >= self.terms.idle_release_s:
+            return None
+        return self._place(now_s, self.terms.minimum_microcents, 0)
+
+    def _needs_a_slice(self, size: int, now_s: float) -> bool:
+        return self._fitting(size, now_s) is None and self.refusal_of(size, now_s) is None
+
+    @property
+    def _is_merging(self) -> bool:
+        """Whether what is left of slices is on its way back to the account, from which a hold may then take it."""
+        return any(each.is_retired and each.left and not each.has_ended for each in self.slices.values())
+
+    def _place(self, now_s: float, least: int, most: int) -> PlaceHold:
+        number, self._next_slice = self._next_slice, self._next_slice + 1
+        asked = PlaceHold(
+            slice=number,
+            key=f"{self._prefix}.slice.{number}",
+            microcents=max(self.terms.slice_microcents, most),
+            minimum_microcents=least,
+            ttl_s=self.terms.ttl_s,
+            app=self.terms.app,
+            meter=self.terms.meter,
+        )
+        self._asking = self.slices[number] = Slice(number, asked.key, asked)
+        # From before the first time that it was sent: a repetition may find a hold that began then.
+        self._last_from(self._asking, now_s)
+        return asked
+
+    def _due_release(self) -> ReleaseHold | None:
+        for each in self.slices.values():
+            if each.hold is not None and not each.is_needed:
+                return ReleaseHold(slice=each.number, hold=each.hold, key=f"{each.key}.release")
+        return None
+
+    def _last_from(self, each: Slice, asked_at_s: float) -> None:
+        each.lasts_until_s = asked_at_s + self.terms.usable_s
+        each.ends_at_s = asked_at_s + self.terms.ttl_s
+        each.extend_at_s = asked_at_s + self.terms.extended_after_s
+
+    def _retire(self, each: Slice) -> None:
+        each.is_retired = True
+        self._live.remove(each)
+
+    def _end(self, each: Slice) -> None:
+        """Its hold has ended, as far as anybody here can know: nothing of it is left."""
+        each.has_ended = True
+        each.left = 0
+        if not each.is_retired:
+            self._retire(each)
+
+    # What came of it.
+
+    def answered(self, call: Call, answer: Answer, now_s: float) -> Over:
+        lane: Lane = "lines" if isinstance(call, SettleLines) else "holds"
+        state = self._lanes[lane]
+        state.is_calling = False
+        if isinstance(answer, calls.Failed):
+            self._failed(state, call, answer, now_s)
+            return Over()
+        state.failures = 0
+        match call:
+            case SettleLines():
+                return self._settled(call, answer, now_s)
+            case PlaceHold():
+                return self._placed(call, answer, now_s)
+            case ExtendHold():
+                return self._extended(call, answer)
+            case ReleaseHold():
+                return self._released(call, answer)
+
+    def _failed(self, state: _LaneState, call: Call, failed: calls.Failed, now_s: float) -> None:
+        self.last_error = failed.error
+        self.counts.failures += 1
+        state.pause_until_s = now_s + min(_FIRST_PAUSE_S * 2**state.failures, _LONGEST_PAUSE_S)
+        state.failures = min(state.failures + 1, 10)
+        match call:
+            case SettleLines(lines=lines):
+                self._unsend(lines, now_s)
+            case PlaceHold(slice=number):
+                self.slices[number].asked = replace(call, is_repeated=True)
+
+    def _unsend(self, lines: Sequence[Line], now_s: float) -> None:
+        """They come first, in their order."""
+        for line in lines:
+            del self._sent[line.key]
+        self._unsent = {line.key: line for line in lines} | self._unsent
+        if lines:
+            self._unsent_since_s = now_s - self.terms.flush_every_s
+
+    def _settled(self, call: SettleLines, answer: Answer, now_s: float) -> Over:
+        assert isinstance(answer, calls.Settled)  # noqa: S101 - the only other answer to lines
+        over: list[str] = []
+        again: list[Line] = []
+        is_any_open = False
+        for line, result in zip(call.lines, answer.results, strict=True):
+            if result.entry is not None:
+                self._count_settled(line)
+            elif result.is_open or self._is_to_be_late(line, result):
+                is_any_open |= result.is_open
+                again.append(line)
+                continue
+            else:
+                self.counts.rejected += line.count
+                self.rejected = [*self.rejected[1 - _REJECTED_KEPT :], (line, result)]
+            over.append(line.key)
+            self._finish(line)
+        if is_any_open:
+            self._lanes["lines"].pause_until_s = now_s + _FIRST_PAUSE_S
+        self._unsend(again, now_s)
+        return Over(lines=over)
+
+    def _is_to_be_late(self, line: Line, result: BatchResult) -> bool:
+        if line.is_late or result.problem is None or result.problem.code not in _ENDED:
+            return False
+        line.is_late = True
+        if result.problem.code != "exceeds_hold":
+            self._end(self.slices[line.slice])
+        return True
+
+    def _count_settled(self, line: Line) -> None:
+        counts = self.counts
+        counts.settled += line.count
+        counts.settled_microcents += line.microcents
+        if line.is_late:
+            counts.late += line.count
+            counts.late_microcents += line.microcents
+
+    def _finish(self, line: Line) -> None:
+        del self._sent[line.key]
+        self.slices[line.slice].unsettled -= 1
+        self.unsettled_microcents -= line.microcents
+        self.unsettled_spends -= line.count
+
+    def _placed(self, call: PlaceHold, answer: Answer, now_s: float) -> Over:
+        each = self.slices[call.slice]
+        self._asking = None
+        if isinstance(answer, calls.Placed):
+            self._begin(each, answer, now_s)
+            return Over()
+        assert isinstance(answer, calls.Refused)  # noqa: S101 - the only other answer to it
+        self.last_error = answer.error
+        self._refuse(answer.error, now_s)
+        if call.is_repeated and not isinstance(answer.error, RefusedOnRecord):
+            # What refused this one did not ask the ledger: the one before it may have placed the hold.
+            each.is_retired = True
+            self._lanes["holds"].pause_until_s = now_s + _LONGEST_PAUSE_S
+            return Over()
+        if each.unsettled:
+            self._orphan(each)
+            return Over()
+        del self.slices[call.slice]
+        return Over(slices=[call.slice])
+
+    def _orphan(self, each: Slice) -> None:
+        """Lines of a hold that the ledger says it never placed: no journal of ours says so. They are charged late."""
+        each.hold, each.has_ended = each.key, True
+        for line in self._unsent.values():
+            line.is_late |= line.slice == each.number
+
+    def _begin(self, each: Slice, placed: calls.Placed, now_s: float) -> None:
+        each.hold = placed.hold
+        if each.is_retired:
+            return
+        self.counts.slices += 1
+        self.last_error = None
+        each.left = placed.microcents
+        self._live.append(each)
+        self._refusal = None
+        # A smaller one is what was left of the account.
+        self._is_prefetch_refused = placed.microcents < self.terms.slice_microcents
+        self._retire_rests(each)
+        if now_s >= each.lasts_until_s or self.is_closing:
+            self._retire(each)
+
+    def _retire_rests(self, newest: Slice) -> None:
+        """Where there is a whole slice again, rests that nothing fits into any more need not be kept."""
+        for each in list(self._live):
+            is_rest = each.left < self.terms.minimum_microcents
+            if each is not newest and is_rest and not each.reservations and newest.left >= self.terms.slice_microcents:
+                self._retire(each)
+
+    def _refuse(self, error: ApiError, now_s: float) -> None:
+        self._is_prefetch_refused = True
+        largest = microcents_of(error.problem.largest_affordable or Decimal(0))
+        loose = [each for each in self._live if each.left and not each.reservations]
+        together = largest + sum(each.left for each in loose)
+        if loose and isinstance(error, InsufficientCredits) and any(size <= together for size in self.wanted.values()):
+            for each in loose:
+                self._retire(each)
+            # What it said of the slices holds no longer.
+            self._refusal = None
+            return
+        self._refusal = _Refusal(error, largest, now_s + REFUSED_FOR_S)
+
+    def _extended(self, call: ExtendHold, answer: Answer) -> Over:
+        each = self.slices[call.slice]
+        if isinstance(answer, calls.Ended):
+            self._end(each)
+            return Over()
+        self.counts.extended += 1
+        self._last_from(each, call.asked_at_s)
+        return Over()
+
+    def _released(self, call: ReleaseHold, answer: Answer) -> Over:
+        del self.slices[call.slice]
+        self.counts.released += isinstance(answer, calls.Done)
+        return Over(slices=[call.slice])
+
+
+def _told_for(refusal: _Refusal, microcents: int, own: int) -> ApiError:
+    """The refusal with the figures of a spend: what is left of the slices is to be had too, and nobody else's."""
+    problem, loose = refusal.error.problem, millicents(own)
+    if isinstance(refusal.error, InsufficientCredits):
+        required, affordable = millicents(microcents), millicents(refusal.largest + own)
+        problem = msgspec.structs.replace(
+            problem,
+            required=required,
+            available=refusal.error.available + loose,
+            held=refusal.error.held - loose,
+            shortfall=required - affordable,
+            largest_affordable=affordable,
+            detail="the spend was refused and no credits were taken",
+        )
+    return error_from(problem, Circumstances(None))

@@ -1,0 +1,446 @@
+"""The state of a budget, in virtual time, against a plain ledger."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from millicent import InsufficientCredits, LimitExceeded
+from millicent.errors import AccountFrozen, ApiError
+from millicent.leases.calls import ExtendHold, Failed, PlaceHold, ReleaseHold, SettleLines
+from tests.leases.desk import Desk
+from tests.leases.plain_ledger import busy, lost_after, lost_before
+
+
+def of(kind: type, made: list[Any]) -> list[Any]:
+    return [call for call in made if isinstance(call, kind)]
+
+
+def stocked(**settings: Any) -> Desk:
+    desk = Desk(**settings)
+    desk.work()
+    return desk
+
+
+def test_a_slice_is_held_before_anything_is_spent() -> None:
+    desk = Desk()
+    assert not desk.spend(1)
+    desk.work()
+    assert desk.spend(1)
+    assert desk.ledger.held == 1000
+    assert desk.ledger.spent == 0
+
+
+def test_what_was_spent_is_settled_out_of_the_hold_and_the_rest_returns() -> None:
+    desk = stocked()
+    desk.spend("137.5")
+    desk.close()
+    assert desk.ledger.spent == Decimal("137.5")
+    assert desk.ledger.available == Decimal("9862.5")
+    assert {hold.status for hold in desk.ledger.holds.values()} == {"released"}
+    assert desk.state.is_settled
+
+
+def test_the_slice_is_spent_to_the_microcent() -> None:
+    desk = stocked(available=1000)
+    assert desk.spend("999.999")
+    assert desk.spend("0.001")
+    with pytest.raises(InsufficientCredits):
+        desk.spend_waiting("0.001")
+    desk.close()
+    assert desk.ledger.available == 0
+
+
+def test_nothing_is_spent_of_a_slice_in_the_last_sixth_of_its_life() -> None:
+    desk = stocked(ttl_s=60)
+    desk.pass_s(49.9)
+    assert desk.spend(1)
+    desk.pass_s(0.1)
+    assert not desk.spend(1)
+
+
+def test_a_holds_life_counts_from_before_it_was_first_asked_for() -> None:
+    desk = Desk(ttl_s=60)
+    desk.ledger.faults.append(lost_after)
+    desk.work()
+    desk.pass_s(45)
+    call = desk.lease.due("holds", desk.now_s)
+    assert call is not None
+    desk.lease.answered(call, desk.answer(call), desk.now_s)
+    assert desk.state.left == 1_000_000
+    desk.pass_s(4.9)
+    assert desk.spend(1)
+    desk.pass_s(0.2)
+    assert not desk.spend(1)
+
+
+def test_a_hold_whose_answer_came_too_late_is_released_unspent() -> None:
+    desk = Desk(ttl_s=60)
+    desk.ledger.faults.append(lost_after)
+    desk.work()
+    desk.pass_s(55)
+    desk.state._last_spend_s = desk.now_s
+    assert [call.hold for call in of(ReleaseHold, desk.work())] == ["h1"]
+    assert desk.ledger.holds["h1"].status == "released"
+
+
+def test_a_slice_is_extended_at_a_third_of_its_life() -> None:
+    desk = stocked(ttl_s=60)
+    desk.pass_s(19)
+    desk.spend(1)
+    assert not of(ExtendHold, desk.work())
+    desk.pass_s(1)
+    assert of(ExtendHold, desk.work())
+    desk.pass_s(49)
+    assert desk.spend(1)
+
+
+def test_an_extension_counts_from_before_it_was_sent() -> None:
+    desk = stocked(ttl_s=60)
+    desk.pass_s(20)
+    call = desk.lease.due("holds", desk.now_s)
+    assert isinstance(call, ExtendHold)
+    answer = desk.answer(call)
+    desk.pass_s(25)
+    desk.lease.answered(call, answer, desk.now_s)
+    desk.pass_s(24.9)
+    assert desk.spend(1)
+    desk.pass_s(0.2)
+    assert not desk.spend(1)
+
+
+def test_an_extension_without_an_answer_extends_nothing_and_is_made_again() -> None:
+    desk = stocked(ttl_s=60)
+    desk.pass_s(20)
+    desk.ledger.faults.append(lost_before)
+    first = of(ExtendHold, desk.work())
+    desk.pass_s(1)
+    again = of(ExtendHold, desk.work())
+    assert first[0].key != again[0].key
+
+
+def test_a_process_that_slept_through_its_hold_spends_nothing_of_it() -> None:
+    desk = stocked(ttl_s=60)
+    desk.spend(100)
+    desk.pass_s(3600)
+    assert not desk.spend(1)
+    desk.spend_waiting(1)
+    assert desk.ledger.held == 1000
+
+
+def test_spends_whose_hold_has_ended_are_charged_late_once_and_say_so() -> None:
+    desk = stocked(ttl_s=60, available=1000)
+    desk.spend(700)
+    desk.pass_s(3600)
+    desk.ledger.charge({"key": "another", "cost": "900"})
+    desk.close()
+    late = {key: line for key, line in desk.ledger.charges.items() if key != "another"}
+    assert list(late) == ["lease-1.1.late"]
+    assert late["lease-1.1.late"]["metadata"] == {"lease": "h1"}
+    assert late["lease-1.1.late"]["if_insufficient"] == "overdraw"
+    assert desk.ledger.available == -600
+    assert (desk.state.counts.late, desk.state.counts.late_microcents) == (1, 700_000)
+
+
+def test_a_late_charge_that_was_lost_is_sent_again_under_its_key() -> None:
+    desk = stocked(ttl_s=60)
+    desk.spend(700)
+    desk.pass_s(3600)
+    desk.work(("holds",))
+    call = desk.lease.due("lines", desk.now_s)
+    assert isinstance(call, SettleLines)
+    desk.lease.answered(call, desk.answer(call), desk.now_s)
+    desk.ledger.faults.append(lost_after)
+    desk.work()
+    desk.pass_s(1)
+    desk.close()
+    assert desk.ledger.spent == 700
+
+
+def test_a_flush_without_an_answer_is_sent_again_and_charged_once() -> None:
+    desk = stocked()
+    desk.spend(5)
+    desk.pass_s(1)
+    desk.ledger.faults.append(lost_after)
+    desk.work()
+    assert desk.state.unsettled_spends == 1
+    desk.pass_s(1)
+    desk.work()
+    assert desk.state.unsettled_spends == 0
+    assert desk.ledger.spent == 5
+
+
+def test_after_a_failure_there_is_a_pause_which_grows() -> None:
+    desk = stocked()
+    desk.spend(5)
+    pauses = []
+    for _ in range(8):
+        desk.ledger.faults.append(lost_before)
+        desk.pass_s(5)
+        desk.work(("lines",))
+        pauses.append(desk.state._lanes["lines"].pause_until_s - desk.now_s)
+    assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
+
+
+def test_lines_of_a_busy_account_wait_a_moment() -> None:
+    desk = stocked()
+    desk.spend(5)
+    desk.pass_s(1)
+    desk.ledger.faults.append(busy)
+    assert len(of(SettleLines, desk.work())) == 1
+    desk.pass_s(0.3)
+    desk.work()
+    assert desk.ledger.spent == 5
+
+
+def test_a_batch_goes_out_by_number_or_by_age() -> None:
+    desk = stocked(flush_at=3, flush_every_s=2.0)
+    desk.spend(1)
+    desk.spend(1)
+    assert not of(SettleLines, desk.work())
+    desk.spend(1)
+    assert [len(call.lines) for call in of(SettleLines, desk.work())] == [3]
+    desk.spend(1)
+    desk.pass_s(1.9)
+    assert not of(SettleLines, desk.work())
+    desk.pass_s(0.1)
+    assert of(SettleLines, desk.work())
+
+
+def test_without_a_journal_no_more_than_a_slice_is_ever_unsettled() -> None:
+    desk = stocked(slice_=1000, flush_every_s=1000, low_water=0.5)
+    desk.spend(600)
+    desk.work(("holds",))
+    assert desk.ledger.held == 2000
+    assert desk.spend(400)
+    assert not desk.spend(1)
+    desk.work(("lines",))
+    assert desk.spend(1)
+
+
+def test_a_new_slice_is_fetched_below_the_low_water_mark() -> None:
+    desk = stocked(low_water=0.3)
+    desk.spend(700)
+    assert not of(PlaceHold, desk.work())
+    desk.spend(1)
+    assert of(PlaceHold, desk.work())
+
+
+def test_a_spend_larger_than_a_slice_takes_a_hold_of_its_own_size() -> None:
+    desk = stocked(available=5000)
+    desk.spend_waiting(3500)
+    assert [hold.amount for hold in desk.ledger.holds.values()] == [1000, 3500]
+
+
+def test_near_the_end_of_the_account_slices_get_smaller() -> None:
+    desk = stocked(available=1300)
+    desk.spend(900)
+    desk.work()
+    assert desk.ledger.holds["h2"].amount == 300
+    assert desk.ledger.available == 0
+
+
+def test_what_is_left_in_two_slices_is_put_together_for_a_spend_that_fits_into_neither() -> None:
+    desk = stocked(available=1300)
+    desk.spend(800)
+    desk.work()
+    assert desk.state.left == 500_000
+    desk.spend_waiting(450)
+    desk.close()
+    assert desk.ledger.spent == 1250
+    assert desk.ledger.available == 50
+
+
+def test_a_refusal_has_the_figures_of_the_api_with_what_is_left_of_the_slice() -> None:
+    desk = stocked(available=1300)
+    desk.spend(800)
+    desk.work()
+    with pytest.raises(InsufficientCredits) as refused:
+        desk.spend_waiting(501)
+    error = refused.value
+    assert [error.required, error.available, error.largest_affordable, error.shortfall] == [501, 500, 500, 1]
+    desk.spend_waiting(500)
+
+
+def test_the_ledger_is_asked_once_for_refusals_in_a_row() -> None:
+    desk = stocked(available=500)
+    with pytest.raises(InsufficientCredits):
+        desk.spend_waiting(501)
+    asked = len(desk.ledger.seen)
+    for _ in range(5):
+        with pytest.raises(InsufficientCredits):
+            desk.spend(600)
+    desk.work()
+    assert len(desk.ledger.seen) == asked
+
+
+def test_credits_that_arrive_are_noticed_within_a_second() -> None:
+    desk = stocked(available=500)
+    with pytest.raises(InsufficientCredits):
+        desk.spend_waiting(501)
+    desk.ledger.available += 10_000
+    desk.pass_s(1)
+    desk.spend_waiting(501)
+
+
+def test_each_refused_prefetch_is_the_last_until_somebody_waits() -> None:
+    desk = stocked(available=1000)
+    desk.spend(900)
+    for _ in range(50):
+        desk.pass_s(1)
+        desk.state._last_spend_s = desk.now_s
+        desk.work()
+    assert len(of(PlaceHold, desk.made)) == 2
+
+
+def test_a_frozen_account_refuses_as_the_api_does() -> None:
+    frozen = {"status": 409, "code": "account_frozen", "detail": "frozen"}
+    desk = Desk()
+    desk.ledger.faults.append(lambda _, __: problem(frozen))
+    with pytest.raises(AccountFrozen):
+        desk.spend_waiting(1)
+
+
+def test_a_limit_that_refuses_is_named() -> None:
+    limit = {"amount": 100, "used": 90, "window": "day"}
+    figures = {"required": 10, "available": 500, "held": 0, "shortfall": 0, "largest_affordable": 5, "limit": limit}
+    desk = Desk()
+    for _ in range(2):
+        desk.ledger.faults.append(lambda _, __: problem({"status": 402, "code": "limit_exceeded", **figures}))
+    with pytest.raises(LimitExceeded) as refused:
+        desk.spend_waiting(20)
+    assert refused.value.limit is not None
+    assert refused.value.largest_affordable == 5
+
+
+def problem(document: dict[str, Any]) -> Any:
+    import httpx  # noqa: PLC0415
+
+    return httpx.Response(int(document["status"]), json=document)
+
+
+def test_an_idle_slice_returns_and_the_next_spend_fetches_one() -> None:
+    desk = stocked(idle_release_s=60)
+    desk.spend(1)
+    desk.pass_s(60)
+    desk.work()
+    assert desk.ledger.held == 0
+    assert desk.state.is_settled
+    desk.spend_waiting(1)
+
+
+def test_a_reserved_part_is_spent_by_nobody_else_and_returns_to_the_slice() -> None:
+    desk = stocked()
+    reserved = desk.lease.reserve(400_000, desk.now_s)
+    assert reserved is not None
+    assert not desk.spend(601)
+    assert desk.spend(150, reserved)
+    desk.lease.end(reserved)
+    desk.lease.end(reserved)
+    assert desk.state.left == 850_000
+
+
+def test_a_part_that_costs_more_than_was_reserved_takes_the_rest_of_the_slice() -> None:
+    desk = stocked()
+    reserved = desk.lease.reserve(400_000, desk.now_s)
+    assert desk.spend(1000, reserved)
+    assert desk.state.left == 0
+
+
+def test_a_slice_with_a_reservation_is_neither_released_nor_let_go() -> None:
+    desk = stocked(idle_release_s=60, ttl_s=900)
+    reserved = desk.lease.reserve(0, desk.now_s)
+    assert reserved is not None
+    desk.pass_s(61)
+    desk.state.retire_all()
+    desk.work()
+    assert desk.ledger.holds["h1"].status == "open"
+    assert desk.spend(0, reserved)
+    desk.lease.end(reserved)
+    desk.close()
+    assert desk.ledger.holds["h1"].status == "released"
+
+
+def test_a_reservation_whose_hold_has_ended_spends_of_another_slice() -> None:
+    desk = stocked(ttl_s=60)
+    reserved = desk.lease.reserve(400_000, desk.now_s)
+    desk.pass_s(3600)
+    desk.work()
+    assert not desk.spend(100, reserved)
+    desk.spend_waiting(100)
+    desk.close()
+    assert desk.ledger.spent == 100
+    assert desk.state.counts.late == 0
+
+
+def test_sums_are_one_part_for_each_app_meter_and_model() -> None:
+    desk = stocked(record="sum")
+    for model in ("a", "b", "a"):
+        desk.spend(1, meter="llm", metadata={"model": model, "request": "not kept"})
+    desk.spend(2, app="chat")
+    desk.close()
+    told = [
+        (line.get("meter"), line.get("app"), line["cost"], line["metadata"]) for line in desk.ledger.charges.values()
+    ]
+    assert told == [
+        ("llm", None, "2.000", {"model": "a", "count": 2}),
+        ("llm", None, "1.000", {"model": "b", "count": 1}),
+        (None, "chat", "2.000", {"count": 1}),
+    ]
+    assert desk.state.counts.settled == 4
+
+
+def test_a_sum_that_was_sent_grows_no_more() -> None:
+    desk = stocked(record="sum")
+    desk.spend(1)
+    desk.pass_s(1)
+    call = desk.lease.due("lines", desk.now_s)
+    assert isinstance(call, SettleLines)
+    desk.spend(1)
+    assert [line.microcents for line in call.lines] == [1000]
+    desk.lease.answered(call, Failed(RuntimeError()), desk.now_s)
+    desk.close()
+    desk.pass_s(1)
+    desk.work()
+    assert [line["cost"] for line in desk.ledger.charges.values()] == ["1.000", "1.000"]
+
+
+def test_a_spend_under_a_key_of_the_callers_is_made_once() -> None:
+    desk = stocked()
+    desk.spend(5, key="order-1")
+    desk.spend(5, key="order-1")
+    assert desk.state.left == 995_000
+
+
+def test_a_line_that_will_never_be_recorded_is_counted_and_stops_nothing() -> None:
+    desk = stocked()
+    desk.spend(5)
+    desk.ledger.answers["lease-1.1"] = (422, {"status": 422, "code": "validation_failed"})
+    desk.spend(6)
+    desk.close()
+    assert desk.state.counts.rejected == 1
+    assert [line.key for line, _ in desk.state.rejected] == ["lease-1.1"]
+    assert desk.state.is_settled
+
+
+def test_a_token_that_was_refused_loses_no_spend() -> None:
+    desk = stocked()
+    desk.spend(5)
+    desk.pass_s(1)
+    desk.ledger.faults.append(lambda _, __: problem({"status": 401}))
+    desk.work()
+    assert isinstance(desk.state.last_error, ApiError)
+    desk.pass_s(1)
+    desk.work()
+    assert desk.ledger.spent == 5
+
+
+def test_a_refusal_that_did_not_ask_the_ledger_does_not_end_a_hold_in_doubt() -> None:
+    desk = Desk()
+    desk.ledger.faults += [lost_after, lambda _, __: problem({"status": 403})]
+    desk.work()
+    desk.pass_s(1)
+    desk.work()
+    desk.pass_s(10)
+    desk.close()
+    assert {hold.status for hold in desk.ledger.holds.values()} == {"released"}
