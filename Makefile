@@ -104,8 +104,8 @@ openapi: dev ## Regenerate the documents of the API and its events after a chang
 	$(VENV)/python -m openapi
 
 .PHONY: bench
-bench: dev ## What a charge and a cold start cost beside bare botocore and a naive twin (ROUNDS=9)
-	$(VENV)/python -m bench --rounds $(or $(ROUNDS),9)
+bench: dev ## What Millicent costs beside bare botocore and a naive twin, how it grows, what it takes (PARTS=a,c ROUNDS=7 ROWS=1000000)
+	$(VENV)/python -m bench $(if $(PARTS),--parts "$(PARTS)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ROWS),--rows $(ROWS))
 
 .PHONY: scale
 scale: dev ## Simulate what one account, many accounts and a team carry (docs/scale.md)
