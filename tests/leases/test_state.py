@@ -355,11 +355,13 @@ def test_a_reserved_part_is_spent_by_nobody_else_and_returns_to_the_slice() -> N
     desk.lease.end(reserved)
     desk.lease.end(reserved)
     assert desk.state.left == 850_000
+    assert [each.reservations for each in desk.state.slices.values()] == [0]
 
 
 def test_a_part_that_costs_more_than_was_reserved_takes_the_rest_of_the_slice() -> None:
     desk = stocked()
     reserved = desk.lease.reserve(400_000, desk.now_s)
+    assert not desk.spend("1000.001", reserved)
     assert desk.spend(1000, reserved)
     assert desk.state.left == 0
 
