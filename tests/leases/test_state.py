@@ -442,6 +442,18 @@ def test_a_line_that_will_never_be_recorded_is_counted_and_stops_nothing() -> No
     assert desk.state.is_settled
 
 
+def test_a_line_that_met_a_defect_of_the_service_is_sent_again() -> None:
+    desk = stocked()
+    desk.spend(5)
+    desk.ledger.answers["lease-1.1"] = (500, {"status": 500, "code": "internal_error"})
+    desk.pass_s(1)
+    assert len(of(SettleLines, desk.work())) == 1
+    del desk.ledger.answers["lease-1.1"]
+    desk.pass_s(1)
+    desk.work()
+    assert desk.ledger.spent == 5
+
+
 def test_a_token_that_was_refused_loses_no_spend() -> None:
     desk = stocked()
     desk.spend(5)

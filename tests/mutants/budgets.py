@@ -47,16 +47,6 @@ MISTAKES_OF_BUDGETS: Final[tuple[Mistakes, ...]] = (
                 "        line.is_late = False\n",
             ),
             (
-                "release a hold whose spends are not settled",
-                "bool(self.reservations or self.unsettled)",
-                "bool(self.reservations)",
-            ),
-            (
-                "release a hold of which a part is reserved",
-                "bool(self.reservations or self.unsettled)",
-                "bool(self.unsettled)",
-            ),
-            (
                 "refuse what is left in several slices together",
                 "any(size <= together for size in self.wanted.values())",
                 "False",
@@ -100,6 +90,22 @@ MISTAKES_OF_BUDGETS: Final[tuple[Mistakes, ...]] = (
             ),
         ),
         (_STATE, _JOURNAL, _WORLD),
+    ),
+    (
+        "millicent.leases.slices",
+        (
+            (
+                "release a hold whose spends are not settled",
+                "bool(self.reservations or self.unsettled)",
+                "bool(self.reservations)",
+            ),
+            (
+                "release a hold of which a part is reserved",
+                "bool(self.reservations or self.unsettled)",
+                "bool(self.unsettled)",
+            ),
+        ),
+        (_STATE, _WORLD),
     ),
     (
         "millicent.leases.lease",
