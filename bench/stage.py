@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from local.dynamodb_local import CREDENTIALS, running
@@ -73,14 +74,17 @@ class Stage:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    with running() as database:
+def stage(data_dir: Path | None = None) -> Iterator[Stage]:
+    """In memory, or in `data_dir`, where the tables of an earlier stage are found again."""
+    is_new = data_dir is None or not any(data_dir.iterdir())
+    with running(data_dir) as database:
         port = free_port()
         bus = subprocess.Popen([sys.executable, "-c", _BUS, str(port)])
         try:
             made = Stage(database.url, f"http://127.0.0.1:{port}")
             os.environ.update(made.environment)
-            create_tables(made.dynamodb_url)
+            if is_new:
+                create_tables(made.dynamodb_url)
             yield made
         finally:
             stop(bus)

@@ -1,5 +1,6 @@
 """Fixtures and arrangements of more than one suite."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from tests.calendar import moved_ahead
 from tests.database import aws_credentials, database, new_ledger
 
 __all__ = ["aws_credentials", "database", "new_ledger"]
@@ -34,6 +36,17 @@ class _OneSetupEach(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         _, suite, *_ = nodeid.split("/")
         return SHARED_SETUP.get(suite, nodeid)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--days-ahead", type=int, default=0, metavar="DAYS", help="run as if it were so many days later")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any module of a test is imported."""
+    present = ExitStack()
+    present.enter_context(moved_ahead(config.getoption("--days-ahead")))
+    config.add_cleanup(present.close)
 
 
 @pytest.hookimpl(optionalhook=True)

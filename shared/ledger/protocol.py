@@ -66,6 +66,8 @@ FIRST_PAUSE_MS: Final = 20
 """Twice what a transaction takes: the one that was in the way is over by then, as a rule."""
 LONGEST_PAUSE_MS: Final = 280
 """Every pause but the first: who loses twice has met a crowd, which must spread over many transactions."""
+LARGE_BATCH: Final = 45
+"""From so many charges a batch pauses twice as long, and its lost tries count double: they take longer, and cost."""
 MAX_BATCH: Final = 90
 """Charges per transaction: its limit is 100 items, and the state, its policy and some due items need room too."""
 DUE_WITH_ONE: Final = 30
@@ -295,7 +297,7 @@ def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str
     """
     pending = {operation.key: operation for operation in operations}
     answers: dict[str, Recorded | LedgerError] = {}
-    budget = _RetryBudget()
+    budget = _RetryBudget(len(operations))
     try:
         state, references = yield from _read(operations[0], budget)
         while pending:
@@ -517,7 +519,8 @@ def _answer_again(operation: Operation, entry: Entry, written: Entry | None) -> 
 class _RetryBudget:
     """The time left for a request, and what its attempts have shown so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, charges: int = 1) -> None:
+        self._weight = 2 if charges >= LARGE_BATCH else 1
         self._left_ms = 0
         self._given_back_ms = 0
         self._has_paused = False
@@ -565,7 +568,7 @@ class _RetryBudget:
         if isinstance(outcome, Committed):
             self._tries_lost = 0
         elif isinstance(outcome, Conflict) or (isinstance(outcome, Busy) and not outcome.throttled):
-            self._tries_lost += 1
+            self._tries_lost += self._weight
 
     def pause(self) -> Steps[None]:
         self.raise_when_out_of_time()
@@ -573,7 +576,7 @@ class _RetryBudget:
             raise AccountBusy("too many changes of this account at once; nothing was recorded") from self._cause
         longest_ms = LONGEST_PAUSE_MS if self._has_paused else FIRST_PAUSE_MS
         self._has_paused = True
-        yield from self.send(Pause(min(longest_ms, self.remaining_ms)))
+        yield from self.send(Pause(min(longest_ms * self._weight, self.remaining_ms)))
         self.raise_when_out_of_time()
 
     def raise_when_out_of_time(self) -> None:

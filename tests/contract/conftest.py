@@ -8,7 +8,6 @@ from functools import cache
 from typing import TypeVar
 
 import pytest
-from moto import mock_aws
 from pynamodb.models import Model
 
 from in_memory.audit import MemoryAuditTrail
@@ -20,6 +19,7 @@ from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.dynamodb_usage import DynamoUsageBook
 from shared.ports.ledger import AuditTrail, Ledger
 from shared.ports.usage import UsageBook
+from tests import moto_calls
 from tests.database import PATIENT_MS, patient_connections
 
 _Port = TypeVar("_Port")
@@ -27,7 +27,8 @@ _Port = TypeVar("_Port")
 
 @pytest.fixture
 def mocked_aws(aws_credentials: None) -> Iterator[None]:
-    with mock_aws():
+    """As the functions run on it in tests/integration."""
+    with moto_calls.mocked_aws():
         yield
 
 

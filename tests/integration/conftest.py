@@ -11,7 +11,7 @@ from moto.events.models import EventsBackend
 
 from tests.event_contracts import faults_of
 from tests.integration.world import ENVIRONMENT, World, create_resources, handlers
-from tests.moto_calls import mock_aws_one_call_at_a_time
+from tests.moto_calls import mocked_aws
 from tests.roles.enforcement import Enforcement, template_roles
 
 
@@ -53,7 +53,7 @@ def stack(modules: dict[str, ModuleType]) -> Iterator[World]:
     for name in ("check", "cost", "holds", "ingest"):
         modules[name].runtime.rates.forget()
     roles = Enforcement(template_roles(), ENVIRONMENT)
-    with mock_aws_one_call_at_a_time(), roles.installed(), described_events():
+    with mocked_aws(), roles.installed(), described_events():
         create_resources()
         yield World(modules, roles)
 

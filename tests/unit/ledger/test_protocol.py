@@ -17,6 +17,7 @@ from shared.ledger.errors import (
 from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operation
 from shared.ledger.protocol import (
     FIRST_PAUSE_MS,
+    LARGE_BATCH,
     LONGEST_PAUSE_MS,
     TRIES_MAX,
     Busy,
@@ -36,6 +37,7 @@ from shared.ledger.protocol import (
     Resumed,
     Unknown,
     record,
+    record_batch,
 )
 from shared.ledger.records import hash_of
 from shared.ledger.reducer import apply
@@ -207,6 +209,24 @@ def test_the_first_pause_outlasts_a_transaction_and_the_others_a_crowd() -> None
     _, commands = run(Found(FUNDED), *[Unknown()] * 12, Committed())
     ceilings = [command.ceiling_ms for command in commands if isinstance(command, Pause)]
     assert ceilings == [FIRST_PAUSE_MS, *[LONGEST_PAUSE_MS] * 11]
+
+
+@pytest.mark.parametrize(("charges", "weight"), [(LARGE_BATCH - 1, 1), (LARGE_BATCH, 2)])
+def test_a_large_batch_pauses_twice_as_long_and_loses_half_as_many_tries(charges: int, weight: int) -> None:
+    steps = record_batch([operation(f"k{number}", Charge(1)) for number in range(charges)], NOW_MS)
+    answers: dict[type[Command], CommandOutcome] = {Read: Found(FUNDED), Commit: Busy(), Pause: Resumed()}
+    commands: list[Command] = [next(steps)]
+    answered: set[type] = set()
+    try:
+        while True:
+            commands.append(steps.send(Reply(answers[type(commands[-1])], remaining_ms=5000)))
+    except StopIteration as ended:
+        answered = {type(answer) for answer in ended.value.values()}
+    assert answered == {AccountBusy}
+    tries = TRIES_MAX // weight
+    ceilings_ms = [command.ceiling_ms for command in commands if isinstance(command, Pause)]
+    assert ceilings_ms == [weight * FIRST_PAUSE_MS, *[weight * LONGEST_PAUSE_MS] * (tries - 2)]
+    assert len(committed_states(commands)) == tries
 
 
 def test_a_pause_is_no_longer_than_the_time_that_is_left() -> None:

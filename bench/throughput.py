@@ -1,0 +1,234 @@
+"""Charges a second on DynamoDB Local, from 1, 8 and 32 threads: single and in batches, spread and at one account.
+
+    python -m bench.throughput [--rounds 7]
+
+Each thread charges again as soon as it is answered, through the ledger that the functions use; a thread stands for a
+function. One that was shed comes back after the Retry-After that it would be told. "Spread" gives each thread an
+account of its own. A figure is the median of the rounds, which take turns; p99 is that of the answers of all rounds,
+also of those that shed. The run fails unless every charge that was recorded is in its account's balance once. One
+without an answer in time (failed) may be there too.
+"""
+
+import argparse
+import os
+import random
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from statistics import median, quantiles
+from typing import Final
+from unittest.mock import patch
+from uuid import uuid4
+
+from bench.report import Report, rows
+from local.dynamodb_local import CREDENTIALS, running
+from shared.adapters import connection
+from shared.adapters.dynamodb_ledger import DynamoLedger
+from shared.edge.problems import BUSY_RETRY_AFTER_S
+from shared.ledger.accounts import Account
+from shared.ledger.errors import AccountBusy, LedgerError
+from shared.ledger.operations import Charge, GrantCredits, Operation
+from shared.ledger.protocol import MAX_BATCH, Command, CommandOutcome, Commit, Recorded
+
+NOW_MS: Final = 1_763_900_000_000
+SECONDS: Final = 1.0
+SECONDS_OF_A_CROWD: Final = 4.0
+"""Threads at one account: a request may take more than a second to be shed, and then stays away for two to five."""
+WARM_S: Final = 3.0
+PATIENT_S: Final = 60
+
+
+@dataclass(frozen=True)
+class Cell:
+    batch: int
+    is_spread: bool
+    threads: int
+
+    @property
+    def name(self) -> str:
+        what = f"batches of {self.batch}" if self.batch > 1 else "single"
+        where = "an account each" if self.is_spread else "one account"
+        return f"{what}, {where}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+
+    @property
+    def seconds(self) -> float:
+        return SECONDS if self.is_spread or self.threads == 1 else SECONDS_OF_A_CROWD
+
+
+ONE, EIGHT, CROWD = (Cell(1, False, threads) for threads in (1, 8, 32))
+BATCHED, BATCHED_BY_EIGHT, BATCHED_BY_CROWD = (Cell(MAX_BATCH, False, threads) for threads in (1, 8, 32))
+CELLS: Final = (
+    *(ONE, EIGHT, CROWD, Cell(1, True, 8), Cell(1, True, 32)),
+    *(BATCHED, BATCHED_BY_EIGHT, BATCHED_BY_CROWD, Cell(MAX_BATCH, True, 8), Cell(MAX_BATCH, True, 32)),
+)
+
+
+@dataclass
+class Tally:
+    """What became of the charges of one thread, or of all; `after_ms` has one for each answer."""
+
+    recorded: int = 0
+    shed: int = 0
+    failed: int = 0
+    """Without an answer by the deadline."""
+    after_ms: list[float] = field(default_factory=list)
+
+    def add(self, other: "Tally") -> None:
+        self.recorded += other.recorded
+        self.shed += other.shed
+        self.failed += other.failed
+        self.after_ms += other.after_ms
+
+
+@dataclass
+class Outcome:
+    """Of a cell: a figure a round, and all its charges together."""
+
+    per_s: list[float] = field(default_factory=list)
+    together: Tally = field(default_factory=Tally)
+    transactions: int = 0
+
+
+class CountingLedger(DynamoLedger):
+    """Remembers how many transactions it was asked for."""
+
+    def __init__(self, table: str, url: str) -> None:
+        super().__init__(table, host=url)
+        self._table.whole.create_table(billing_mode="PAY_PER_REQUEST")
+        self.transactions: list[None] = []
+
+    def execute(self, command: Command) -> CommandOutcome:
+        if isinstance(command, Commit):
+            self.transactions.append(None)
+        return super().execute(command)
+
+
+class Crew:
+    """Threads that charge."""
+
+    def __init__(self, ledger: CountingLedger) -> None:
+        self._ledger = ledger
+        self._numbers = count()
+
+    def run(self, cell: Cell, seconds: float, outcome: Outcome) -> None:
+        number = next(self._numbers)
+        accounts = [Account("main", f"user:{number}-{each if cell.is_spread else 0}") for each in range(cell.threads)]
+        for account in set(accounts):
+            self._ledger.record(_operation(account, GrantCredits(10**12)), NOW_MS)
+        self._ledger.transactions.clear()
+        ends_s = time.monotonic() + seconds
+        together = Tally()
+        with ThreadPoolExecutor(cell.threads) as pool:
+            for tally in pool.map(lambda account: self._charge_until(ends_s, account, cell.batch), accounts):
+                together.add(tally)
+        outcome.transactions += len(self._ledger.transactions)
+        outcome.per_s.append(together.recorded / seconds)
+        outcome.together.add(together)
+        self._check(set(accounts), together)
+
+    def _charge_until(self, ends_s: float, account: Account, batch: int) -> Tally:
+        tally = Tally()
+        while (begun_s := time.monotonic()) < ends_s:
+            answers = self._charge([_operation(account, Charge(1)) for _ in range(batch)])
+            shed = sum(isinstance(answer, AccountBusy) for answer in answers)
+            failed = sum(isinstance(answer, LedgerError) for answer in answers) - shed
+            tally.add(Tally(len(answers) - shed - failed, shed, failed, [(time.monotonic() - begun_s) * 1000]))
+            if shed:
+                time.sleep(max(0.0, min(random.choice(BUSY_RETRY_AFTER_S), ends_s - time.monotonic())))
+        return tally
+
+    def _charge(self, operations: Sequence[Operation]) -> Sequence[Recorded | LedgerError]:
+        if len(operations) > 1:
+            return list(self._ledger.record_batch(operations, NOW_MS).values())
+        try:
+            return [self._ledger.record(operations[0], NOW_MS)]
+        except LedgerError as error:
+            return [error]
+
+    def _check(self, accounts: set[Account], together: Tally) -> None:
+        states = [self._ledger.state(account) for account in accounts]
+        spent = sum(state.spent for state in states if state is not None)
+        if not together.recorded <= spent <= together.recorded + together.failed:
+            raise RuntimeError(f"{together} of charges of 1, and {spent} are in the balances")
+
+
+def _operation(account: Account, terms: Charge | GrantCredits) -> Operation:
+    return Operation(account, str(uuid4()), terms, by="bench", correlation_id=str(uuid4()))
+
+
+def measured(rounds: int, scale: float = 1) -> dict[Cell, Outcome]:
+    """`scale` makes every cell shorter or longer."""
+    os.environ.update(
+        AWS_DEFAULT_REGION=CREDENTIALS["region_name"],
+        AWS_ACCESS_KEY_ID=CREDENTIALS["aws_access_key_id"],
+        AWS_SECRET_ACCESS_KEY=CREDENTIALS["aws_secret_access_key"],
+    )
+    outcomes = {cell: Outcome() for cell in CELLS}
+    # 32 batches at once keep the emulator busy for longer than a function waits for an answer.
+    waits = patch.multiple(connection, CONNECT_TIMEOUT_S=PATIENT_S, READ_TIMEOUT_S=PATIENT_S)
+    with waits, running() as database:
+        crew = Crew(CountingLedger("bench", database.url))
+        for cell in (ONE, BATCHED):
+            # The emulator compiles itself while it works.
+            crew.run(cell, WARM_S * scale, Outcome())
+        for _ in range(rounds):
+            for cell, outcome in outcomes.items():
+                crew.run(cell, cell.seconds * scale, outcome)
+    return outcomes
+
+
+def report(rounds: int, scale: float = 1) -> Report:
+    outcomes = measured(rounds, scale)
+    one_per_s = median(outcomes[ONE].per_s)
+    shown = {cell.name: _row(outcome, one_per_s) for cell, outcome in outcomes.items()}
+    return Report(
+        rows(("charges/s", "of single", "tx/charge", "shed", "failed", "p50 ms", "p99 ms"), shown),
+        {name: round(figure, 3) for name, figure in _figures(outcomes).items()},
+    )
+
+
+def _row(outcome: Outcome, one_per_s: float) -> tuple[str, ...]:
+    together = outcome.together
+    p50_ms, p99_ms = _percentiles(together.after_ms)
+    return (
+        f"{median(outcome.per_s):,.0f}",
+        f"{median(outcome.per_s) / one_per_s:.2f}",
+        f"{outcome.transactions / max(together.recorded, 1):.2f}",
+        f"{together.shed:,}",
+        f"{together.failed:,}",
+        f"{p50_ms:,.0f}",
+        f"{p99_ms:,.0f}",
+    )
+
+
+def _percentiles(values: Sequence[float]) -> tuple[float, float]:
+    hundredths = quantiles(values, n=100) if len(values) > 1 else [*values] * 99
+    return hundredths[49], hundredths[98]
+
+
+def _figures(outcomes: Mapping[Cell, Outcome]) -> dict[str, float]:
+    def over(one: Cell, other: Cell) -> float:
+        """Round by round: what else the machine does falls on both."""
+        pairs = zip(outcomes[one].per_s, outcomes[other].per_s, strict=True)
+        return median(mine / max(theirs, 1e-9) for mine, theirs in pairs)
+
+    return {
+        "single_per_s": median(outcomes[ONE].per_s),
+        "batched_over_single": over(BATCHED, ONE),
+        "batched_over_single_of_8_threads": over(BATCHED_BY_EIGHT, EIGHT),
+        "crowd_over_single": over(CROWD, ONE),
+        "crowd_p99_ms": _percentiles(outcomes[CROWD].together.after_ms)[1],
+        "crowd_failed": outcomes[CROWD].together.failed,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="throughput", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=7)
+    report(parser.parse_args().rounds).show()
+
+
+if __name__ == "__main__":
+    main()
