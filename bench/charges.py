@@ -41,7 +41,7 @@ def measured(rounds: int) -> dict[str, float]:
     """Milliseconds of processor time by what is done; a line of a batch, not a batch."""
     # The loggers take stdout as it is when the functions are imported.
     with stage() as on, Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-        acts = _acts(client(on.dynamodb_url))
+        acts = _acts(on.dynamodb_url)
         for act in acts.values():
             act(0)
         times: dict[str, list[float]] = {name: [] for name in acts}
@@ -62,7 +62,7 @@ def ratios(times_ms: Mapping[str, float]) -> dict[str, float]:
     return {name: round(times_ms[one] / times_ms[other], 3) for name, (one, other) in over.items()}
 
 
-def _acts(dynamodb: Any) -> dict[str, Callable[[int], object]]:  # noqa: ANN401 - a client of botocore
+def _acts(dynamodb_url: str) -> dict[str, Callable[[int], object]]:
     functions = {
         name: importlib.import_module(f"functions.{name}.handler") for name in ("cost", "check", "holds", "funding")
     }
@@ -90,7 +90,7 @@ def _acts(dynamodb: Any) -> dict[str, Callable[[int], object]]:  # noqa: ANN401 
         lines = [{"key": str(uuid4()), **cost} for _ in range(BATCH)]
         ask(functions["cost"], "POST /v1/cost/batch", {"charges": lines})
 
-    bare, numbers = Bare(dynamodb), iter(range(10**9))
+    bare, numbers = Bare(client(dynamodb_url)), iter(range(10**9))
     return {
         "charge": lambda _: ask(functions["cost"], "POST /v1/cost", cost, str(uuid4())),
         "charge, bare": lambda _: bare.charge(next(numbers)),

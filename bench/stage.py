@@ -15,6 +15,7 @@ from typing import Any, Final
 from local.dynamodb_local import CREDENTIALS, running
 from local.processes import free_port, stop
 
+ROOT: Final = Path(__file__).resolve().parents[1]
 REGION: Final = CREDENTIALS["region_name"]
 LEDGER: Final = "ledger"
 _BUS: Final = """
@@ -84,7 +85,9 @@ def stage(data_dir: Path | None = None) -> Iterator[Stage]:
             made = Stage(database.url, f"http://127.0.0.1:{port}")
             os.environ.update(made.environment)
             if is_new:
-                create_tables(made.dynamodb_url)
+                # By another process: a function has no botocore in its own, and a wire that then needs to ask no hooks.
+                make = "import sys; from bench.stage import create_tables; create_tables(sys.argv[1])"
+                subprocess.run([sys.executable, "-c", make, made.dynamodb_url], cwd=ROOT, check=True)
             yield made
         finally:
             stop(bus)
