@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 from local.dynamodb_local import CREDENTIALS, running
 from local.processes import free_port, stop
@@ -83,12 +84,12 @@ def stage(data_dir: Path | None = None) -> Iterator[Stage]:
         bus = subprocess.Popen([sys.executable, "-c", _BUS, str(port)])
         try:
             made = Stage(database.url, f"http://127.0.0.1:{port}")
-            os.environ.update(made.environment)
-            if is_new:
-                # By another process: a function has no botocore in its own, and a wire that then needs to ask no hooks.
-                make = "import sys; from bench.stage import create_tables; create_tables(sys.argv[1])"
-                subprocess.run([sys.executable, "-c", make, made.dynamodb_url], cwd=ROOT, check=True)
-            yield made
+            with patch.dict(os.environ, made.environment):
+                if is_new:
+                    # By another process: functions start without botocore, and a wire that has no hooks to ask then.
+                    make = "import sys; from bench.stage import create_tables; create_tables(sys.argv[1])"
+                    subprocess.run([sys.executable, "-c", make, made.dynamodb_url], cwd=ROOT, check=True)
+                yield made
         finally:
             stop(bus)
 

@@ -12,7 +12,6 @@ from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.operations import Operation, Terms, named_charge, named_hold
-from shared.ledger.parents import positions
 from shared.ledger.protocol import (
     Command,
     CommandOutcome,
@@ -21,7 +20,6 @@ from shared.ledger.protocol import (
     Conflict,
     Damaged,
     FindDue,
-    Found,
     FoundDue,
     FoundEntry,
     Lookup,
@@ -82,9 +80,8 @@ class MemoryLedger:
 
     def execute(self, command: Command) -> CommandOutcome:
         match command:
-            case Read(account, terms):
-                state, references = positions(account, terms, self.state, self._references)
-                return Found(state, references)
+            case Read():
+                return command.found(self.state, self._references)
             case FindDue(account, now_ms):
                 return FoundDue(due_holds(self.open_holds(account), now_ms))
             case Lookup(account, key):

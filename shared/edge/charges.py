@@ -1,4 +1,4 @@
-"""A charge with a key in its body: of a batch, or of the ingest queue."""
+"""A charge with a key in its body, or a part of a hold: of a batch, or of the ingest queue."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -23,7 +23,7 @@ from shared.edge.validation import (
 from shared.ledger.accounts import Account
 from shared.ledger.frozen import dataclass
 from shared.ledger.money import microcents_of
-from shared.ledger.operations import CaptureHold, Charge, IfInsufficient, Operation
+from shared.ledger.operations import CaptureHold, Charge, IfExpired, IfInsufficient, Operation, Overrun
 from shared.ledger.remainders import rounded
 
 AccountOf: TypeAlias = Callable[[str], Account]
@@ -64,7 +64,12 @@ class CostRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyedCost(CostRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """With a `hold` it is a part of that hold, which stays open; `overrun` and `if_expired` are those of a capture."""
+
     key: Identifier
+    hold: Identifier | None = None
+    overrun: Overrun | None = None
+    if_expired: IfExpired | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +83,34 @@ class RequestContext:
 
 def charge(request: CostRequest, account: Account, key: str, asked: RequestContext) -> Operation:
     """A charge of a cost, or of usage without a price yet. Raises ValidationFailed."""
+    terms = Charge(given(request.cost) or 0, request.if_insufficient, request.check_id)
+    return _operation(request, terms, account, key, asked)
+
+
+def part_of_hold(request: KeyedCost, account: Account, hold: str, asked: RequestContext) -> Operation:
+    """The same as a capture of the hold with `final: false`. Raises ValidationFailed."""
+    _require_none(
+        asked.root, request.if_insufficient != "refuse" and "if_insufficient", request.check_id and "check_id"
+    )
+    # The defaults are those of a capture, so that either call answers the key of the other.
+    if_expired = None if request.if_expired == "refuse" else request.if_expired
+    terms = CaptureHold(hold, given(request.cost), request.overrun or "refuse", if_expired=if_expired, final=False)
+    return _operation(request, terms, account, request.key, asked)
+
+
+def _require_none(root: str, *names: str | bool | None) -> None:
+    faults = [FieldError(f"{root}.{name}", "must be omitted with a hold: see overrun") for name in names if name]
+    if faults:
+        raise ValidationFailed(faults)
+
+
+def _operation(
+    request: CostRequest, terms: Charge | CaptureHold, account: Account, key: str, asked: RequestContext
+) -> Operation:
     amounts = ("cost", "usage", "cost_usd", "cost_money")
     one_of({name: getattr(request, name) for name in amounts}, asked.root)
     usage = read_usage(request.usage, f"{asked.root}.usage")
-    terms = Charge(
-        given(request.cost) or 0,
-        request.if_insufficient,
-        request.check_id,
-        usage=None if usage is None else usage.content,
-        occurred_at_ms=given_ms(request.occurred_at),
-    )
+    terms = replace(terms, usage=None if usage is None else usage.content, occurred_at_ms=given_ms(request.occurred_at))
     return Operation(
         account=account,
         key=key,
@@ -129,4 +152,14 @@ def keyed_charge(document: object, account_of: AccountOf, asked: RequestContext)
     if len(msgspec.json.encode(request.metadata)) > MAX_BODY_BYTES:
         fault = FieldError(f"{asked.root}.metadata", f"must have at most {MAX_BODY_BYTES} bytes as JSON")
         raise ValidationFailed([fault])
-    return charge(request, account_of(request.actor), request.key, asked)
+    account = account_of(request.actor)
+    if request.hold is not None:
+        return part_of_hold(request, account, request.hold, asked)
+    faults = [
+        FieldError(f"{asked.root}.{name}", "must be omitted without hold")
+        for name in ("overrun", "if_expired")
+        if getattr(request, name) is not None
+    ]
+    if faults:
+        raise ValidationFailed(faults)
+    return charge(request, account, request.key, asked)

@@ -14,6 +14,7 @@ nothing to it, and a rollover is taken from a grant before that grant expires.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from shared.ledger.accounts import AccountState
@@ -110,3 +111,16 @@ def _running_grant(grants: Iterable[Grant], policy: Policy) -> Grant | None:
 
 def _expiries(grants: Iterable[Grant]) -> Iterator[int]:
     return (grant.expires_at_ms for grant in grants if grant.expires_at_ms is not None)
+
+
+def corrected(due: DueHolds, known: Iterable[Hold], now_ms: int) -> DueHolds:
+    """The listing without holds that are not due according to newer reads: the index may be behind the table."""
+    newer = {hold.id: hold for hold in known}
+    holds = tuple(newer.get(hold.id, hold) for hold in due.holds)
+    if holds == due.holds:
+        return due
+    return DueHolds(in_due_order([hold for hold in holds if hold.is_due(now_ms)]))
+
+
+def left_of(due: DueHolds, returned: int) -> DueHolds:
+    return replace(due, holds=due.holds[returned:], listed=due.listed - returned) if returned else due

@@ -21,8 +21,9 @@ smaller amount would succeed. A parent cannot cause a refusal of a release or a 
 the member's proceeds.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
 from shared.ledger.accounts import Account, AccountState
@@ -31,7 +32,7 @@ from shared.ledger.counterparts import Counterpart, counterpart_key, held_at_par
 from shared.ledger.entries import Entry
 from shared.ledger.headroom import Headroom
 from shared.ledger.kinds import KINDS
-from shared.ledger.operations import Kind, Operation, Terms
+from shared.ledger.operations import Kind, Operation, Terms, named_charge, named_hold
 
 MAX_PARENTS: Final = 4
 """The most accounts above one that pay with it.
@@ -67,6 +68,41 @@ def positions(
     named = _named_at_parent(account, terms, references)
     parent_state, parent_references = positions(parent, named, read_state, read_named, path)
     return state, replace(references, parent=Position(parent_state or AccountState(parent), parent_references))
+
+
+def positions_of_all(
+    account: Account,
+    each: Sequence[Terms],
+    read_state: Callable[[Account], AccountState | None],
+    read_named: Callable[[Account, Terms], References],
+) -> tuple[AccountState | None, tuple[References, ...]]:
+    """The input of several operations of one account. Every item is read once."""
+    named: dict[tuple[Account, str | None, str | None], References] = {}
+
+    def read_named_once(of: Account, terms: Terms) -> References:
+        name = of, named_hold(terms), named_charge(terms)
+        if name not in named:
+            named[name] = read_named(of, terms)
+        return named[name]
+
+    read_state_once = cache(read_state)
+    found = [positions(account, terms, read_state_once, read_named_once) for terms in each]
+    return found[0][0], tuple(references for _, references in found)
+
+
+def is_whole(state: AccountState | None, references: References) -> bool:
+    """Whether the states have their policies. If one changed between two reads, both are read again."""
+    if state is not None and not state.has_its_policy:
+        return False
+    above = references.parent
+    return above is None or is_whole(above.state, above.references)
+
+
+def payers(state: AccountState, references: References) -> Iterator[Position]:
+    position: Position | None = Position(state, references)
+    while position is not None:
+        yield position
+        position = position.references.parent
 
 
 def is_payer(parent: str, below: Sequence[str]) -> bool:

@@ -4,7 +4,7 @@ Sans I/O: a generator yields commands and receives their outcomes. An adapter ex
 only translates the answers. A simulator executes them against a table of its own, with a fault at every command.
 
     Read(account, terms) ->  Found(state, references)            a strong read of the state, then of what the terms name
-                           | Busy | Unknown
+                           | Busy | Unknown                      (of a batch: of what each of several terms names)
     Commit(change)       ->  Committed                           entries and state are written, all or nothing
                            | Conflict(entries, state, …)       a condition did not hold; nothing was written
                            | Damaged(account)                  the account's state is missing; nothing was written
@@ -37,13 +37,14 @@ items alone come before it:
     600 holds due      Read  FindDue  Commit([expire] * 48) …  Read  FindDue  Commit([expire, …, charge])
 """
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account, AccountState
+from shared.ledger.batches import Standing, first_group
 from shared.ledger.context import Position, References
-from shared.ledger.due import NONE_DUE, DueHolds, in_due_order, may_hold_what_is_due
+from shared.ledger.due import NONE_DUE, DueHolds, corrected, left_of, may_hold_what_is_due
 from shared.ledger.entries import Entry, records
 from shared.ledger.errors import (
     AccountBusy,
@@ -59,8 +60,9 @@ from shared.ledger.errors import (
 from shared.ledger.frozen import dataclass
 from shared.ledger.holds import Hold, RefundTally
 from shared.ledger.invariants import check_held
-from shared.ledger.operations import Expire, Operation, Terms
-from shared.ledger.reducer import NOTHING_NAMED, Change, apply, apply_batch, catch_up
+from shared.ledger.operations import Expire, Operation, Terms, named_hold
+from shared.ledger.parents import is_whole, payers, positions, positions_of_all
+from shared.ledger.reducer import NOTHING_NAMED, Change, apply, catch_up
 
 FIRST_PAUSE_MS: Final = 20
 """Twice what a transaction takes: the one that was in the way is over by then, as a rule."""
@@ -86,11 +88,24 @@ BACKLOG_MS: Final = 7000
 class Read:
     """The state must be read before what the terms name: the commit's condition on the state then covers both.
 
-    `parents.positions` defines the further reads if a parent account pays too.
+    `parents.positions` defines the further reads if a parent account pays too. `others` are the terms of other
+    operations of a batch that name something else.
     """
 
     account: Account
     terms: Terms
+    others: tuple[Terms, ...] = ()
+
+    def found(
+        self,
+        read_state: Callable[[Account], AccountState | None],
+        read_named: Callable[[Account, Terms], References],
+    ) -> "Found":
+        """The answer, read item by item."""
+        if not self.others:
+            return Found(*positions(self.account, self.terms, read_state, read_named))
+        state, (first, *others) = positions_of_all(self.account, (self.terms, *self.others), read_state, read_named)
+        return Found(state, first, tuple(others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +138,11 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`state` is None for an account without entries."""
+    """`state` is None for an account without entries. `others` are the references of the others in the same order."""
 
     state: AccountState | None
     references: References = NOTHING_NAMED
+    others: tuple[References, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,55 +305,67 @@ def _read_state(account: Account, budget: "_RetryBudget") -> Steps[AccountState]
 
 
 def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str, Recorded | LedgerError]]:
-    """Records charges of one account in one transaction, and returns the answer to each by its key.
+    """Records charges, and parts of holds, of one account in few transactions; returns the answer to each by its key.
 
-    Each charge is independent: one that was recorded before gets a replayed answer, and the others are recorded without
-    it. A charge that could not be recorded in time has LedgerThrottled or LedgerUnavailable as its answer. At most
-    MAX_BATCH. If a parent account pays too, each charge is a transaction of its own.
+    Each is independent: one that was recorded before gets a replayed answer, and the others are recorded without it.
+    One that could not be recorded in time has LedgerThrottled or LedgerUnavailable as its answer. At most MAX_BATCH.
+    They share a transaction if they fit into one: of an account with a parent, the items of both count (batches.py).
     """
     pending = {operation.key: operation for operation in operations}
     answers: dict[str, Recorded | LedgerError] = {}
     budget = _RetryBudget(len(operations))
     try:
-        state, references = yield from _read(operations[0], budget)
+        standing = yield from _read_batch(pending, now_ms, budget)
         while pending:
-            if references.parent is not None:
-                return answers | (yield from _record_each(pending.values(), now_ms, budget))
-            state, references = yield from _caught_up(state, operations[0], now_ms, references, DUE_WITH_BATCH, budget)
-            if references.parent is not None:
-                continue
-            change = apply_batch(state, pending.values(), now_ms, references)
+            change = first_group(standing, pending.values(), now_ms)
             conflict = yield from _commit(change, budget)
             settled = _settled(pending, change, conflict)
             answers |= settled
             pending = {key: operation for key, operation in pending.items() if key not in settled}
             if conflict is not None and pending:
                 yield from budget.pause()
-                state, references = yield from _read(operations[0], budget)
+                standing = yield from _read_batch(pending, now_ms, budget)
+            elif pending:
+                budget.raise_when_out_of_time()
     except (LedgerThrottled, LedgerUnavailable) as error:
         return answers | dict.fromkeys(pending, error)
     return answers
 
 
-def _record_each(
-    operations: Iterable[Operation], now_ms: int, budget: "_RetryBudget"
-) -> Steps[dict[str, Recorded | LedgerError]]:
-    """After a charge that may succeed another time none is tried: they are recorded in their order."""
-    answers: dict[str, Recorded | LedgerError] = {}
-    passing: LedgerError | None = None
-    for operation in operations:
-        if passing is not None:
-            answers[operation.key] = passing
-            continue
-        budget = budget.afresh()
-        try:
-            budget.raise_when_out_of_time()
-            answers[operation.key] = yield from _record(operation, now_ms, budget)
-        except (LedgerThrottled, LedgerUnavailable) as error:
-            answers[operation.key] = passing = error
-        except LedgerError as error:
-            answers[operation.key] = error
-    return answers
+def _read_batch(operations: Mapping[str, Operation], now_ms: int, budget: "_RetryBudget") -> Steps[Standing]:
+    """How the accounts stand that pay for the operations, with little enough due to be written with the first."""
+    cause = next(iter(operations.values())).correlation_id
+    while True:
+        standing = yield from _read_each(operations, budget)
+        for payer in tuple(standing.payers):
+            account = payer.state.account
+            due = yield from _due_of(payer.state, standing.holds_of(account), now_ms, budget)
+            if due is not None:
+                standing.set_due(account, due)
+        ahead = _too_far_behind(standing.payers, cause, now_ms, DUE_WITH_BATCH)
+        if ahead is None:
+            return standing
+        yield from _catch_up(ahead, cause, now_ms, budget)
+
+
+def _read_each(operations: Mapping[str, Operation], budget: "_RetryBudget") -> Steps[Standing]:
+    """Of operations that name the same, one is read."""
+    names = {key: _name_of(operation.terms) for key, operation in operations.items()}
+    first, *others = {names[key]: operation.terms for key, operation in operations.items()}.items()
+    account = next(iter(operations.values())).account
+    while True:
+        match (yield from budget.send(Read(account, first[1], tuple(terms for _, terms in others)))):
+            case Found(state, references, more) if all(is_whole(state, each) for each in (references, *more)):
+                found = dict(zip((first[0], *(name for name, _ in others)), (references, *more), strict=True))
+                named = {key: found[name] for key, name in names.items()}
+                return Standing(account, state or AccountState(account), named)
+            case _:
+                yield from budget.pause()
+
+
+def _name_of(terms: Terms) -> tuple[str | None, bool]:
+    """What decides which items an operation of a batch needs: its hold, and whether it captures an expired one."""
+    return named_hold(terms), getattr(terms, "if_expired", None) is not None
 
 
 def _settled(
@@ -360,18 +388,10 @@ def _answer_or_reuse(operation: Operation, entry: Entry, written: Entry) -> Reco
 def _read(operation: Operation, budget: "_RetryBudget") -> Steps[tuple[AccountState, References]]:
     while True:
         match (yield from budget.send(Read(operation.account, operation.terms))):
-            case Found(state, references) if _is_whole(state, references):
+            case Found(state, references) if is_whole(state, references):
                 return state or AccountState(operation.account), references
             case _:
                 yield from budget.pause()
-
-
-def _is_whole(state: AccountState | None, references: References) -> bool:
-    """Whether the states have their policies. If one changed between two reads, both are read again."""
-    if state is not None and not state.has_its_policy:
-        return False
-    above = references.parent
-    return above is None or _is_whole(above.state, above.references)
 
 
 def _caught_up(
@@ -383,7 +403,7 @@ def _caught_up(
     """
     while True:
         references = yield from _with_due(state, references, now_ms, budget)
-        ahead = _too_far_behind(Position(state, references), cause, now_ms, at_most)
+        ahead = _too_far_behind(payers(state, references), cause.correlation_id, now_ms, at_most)
         if ahead is None:
             return state, references
         yield from _catch_up(ahead, cause.correlation_id, now_ms, budget)
@@ -391,18 +411,24 @@ def _caught_up(
 
 
 def _with_due(state: AccountState, references: References, now_ms: int, budget: "_RetryBudget") -> Steps[References]:
-    if references.due is None and may_hold_what_is_due(state, now_ms):
-        due = yield from _find_due(state.account, now_ms, budget)
-        known = budget.known_holds(state.account)
-        if references.hold is not None:
-            known = (*known, references.hold)
-        references = replace(references, due=_corrected(due, known, now_ms))
+    if references.due is None:
+        held = () if references.hold is None else (references.hold,)
+        due = yield from _due_of(state, held, now_ms, budget)
+        references = references if due is None else replace(references, due=due)
     above = references.parent
     if above is not None:
         found = yield from _with_due(above.state, above.references, now_ms, budget)
         if found is not above.references:
             references = replace(references, parent=replace(above, references=found))
     return references
+
+
+def _due_of(state: AccountState, read: Iterable[Hold], now_ms: int, budget: "_RetryBudget") -> Steps[DueHolds | None]:
+    """The due holds of the account; None if it cannot have any. `read` are holds as a strong read found them."""
+    if not may_hold_what_is_due(state, now_ms):
+        return None
+    due = yield from _find_due(state.account, now_ms, budget)
+    return corrected(due, (*budget.known_holds(state.account), *read), now_ms)
 
 
 def _find_due(account: Account, now_ms: int, budget: "_RetryBudget") -> Steps[DueHolds]:
@@ -414,25 +440,14 @@ def _find_due(account: Account, now_ms: int, budget: "_RetryBudget") -> Steps[Du
                 yield from budget.pause()
 
 
-def _corrected(due: DueHolds, known: Iterable[Hold], now_ms: int) -> DueHolds:
-    """The listing without holds that are not due according to newer reads: the index may be behind the table."""
-    newer = {hold.id: hold for hold in known}
-    holds = tuple(newer.get(hold.id, hold) for hold in due.holds)
-    if holds == due.holds:
-        return due
-    return DueHolds(in_due_order([hold for hold in holds if hold.is_due(now_ms)]))
-
-
-def _too_far_behind(payer: Position, cause: Operation, now_ms: int, at_most: int) -> Position | None:
+def _too_far_behind(payers: Iterable[Position], cause: str, now_ms: int, at_most: int) -> Position | None:
     """The first account that pays with more due items than fit into the operation's transaction, or None."""
     left: int = at_most
-    position: Position | None = payer
-    while position is not None:
+    for position in payers:
         due = position.references.due or NONE_DUE
-        left -= len(catch_up(position.state, due, cause.correlation_id, now_ms, left + 1).entries)
+        left -= len(catch_up(position.state, due, cause, now_ms, left + 1).entries)
         if left < 0:
             return position
-        position = position.references.parent
     return None
 
 
@@ -455,17 +470,13 @@ def _catch_up(position: Position, cause: str, now_ms: int, budget: "_RetryBudget
             return written + (len(change.entries) if _was_written(change, conflict) else 0)
         budget.give_back(before_ms - budget.remaining_ms)
         written += len(change.entries)
-        state, due = change.state, _left_of(due, len(change.holds))
+        state, due = change.state, left_of(due, len(change.holds))
 
 
 def _was_written(change: Change, conflict: Conflict) -> bool:
     """Whether the conflict is with the change itself, whose answer was lost."""
     last = change.entries[-1]
     return any(entry.hash == last.hash for entry in conflict.entries)
-
-
-def _left_of(due: DueHolds, returned: int) -> DueHolds:
-    return replace(due, holds=due.holds[returned:], listed=due.listed - returned) if returned else due
 
 
 def _commit(change: Change, budget: "_RetryBudget") -> Steps[Conflict | None]:
@@ -530,12 +541,6 @@ class _RetryBudget:
         self._throttled = False
         self._cause: Exception | None = None
         self._holds: dict[Account, dict[str, Hold]] = {}
-
-    def afresh(self) -> "_RetryBudget":
-        """The budget of another operation of the same request."""
-        fresh = _RetryBudget()
-        fresh._left_ms, fresh._given_back_ms, fresh._cause = self._left_ms, self._given_back_ms, self._cause
-        return fresh
 
     @property
     def remaining_ms(self) -> int:

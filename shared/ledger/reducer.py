@@ -134,22 +134,6 @@ def catch_up(state: AccountState, due: DueHolds, cause: str, now_ms: int, at_mos
     return Change(state, references, after, entries, _replaced_holds(references, returned, None))
 
 
-def apply_batch(
-    state: AccountState, operations: Iterable[Operation], now_ms: int, references: References = NOTHING_NAMED
-) -> Change:
-    """One change that records several charges of one account, each on the state that the one before it left.
-
-    Not for a member of a parent account: each of its charges is a transaction with the parent.
-    """
-    first, *others = operations
-    change = apply(state, first, now_ms, references)
-    after, entries = change.state, list(change.entries)
-    for operation in others:
-        after, entry, _ = step(after, operation, now_ms)
-        entries.append(entry)
-    return replace(change, state=after, entries=tuple(entries))
-
-
 def step(
     state: AccountState,
     operation: Operation,

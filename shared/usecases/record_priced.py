@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from typing import Any, Final, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account
 from shared.ledger.amounts import MAX_AMOUNT_MICROCENTS, MAX_AMOUNT_MILLICENTS
 from shared.ledger.entries import records
 from shared.ledger.errors import IdempotencyKeyReused, InvalidOperation, LedgerError, LedgerThrottled, LedgerUnavailable
+from shared.ledger.holds import Hold
 from shared.ledger.money import microcents_of
 from shared.ledger.operations import CaptureHold, Charge, Operation, PlaceHold, said_to_have_occurred_at
 from shared.ledger.protocol import Recorded
@@ -39,6 +41,7 @@ from shared.usecases.record_batch import Answer, record_batch
 LOOK_UPS_AT_ONCE: Final = 16
 
 Metered: TypeAlias = Charge | PlaceHold | CaptureHold
+FindHold: TypeAlias = Callable[[Account, str], Hold | None]
 
 _Charged = TypeVar("_Charged", bound=Charge | CaptureHold)
 
@@ -46,7 +49,7 @@ _Charged = TypeVar("_Charged", bound=Charge | CaptureHold)
 def record_priced(operation: Operation, ledger: Ledger, book: RateBook, time: RecordingTime) -> Recorded:
     """Raises the errors of recording; also those of its price and time, unless there is an entry under the key."""
     try:
-        asked = _priced(operation, ledger, book, _event_time(operation, time))
+        asked = _priced(operation, ledger.hold, book, _event_time(operation, time))
     except (Unpriced, UnknownCurrency, InvalidOperation) as refused:
         return _recorded_earlier(operation, ledger, refused)
     return ledger.record(asked, time.now_ms)
@@ -65,7 +68,13 @@ def record_priced_batch(
 
     `keeps_order`: an operation that could not be priced in time holds up the later ones of its account.
     """
-    asked = [_priced_or_refused(each, ledger, book, time, may_begin) for each in operations]
+
+    @cache
+    def find_hold(account: Account, hold: str) -> Hold | None:
+        """The price of a hold never changes, and a batch may name one hold many times."""
+        return ledger.hold(account, hold)
+
+    asked = [_priced_or_refused(each, find_hold, book, time, may_begin) for each in operations]
     if keeps_order:
         asked = list(_kept_in_order(operations, asked))
     priced_ones = [each for each in asked if isinstance(each, Operation)]
@@ -76,16 +85,16 @@ def record_priced_batch(
 
 def priced(operation: Operation, ledger: Ledger, book: RateBook, now_ms: int) -> Operation:
     """The operation with its present price. Raises Unpriced or InvalidOperation."""
-    return _priced(operation, ledger, book, now_ms)
+    return _priced(operation, ledger.hold, book, now_ms)
 
 
 def _priced_or_refused(
-    operation: Operation, ledger: Ledger, book: RateBook, time: RecordingTime, may_begin: Callable[[], bool]
+    operation: Operation, find_hold: FindHold, book: RateBook, time: RecordingTime, may_begin: Callable[[], bool]
 ) -> Operation | LedgerError:
     if not may_begin():
         return LedgerUnavailable("the batch took too long; retry with the same key")
     try:
-        return _priced(operation, ledger, book, _event_time(operation, time))
+        return _priced(operation, find_hold, book, _event_time(operation, time))
     except LedgerError as refused:
         return refused
 
@@ -138,7 +147,7 @@ def _event_time(operation: Operation, time: RecordingTime) -> int:
     return time.event_time(said_to_have_occurred_at(operation.terms))
 
 
-def _priced(operation: Operation, ledger: Ledger, book: RateBook, at_ms: int) -> Operation:
+def _priced(operation: Operation, find_hold: FindHold, book: RateBook, at_ms: int) -> Operation:
     """The operation with the price of its usage at that time as its amount, and with its model."""
     terms = operation.terms
     if isinstance(terms, Charge | CaptureHold) and terms.cost_money is not None:
@@ -146,14 +155,14 @@ def _priced(operation: Operation, ledger: Ledger, book: RateBook, at_ms: int) ->
     if not isinstance(terms, Charge | PlaceHold | CaptureHold) or terms.usage is None:
         return operation
     with priced_as_of(said_to_have_occurred_at(terms)):
-        quote = _quote(operation.account, terms, usage_from(terms.usage), ledger, book, at_ms)
+        quote = _quote(operation.account, terms, usage_from(terms.usage), find_hold, book, at_ms)
     return replace(operation, terms=_with_amount(terms, quote), model=book.model_of(quote.card))
 
 
-def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book: RateBook, at_ms: int) -> Quote:
+def _quote(account: Account, terms: Metered, usage: Usage, find_hold: FindHold, book: RateBook, at_ms: int) -> Quote:
     if isinstance(terms, PlaceHold):
         return estimate_usage(usage, account.tenant, book, at_ms)
-    price = _price_of_hold(account, terms, usage, ledger, book) if isinstance(terms, CaptureHold) else None
+    price = _price_of_hold(account, terms, usage, find_hold, book) if isinstance(terms, CaptureHold) else None
     if price is None:
         return price_usage(usage, usage.units, account.tenant, book, at_ms)
     card, adjustment = price
@@ -161,13 +170,13 @@ def _quote(account: Account, terms: Metered, usage: Usage, ledger: Ledger, book:
 
 
 def _price_of_hold(
-    account: Account, terms: CaptureHold, usage: Usage, ledger: Ledger, book: RateBook
+    account: Account, terms: CaptureHold, usage: Usage, find_hold: FindHold, book: RateBook
 ) -> tuple[RateCard, AdjustmentTerms | None] | None:
     """What priced the hold, if it was for the same meter, model and tier. Raises the errors of reading the hold.
 
     The model may have another of its names: a provider answers a request for `gpt-4o` as `gpt-4o-2024-08-06`.
     """
-    held = ledger.hold(account, terms.hold)
+    held = find_hold(account, terms.hold)
     if held is None or held.price is None:
         return None
     price, tenant = held.price, account.tenant

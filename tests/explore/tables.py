@@ -9,7 +9,6 @@ from shared.ledger.context import References
 from shared.ledger.due import DueHolds, in_due_order
 from shared.ledger.holds import Hold
 from shared.ledger.operations import Terms, names_nothing
-from shared.ledger.parents import positions
 from shared.ledger.protocol import CommandOutcome, Commit, Committed, FindDue, Found, Read
 from shared.ledger.reducer import NOTHING_NAMED, Change
 from tests.explore.names import Name, Names
@@ -89,7 +88,7 @@ class Reading:
     def next_item(self, table: Table) -> "Reading | Found":
         reader = _Reader(table, self.found)
         try:
-            return Found(*positions(self.read.account, self.read.terms, reader.state, reader.named))
+            return self.read.found(reader.state, reader.named)
         except _More:
             return Reading(self.read, reader.found)
 

@@ -209,3 +209,73 @@ def test_moto_takes_one_call_at_a_time(funded: World, monkeypatch: pytest.Monkey
     monkeypatch.setattr(DynamoDBBackend, "transact_write_items", watched)
     assert statuses(funded.batch([charge("a"), charge("b", 1, BOB)])) == [201, 201]
     assert most == [1]
+
+
+def held(world: World, amount: object = 500, **more: object) -> str:
+    answer = world.hold({"actor": ALICE, "amount": amount, **more})
+    assert answer.status == 201
+    return str(answer.body["hold"]["id"])
+
+
+def test_a_line_that_names_a_hold_is_a_part_of_it(funded: World) -> None:
+    hold = held(funded)
+    listed = results(
+        funded.batch([
+            charge("a", 100, hold=hold, app="chat", meter="llm"),
+            charge("b", 50),
+            charge("c", 500, hold=hold),
+            charge("d", 450, hold=hold, overrun="charge"),
+            charge("e", 1, hold="h99"),
+        ])
+    )  # fmt: skip
+    assert [(each["key"], each["status"], each.get("problem", {}).get("code")) for each in listed] == [
+        ("a", 201, None), ("b", 201, None), ("c", 409, "exceeds_hold"), ("d", 201, None), ("e", 404, "hold_not_found"),
+    ]  # fmt: skip
+    entry = listed[0]["entry"]
+    assert (entry["kind"], entry["amount"], entry["app"], entry["meter"]) == ("capture", -100, "chat", "llm")
+    assert (entry["hold"]["status"], entry["hold"]["captured"], entry["hold"]["remaining"]) == ("open", 100, 400)
+    assert (listed[3]["entry"]["hold"]["captured"], listed[3]["entry"]["hold"]["remaining"]) == (550, 0)
+
+
+def test_a_line_and_a_capture_of_the_same_content_answer_each_others_keys(funded: World) -> None:
+    hold = held(funded)
+    line = charge("a", 100, hold=hold, if_expired="overdraw")
+    assert statuses(funded.batch([line])) == [201]
+    body = {"actor": ALICE, "amount": 100, "final": False, "if_expired": "overdraw"}
+    assert funded.change_hold(hold, "capture", body, key="a").status == 200
+    assert statuses(funded.batch([charge("a", 100)])) == [422]
+
+
+def test_a_line_of_a_hold_with_usage_has_the_price_of_the_hold(funded: World) -> None:
+    usage = {"meter": "llm", "model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
+    bound = {"meter": "llm", "model": "gpt-4o", "input_tokens": 1000, "max_output_tokens": 500}
+    placed = funded.hold({"actor": ALICE, "usage": bound})
+    assert placed.status == 201
+    hold = placed.body["hold"]["id"]
+    line = {"key": "a", "actor": ALICE, "hold": hold, "usage": usage}
+    (listed,) = results(funded.batch([line]))
+    assert listed["status"] == 201
+    assert listed["entry"]["rate_card"] == placed.body["entry"]["rate_card"]
+    assert listed["entry"]["hold"]["status"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ({"hold": "h2", "if_insufficient": "overdraw"}, "$.charges[0].if_insufficient"),
+        ({"hold": "h2", "check_id": "c"}, "$.charges[0].check_id"),
+        ({"overrun": "charge"}, "$.charges[0].overrun"),
+        ({"if_expired": "charge"}, "$.charges[0].if_expired"),
+        ({"hold": "h2", "overrun": "never"}, "$.charges[0].overrun"),
+        ({"hold": 2}, "$.charges[0].hold"),
+    ],
+)
+def test_what_does_not_go_with_a_hold_or_without_one_is_named(funded: World, more: dict[str, Any], path: str) -> None:
+    wrong, right = results(funded.batch([charge("a", 1, **more), charge("b", 1)]))
+    assert (wrong["status"], [each["path"] for each in wrong["problem"]["errors"]]) == (422, [path])
+    assert right["status"] == 201
+
+
+def test_a_line_of_a_hold_needs_a_cost_or_usage(funded: World) -> None:
+    (listed,) = results(funded.batch([{"key": "a", "actor": ALICE, "hold": held(funded)}]))
+    assert (listed["status"], listed["problem"]["errors"][0]["path"]) == (422, "$.charges[0].cost")

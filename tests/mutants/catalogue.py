@@ -18,6 +18,7 @@ _LIMITS: Final = "tests/unit/ledger/test_limits.py"
 _THRESHOLDS: Final = "tests/unit/ledger/test_thresholds.py"
 _ALLOWANCES: Final = "tests/unit/ledger/test_allowances.py"
 _CAPTURES: Final = "tests/unit/ledger/test_captures.py"
+_BATCHES: Final = "tests/unit/ledger/test_batches.py"
 _PARTS: Final = "tests/unit/ledger/test_parts.py"
 _PARENTS: Final = "tests/unit/ledger/test_parents.py"
 _POLICIES: Final = "tests/unit/ledger/test_protocol_policies.py"
@@ -257,12 +258,16 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(_AMOUNT_TEXTS,),
     ),
     *_of(
-        "shared.ledger.protocol",
+        "shared.ledger.due",
         (
             "believe a listing that trails",
             "newer.get(hold.id, hold) for hold in due.holds",
             "hold for hold in due.holds",
         ),
+        killers=(_REFERENCES, SIMULATOR),
+    ),
+    *_of(
+        "shared.ledger.protocol",
         ("more than a transaction can hold", "        if left < 0:\n", "        if False:\n"),
         killers=(_REFERENCES, SIMULATOR),
     ),
@@ -839,8 +844,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.ledger.usage",
         (
             "expect sums by model of an older release",
-            'if slot.grouping != "model" or entry.seq >= first_with_models:',
-            "if True:",
+            'if slot.grouping == "model" and seq <=',
+            "if False and seq <=",
         ),
         killers=("tests/unit/ledger/test_usage.py",),
     ),
@@ -870,19 +875,23 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     *_of(
         "shared.ledger.protocol",
-        ("believe what two reads say", "if state is not None and not state.has_its_policy:", "if False:"),
         (
             "apply a batch again to what was there before the pause",
             (
                 "                yield from budget.pause()\n"
-                "                state, references = yield from _read(operations[0], budget)\n"
+                "                standing = yield from _read_batch(pending, now_ms, budget)\n"
             ),
             "                yield from budget.pause()\n",
         ),
         (
-            "go on with a member's batch after a charge was turned away",
-            "            answers[operation.key] = passing = error\n",
-            "            answers[operation.key] = error\n",
+            "begin a group of a batch without time",
+            "            elif pending:\n                budget.raise_when_out_of_time()\n",
+            "",
+        ),
+        (
+            "read for all lines what the first of a hold needs",
+            'getattr(terms, "if_expired", None) is not None',
+            "False",
         ),
         (
             "call it done when another writer was first",
@@ -892,7 +901,50 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
                 "        if not done:\n            return written\n        written += done\n"
             ),
         ),
-        killers=(_POLICIES, _REFERENCES, SIMULATOR),
+        killers=(_POLICIES, _REFERENCES, _BATCHES, SIMULATOR),
+    ),
+    *_of(
+        "shared.ledger.parents",
+        ("believe what two reads say", "if state is not None and not state.has_its_policy:", "if False:"),
+        ("read a hold for every line that names it", "        if name not in named:\n", "        if True:\n"),
+        ("read an account for every line", "read_state_once = cache(read_state)", "read_state_once = read_state"),
+        killers=(_POLICIES, _BATCHES, SIMULATOR),
+    ),
+    *_of(
+        "shared.ledger.batches",
+        ("give each line what the first one found", "        standing.take(change)\n        group", "        group"),
+        ("write more than a transaction takes", "        if items_of(joined) > MAX_ITEMS:\n", "        if False:\n"),
+        ("let a transaction have two parents", "        if not _is_one_path(path, above):\n", "        if False:\n"),
+        (
+            "count the items of the member alone",
+            "sum(_own_items_of(part) for part in change.parts)",
+            "_own_items_of(change)",
+        ),
+        ("forget the policy among the items", " + has_tally + replaces_policy", " + has_tally"),
+        ("forget what begins an account among the items", " + begins + has_tally", " + has_tally"),
+        (
+            "put a hold under a version that the batch itself made",
+            "seen_seq=seen_seqs.get(name, each.seen_seq)",
+            "seen_seq=each.seen_seq",
+        ),
+        (
+            "forget the parent with a line that it refused",
+            "before.parent if after.parent is None else after.parent",
+            "after.parent",
+        ),
+        ("apply what is due with every line", "            self._due.pop(account, None)\n", ""),
+        (
+            "take for each line the hold as it was read",
+            "            hold = self._holds[account, hold.id]\n",
+            "            pass\n",
+        ),
+        killers=(_BATCHES,),
+    ),
+    *_of(
+        "shared.edge.charges",
+        ("end a hold with a line", "if_expired=if_expired, final=False)", "if_expired=if_expired)"),
+        ("take what does not go with a hold", "for name in names if name]", "for name in names if not name]"),
+        killers=("tests/integration/test_batches.py",),
     ),
     *_of(
         "shared.usecases.record_batch",

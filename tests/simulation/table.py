@@ -20,7 +20,6 @@ from shared.ledger.operations import (
     named_hold,
     names_nothing,
 )
-from shared.ledger.parents import positions
 from shared.ledger.policies import Policy
 from shared.ledger.protocol import (
     CommandOutcome,
@@ -156,7 +155,7 @@ class LedgerTable:
             # Of so many reads now one is done when the others begin, now two, and so on.
             self._parts_read = self._parts_read % _PARTS_MAX + 1
             reader = _Reader(self)
-            positions(command.account, command.terms, reader.state, reader.named)
+            command.found(reader.state, reader.named)
             return ReadOfMore(command, reader.found[: self._parts_read])
         return ReadOfMore(command, [state]) if type(command.terms) in _NAMING else command
 
@@ -169,7 +168,7 @@ class LedgerTable:
 
     def _read_more(self, command: ReadOfMore) -> CommandOutcome:
         reader = _Reader(self, command.found)
-        return Found(*positions(command.read.account, command.read.terms, reader.state, reader.named))
+        return command.read.found(reader.state, reader.named)
 
     def references(self, account: Account, terms: Terms) -> References:
         hold_id, charge_key = named_hold(terms), named_charge(terms)

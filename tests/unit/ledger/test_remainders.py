@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from shared.edge.problems import refusal_of
 from shared.ledger.accounts import AccountState
+from shared.ledger.batches import Standing, first_group
 from shared.ledger.context import References
 from shared.ledger.entries import Entry
 from shared.ledger.operations import CaptureHold, Charge, GrantCredits, IfInsufficient, PlaceHold, Refund, Terms
 from shared.ledger.records import entry_from_record, record_of
-from shared.ledger.reducer import apply, apply_batch, replay
+from shared.ledger.reducer import NOTHING_NAMED, apply, replay
 from shared.ledger.remainders import QUANTA_PER_MICROCENT, carry_text, settled
 from shared.ledger.views import public_entry
 from shared.verification.accounts import verify_account
@@ -102,7 +103,8 @@ def test_a_charge_that_overdraws_carries_too() -> None:
 
 def test_a_batch_carries_from_one_charge_to_the_next() -> None:
     state, _ = history(GrantCredits(1000))
-    change = apply_batch(state, [operation(f"c-{number}", charge(0, 4)) for number in range(10)], NOW_MS)
+    batch = [operation(f"c-{number}", charge(0, 4)) for number in range(10)]
+    change = first_group(Standing(ALICE, state, {each.key: NOTHING_NAMED for each in batch}), batch, NOW_MS)
     assert (change.state.spent, change.state.carry) == (4, 0)
 
 

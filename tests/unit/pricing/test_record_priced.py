@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -407,3 +408,17 @@ def test_an_entry_of_usage_has_the_model_of_the_card_that_priced_it() -> None:
 def test_the_model_is_no_content_so_that_a_release_that_names_it_otherwise_answers_a_replay() -> None:
     asked = operation("key", Charge(5, usage=used(5, meter="llm", model="gpt-4o"), rate_card="built-in@1.2"))
     assert replace(asked, model="gpt-4o").request_hash == asked.request_hash
+
+
+def test_of_a_batch_the_price_of_a_hold_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    priced = Priced()
+    priced.shelf.put("2")
+    hold = priced.hold(10)
+    priced.shelf.put("3")
+    find = Mock(wraps=priced.ledger.hold)
+    monkeypatch.setattr(priced.ledger, "hold", find)
+    part = CaptureHold(hold, usage=used(3), final=False)
+    asked = [replace(operation(f"k-{number}", part), meter="calls") for number in range(3)]
+    answers = record_priced_batch(asked, priced.ledger, priced.book, priced.time, lambda: True)
+    assert [isinstance(each, Recorded) and each.entry.amount for each in answers] == [-6 * MILLICENT] * 3
+    find.assert_called_once_with(ALICE, hold)
