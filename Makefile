@@ -10,6 +10,8 @@ ifeq ($(origin PYTHON),undefined)
 PYTHON := $(or $(shell cat $(PYTHON_NOTE) 2>/dev/null),python3)
 endif
 export SAM_CLI_TELEMETRY := 0
+# Or each of the many processes here would compile all its modules anew. git ignores what is written.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv/bin
 ENVIRONMENT = $(PYTHON) local/environments.py
@@ -102,8 +104,8 @@ openapi: dev ## Regenerate the documents of the API and its events after a chang
 	$(VENV)/python -m openapi
 
 .PHONY: bench
-bench: dev ## What a charge and a cold start cost beside bare botocore and a naive twin (ROUNDS=9)
-	$(VENV)/python -m bench --rounds $(or $(ROUNDS),9)
+bench: dev ## What Millicent costs beside bare botocore and a naive twin, how it grows, what it takes (PARTS=a,c ROUNDS=7 ROWS=1000000)
+	$(VENV)/python -m bench $(if $(PARTS),--parts "$(PARTS)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ROWS),--rows $(ROWS))
 
 .PHONY: scale
 scale: dev ## Simulate what one account, many accounts and a team carry (docs/scale.md)

@@ -1,6 +1,6 @@
 """The processor time of a charge, a check, a hold with its capture and a batch of 90, through the handlers.
 
-    python -m bench.charges [--rounds 9]
+    python -m bench.charges [--rounds 7]
 
 Each is beside the same calls on botocore alone and beside the naive twin, in the same process, round by round in turn;
 a figure is the median of the rounds. DynamoDB Local and the bus are other processes and do not count.
@@ -11,7 +11,6 @@ import contextlib
 import importlib
 import json
 import os
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
@@ -19,6 +18,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from bench.bare import Bare, client
+from bench.report import Report, processor_ms, rows
 from bench.requests import ACTOR, USUAL, Context, http_event
 from bench.stage import stage
 
@@ -31,8 +31,8 @@ CALLS: Final[Mapping[str, int]] = {
     "check, bare": 60,
     "hold and capture": 30,
     "hold and capture, bare": 30,
-    "batch": 3,
-    "batch, bare": 3,
+    "a line of a batch of 90": 3,
+    "a line of a batch of 90, bare": 3,
 }
 """What is measured, and how many of it in a round."""
 
@@ -47,16 +47,25 @@ def measured(rounds: int) -> dict[str, float]:
         times: dict[str, list[float]] = {name: [] for name in acts}
         for _ in range(rounds):
             for name, act in acts.items():
-                times[name].append(_cpu_ms(act, CALLS[name]))
-    return {name: median(each) / (BATCH if name.startswith("batch") else 1) for name, each in times.items()}
+                times[name].append(processor_ms(act, CALLS[name]))
+    return {name: median(each) / (BATCH if name.startswith("a line") else 1) for name, each in times.items()}
 
 
-def ratios(times_ms: Mapping[str, float]) -> dict[str, float]:
+def report(rounds: int) -> Report:
+    times_ms = measured(rounds)
+    shown = {}
+    for name, time_ms in times_ms.items():
+        bare_ms = times_ms[f"{name.partition(',')[0]}, bare"]
+        shown[name] = (f"{time_ms:.3f}", f"{time_ms / bare_ms:.2f}")
+    return Report(rows(("processor ms", "of bare"), shown, 14), _ratios(times_ms))
+
+
+def _ratios(times_ms: Mapping[str, float]) -> dict[str, float]:
     over = {
         "charge_over_bare": ("charge", "charge, bare"),
         "check_over_bare": ("check", "check, bare"),
         "hold_and_capture_over_bare": ("hold and capture", "hold and capture, bare"),
-        "batch_over_bare": ("batch", "batch, bare"),
+        "batch_line_over_bare": ("a line of a batch of 90", "a line of a batch of 90, bare"),
         "charge_over_naive": ("charge", "charge, naive"),
     }
     return {name: round(times_ms[one] / times_ms[other], 3) for name, (one, other) in over.items()}
@@ -99,25 +108,15 @@ def _acts(dynamodb: Any) -> dict[str, Callable[[int], object]]:  # noqa: ANN401 
         "check, bare": bare.check,
         "hold and capture": lambda _: hold_and_capture(),
         "hold and capture, bare": lambda _: bare.hold_and_capture(next(numbers)),
-        "batch": lambda _: batch(),
-        "batch, bare": lambda _: bare.batch(next(numbers), BATCH),
+        "a line of a batch of 90": lambda _: batch(),
+        "a line of a batch of 90, bare": lambda _: bare.batch(next(numbers), BATCH),
     }
 
 
-def _cpu_ms(act: Callable[[int], object], times: int) -> float:
-    before_ns = time.process_time_ns()
-    for number in range(times):
-        act(number)
-    return (time.process_time_ns() - before_ns) / times / 1e6
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=9)
-    times_ms = measured(parser.parse_args().rounds)
-    for name, time_ms in times_ms.items():
-        print(f"{name:<26}{time_ms:9.3f} ms")
-    print(json.dumps(ratios(times_ms)))
+    parser = argparse.ArgumentParser(prog="charges", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=7)
+    report(parser.parse_args().rounds).show()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 from local.dynamodb_local import CREDENTIALS, running
 from local.processes import free_port, stop
@@ -82,10 +83,10 @@ def stage(data_dir: Path | None = None) -> Iterator[Stage]:
         bus = subprocess.Popen([sys.executable, "-c", _BUS, str(port)])
         try:
             made = Stage(database.url, f"http://127.0.0.1:{port}")
-            os.environ.update(made.environment)
-            if is_new:
-                create_tables(made.dynamodb_url)
-            yield made
+            with patch.dict(os.environ, made.environment):
+                if is_new:
+                    create_tables(made.dynamodb_url)
+                yield made
         finally:
             stop(bus)
 

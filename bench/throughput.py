@@ -10,7 +10,6 @@ without an answer in time (failed) may be there too.
 """
 
 import argparse
-import os
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from unittest.mock import patch
 from uuid import uuid4
 
 from bench.report import Report, rows
-from local.dynamodb_local import CREDENTIALS, running
+from bench.stage import LEDGER, stage
 from shared.adapters import connection
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.edge.problems import BUSY_RETRY_AFTER_S
@@ -94,9 +93,8 @@ class Outcome:
 class CountingLedger(DynamoLedger):
     """Remembers how many transactions it was asked for."""
 
-    def __init__(self, table: str, url: str) -> None:
-        super().__init__(table, host=url)
-        self._table.whole.create_table(billing_mode="PAY_PER_REQUEST")
+    def __init__(self, url: str) -> None:
+        super().__init__(LEDGER, host=url)
         self.transactions: list[None] = []
 
     def execute(self, command: Command) -> CommandOutcome:
@@ -160,16 +158,11 @@ def _operation(account: Account, terms: Charge | GrantCredits) -> Operation:
 
 def measured(rounds: int, scale: float = 1) -> dict[Cell, Outcome]:
     """`scale` makes every cell shorter or longer."""
-    os.environ.update(
-        AWS_DEFAULT_REGION=CREDENTIALS["region_name"],
-        AWS_ACCESS_KEY_ID=CREDENTIALS["aws_access_key_id"],
-        AWS_SECRET_ACCESS_KEY=CREDENTIALS["aws_secret_access_key"],
-    )
     outcomes = {cell: Outcome() for cell in CELLS}
     # 32 batches at once keep the emulator busy for longer than a function waits for an answer.
     waits = patch.multiple(connection, CONNECT_TIMEOUT_S=PATIENT_S, READ_TIMEOUT_S=PATIENT_S)
-    with waits, running() as database:
-        crew = Crew(CountingLedger("bench", database.url))
+    with waits, stage() as on:
+        crew = Crew(CountingLedger(on.dynamodb_url))
         for cell in (ONE, BATCHED):
             # The emulator compiles itself while it works.
             crew.run(cell, WARM_S * scale, Outcome())
@@ -227,7 +220,9 @@ def _figures(outcomes: Mapping[Cell, Outcome]) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="throughput", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=7)
-    report(parser.parse_args().rounds).show()
+    parser.add_argument("--scale", type=float, default=1, help="makes every turn longer or shorter")
+    wanted = parser.parse_args()
+    report(wanted.rounds, wanted.scale).show()
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from local.aws import Aws
 from local.deploy import Stack
-from shared.adapters.dynamodb_usage import COUNTED_SK
 from shared.adapters.keys import account_of, entry_sk, is_audit_entry_sk, is_entry_sk
+from shared.adapters.usage_items import UsageItem, counted_through
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -41,8 +42,10 @@ class Tables:
 
     def counted_through(self) -> dict[str, int]:
         """Up to which seq usage was counted, by the partition key of the account."""
-        marks = (item for item in self._scan(self._usage) if item["sk"]["S"] == COUNTED_SK)
-        return {item["pk"]["S"]: int(item["seq"]["N"]) for item in marks}
+        by_account = defaultdict[str, list[UsageItem]](list)
+        for item in self._scan(self._usage):
+            by_account[item["pk"]["S"]].append(UsageItem.from_raw_data(dict(item)))
+        return {pk: counted_through(items) for pk, items in by_account.items()}
 
     def _scan(self, table: str) -> Iterator[Item]:
         for page in self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):

@@ -65,4 +65,5 @@ def charge(charged: dict[str, Any]) -> dict[str, Any]:
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    config.register_lambda_context(context)
     return app.resolve(event, context)

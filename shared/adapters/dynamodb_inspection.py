@@ -1,15 +1,15 @@
 """Reads the tables as they are stored, for verification. Reads are strong, and no stored value is trusted."""
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import groupby, pairwise
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, translated
-from shared.adapters.dynamodb_usage import COUNTED_SK
 from shared.adapters.items import (
     AuditItem,
     BegunItem,
@@ -35,13 +35,13 @@ from shared.adapters.keys import (
 )
 from shared.adapters.pynamo import AttributeDeserializationError, Model, ResultIterator
 from shared.adapters.stored_records import text_of
-from shared.adapters.usage_items import UsageItem, usage_table
+from shared.adapters.usage_items import COUNTED_SK, DAY_PREFIX, UsageItem, counted_through, usage_table
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
 from shared.ledger.frozen import dataclass
 from shared.ledger.protocol import Busy, Unknown
-from shared.ledger.usage import Slot, Sums
+from shared.ledger.usage import Slot, StoredSums, Sums
 from shared.ports.inspection import AccountPlace, AccountPlaces, Item, Row, StoredState, StoredUsage
 from shared.verification.companions import CompanionItem
 from shared.verification.digest import Head, head_of
@@ -233,22 +233,48 @@ class DynamoLedgerInspection:
             yield _row(account, item, AuditItem, _audit_item)
 
     def usage(self, account: Account) -> StoredUsage | None:
-        through, models_after, sums, strangers = self._counted_through(account), None, {}, []
+        through = self._counted_through(account)
+        found, strangers, models_after = _Found(through), [], None
         for item in self._reader.query(self._usage, account, None):
             if item["sk"]["S"] == COUNTED_SK:
                 models_after = _made(partial(_models_after, item))
-                continue
-            read = _made(partial(_sum, item))
-            if read is None:
+            elif _made(partial(found.take, account, item)) is None:
                 strangers.append(item["sk"]["S"])
-            else:
-                sums[read[0]] = read[1]
         is_as_it_was = self._counted_through(account) == through
-        return StoredUsage(through, sums, tuple(strangers), models_after) if is_as_it_was else None
+        stored = StoredSums(through, found.sums, models_after, found.ahead)
+        return StoredUsage(stored, tuple(strangers)) if is_as_it_was else None
 
     def _counted_through(self, account: Account) -> int:
-        items = self._reader.query(self._usage, account, self._usage.sk == COUNTED_SK)
-        return next((_made(partial(_through, item)) or 0 for item in items), 0)
+        of_days = self._reader.query(self._usage, account, self._usage.sk.startswith(DAY_PREFIX))
+        of_none = self._reader.query(self._usage, account, self._usage.sk == COUNTED_SK)
+        last = [*deque(of_days, maxlen=1), *of_none]
+        return _made(lambda: counted_through(map(UsageItem.from_raw_data, last))) or 0
+
+
+class _Found:
+    """Sums as they are read, and those that have more entries than `through`."""
+
+    def __init__(self, through: int) -> None:
+        self.sums: dict[Slot, Sums] = {}
+        self.ahead: dict[Slot, int] = {}
+        self._through = through
+
+    def take(self, account: Account, raw: _Raw) -> Literal[True]:
+        """Raises one of _MALFORMED for an item that is none of ours."""
+        item = UsageItem.from_raw_data(raw)
+        if not item.sk.startswith(DAY_PREFIX):
+            self._add({item.slot: item.sums}, item.through or 0)
+        elif UsageItem.of_day(account, item.day).serialize() == raw:
+            self._add(item.day.sums, item.day.through)
+        else:
+            raise ValueError("not stored as it is written")
+        return True
+
+    def _add(self, sums: Mapping[Slot, Sums], through: int) -> None:
+        for slot, each in sums.items():
+            self.sums[slot] = self.sums.get(slot, Sums()) + each
+            if through > self._through:
+                self.ahead[slot] = max(through, self.ahead.get(slot, 0))
 
 
 def _answered(ask: Callable[[], ResultIterator[Any]]) -> _Raw | Busy | Unknown:
@@ -294,16 +320,6 @@ def _state(account: Account, raw: _Raw) -> AccountState:
     if StateItem.of(state).serialize() != raw:
         raise ValueError("not stored as the ledger writes it")
     return state
-
-
-def _sum(raw: _Raw) -> tuple[Slot, Sums]:
-    item = UsageItem.from_raw_data(raw)
-    return item.slot, item.sums
-
-
-def _through(raw: _Raw) -> int:
-    seq: int = UsageItem.from_raw_data(raw).seq
-    return seq
 
 
 def _models_after(raw: _Raw) -> int | None:

@@ -1,42 +1,54 @@
 """Usage on DynamoDB: reads the entries of the ledger table forward, and stores sums in a table of their own.
 
-The items of an account, under its pk:
+`usage_items.py` lists the items of an account. An addition writes them one after the other, each under the condition
+that it is as it was read:
 
-    sk = COUNTED                   the seq counted through; every addition moves it, if it is unchanged. `models_after`
-                                   is the seq after which sums by model begin: an older release counted none
-    sk = <grouping>#<name>#<day>   a sum, such as meter#llm#2026-01-31, app##2026-01-31, day##2026-01-31
+    1. the sums for which a day has no room   each knows the seq through which its entries are in it
+    2. the other days                         so does a day
+    3. the newest day, with the new `counted`: all entries up to there are in their sums
 
-So the sums of one name are adjacent, in the order of the days. No name contains "#", so no other name's sums are among
-them. Names follow each other as these keys do: of all characters of a name only "!" sorts before "#".
+Whatever is interrupted after 1 or 2 is made again from the old `counted` on, and finds what is there already. An entry
+of today, which is the usual one, is one write.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
-from typing import Final
+from typing import Final, TypeVar
 
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
-from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
+from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
 from shared.adapters.items import EntryItem, ledger_table
 from shared.adapters.keys import account_pk, entry_sk
-from shared.adapters.pynamo import Condition, Connection, DoesNotExist, TransactWrite, TransactWriteError
-from shared.adapters.usage_items import UsageItem, usage_table
+from shared.adapters.pynamo import Action, Condition, DoesNotExist, PutError, UpdateError
+from shared.adapters.usage_items import (
+    CLOSED,
+    COUNTED_SK,
+    DAY_PREFIX,
+    Begun,
+    UsageItem,
+    day_sk,
+    sum_sk,
+    usage_table,
+)
+from shared.adapters.usage_walk import Walk, with_days
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.frozen import dataclass
 from shared.ledger.protocol import Busy, Unknown
-from shared.ledger.usage import Grouping, Slot, Sums, Tally
+from shared.ledger.usage import Counted, Grouping, Slot, Sums, Tally
+from shared.ledger.usage_days import Day, extended, new_day
 from shared.ports.usage import DayRange, UsagePage
 
 DEADLINE_MS: Final = 5000
-COUNTED_SK: Final = "COUNTED"
 
-_CONFLICT: Final = "TransactionConflict"
-_CONDITION_FAILED: Final = "ConditionalCheckFailed"
-_THROTTLED: Final = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
 _ROWS_AT_ONCE: Final = 400
 """A year of one name, and what is left of a page."""
 _QUERIES_MAX: Final = 200
 """For one page: a page ends early rather than late."""
+_LAST: Final = "~"
+"""Sorts after the rest of any key."""
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,18 @@ class _Rows:
 
     items: tuple[UsageItem, ...]
     is_end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """How far an account is counted: its newest day, or, without a day, how it began."""
+
+    day: Day | None
+    begun: Begun
+
+    @property
+    def counted(self) -> int:
+        return self.begun.through if self.day is None else self.day.counted
 
 
 class DynamoEntriesForward:
@@ -91,7 +115,7 @@ class DynamoEntriesForward:
 class DynamoUsageBook:
     """Implements usage_ports.UsageBook.
 
-    Every call may be repeated; after `deadline_ms` it raises as the ledger does.
+    Every call may be repeated; after `deadline_ms` a step raises as the ledger does.
     """
 
     def __init__(
@@ -106,26 +130,49 @@ class DynamoUsageBook:
         self._table = partial(usage_table, table_name, region=region, host=host)
         self._deadline_ms = deadline_ms
         self._pace = pace
+        self._seen: dict[Account, _Head] = {}
+        """The head that was read or written last, for the addition that follows. Where it is out of date, the
+        condition of a write fails.
+        """
 
     @cached_property
     def _items(self) -> type[UsageItem]:
         # Created on demand: creating a client is slow, and most readers of a history need none.
         return self._table()
 
-    @property
-    def _connection(self) -> Connection:
-        return self._items._get_connection().connection  # noqa: SLF001 - as in tables.py
-
     def counted_through(self, account: Account) -> int:
-        return retry_until_deadline(lambda: self._counted(account), self._pace, self._deadline_ms)
+        head = self._head(account)
+        self._seen = {account: head}
+        return head.counted
 
     def add(self, account: Account, tally: Tally) -> bool:
-        # If an addition was made but its answer was lost, the repetition fails its condition: the caller then reads the
-        # seq counted through.
-        return retry_until_deadline(lambda: self._add(account, tally), self._pace, self._deadline_ms)
+        # If a write was made but its answer was lost, the repetition fails its condition: the caller then reads the seq
+        # counted through.
+        seen = self._seen.pop(account, None)
+        head = seen if seen is not None and seen.counted == tally.after else self._head(account)
+        if head.counted != tally.after:
+            return False
+        if head.day is None and not self._closed(account, head.begun):
+            return False
+        newest = max(tally.days, default="")
+        if head.day is not None:
+            newest = max(newest, head.day.day)
+        if not newest:
+            return self._is_begun_through(account, tally)
+        others = (self._day(account, head, day) for day in sorted(tally.days - {newest}))
+        # One of them may be the newest until the last is written: it claims what is true all the time.
+        return all(self._is_in_day(account, day, tally, tally.after) for day in others) and (
+            self._is_in_newest(account, head, newest, tally)
+        )
 
     def usage(self, account: Account, grouping: Grouping, period: DayRange, after: str | None, limit: int) -> UsagePage:
-        walk = _Walk(grouping, period, after, limit)
+        days = self._days(account, period)
+        return with_days(self._page_of_rows(account, grouping, period, after, limit), days, grouping, after, limit)
+
+    def _page_of_rows(
+        self, account: Account, grouping: Grouping, period: DayRange, after: str | None, limit: int
+    ) -> UsagePage:
+        walk = Walk(grouping, period, after, limit)
         for _ in range(_QUERIES_MAX):
             rows = self._rows(account, walk.position, f"{grouping}$")
             went_over_all = walk.over(rows.items)
@@ -135,118 +182,127 @@ class DynamoUsageBook:
                 return walk.page
         return walk.part
 
-    def _rows(self, account: Account, lower: str, upper: str) -> _Rows:
-        """The first rows with an sk from `lower` to `upper`, both inclusive. A strong read."""
-        return retry_until_deadline(lambda: self._query(account, lower, upper), self._pace, self._deadline_ms)
+    def _days(self, account: Account, period: DayRange) -> list[Day]:
+        days: list[Day] = []
+        lower = day_sk(period.first)
+        while True:
+            rows = self._rows(account, lower, day_sk(period.last))
+            days += [row.day for row in rows.items]
+            if rows.is_end or not rows.items:
+                return days
+            lower = f"{rows.items[-1].sk}{_LAST}"
 
-    def _counted(self, account: Account) -> int | Busy | Unknown:
-        try:
-            return self._items.get(account_pk(account), COUNTED_SK, consistent_read=True).seq or 0
-        except DoesNotExist:
-            return 0
-        except FAILURES as failure:
-            return translated(failure)
+    def _head(self, account: Account) -> _Head:
+        rows = self._rows(account, DAY_PREFIX, f"{DAY_PREFIX}{_LAST}", newest=True)
+        if rows.items:
+            return _Head(rows.items[0].day, Begun())
+        item = self._item(account, COUNTED_SK)
+        return _Head(None, Begun() if item is None else item.begun)
 
-    def _add(self, account: Account, tally: Tally) -> bool | Busy | Unknown:
-        try:
-            self._write(account, tally)
-        except TransactWriteError as failure:
-            return _canceled(failure) if error_code(failure) == TRANSACTION_CANCELED else translated(failure)
-        except FAILURES as failure:
-            return translated(failure)
+    def _day(self, account: Account, head: _Head, day: str) -> Day:
+        if head.day is not None and head.day.day == day:
+            return head.day
+        item = self._item(account, day_sk(day))
+        return new_day(day) if item is None else item.day
+
+    def _closed(self, account: Account, begun: Begun) -> bool:
+        """Keeps an older release from counting the account; False if it, or somebody else, came first."""
+        if begun.is_closed:
+            return True
+        items = self._items
+        # True before anything was counted; true if an older release has not counted more since.
+        is_as_it_was = items.seq == begun.through if begun.through else items.pk.does_not_exist()
+        actions: list[Action] = [
+            items.seq.set(CLOSED),
+            items.through.set(begun.through),
+            items.models_after.set(items.models_after | begun.through),
+        ]
+        return self._is_done(lambda: items(account_pk(account), COUNTED_SK).update(actions, is_as_it_was))
+
+    def _is_begun_through(self, account: Account, tally: Tally) -> bool:
+        """Of entries that add to no sum, before there is a day."""
+        items = self._items
+        item, is_as_it_was = items(account_pk(account), COUNTED_SK), items.through == tally.after
+        return self._is_done(lambda: item.update([items.through.set(tally.through)], is_as_it_was))
+
+    def _is_in_newest(self, account: Account, head: _Head, newest: str, tally: Tally) -> bool:
+        is_later = head.day is None or newest > head.day.day
+        # Without a read: nobody has a later day yet, or the condition says so.
+        day = new_day(newest) if is_later else self._day(account, head, newest)
+        return self._is_in_day(account, day, tally, tally.through)
+
+    def _is_in_day(self, account: Account, day: Day, tally: Tally, claim: int) -> bool:
+        """Whether a day, and the sums beside it, have the tally's entries now; False if somebody else wrote them."""
+        if day.through >= tally.through and day.counted >= claim:
+            return True
+        after = extended(day, tally.entries, tally.through, claim)
+        if not all(self._is_beside(account, slot, lines, tally.through) for slot, lines in after.beside.items()):
+            return False
+        item = self._items.of_day(account, after.day)
+        if not self._is_done(lambda: item.save(condition=self._is_unmoved(day))):
+            return False
+        self._seen = {account: _Head(after.day, Begun())}
         return True
 
-    def _write(self, account: Account, tally: Tally) -> None:
-        pk, items = account_pk(account), self._items
-        with TransactWrite(connection=self._connection) as transaction:
-            # Set once, by the first addition that counts models.
-            models_after = items.models_after.set(items.models_after | tally.after)
-            transaction.update(
-                items(pk, COUNTED_SK),
-                actions=[items.seq.set(tally.through), models_after],
-                condition=self._stands_at(tally.after),
-            )
-            for slot, sums in tally.sums.items():
-                added = (items.charged, sums.charged), (items.refunded, sums.refunded), (items.count_, sums.count)
-                transaction.update(items(pk, _sk(slot)), actions=[attribute.add(number) for attribute, number in added])
-
-    def _stands_at(self, seq: int) -> Condition:
-        # True before anything was counted.
+    def _is_unmoved(self, day: Day) -> Condition:
+        # True for the first entry of a day.
         is_not_there = self._items.pk.does_not_exist()
-        # True if no other count has moved it since it was read.
-        is_as_it_was = self._items.seq == seq
-        return is_as_it_was if seq else is_not_there
+        # True as long as nobody else has added to it.
+        is_as_it_was = (self._items.through == day.through) & (self._items.counted == day.counted)
+        return is_not_there if day.is_new else is_as_it_was
 
-    def _query(self, account: Account, lower: str, upper: str) -> _Rows | Busy | Unknown:
+    def _is_beside(self, account: Account, slot: Slot, lines: tuple[Counted, ...], through: int) -> bool:
+        items, sk = self._items, sum_sk(slot)
+        stored = self._item(account, sk)
+        seen = (stored and stored.through) or 0
+        new = [each.sums[slot] for each in lines if each.seq > seen]
+        if not new:
+            return True
+        added = sum(new, Sums())
+        # True for the first entry, and for a sum of an older release, which no other writes any more.
+        is_first = items.through.does_not_exist()
+        is_as_it_was = items.through == seen
+        actions: list[Action] = [
+            items.charged.add(added.charged),
+            items.refunded.add(added.refunded),
+            items.count_.add(added.count),
+            items.through.set(through),
+        ]
+        item = items(account_pk(account), sk)
+        return self._is_done(lambda: item.update(actions, is_as_it_was if seen else is_first))
+
+    def _rows(self, account: Account, lower: str, upper: str, *, newest: bool = False) -> _Rows:
+        """The first rows with an sk from `lower` to `upper`, both inclusive, or the last one. A strong read."""
+        return self._asked(lambda: self._query(account, lower, upper, newest=newest))
+
+    def _item(self, account: Account, sk: str) -> UsageItem | None:
+        """A strong read."""
+        return self._asked(lambda: (self._found(account, sk),))[0]
+
+    def _found(self, account: Account, sk: str) -> UsageItem | None:
+        try:
+            return self._items.get(account_pk(account), sk, consistent_read=True)
+        except DoesNotExist:
+            return None
+
+    def _query(self, account: Account, lower: str, upper: str, *, newest: bool) -> _Rows:
         results = self._items.query(
             account_pk(account),
             range_key_condition=self._items.sk.between(lower, upper),
             consistent_read=True,
-            page_size=_ROWS_AT_ONCE,
+            scan_index_forward=not newest,
+            page_size=1 if newest else _ROWS_AT_ONCE,
         )
-        try:
-            page = next(results.page_iter)
-        except FAILURES as failure:
-            return translated(failure)
+        page = next(results.page_iter)
         items = tuple(self._items.from_raw_data(item) for item in page["Items"])
         return _Rows(items, "LastEvaluatedKey" not in page)
 
+    def _is_done(self, write: Callable[[], object]) -> bool:
+        """Whether a write was made; False if its condition failed."""
+        return self._asked(lambda: _is_written(write))
 
-class _Walk:
-    """Walks from name to name over the days of a period, and skips the rows of other days."""
-
-    def __init__(self, grouping: Grouping, period: DayRange, after: str | None, limit: int) -> None:
-        self._grouping = grouping
-        self._period = period
-        self._limit = limit
-        self._found: dict[str, Sums] = {}
-        self._name: str | None = None
-        self._last_whole = after
-        self.is_full = False
-        self.position = self._start(after)
-        """The first sk that was not visited."""
-
-    @property
-    def page(self) -> UsagePage:
-        """All sums found, as the last page."""
-        return UsagePage(tuple(self._found.items()), None)
-
-    @property
-    def part(self) -> UsagePage:
-        """The sums of the names that were visited completely."""
-        whole = tuple((name, sums) for name, sums in self._found.items() if name != self._name)
-        return UsagePage(whole, self._last_whole)
-
-    def over(self, rows: tuple[UsageItem, ...]) -> bool:
-        """Visits rows until the page is full or there are days to skip. Returns whether it visited all."""
-        for row in rows:
-            slot = row.slot
-            self._come_to(slot.day if self._grouping == "day" else slot.name)
-            if self.is_full or not self._is_within(slot):
-                return False
-            self._found[self._name or ""] = self._found.get(self._name or "", Sums()) + row.sums
-            self.position = _past(row.sk)
-        return True
-
-    def _come_to(self, name: str) -> None:
-        if name == self._name:
-            return
-        if self._name is not None:
-            self._last_whole = self._name
-        self._name = name
-        self.is_full = len(self._found) == self._limit
-
-    def _is_within(self, slot: Slot) -> bool:
-        if slot.day < self._period.first:
-            self.position = _sk(Slot(slot.grouping, slot.name, self._period.first))
-        elif slot.day > self._period.last:
-            self.position = _past_name(slot.grouping, slot.name)
-        return self._period.first <= slot.day <= self._period.last
-
-    def _start(self, after: str | None) -> str:
-        if self._grouping == "day":
-            return _sk(Slot("day", "", self._period.first)) if after is None else _past(_sk(Slot("day", "", after)))
-        return f"{self._grouping}#" if after is None else _past_name(self._grouping, after)
+    def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
+        return retry_until_deadline(lambda: _answered(ask), self._pace, self._deadline_ms)
 
 
 def _readable(rows: Iterable[EntryItem]) -> Iterator[Entry]:
@@ -257,25 +313,18 @@ def _readable(rows: Iterable[EntryItem]) -> Iterator[Entry]:
             return
 
 
-def _canceled(failure: TransactWriteError) -> bool | Busy | Unknown:
-    codes = {reason.code for reason in failure.cancellation_reasons if reason is not None}
-    if _CONDITION_FAILED in codes:
-        return False
-    if codes and codes <= {_CONFLICT, *_THROTTLED}:
-        return Busy(not codes.isdisjoint(_THROTTLED), failure)
-    if not codes:
-        return Unknown(failure)
-    raise failure
+def _is_written(write: Callable[[], object]) -> bool:
+    try:
+        write()
+    except (PutError, UpdateError) as failure:
+        if error_code(failure) == CONDITION_FAILED:
+            return False
+        raise
+    return True
 
 
-def _sk(slot: Slot) -> str:
-    return f"{slot.grouping}#{slot.name}#{slot.day}"
-
-
-def _past(sk: str) -> str:
-    """Sorts after this sk and before any other possible sk."""
-    return f"{sk}~"
-
-
-def _past_name(grouping: Grouping, name: str) -> str:
-    return f"{grouping}#{name}#~"
+def _answered(ask: Callable[[], _Answer]) -> _Answer | Busy | Unknown:
+    try:
+        return ask()
+    except FAILURES as failure:
+        return translated(failure)

@@ -54,9 +54,11 @@ with _without_botocores_client():
         PutError,
         PynamoDBException,
         TransactWriteError,
+        UpdateError,
     )
     from pynamodb.expressions.condition import Condition
     from pynamodb.expressions.operand import Path
+    from pynamodb.expressions.update import Action
     from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
     from pynamodb.models import Model
     from pynamodb.pagination import ResultIterator
@@ -66,6 +68,7 @@ __all__ = [
     "BINARY",
     "NUMBER",
     "STRING",
+    "Action",
     "AllProjection",
     "Attribute",
     "AttributeDeserializationError",
@@ -81,4 +84,5 @@ __all__ = [
     "TransactWrite",
     "TransactWriteError",
     "UnicodeAttribute",
+    "UpdateError",
 ]

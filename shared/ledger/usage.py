@@ -7,6 +7,7 @@ counted late, repeatedly or concurrently, and still count once.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import field
 from typing import Final, Literal, TypeAlias
 
 from shared.ledger.entries import Entry
@@ -20,7 +21,7 @@ FindEntry: TypeAlias = Callable[[str], Entry | None]
 """Finds the entry of the same account by its key."""
 
 MAX_SLOTS: Final = 99
-"""Sums per tally: with the seq counted through they fill one transaction."""
+"""Sums per tally, so that adding one ends in time."""
 
 _DAY: Final = slice(len("2026-01-31"))
 
@@ -50,12 +51,33 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What one entry adds to the sums."""
+
+    seq: int
+    sums: Mapping[Slot, Sums]
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
-    """The additions of the entries after seq `after` up to `through`."""
+    """The additions of the entries after seq `after` up to `through`, in the order of seq."""
 
     after: int
     through: int
-    sums: Mapping[Slot, Sums]
+    entries: tuple[Counted, ...]
+
+    @property
+    def sums(self) -> dict[Slot, Sums]:
+        """All together."""
+        sums: dict[Slot, Sums] = {}
+        for entry in self.entries:
+            for slot, added in entry.sums.items():
+                sums[slot] = sums.get(slot, Sums()) + added
+        return sums
+
+    @property
+    def days(self) -> set[str]:
+        return {slot.day for entry in self.entries for slot in entry.sums}
 
 
 def tallies(entries: Sequence[Entry], after: int, find: FindEntry, max_slots: int = MAX_SLOTS) -> Iterator[Tally]:
@@ -63,41 +85,58 @@ def tallies(entries: Sequence[Entry], after: int, find: FindEntry, max_slots: in
 
     `entries` are in the order of seq. Each tally has at most `max_slots` sums and continues the one before.
     """
-    sums: dict[Slot, Sums] = {}
+    counted: list[Counted] = []
+    slots: set[Slot] = set()
     first, through = after, after
     for entry in entries:
         if entry.seq != through + 1:
             break
         added = dict(_counted(entry, find))
-        if sums and len(sums.keys() | added.keys()) > max_slots:
-            yield Tally(first, through, sums)
-            sums, first = {}, through
-        for slot, counted in added.items():
-            sums[slot] = sums.get(slot, Sums()) + counted
+        if slots and len(slots | added.keys()) > max_slots:
+            yield Tally(first, through, tuple(counted))
+            counted, slots, first = [], set(), through
+        if added:
+            counted.append(Counted(entry.seq, added))
+            slots |= added.keys()
         through = entry.seq
     if through > first:
-        yield Tally(first, through, sums)
+        yield Tally(first, through, tuple(counted))
 
 
-def miscounted(
-    entries: Sequence[Entry], through: int, stored: Mapping[Slot, Sums], models_after: int | None = 0
-) -> list[Slot]:
-    """The stored sums that differ from the entries up to seq `through`, in order; none if an entry is missing.
+@dataclass(frozen=True, slots=True)
+class StoredSums:
+    """The sums of an account as they are stored, with all entries up to seq `through`.
 
-    `entries` are all entries of the account, in the order of seq. Sums by model begin after seq `models_after`: an
-    older release counted no models (None: it counted all so far).
+    `ahead` are sums that have more of their entries: those up to this seq. Sums by model begin after seq
+    `models_after`: an older release counted no models (None: it counted all so far).
     """
-    counted = [entry for entry in entries if entry.seq <= through]
-    if len(counted) != through:
+
+    through: int
+    sums: Mapping[Slot, Sums]
+    models_after: int | None = 0
+    ahead: Mapping[Slot, int] = field(default_factory=dict)
+
+    def has(self, slot: Slot, seq: int) -> bool:
+        """Whether the entry of this seq is in the sum."""
+        if slot.grouping == "model" and seq <= (self.through if self.models_after is None else self.models_after):
+            return False
+        return seq <= max(self.through, self.ahead.get(slot, 0))
+
+
+def miscounted(entries: Sequence[Entry], stored: StoredSums) -> list[Slot]:
+    """The stored sums that differ from the entries, in order; none if an entry is missing.
+
+    `entries` are all entries of the account, in the order of seq.
+    """
+    if len([entry for entry in entries if entry.seq <= stored.through]) != stored.through:
         return []
-    by_key = {entry.key: entry for entry in counted}
-    first_with_models = through + 1 if models_after is None else models_after + 1
+    by_key = {entry.key: entry for entry in entries}
     sums: dict[Slot, Sums] = {}
-    for entry in counted:
+    for entry in entries:
         for slot, added in _counted(entry, by_key.get):
-            if slot.grouping != "model" or entry.seq >= first_with_models:
+            if stored.has(slot, entry.seq):
                 sums[slot] = sums.get(slot, Sums()) + added
-    wrong = (slot for slot in sums.keys() | stored.keys() if sums.get(slot) != stored.get(slot))
+    wrong = (slot for slot in sums.keys() | stored.sums.keys() if sums.get(slot) != stored.sums.get(slot))
     return sorted(wrong, key=lambda slot: (slot.grouping, slot.name, slot.day))
 
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.entries import Entry
 from shared.ledger.frozen import dataclass
-from shared.ledger.usage import Slot, Sums
+from shared.ledger.usage import StoredSums
 from shared.verification.companions import CompanionItem
 from shared.verification.digest import Chunk, Head, HeadTree
 
@@ -66,15 +66,10 @@ class AccountPlaces:
 
 @dataclass(frozen=True, slots=True)
 class StoredUsage:
-    """The sums of an account and the seq counted through. `strangers` are the keys of items that are not sums.
+    """The sums of an account. `strangers` are the keys of items that are not sums."""
 
-    Sums by model begin after seq `models_after`; None if there are none yet.
-    """
-
-    through: int
-    sums: Mapping[Slot, Sums]
+    stored: StoredSums
     strangers: tuple[str, ...] = ()
-    models_after: int | None = None
 
 
 class LedgerInspection(Protocol):

@@ -6,6 +6,7 @@ audit trail exists for: it is neither stored nor dropped, and stays in the failu
 
 import json
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 
@@ -26,6 +27,9 @@ from shared.ports.ledger import AuditTrail, Kept
 _OF_NO_ROW: Final = frozenset({LOW_BALANCE_DETAIL_TYPE, DIGEST_DETAIL_TYPE})
 """Events without a row: the entry itself names the thresholds it fell below, and a digest is stored where it is made.
 """
+
+EVENTS_AT_ONCE: Final = 10
+"""Of a batch. A put is mostly waiting."""
 
 AuditResult: TypeAlias = Kept | Literal["malformed"]
 
@@ -52,8 +56,19 @@ class Audited:
 
 
 def keep_audit(messages: Iterable[Message], trail: AuditTrail) -> list[Audited]:
-    """Stores the events of a batch. Errors of the trail propagate, and the batch is delivered again."""
-    return [Audited(message.message_id, keep_message(message.body, trail)) for message in messages]
+    """Stores the events of a batch, several at once.
+
+    Errors of the trail propagate when all were tried, and the batch is delivered again.
+    """
+    messages = list(messages)
+    if len(messages) <= 1:
+        return [_audited(message, trail) for message in messages]
+    with ThreadPoolExecutor(min(len(messages), EVENTS_AT_ONCE)) as threads:
+        return list(threads.map(lambda message: _audited(message, trail), messages))
+
+
+def _audited(message: Message, trail: AuditTrail) -> Audited:
+    return Audited(message.message_id, keep_message(message.body, trail))
 
 
 def keep_message(body: str, trail: AuditTrail) -> AuditResult:

@@ -319,7 +319,7 @@ def _examine(account: Account, sources: Sources, policy: ReconcileTerms) -> Acco
 
 def _uncounted(look: _Look) -> list[Entry]:
     """Those that are to be counted and come after the last that was."""
-    through = look.usage.through if look.usage else 0
+    through = look.usage.stored.through if look.usage else 0
     return [entry for entry in look.entries if entry.seq > through and is_counted(entry)]
 
 
@@ -432,9 +432,10 @@ def _usage_findings(account: Account, look: _Look) -> Iterator[Finding]:
         return
     for name in look.usage.strangers:
         yield Finding(account, "usage", None, f"{name} is not a sum")
-    if look.usage.through > max((entry.seq for entry in look.entries), default=0):
-        yield Finding(account, "usage", look.usage.through, "is ahead of the ledger")
-    for slot in miscounted(look.entries, look.usage.through, look.usage.sums, look.usage.models_after):
+    through = look.usage.stored.through
+    if through > max((entry.seq for entry in look.entries), default=0):
+        yield Finding(account, "usage", through, "is ahead of the ledger")
+    for slot in miscounted(look.entries, look.usage.stored):
         of_what = slot.day if slot.grouping == "day" else f"{slot.grouping} {slot.name} on {slot.day}"
         yield Finding(account, "usage", None, f"of {of_what} does not match the entries")
 

@@ -40,6 +40,8 @@ def test_a_usual_charge_is_two_calls_five_write_units_and_one_read_unit(units: d
         ("capture", 8),
         ("batched charge", 3.1),
         ("audit, alone", 1),
+        ("usage, alone", 1),
+        ("usage, of a batch", 0.1),
     ],
 )
 def test_no_operation_writes_more_units_than_it_needs(units: dict[str, Any], operation: str, at_most: float) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from in_memory.usage import EntriesOfLedger
-from shared.adapters import dynamodb_usage
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.adapters.dynamodb_usage import DynamoEntriesForward, DynamoUsageBook
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge, GrantCredits, Operation, Terms
-from shared.ledger.usage import Grouping, Slot, Sums, Tally
+from shared.ledger.usage import Counted, Grouping, Slot, Sums, Tally
 from shared.ports.ledger import Ledger
 from shared.ports.usage import DayRange, EntriesForward, UsageBook
 from tests.builders import ALICE, NOW_MS
@@ -23,7 +22,8 @@ ONE = Sums(charged=10, refunded=1, count=1)
 
 
 def tally(after: int, through: int, *slots: tuple[Grouping, str, str]) -> Tally:
-    return Tally(after, through, {Slot(*slot): ONE for slot in slots})
+    entries = (Counted(through, {Slot(*slot): ONE for slot in slots}),) if slots else ()
+    return Tally(after, through, entries)
 
 
 def items(book: UsageBook, grouping: Grouping = "meter", period: DayRange = MARCH) -> dict[str, Sums]:
@@ -61,7 +61,7 @@ def test_the_largest_tally_is_added_whole(book: UsageBook) -> None:
 
 
 def test_a_sum_of_nothing_is_there_all_the_same(book: UsageBook) -> None:
-    book.add(ALICE, Tally(0, 1, {Slot("meter", "llm", "2026-03-01"): Sums(count=1)}))
+    book.add(ALICE, Tally(0, 1, (Counted(1, {Slot("meter", "llm", "2026-03-01"): Sums(count=1)}),)))
     assert items(book) == {"llm": Sums(count=1)}
 
 
@@ -122,24 +122,6 @@ def test_a_year_of_many_names_is_read_in_pages(book: UsageBook) -> None:
     assert (page.items, page.next_after) == ((("m-1", whole), ("m-2", whole)), "m-2")
 
 
-@pytest.mark.parametrize("rows", [1, 2, 5])
-def test_a_page_that_takes_too_many_queries_ends_early_and_with_whole_names(
-    database_book: UsageBook, monkeypatch: pytest.MonkeyPatch, rows: int
-) -> None:
-    days = [f"2026-03-{number:02d}" for number in range(1, 6)]
-    slots: list[tuple[Grouping, str, str]] = [("meter", name, day) for name in "abcd" for day in days]
-    database_book.add(ALICE, tally(0, 1, *slots, ("meter", "bb", "2026-02-01")))
-    monkeypatch.setattr(dynamodb_usage, "_ROWS_AT_ONCE", rows)
-    monkeypatch.setattr(dynamodb_usage, "_QUERIES_MAX", 8)
-    found: list[tuple[str, Sums]] = []
-    page = database_book.usage(ALICE, "meter", MARCH, None, 100)
-    while page.next_after is not None:
-        found += page.items
-        page = database_book.usage(ALICE, "meter", MARCH, page.next_after, 100)
-    whole = Sums(charged=50, refunded=5, count=5)
-    assert [*found, *page.items] == [(name, whole) for name in "abcd"]
-
-
 def test_sums_are_read_strongly_or_they_could_fall_short_of_what_was_counted(
     database_book: DynamoUsageBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +138,8 @@ def test_sums_are_read_strongly_or_they_could_fall_short_of_what_was_counted(
         monkeypatch.setattr(database_book._items, name, spied(getattr(database_book._items, name)))
     database_book.counted_through(ALICE)
     items(database_book)
-    assert asked == [True, True]
+    assert len(asked) > 2
+    assert all(asked)
 
 
 def test_of_many_who_add_the_same_tally_at_once_one_does(database_book: UsageBook) -> None:

@@ -1,12 +1,13 @@
 """The reconciler compares the sums of usage with the ledger."""
 
+import json
 from typing import Any
 
 import pytest
 
 from shared.adapters.dynamodb_inspection import DynamoLedgerInspection
-from shared.adapters.dynamodb_usage import COUNTED_SK
 from shared.adapters.keys import account_pk
+from shared.adapters.usage_items import COUNTED_SK
 from shared.ledger.accounts import Account
 from shared.ports.inspection import StoredUsage
 from tests.integration.world import AUDIT_TABLE, USAGE_TABLE, World, client
@@ -23,6 +24,20 @@ def counted(world: World) -> World:
     world.settle()
     world.count_usage()
     return world
+
+
+@pytest.fixture
+def of_old(counted: World) -> World:
+    """The same, as an older release stored it: an item a sum."""
+    (day,) = sums(counted)
+    for grouping, names in json.loads(day["sums"]["S"]).items():
+        for name, (charged, refunded, count) in names.items():
+            sk = f"{grouping}#{name}#{day['sk']['S'].removeprefix('DAY#')}"
+            numbers = {"charged": charged, "refunded": refunded, "count": count}
+            put(sk={"S": sk}, **{each: {"N": str(number)} for each, number in numbers.items()})
+    client("dynamodb").delete_item(TableName=USAGE_TABLE, Key={"pk": PK, "sk": day["sk"]})
+    put(sk={"S": COUNTED_SK}, seq={"N": "3"}, models_after={"N": "0"})
+    return counted
 
 
 def found(world: World) -> list[tuple[str, int | None, str]]:
@@ -49,19 +64,70 @@ def test_sums_that_are_behind_have_no_findings(counted: World) -> None:
     assert found(counted) == []
 
 
+def test_sums_of_an_older_release_have_no_findings_before_and_after_more_is_counted(of_old: World) -> None:
+    assert found(of_old) == []
+    of_old.cost({"actor": ALICE, "cost": 5, "meter": "llm"})
+    of_old.settle()
+    of_old.count_usage()
+    assert of_old.get(f"/v1/accounts/{ALICE}/usage").body["items"][0]["charged"] == 35
+    assert found(of_old) == []
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("[30000,", "[1,"), (",10000,", ",2,"), (",1]", ",9]")])
+def test_a_day_that_was_altered_is_named(counted: World, right: str, wrong: str) -> None:
+    (day,) = sums(counted)
+    before, name, after = day["sums"]["S"].partition('"meter":{"llm":')
+    put(**{**day, "sums": {"S": before + name + after.replace(right, wrong, 1)}})
+    assert found(counted) == [("usage", None, f"of meter llm on {day['sk']['S'][4:]} does not match the entries")]
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        {"sums": {"S": "{}"}, "through": {"N": "2"}},
+        {"sums": {"S": "no json"}},
+        {"sums": {"S": '{"day": {"": [1, 2, 3]}}'}},
+        {"sums": {"S": '{"hour":{"":[1,2,3]}}'}},
+        {"sums": {"S": '{"day":{"":[true,2,3]}}'}},
+        {"through": {"S": "3"}},
+        {"more": {"N": "1"}},
+    ],
+)
+def test_a_day_that_is_not_as_it_is_written_is_named(counted: World, altered: dict[str, Any]) -> None:
+    (day,) = sums(counted)
+    put(**{**day, **altered})
+    assert {place for place, _, _ in found(counted)} == {"usage"}
+
+
+def test_a_day_that_was_deleted_is_counted_anew(counted: World) -> None:
+    before = counted.get(f"/v1/accounts/{ALICE}/usage").body
+    (day,) = sums(counted)
+    client("dynamodb").delete_item(TableName=USAGE_TABLE, Key={"pk": PK, "sk": day["sk"]})
+    counted.count_usage()
+    assert counted.get(f"/v1/accounts/{ALICE}/usage").body == before
+    assert found(counted) == []
+
+
+def test_a_day_that_is_ahead_of_the_newest_one_has_no_findings(counted: World) -> None:
+    """As an interruption leaves it: the other days are written before the newest."""
+    (day,) = sums(counted)
+    put(**{**day, "counted": {"N": "2"}})
+    assert found(counted) == []
+
+
 @pytest.mark.parametrize("name", ["charged", "refunded", "count"])
-def test_a_sum_that_was_altered_is_named(counted: World, name: str) -> None:
-    meter = next(row for row in sums(counted) if row["sk"]["S"].startswith("meter"))
+def test_a_sum_that_was_altered_is_named(of_old: World, name: str) -> None:
+    meter = next(row for row in sums(of_old) if row["sk"]["S"].startswith("meter"))
     put(**{**meter, name: {"N": "999"}})
     day = meter["sk"]["S"].rpartition("#")[2]
-    assert found(counted) == [("usage", None, f"of meter llm on {day} does not match the entries")]
+    assert found(of_old) == [("usage", None, f"of meter llm on {day} does not match the entries")]
 
 
-def test_a_sum_that_was_deleted_and_one_that_was_added_are_named(counted: World) -> None:
-    day = next(row for row in sums(counted) if row["sk"]["S"].startswith("day"))
+def test_a_sum_that_was_deleted_and_one_that_was_added_are_named(of_old: World) -> None:
+    day = next(row for row in sums(of_old) if row["sk"]["S"].startswith("day"))
     client("dynamodb").delete_item(TableName=USAGE_TABLE, Key={"pk": PK, "sk": day["sk"]})
     put(**{**day, "sk": {"S": "app#mail#2026-01-31"}})
-    assert [problem for _, _, problem in found(counted)] == [
+    assert [problem for _, _, problem in found(of_old)] == [
         "of app mail on 2026-01-31 does not match the entries",
         f"of {day['sk']['S'][5:]} does not match the entries",
     ]
@@ -83,7 +149,8 @@ def test_what_is_no_sum_is_named(counted: World, row: dict[str, Any]) -> None:
 
 
 def test_sums_of_more_than_there_is_are_named(counted: World) -> None:
-    put(sk={"S": COUNTED_SK}, seq={"N": "9"})
+    (day,) = sums(counted)
+    put(**{**day, "counted": {"N": "9"}})
     assert found(counted) == [("usage", 9, "is ahead of the ledger")]
 
 
@@ -120,16 +187,16 @@ def test_sums_that_are_added_to_while_they_are_read_are_left_for_another_time(
     assert (found(counted), seen) == ([], [None])
 
 
-def test_sums_of_an_older_release_which_counted_no_models_have_no_findings(counted: World) -> None:
-    for row in sums(counted):
+def test_sums_of_an_older_release_which_counted_no_models_have_no_findings(of_old: World) -> None:
+    for row in sums(of_old):
         if row["sk"]["S"].startswith("model#"):
             client("dynamodb").delete_item(TableName=USAGE_TABLE, Key={"pk": PK, "sk": row["sk"]})
-    assert [problem[:9] for _, _, problem in found(counted)] == ["of model "]
+    assert [problem[:9] for _, _, problem in found(of_old)] == ["of model "]
     put(sk={"S": COUNTED_SK}, seq={"N": "3"})
-    assert found(counted) == []
-    counted.cost({"actor": ALICE, "cost": 5, "meter": "llm"})
-    counted.settle()
-    counted.count_usage()
-    assert found(counted) == []
-    by_model = next(row for row in sums(counted) if row["sk"]["S"].startswith("model#"))
-    assert by_model["charged"] == {"N": "5000"}
+    assert found(of_old) == []
+    of_old.cost({"actor": ALICE, "cost": 5, "meter": "llm"})
+    of_old.settle()
+    of_old.count_usage()
+    assert found(of_old) == []
+    (day,) = [row for row in sums(of_old) if row["sk"]["S"].startswith("DAY#")]
+    assert json.loads(day["sums"]["S"])["model"] == {"": [5000, 0, 1]}

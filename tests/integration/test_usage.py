@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.dynamodb_usage import COUNTED_SK
+from shared.adapters.usage_items import COUNTED_SK
 from tests.integration.world import LEDGER_TABLE, USAGE_TABLE, World, client
 
 ALICE = "user:alice"
@@ -230,18 +230,18 @@ def test_a_reader_costs_no_scan_of_entries(spent: World, monkeypatch: pytest.Mon
     assert str(charged(usage(spent))["llm"]) == "47.125"
 
 
-def test_the_table_has_one_sum_a_day_and_name_and_how_far_was_counted(spent: World) -> None:
+def test_the_table_has_one_item_a_day_with_all_its_sums_and_how_far_was_counted(spent: World) -> None:
     spent.count_usage()
-    rows = client("dynamodb").scan(TableName=USAGE_TABLE)["Items"]
-    assert {row["sk"]["S"] for row in rows} == {
-        COUNTED_SK,
-        f"day##{TODAY}",
-        f"app#chat#{TODAY}",
-        f"app#mail#{TODAY}",
-        f"meter#llm#{TODAY}",
-        f"meter#search#{TODAY}",
-        f"model##{TODAY}",
-        f"member##{TODAY}",
+    rows = {row["sk"]["S"]: row for row in client("dynamodb").scan(TableName=USAGE_TABLE)["Items"]}
+    assert rows.keys() == {COUNTED_SK, f"DAY#{TODAY}"}
+    day = rows[f"DAY#{TODAY}"]
+    assert (day["through"], day["counted"]) == ({"N": "5"}, {"N": "5"})
+    assert json.loads(day["sums"]["S"]) == {
+        "day": {"": [57125, 2000, 3]},
+        "app": {"chat": [52125, 2000, 2], "mail": [5000, 0, 1]},
+        "meter": {"llm": [47125, 2000, 2], "search": [10000, 0, 1]},
+        "model": {"": [57125, 2000, 3]},
+        "member": {"": [57125, 2000, 3]},
     }
 
 

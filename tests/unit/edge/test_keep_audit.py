@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from collections.abc import Mapping
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -8,9 +9,11 @@ import pytest
 from in_memory.audit import MemoryAuditTrail
 from shared.edge.http import encoded
 from shared.ledger.entries import Entry
+from shared.ledger.errors import LedgerUnavailable
 from shared.ledger.events import Event, entry_event
 from shared.ledger.operations import Charge
 from shared.ledger.records import hash_of
+from shared.ports.ledger import Kept
 from shared.usecases.keep_audit import Message, keep_audit, keep_message
 from tests.builders import ALICE, history
 from tests.golden import golden_events
@@ -59,6 +62,52 @@ def test_another_story_about_a_kept_row_differs_and_is_reported() -> None:
     [audited] = keep_audit([Message("m", encoded(envelope(entry_event(other))))], trail)
     assert (audited.message_id, audited.result, audited.is_failed) == ("m", "differs", True)
     assert trail.page(ALICE, 10, None).items == (entry(),)
+
+
+class WaitingTrail(MemoryAuditTrail):
+    """A put waits until `together` of them are there; the put of seq `broken` fails."""
+
+    def __init__(self, together: int, broken: int = 0) -> None:
+        super().__init__()
+        self._barrier = Barrier(together, timeout=20)
+        self._broken = broken
+        self.tried: list[int] = []
+
+    def keep_entry(self, entry: Entry, event_id: str) -> Kept:
+        self._barrier.wait()
+        self.tried.append(entry.seq)
+        if entry.seq == self._broken:
+            raise LedgerUnavailable("no answer")
+        return super().keep_entry(entry, event_id)
+
+
+def messages_of(*entries: Entry) -> list[Message]:
+    return [Message(f"m{each.seq}", encoded(envelope(entry_event(each)))) for each in entries]
+
+
+def test_the_puts_of_a_batch_are_side_by_side_and_each_is_reported_by_its_message() -> None:
+    entries = history(*[Charge(5, if_insufficient="overdraw")] * 8)[1]
+    audited = keep_audit(messages_of(*entries), WaitingTrail(8))
+    assert [(each.message_id, each.result) for each in audited] == [(f"m{seq}", "kept") for seq in range(1, 9)]
+
+
+def test_of_a_batch_with_the_same_event_twice_one_is_kept() -> None:
+    results = [each.result for each in keep_audit(messages_of(entry(), entry()), WaitingTrail(2))]
+    assert sorted(results) == ["already_kept", "kept"]
+
+
+def test_a_put_that_fails_keeps_none_beside_it_from_being_made() -> None:
+    entries = history(*[Charge(5, if_insufficient="overdraw")] * 4)[1]
+    trail = WaitingTrail(4, broken=2)
+    with pytest.raises(LedgerUnavailable):
+        keep_audit(messages_of(*entries), trail)
+    assert sorted(trail.tried) == [1, 2, 3, 4]
+    assert [each.seq for each in trail.page(ALICE, 10, None).items] == [4, 3, 1]
+
+
+def test_a_malformed_message_among_others_fails_alone() -> None:
+    batch = [*messages_of(entry()), Message("bad", "{}")]
+    assert [each.is_failed for each in keep_audit(batch, MemoryAuditTrail())] == [False, True]
 
 
 def detail_of(event: Event, **changes: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from shared.ledger.events import entry_event
 from shared.ledger.operations import CaptureHold, Charge, Configure, GrantCredits, PlaceHold, Refund, Terms
 from shared.ledger.records import entry_from_record, record_of
 from shared.ledger.reducer import replay
-from shared.ledger.usage import Slot, Sums, miscounted, tallies
+from shared.ledger.usage import Slot, StoredSums, Sums, miscounted, tallies
 from shared.ledger.views import public_entry
 from tests.builders import ALICE, NOW_MS, history, operation
 
@@ -114,9 +114,9 @@ def test_sums_on_the_day_of_recording_are_miscounted() -> None:
     story.do(Charge(30, occurred_at_ms=EARLIER_MS))
     entries = story.entries()
     stored = {slot: sums for tally in tallies(entries, 0, lambda _: None) for slot, sums in tally.sums.items()}
-    assert miscounted(entries, 2, stored) == []
+    assert miscounted(entries, StoredSums(2, stored)) == []
     moved = {replace(slot, day=TODAY): sums for slot, sums in stored.items()}
-    assert {slot.day for slot in miscounted(entries, 2, moved)} == {TODAY, THAT_DAY}
+    assert {slot.day for slot in miscounted(entries, StoredSums(2, moved))} == {TODAY, THAT_DAY}
 
 
 def test_a_parent_pays_for_the_time_at_which_its_member_spent() -> None:

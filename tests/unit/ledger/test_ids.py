@@ -8,7 +8,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.adapters import dynamodb_usage
 from shared.adapters.dynamodb_rates import card_prefix, card_sk
 from shared.adapters.keys import (
     account_of,
@@ -20,7 +19,7 @@ from shared.adapters.keys import (
     rates_pk,
     tally_sk,
 )
-from shared.adapters.usage_items import UsageItem
+from shared.adapters.usage_items import COUNTED_SK, UsageItem, day_sk, sum_sk
 from shared.ledger.accounts import Account
 from shared.ledger.counterparts import counterpart_key
 from shared.ledger.events import check_event
@@ -97,9 +96,10 @@ def test_the_items_of_an_account_have_names_of_their_own(names: list[str]) -> No
     keys = [make(name) for name in names for make in (entry_sk, hold_sk, tally_sk)]
     keys += [audit_check_sk("2026-01-31T00:00:00Z", name) for name in names]
     slots = [Slot(grouping, name, "2026-01-31") for name in ["", *names] for grouping in get_args(Grouping)]
-    sums = [UsageItem(pk="TENANT#t#ACTOR#a", sk=dynamodb_usage._sk(slot)) for slot in slots]
+    sums = [UsageItem(pk="TENANT#t#ACTOR#a", sk=sum_sk(slot)) for slot in slots]
     assert [item.slot for item in sums] == slots
     keys += [item.sk for item in sums]
+    keys += [day_sk("2026-01-31"), COUNTED_SK]
     assert len(set(keys)) == len(keys)
 
 

@@ -21,7 +21,7 @@ from shared.ledger.operations import (
     ReleaseHold,
     Terms,
 )
-from shared.ledger.usage import Slot, Sums, miscounted, tallies
+from shared.ledger.usage import Slot, StoredSums, Sums, miscounted, tallies
 from tests.builders import ALICE, NOW_MS
 
 DAY = "2025-11-23"
@@ -101,13 +101,13 @@ def test_sums_by_model_are_expected_from_the_entry_on_from_which_they_were_count
         story.do(Charge(10), model=model)
     entries, sums = story.entries(), story.sums()
     of_models = [slot for slot in sums if slot.grouping == "model"]
-    assert miscounted(entries, 4, sums) == []
+    assert miscounted(entries, StoredSums(4, sums)) == []
     older = {slot: each for slot, each in sums.items() if slot not in of_models}
-    assert miscounted(entries, 4, older, None) == []
-    assert miscounted(entries, 4, older) == of_models
+    assert miscounted(entries, StoredSums(4, older, None)) == []
+    assert miscounted(entries, StoredSums(4, older)) == of_models
     newest = older | {Slot("model", "o3", DAY): Sums(charged=10, count=1)}
-    assert miscounted(entries, 4, newest, 3) == []
-    assert miscounted(entries, 4, newest, 2) == [Slot("model", "gpt-4o", DAY)]
+    assert miscounted(entries, StoredSums(4, newest, 3)) == []
+    assert miscounted(entries, StoredSums(4, newest, 2)) == [Slot("model", "gpt-4o", DAY)]
 
 
 def test_what_names_neither_app_nor_meter_is_counted_as_such(story: Story) -> None:
