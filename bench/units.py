@@ -89,14 +89,15 @@ class Bench:
     def charge(self, actor: str) -> dict[str, Any]:
         return self.ask("cost", "POST /v1/cost", {"actor": actor, "cost": 12.345, **USUAL}, self.key())
 
-    def batch(self, actor: str) -> None:
-        lines = [{"key": self.key(), "actor": actor, "cost": 12.345, **USUAL} for _ in range(BATCH)]
+    def batch(self, actor: str, **more: str) -> None:
+        """`more` are further members of every line."""
+        lines = [{"key": self.key(), "actor": actor, "cost": 12.345, **USUAL, **more} for _ in range(BATCH)]
         told = self.ask("cost", "POST /v1/cost/batch", {"charges": lines})
         if any(each["status"] != HTTPStatus.CREATED for each in told["results"]):
             raise RuntimeError(f"not every line was charged: {told}")
 
-    def hold(self, actor: str) -> str:
-        body = {"actor": actor, "amount": 50, **USUAL}
+    def hold(self, actor: str, amount: int = 50) -> str:
+        body = {"actor": actor, "amount": amount, **USUAL}
         held: str = self.ask("holds", "POST /v1/holds", body, self.key())["hold"]["id"]
         return held
 
@@ -216,7 +217,10 @@ def _figures(bench: Bench) -> Iterator[tuple[str, Figures]]:
     yield "publish, of a batch", bench.counted(lambda: bench.publish(batched), BATCH)
     yield "audit, of a batch", bench.counted(lambda: bench.audit(batched), BATCH)
     yield "usage, of a batch", bench.counted(lambda: bench.count_usage(batched), BATCH)
+    slices = [bench.hold(actor, 2000), bench.hold(member, 2000)]
+    yield "batched part of a hold", bench.counted(lambda: bench.batch(actor, hold=slices[0]), BATCH, row_of=actor)
     yield "batched charge of a member", bench.counted(lambda: bench.batch(member), BATCH, row_of=member)
+    yield "batched part of a member", bench.counted(lambda: bench.batch(member, hold=slices[1]), BATCH, row_of=member)
 
 
 def figures_of_interest(figures: Mapping[str, Figures]) -> dict[str, float]:

@@ -19,6 +19,7 @@ from shared.ledger.operations import (
     Operation,
     Refund,
     ReleaseHold,
+    Terms,
 )
 from shared.ledger.protocol import MAX_BATCH, Commit, Committed, Conflict, Found, Read, Recorded
 from shared.ledger.reducer import Change, apply
@@ -161,7 +162,9 @@ def test_a_batch_of_a_member_is_as_many_transactions_as_its_items_need(hierarchy
         hierarchy.send(GrantCredits(900), account)
         hierarchy.send(Configure(limits=[CHAT_A_DAY | {"amount": 1000}]), account)
     holds = [hierarchy.hold(10, app="chat"), hierarchy.hold(20, app="chat")]
-    lines = [Charge(1) if n % 3 else CaptureHold(holds[n % 2], 1, "charge", final=False) for n in range(MAX_BATCH)]
+    lines: list[Terms] = [
+        Charge(1) if n % 3 else CaptureHold(holds[n % 2], 1, "charge", final=False) for n in range(MAX_BATCH)
+    ]
     batch = [Operation(ALICE, f"b-{n}", terms, "service", "one request", app="chat") for n, terms in enumerate(lines)]
     answers = hierarchy.ledger.record_batch(batch, hierarchy.now_ms)
     assert all(isinstance(each, Recorded) and each.entry.outcome == "applied" for each in answers.values())
@@ -173,7 +176,12 @@ def test_a_batch_of_a_member_is_as_many_transactions_as_its_items_need(hierarchy
 
 def test_in_a_batch_what_one_line_is_refused_for_is_there_for_the_next(hierarchy: LedgerDriver) -> None:
     hold = hierarchy.hold(40)
-    lines = (CaptureHold(hold, 30, final=False), Charge(61), CaptureHold(hold, 11, final=False), Charge(60))
+    lines: tuple[Terms, ...] = (
+        CaptureHold(hold, 30, final=False),
+        Charge(61),
+        CaptureHold(hold, 11, final=False),
+        Charge(60),
+    )
     batch = [Operation(ALICE, f"b-{n}", terms, "service", "one request") for n, terms in enumerate(lines)]
     answers = hierarchy.ledger.record_batch(batch, hierarchy.now_ms)
     assert [isinstance(each, Recorded) and ending(each.entry) for each in answers.values()] == [
