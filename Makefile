@@ -10,6 +10,8 @@ ifeq ($(origin PYTHON),undefined)
 PYTHON := $(or $(shell cat $(PYTHON_NOTE) 2>/dev/null),python3)
 endif
 export SAM_CLI_TELEMETRY := 0
+# Or each of the many processes here would compile all its modules anew. git ignores what is written.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv/bin
 ENVIRONMENT = $(PYTHON) local/environments.py

@@ -48,6 +48,13 @@ def test_a_python_that_was_removed_is_named_and_another_can_be(tmp_path: Path) -
     _make("python", f"PYTHON={sys.executable}", directory=tmp_path)
 
 
+def test_what_a_command_has_compiled_is_kept_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "more.mk").write_text(f"kept:\n\t@{sys.executable} -c 'import sys; print(sys.dont_write_bytecode)'\n")
+    assert _make("-f", "Makefile", "-f", "more.mk", "kept", directory=tmp_path) == "False\n"
+
+
 def _version(python: str) -> str:
     command = [python, "-c", "import sys; print(sys.version)"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
