@@ -92,10 +92,9 @@ class Bench:
     def charge(self, actor: str) -> dict[str, Any]:
         return self.ask("cost", "POST /v1/cost", {"actor": actor, "cost": 12.345, **USUAL}, self.key())
 
-    def batch(self, actor: str, held: str | None = None) -> None:
-        """Lines that charge, or that capture parts of a hold."""
-        line = {"actor": actor, "cost": 12.345, **USUAL, **({"hold": held} if held else {})}
-        lines = [{"key": self.key(), **line} for _ in range(BATCH)]
+    def batch(self, actor: str, **more: str) -> None:
+        """`more` are further members of every line."""
+        lines = [{"key": self.key(), "actor": actor, "cost": 12.345, **USUAL, **more} for _ in range(BATCH)]
         told = self.ask("cost", "POST /v1/cost/batch", {"charges": lines})
         if any(each["status"] != HTTPStatus.CREATED for each in told["results"]):
             raise RuntimeError(f"not every line was charged: {told}")
@@ -206,7 +205,12 @@ def _figures(bench: Bench) -> Iterator[tuple[str, Figures]]:
     bench.ask("check", "POST /v1/check", {"actor": actor})
     for function in (bench.publish, bench.audit, bench.count_usage):
         function(bench.entries(actor, 2))
+    yield from _single(bench, actor, limited, member)
+    bench.count_usage(bench.entries(actor, 3))
+    yield from _batched(bench, actor, member)
 
+
+def _single(bench: Bench, actor: str, limited: str, member: str) -> Iterator[tuple[str, Figures]]:
     yield "check", bench.counted(lambda: bench.ask("check", "POST /v1/check", {"actor": actor}))
     yield "charge", bench.counted(lambda: bench.charge(actor), row_of=actor)
     charged = bench.entries(actor, 1)
@@ -220,16 +224,19 @@ def _figures(bench: Bench) -> Iterator[tuple[str, Figures]]:
     yield "capture", bench.counted(lambda: bench.capture(actor, held[0]), row_of=actor)
     released = bench.hold(actor)
     yield "release", bench.counted(lambda: bench.release(actor, released), row_of=actor)
-    bench.count_usage(bench.entries(actor, 3))
+    yield "audit of a check", bench.counted(lambda: bench.audit_check(actor))
+
+
+def _batched(bench: Bench, actor: str, member: str) -> Iterator[tuple[str, Figures]]:
     yield "batched charge", bench.counted(lambda: bench.batch(actor), BATCH, row_of=actor)
     batched = bench.entries(actor, BATCH)
     yield "publish, of a batch", bench.counted(lambda: bench.publish(batched), BATCH)
     yield "audit, of a batch", bench.counted(lambda: bench.audit(batched), BATCH)
     yield "usage, of a batch", bench.counted(lambda: bench.count_usage(batched), BATCH)
-    slice_of = bench.hold(actor, BATCH * 50)
-    yield "batched capture", bench.counted(lambda: bench.batch(actor, slice_of), BATCH, row_of=actor)
-    yield "audit of a check", bench.counted(lambda: bench.audit_check(actor))
+    slices = [bench.hold(actor, 2000), bench.hold(member, 2000)]
+    yield "batched part of a hold", bench.counted(lambda: bench.batch(actor, hold=slices[0]), BATCH, row_of=actor)
     yield "batched charge of a member", bench.counted(lambda: bench.batch(member), BATCH, row_of=member)
+    yield "batched part of a member", bench.counted(lambda: bench.batch(member, hold=slices[1]), BATCH, row_of=member)
 
 
 def figures_of_interest(figures: Mapping[str, Figures]) -> dict[str, float]:

@@ -113,7 +113,7 @@ def _leased_each(month: Month) -> Load:
     """Each spend is a line of a batch, which captures a part of the slice's hold."""
     spends = month.lease or 1
     lines = min(spends, FLUSH)
-    settled = _request("batch", COUNTED["batched capture"], lines=lines, transactions=ceil(lines / BATCH))
+    settled = _request("batch", COUNTED["batched part of a hold"], lines=lines, transactions=ceil(lines / BATCH))
     behind = _behind(month, _events(month))
     around = _request("hold").plus(_request("release"), behind.times(2))
     return settled.plus(behind, _counted(month, COUNTED["usage, of a batch"]), around.times(1 / spends))

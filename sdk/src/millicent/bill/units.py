@@ -27,7 +27,7 @@ COUNTED: Final[Mapping[str, Units]] = {
     "capture": Units(3, 8, 2, 843),
     "release": Units(3, 8, 2, 843),
     "batched charge": Units(0.02, 3.02, 0.01, 9),
-    "batched capture": Units(0.03, 3.06, 0.02, 9),
+    "batched part of a hold": Units(0.03, 3.06, 0.02, 9),
     "batched charge of a member": Units(0.06, 6.09, 0.03, 9),
     "publish, alone": Units(0, 0, 0, 765),
     "audit, alone": Units(1, 1, 0, 756),
