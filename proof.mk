@@ -32,3 +32,12 @@ order: dev ## Check a long history for real-time order, and measure the time (OP
 kills: setup ## The laptop cloud killed under load: no acknowledged charge is lost (ROUNDS=3)
 	@KILL_ROUNDS="$(or $(ROUNDS),3)" exec $(VENV)/pytest tests/e2e/test_state.py -k killed_under_load -o log_cli=true \
 	  --log-cli-level=INFO
+
+.PHONY: leases
+leases: dev ## Run budgets on the service in memory under faults, judged by an oracle (SPENDS=200000 SEED= FAULTS=0.05 WORLD=)
+	@exec $(VENV)/python -m tests.leases $(if $(SPENDS),--spends "$(SPENDS)") $(if $(SEED),--seed "$(SEED)") \
+	  $(if $(FAULTS),--faults "$(FAULTS)") $(if $(WORLD),--world "$(WORLD)")
+
+.PHONY: lease-kills
+lease-kills: dev ## Kill processes with budgets at random, and compare their sums with the record (KILLS=60 SEED=1)
+	@exec $(VENV)/python -m tests.leases.kills --kills "$(or $(KILLS),60)" $(if $(SEED),--seed "$(SEED)")

@@ -164,6 +164,7 @@ class PlainLedger:
             "actor": "user:alice",
             "amount": hold.amount,
             "captured": hold.captured,
+            "remaining": hold.remaining,
             "status": hold.status,
             "expires_at": "2026-01-01T00:00:00Z",
         }

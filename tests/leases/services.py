@@ -1,12 +1,21 @@
 """The ledgers that a world can have."""
 
+import importlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, Protocol
 
-from millicent import Clock, Millicent, RetryPolicy
+import millicent as client_package
+from millicent import Clock, InsufficientCredits, Millicent, RetryPolicy
 from millicent.amounts import microcents, millicents
+from millicent.testing import InMemoryTransport
+from tests.in_memory.conftest import ROOT, build_hook
+from tests.leases.plain_ledger import PlainLedger
 
 ACTOR: Final = "user:alice"
 ONE_ATTEMPT: Final = RetryPolicy(deadline_s=0.0)
@@ -52,8 +61,6 @@ class PlainService:
     """The plain ledger: quick, and nothing but arithmetic."""
 
     def __init__(self) -> None:
-        from tests.leases.plain_ledger import PlainLedger  # noqa: PLC0415
-
         self.ledger = PlainLedger()
         self.client = self.ledger.client(still(), ONE_ATTEMPT)
         self._others = 0
@@ -83,3 +90,63 @@ class PlainService:
 
     def available(self) -> int:
         return microcents(self.ledger.available)
+
+
+class InMemoryLedger:
+    """The service itself, in memory: its functions, its reducer and its protocol, with a clock that the world sets.
+
+    `service_copy` has to be there: the package that a wheel has.
+    """
+
+    def __init__(self) -> None:
+        module = importlib.import_module("millicent._service.in_memory.service")
+        self.service = module.InMemoryService()
+        self.service.tokens["token"] = {"sub": "tests", "client_id": "tests", "scope": "credits/admin"}
+        self.client = Millicent(
+            "http://127.0.0.1",
+            "token",
+            transport=InMemoryTransport(self.service, module.AnswerLost),
+            clock=still(),
+            retry=ONE_ATTEMPT,
+        )
+        self.service.clock.set("2026-01-01T00:00:00Z")
+        self._begun = self.service.clock.now
+        self._others = 0
+
+    def set_now_ms(self, now_ms: int) -> None:
+        self.service.clock.set(self._begun + timedelta(milliseconds=now_ms))
+
+    def fund(self, microcents: int) -> None:
+        self._others += 1
+        self.client.grant(ACTOR, millicents(microcents), key=f"other-{self._others}")
+
+    def charge(self, microcents: int) -> None:
+        self._others += 1
+        with suppress(InsufficientCredits):
+            self.client.charge(ACTOR, millicents(microcents), key=f"other-{self._others}")
+
+    def fail_next(self, failure: str) -> None:
+        self.service.fail_next(failure)
+
+    def taken(self) -> Iterator[Recorded]:
+        for entry in self.service.ledger.written:
+            if entry.kind in {"charge", "capture"} and entry.outcome == "applied":
+                yield Recorded(entry.key, -entry.amount, entry.after.available, entry.metadata or {})
+
+    def held(self) -> int:
+        return microcents(self.client.account(ACTOR).held)
+
+    def available(self) -> int:
+        return microcents(self.client.account(ACTOR).available)
+
+
+@contextmanager
+def service_copy() -> Iterator[None]:
+    """Within it `millicent` has the copy of the service that a wheel has, made of the checkout as it is."""
+    with TemporaryDirectory() as directory:
+        build_hook().copy_service(ROOT, Path(directory) / "_service")
+        client_package.__path__.append(directory)
+        try:
+            yield
+        finally:
+            client_package.__path__.remove(directory)

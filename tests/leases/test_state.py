@@ -182,6 +182,23 @@ def test_after_a_failure_there_is_a_pause_which_grows() -> None:
     assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
 
 
+def test_a_batch_that_is_not_answered_in_time_is_sent_again_in_smaller_ones() -> None:
+    desk = stocked(flush_at=100)
+    for _ in range(100):
+        desk.spend(1)
+    sizes = []
+    for fault in (lost_after, lost_before, lost_before, None, None):
+        desk.pass_s(5)
+        call = desk.lease.due("lines", desk.now_s)
+        assert isinstance(call, SettleLines)
+        desk.ledger.faults += [fault] if fault else []
+        desk.lease.answered(call, desk.answer(call), desk.now_s)
+        sizes.append(len(call.lines))
+    assert sizes == [100, 50, 25, 20, 40]
+    desk.close()
+    assert desk.ledger.spent == 100
+
+
 def test_lines_of_a_busy_account_wait_a_moment() -> None:
     desk = stocked()
     desk.spend(5)

@@ -106,6 +106,7 @@ class World:
         """By how much the service's clock is ahead."""
         self.processes = [Process(self, f"{number}") for number in range(1 + self.random.randrange(4))]
         self.funded = 0
+        self.attempts = 0
 
     def run(self) -> None:
         self._fund(SLICE * self.random.choice((1, 10, 40, 200)))
@@ -113,11 +114,18 @@ class World:
         for process in self.processes:
             process.start(None)
         for _ in range(self.plan.spends):
-            process = self.random.choice(self.processes)
-            self.clock.later(self.random.randrange(lasts_ms), process.spend, self._amount())
+            self.clock.later(self.random.randrange(lasts_ms), self._spend, self._amount())
         self._happenings(lasts_ms)
         self.clock.later(lasts_ms, self._calm_down, None)
         self.clock.run(HAPPENINGS_A_SPEND * (self.plan.spends + 1000))
+
+    def _spend(self, microcents: int) -> None:
+        """By a process that is there; a moment later if there is none."""
+        ready = [each for each in self.processes if each.is_serving]
+        if ready:
+            self.random.choice(ready).spend(microcents)
+        elif not self.is_calm:
+            self.clock.later(1000, self._spend, microcents)
 
     def _happenings(self, lasts_ms: int) -> None:
         """Funding, other people's charges, and everything that goes wrong, about once in 30 s of each kind."""
@@ -170,7 +178,7 @@ class Process:
         self.name = name
         self.file = world.directory / f"{name}.db" if self.random.random() < 0.6 else None
         self.rate = 1 + self.random.uniform(-0.02, 0.02)
-        self.offset_s = self.random.uniform(0, 1e6)
+        self.offset_s = self.random.uniform(-1e6, 1e6)
         self.paused_until_ms = 0
         self.offline_until_ms = 0
         self.full_until_ms = 0
@@ -271,13 +279,17 @@ class Process:
 
     # What it does.
 
+    @property
+    def is_serving(self) -> bool:
+        return self.lease is not None and not self.lease.state.is_closing
+
     def spend(self, microcents: int) -> None:
         if self._is_paused():
             # It wakes, and spends before anything else can happen.
             self.later(self.paused_until_ms - self.world.clock.now_ms, self.spend, microcents)
-        elif self.lease is not None and not self.lease.state.is_closing:
-            attempt = Attempt(self, self.lease, microcents, self.world.clock.now_ms + WAIT_MS)
-            attempt.begin()
+        elif self.lease is not None and self.is_serving:
+            self.world.attempts += 1
+            Attempt(self, self.lease, microcents, self.world.clock.now_ms + WAIT_MS).begin()
 
     def _poll(self, lease: Lease) -> None:
         if lease is not self.lease:

@@ -943,7 +943,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *_of(
         "shared.edge.charges",
         ("end a hold with a line", "if_expired=if_expired, final=False)", "if_expired=if_expired)"),
-        ("take what does not go with a hold", "for name in names if name]", "for name in names if not name]"),
+        ("take what does not go with a hold", "    if given_ones:\n", "    if False:\n"),
         killers=("tests/integration/test_batches.py",),
     ),
     *_of(

@@ -22,7 +22,7 @@ from millicent.cli.invocation import (
     pass_invocation,
 )
 from millicent.cli.output import print_facts, print_json, print_rows, writing
-from millicent.cli.values import MULTIPLIER
+from millicent.cli.values import AMOUNT, MULTIPLIER
 from millicent.client import IfInsufficient
 from millicent.errors import ValidationFailed
 from millicent.replay import (
@@ -125,6 +125,9 @@ def _refuse_multiplier(_: click.Context, __: click.Parameter, value: str | None)
 @click.option(
     "--max-output-tokens", type=click.IntRange(0), help="Hold for this output, whatever the output of the row."
 )
+@click.option(
+    "--lease", type=AMOUNT, metavar="SLICE", help="Charge the rows of a payer out of holds of SLICE millicents."
+)
 @click.option("--price-multiplier", hidden=True, expose_value=False, callback=_refuse_multiplier)
 @click.option("--app", help="The app of rows that do not name theirs.")
 @json_option
@@ -138,8 +141,10 @@ def replay(invocation: Invocation, /, file: BinaryIO, **options: Any) -> None:  
 
     A margin or a discount on list prices is an adjustment of the service's built-in rate card.
     """
-    if options["batch"] and options["holds"]:
-        raise click.UsageError("give either --batch or --holds: a row is charged in a batch or held first")
+    if sum(map(bool, (options["batch"], options["holds"], options["lease"]))) > 1:
+        raise click.UsageError("give one of --batch, --holds and --lease: a row is charged in one way")
+    if options["lease"] and options["if_insufficient"] != "refuse":
+        raise click.UsageError("--lease refuses what does not fit: it takes no --if-insufficient")
     read = load_usage(file.read(), _reading(options))
     _show_recognised(read)
     _write_report(options["skip_invalid"], read.skipped)
@@ -201,7 +206,7 @@ def _priced(invocation: Invocation, read: UsageFile, concurrency: int) -> DryRun
 def _charge(invocation: Invocation, read: UsageFile, options: dict[str, Any]) -> Summary:
     concurrency: int = options["concurrency"]
     holds = HoldTerms(options["hold_factor"], options["max_output_tokens"]) if options["holds"] else None
-    terms = Terms(options["if_insufficient"], options["app"], options["batch"], holds)
+    terms = Terms(options["if_insufficient"], options["app"], options["batch"], holds, options["lease"])
     is_strict = options["skip_invalid"] is None
     with invocation.client(max_connections=concurrency) as client, _progress_bar(len(read.rows)) as advance:
         return run_replay(client, read.rows, concurrency, advance, terms=terms, check_prices=is_strict)

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -14,15 +15,16 @@ from typing import Any, Final, NoReturn, Self
 
 import msgspec
 
-from millicent.amounts import Amount, exact_microcents, millicents
-from millicent.client import Millicent
+from millicent.amounts import Amount, Dollars, exact_microcents, millicents
+from millicent.client import Millicent, Usage
 from millicent.errors import BudgetClosed, NotSettled, Unreachable
 from millicent.keys import new_key
-from millicent.leases.calls import Answer, Call, Failed, perform
+from millicent.leases.calls import Answer, Call, Failed, Line, perform, written
 from millicent.leases.journal import Journal, Owner
 from millicent.leases.lease import Lease, Reservation, spend_line
 from millicent.leases.state import LANES, Lane
 from millicent.leases.terms import Terms, check_id, terms
+from millicent.models import BatchResult
 
 _LOG: Final = logging.getLogger("millicent.leases")
 _LONGEST_METADATA_BYTES: Final = 8192 - 256
@@ -113,7 +115,7 @@ class Budget:
             if own_client:
                 client.close()
 
-    def spend(
+    def spend(  # noqa: PLR0913 - one option for each field of a charge
         self,
         amount: Amount,
         *,
@@ -121,17 +123,23 @@ class Budget:
         meter: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         key: str | None = None,
+        usage: Usage | None = None,
+        cost_usd: Dollars | None = None,
+        occurred_at: datetime | None = None,
     ) -> None:
         """Spends `amount` millicents of the slice; waits for the next slice if it does not fit, up to `wait_s`.
 
         `app` and `meter` are the budget's unless given. With `record="sum"` only the `model` of the metadata is kept.
-        A `key` of your own makes the spend one with any other under that key, of any process.
+        A `key` of your own makes the spend one with any other under that key, of any process. With `usage` or
+        `cost_usd` the service says what it cost, when it is recorded, and `amount` is the most that this may be;
+        `occurred_at`, with its offset, is the time of the work. None of these four goes with a sum.
 
         Raises InsufficientCredits with the same figures as the API, and other refusals of a hold; Unreachable if no
         slice came in time; JournalFailed; BudgetClosed; ValueError for an invalid amount, app, meter, metadata or key.
         Nothing is spent then.
         """
-        self._spend(exact_microcents(amount), self._said(app, meter, metadata, key))
+        content = {"usage": usage, "cost_usd": cost_usd, "occurred_at": occurred_at}
+        self._spend(exact_microcents(amount), self._said(app, meter, metadata, key, **content))
 
     async def aspend(self, amount: Amount, **about: Any) -> None:  # noqa: ANN401 - those of spend
         """The same for a task: if the spend has to wait for a slice, other tasks go on meanwhile."""
@@ -158,6 +166,10 @@ class Budget:
     def stats(self) -> BudgetStats:
         with self._lock:
             return _stats(self._lease)
+
+    def listen(self, on_result: Callable[[str, BatchResult], None]) -> None:
+        """`on_result` gets the key of each line that is settled or rejected, and the answer. It must not spend."""
+        self._lease.state.on_result = on_result
 
     def flush(self, timeout_s: float = 30.0) -> None:
         """Waits until everything that is spent by now is on the record. Raises NotSettled after `timeout_s`."""
@@ -218,8 +230,8 @@ class Budget:
         meter: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         key: str | None = None,
-        content: Mapping[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - a Line that is not one yet
+        **content: Any,  # noqa: ANN401 - members of a BatchCharge
+    ) -> Line:
         if app is not None:
             check_id("app", app)
         if meter is not None:
@@ -228,22 +240,23 @@ class Budget:
             _check_metadata(metadata)
         if key is not None:
             check_id("key", key)
-            if self._is_summed:
-                raise ValueError('a sum has a key of its own: with record="sum" a spend has none')
+        given = {name: value for name, value in content.items() if value is not None}
+        if self._is_summed and (key is not None or given):
+            raise ValueError('with record="sum" a spend has no key, usage, cost_usd or occurred_at of its own')
         return spend_line(
             app or self.terms.app,
             meter or self.terms.meter,
             metadata,
             is_summed=self._is_summed,
             key=key or "",
-            content=content,
+            content=written(given) if given else None,
         )
 
-    def _spend(self, microcents: int, said: Any, reserved: Reservation | None = None) -> None:  # noqa: ANN401
+    def _spend(self, microcents: int, said: Line, reserved: Reservation | None = None) -> None:
         if not self._spend_now(microcents, said, reserved):
             self._until_done(microcents, lambda: self._lease.spend(microcents, self._now_s(), said, reserved))
 
-    def _spend_now(self, microcents: int, said: Any, reserved: Reservation | None = None) -> bool:  # noqa: ANN401
+    def _spend_now(self, microcents: int, said: Line, reserved: Reservation | None = None) -> bool:
         """False if it has to wait."""
         with self._lock:
             if self._closed is not None:
@@ -329,9 +342,14 @@ class Budget:
             _LOG.exception("a call of a budget failed")
             answer = Failed(error)
         with self._changed:
-            if not self._is_stopped:
-                self._lease.answered(call, answer, self._now_s())
-                self._changed.notify_all()
+            if self._is_stopped:
+                return
+            rejected = self._lease.state.counts.rejected
+            self._lease.answered(call, answer, self._now_s())
+            if self._lease.state.counts.rejected > rejected:
+                line, result = self._lease.state.rejected[-1]
+                _LOG.error("the ledger will never record %s and maybe others: %s", line.key, result.problem)
+            self._changed.notify_all()
 
     def _forked(self) -> None:
         """In the child: its parent's spends, holds and journal are none of its business."""

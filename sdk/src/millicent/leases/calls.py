@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from millicent.amounts import microcents, millicents
@@ -29,7 +30,8 @@ Group: TypeAlias = tuple[str | None, str | None, str | None]
 class Line:
     """What is sent for a spend, or for the sum of several: one part of the hold of its slice.
 
-    `count` spends are in it. A line is `is_late` once the ledger has said that the hold has ended.
+    `count` spends are in it. `content` are further members of the charge; with `usage` or `cost_usd` among them the
+    service says what it costs. A line is `is_late` once the ledger has said that the hold has ended.
     """
 
     key: str
@@ -159,12 +161,25 @@ def perform(client: Millicent, actor: str, call: Call) -> Answer:
 def charge(actor: str, line: Line, holds: Mapping[int, str]) -> BatchCharge:
     """The line as the API takes it: a part of its hold, or a charge of its own where that hold has ended."""
     hold = holds.get(line.slice)
-    about: dict[str, Any] = {"cost": millicents(line.microcents), "app": line.app, "meter": line.meter}
-    about |= {"metadata": line.told, **(line.content or {})}
+    about: dict[str, Any] = {"app": line.app, "meter": line.meter, "metadata": line.told, **_cost(line)}
     if not line.is_late:
         return BatchCharge(actor=actor, key=line.key, hold=hold, **about)
     about["metadata"] = {**(line.told or {}), LEASE: hold}
     return BatchCharge(actor=actor, key=line.key + LATE, if_insufficient="overdraw", **about)
+
+
+def written(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Members of a charge as JSON has them."""
+    at = content.get("occurred_at")
+    return {**content, "occurred_at": at.isoformat()} if isinstance(at, datetime) else dict(content)
+
+
+def _cost(line: Line) -> dict[str, Any]:
+    content = dict(line.content or {})
+    if "occurred_at" in content:
+        content["occurred_at"] = datetime.fromisoformat(content["occurred_at"])
+    is_priced = "usage" in content or "cost_usd" in content
+    return content if is_priced else {"cost": millicents(line.microcents), **content}
 
 
 def _place(client: Millicent, actor: str, call: PlaceHold) -> Answer:

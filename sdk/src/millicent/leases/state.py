@@ -4,7 +4,7 @@ No I/O, no clock, no threads: time comes in as seconds of a clock that never goe
 `due`, and what came of it goes into `answered`. All amounts are microcents.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
@@ -26,9 +26,12 @@ LANES: Final[tuple[Lane, ...]] = ("holds", "lines")
 
 REFUSED_FOR_S: Final = 1.0
 """For so long a refusal of the ledger answers for it. Each refused hold is an entry, and none is placed meanwhile."""
+_EVER_BEFORE: Final = float("-inf")
+"""The zero of the clock is anywhere: it may be ahead."""
 _FIRST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 5.0
 _REJECTED_KEPT: Final = 100
+_LEAST_LINES: Final = 20
 _ENDED: Final = frozenset({"hold_expired", "hold_released", "hold_captured", "hold_not_found", "exceeds_hold"})
 """Problems of a line that say that its hold does not pay for it, and will not."""
 
@@ -48,9 +51,9 @@ class Slice:
     left: int = 0
     reservations: int = 0
     unsettled: int = 0
-    lasts_until_s: float = 0.0
-    ends_at_s: float = 0.0
-    extend_at_s: float = 0.0
+    lasts_until_s: float = _EVER_BEFORE
+    ends_at_s: float = _EVER_BEFORE
+    extend_at_s: float = _EVER_BEFORE
     extensions: int = 0
     is_retired: bool = False
     has_ended: bool = False
@@ -100,7 +103,7 @@ class _Refusal:
 @dataclass(slots=True)
 class _LaneState:
     is_calling: bool = False
-    pause_until_s: float = 0.0
+    pause_until_s: float = _EVER_BEFORE
     failures: int = 0
 
 
@@ -118,6 +121,7 @@ class BudgetState:
         self.is_closing = False
         self.last_error: Exception | None = None
         self.rejected: list[tuple[Line, BatchResult]] = []
+        self.on_result: Callable[[str, BatchResult], None] | None = None
         self._prefix = prefix
         self._bound = terms.slice_microcents if bounded else None
         self._next_slice = 1
@@ -131,6 +135,8 @@ class BudgetState:
         self._is_prefetch_refused = False
         self._unsent_since_s: float | None = None
         self._last_spend_s = now_s
+        self._most_lines = terms.flush_at
+        """In a batch: fewer after one that was not answered in time."""
         self._lanes = {lane: _LaneState() for lane in LANES}
 
     # What is spent.
@@ -275,7 +281,7 @@ class BudgetState:
         if not self._is_flush_due(now_s):
             return None
         self._sum_up()
-        lines = list(self._sendable(self.terms.flush_at))
+        lines = list(self._sendable(self._most_lines))
         if not lines:
             return None
         for line in lines:
@@ -435,6 +441,7 @@ class BudgetState:
         state.failures = min(state.failures + 1, 10)
         match call:
             case SettleLines(lines=lines):
+                self._most_lines = max(self._most_lines // 2, min(_LEAST_LINES, self.terms.flush_at))
                 self._unsend(lines, now_s)
             case PlaceHold(slice=number):
                 self.slices[number].asked = replace(call, is_repeated=True)
@@ -449,6 +456,7 @@ class BudgetState:
 
     def _settled(self, call: SettleLines, answer: Answer, now_s: float) -> Over:
         assert isinstance(answer, calls.Settled)  # noqa: S101 - the only other answer to lines
+        self._most_lines = min(2 * self._most_lines, self.terms.flush_at)
         over: list[str] = []
         again: list[Line] = []
         is_any_open = False
@@ -464,6 +472,8 @@ class BudgetState:
                 self.rejected = [*self.rejected[1 - _REJECTED_KEPT :], (line, result)]
             over.append(line.key)
             self._finish(line)
+            if self.on_result is not None:
+                self.on_result(line.key, result)
         if is_any_open:
             self._lanes["lines"].pause_until_s = now_s + _FIRST_PAUSE_S
         self._unsend(again, now_s)

@@ -1,4 +1,5 @@
-"""Charges many rows of usage in parallel, each exactly once: alone, in batches, or held before and captured after.
+"""Charges many rows of usage in parallel, each exactly once: alone, in batches, held before and captured after, or
+out of slices.
 
 The service prices: a row is sent as what was used and when, never as an amount that was computed here. Each row has
 one key: that of its charge, or of the capture of its hold. The hold has the key with the suffix `.hold`.
@@ -11,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from functools import partial
+from itertools import groupby
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from millicent.amounts import MICROCENTS_PER_DOLLAR, Amount, Dollars, microcents, millicents
@@ -35,7 +37,8 @@ from millicent.errors import (
     error_from,
 )
 from millicent.models import BatchResult, Entry, Operation, Problem, Receipt
-from millicent.replay.quoting import Quoter, insist_on_prices
+from millicent.replay.leased import Budgets, spend_leased
+from millicent.replay.quoting import Quoter, insist_on_prices, quoted_row
 from millicent.replay.usage import Usage
 
 RowResult: TypeAlias = Literal["charged", "refused", "replayed", "failed"]
@@ -52,7 +55,7 @@ _HOPELESS: Final = (Unauthenticated, Forbidden, Unreachable, TokenError, Configu
 """Errors that will occur for all rows: the run stops."""
 
 
-class Charger(Quoter, Protocol):
+class Charger(Quoter, Budgets, Protocol):
     """The methods of the client that a replay needs."""
 
     def charge(  # noqa: PLR0913 - the client's own signature
@@ -136,7 +139,8 @@ class HoldTerms:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How every row of a run is charged: alone, `batch` rows per call, or with a hold of these `holds`.
+    """How every row of a run is charged: alone, `batch` rows per call, with a hold of these `holds`, or out of slices
+    of `lease` millicents.
 
     `app` is that of rows without an app of their own.
     """
@@ -145,10 +149,11 @@ class Terms:
     app: str | None = None
     batch: int | None = None
     holds: HoldTerms | None = None
+    lease: Amount | None = None
 
     def __post_init__(self) -> None:
-        if self.batch is not None and self.holds is not None:
-            raise ValueError("a row is either charged in a batch or held first")
+        if sum(way is not None for way in (self.batch, self.holds, self.lease)) > 1:
+            raise ValueError("a row is either charged in a batch, or held first, or leased")
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,12 +281,22 @@ def _ignore(_: Progress) -> None:
 
 
 def _parts(rows: Sequence[Usage], terms: Terms) -> list[_Part]:
+    if terms.lease is not None:
+        return list(_by_actor(rows))
     if terms.batch is None:
         return [[row] for row in rows]
     # All rows of an actor together: the service records the charges of one account in a batch at once, and two batches
     # with the same account would wait for each other.
-    by_actor = sorted(rows, key=lambda row: row.actor)
+    by_actor = sorted(rows, key=_actor)
     return [by_actor[start : start + terms.batch] for start in range(0, len(by_actor), terms.batch)]
+
+
+def _by_actor(rows: Sequence[Usage]) -> Iterator[_Part]:
+    return (list(alike) for _, alike in groupby(sorted(rows, key=_actor), key=_actor))
+
+
+def _actor(row: Usage) -> str:
+    return row.actor
 
 
 def _charge_all(run: _Run, on_progress: Callable[[Progress], None]) -> _Ending:
@@ -312,6 +327,8 @@ def _finished(futures: Iterable[Future[list[RowOutcome]]]) -> Iterator[RowOutcom
 def _charge_part(client: Charger, terms: Terms, part: _Part) -> list[RowOutcome]:
     if terms.batch is not None:
         return _charge_batch(client, terms, part)
+    if terms.lease is not None:
+        return _charge_leased(client, terms, terms.lease, part)
     if terms.holds is not None:
         return [_charge_held(client, terms, terms.holds, row) for row in part]
     return [_charge(client, terms, row) for row in part]
@@ -386,6 +403,39 @@ def _in_batch(row: Usage, result: BatchResult) -> RowOutcome:
     return _charged(row, result.entry, result.shortfall, replayed=result.replayed)
 
 
+def _charge_leased(client: Charger, terms: Terms, slice_: Amount, part: _Part) -> list[RowOutcome]:
+    """All rows of one actor, out of one budget."""
+    outcomes: list[RowOutcome] = []
+    asked = {row.key: row for row in part}
+    to_spend = [(row.key, _most(client, row), _cost(row) | _about(terms, row)) for row in asked.values()]
+    for key, answer in spend_leased(client, part[0].actor, slice_, to_spend):
+        row = asked[key]
+        if isinstance(answer, BatchResult):
+            outcomes.append(_in_lease(client, row, answer))
+        else:
+            outcomes.append(_not_recorded(row, answer))
+    return outcomes
+
+
+def _most(client: Charger, row: Usage) -> Decimal | MillicentError:
+    """What the row may cost. Its account may carry a fraction, which makes it a microcent more."""
+    quoted = quoted_row(client, row)
+    return quoted.error or quoted.exact.quantize(_LEAST_HOLD, ROUND_CEILING) + _LEAST_HOLD
+
+
+def _in_lease(client: Charger, row: Usage, result: BatchResult) -> RowOutcome:
+    """A row that an earlier run has charged, otherwise or of another hold, is a replay too."""
+    if result.problem is None or result.problem.code != "idempotency_key_reused":
+        return _in_batch(row, result)
+    try:
+        found = client.operation(row.key, row.actor)
+    except MillicentError as error:
+        return _not_recorded(row, error)
+    if found.problem is not None:
+        return _not_recorded(row, error_from(found.problem, Circumstances(row.key, replayed=True)))
+    return _charged(row, found.entry, Decimal(0), replayed=True)
+
+
 def _attempt(row: Usage, call: Callable[[], Receipt]) -> Receipt | RowOutcome:
     try:
         return call()
@@ -449,7 +499,7 @@ def _summary(rows: int, ending: _Ending, terms: Terms, seconds: float) -> Summar
         output_tokens=sum(outcome.units(OUTPUT) for outcome in outcomes),
         seconds=round(seconds, 3),
         holds=sum(outcome.is_held_now for outcome in outcomes),
-        captures=counts["charged"] if terms.holds else 0,
+        captures=counts["charged"] if terms.holds or terms.lease else 0,
         interrupted=ending.interrupted,
         stopped_by=ending.stopped_by,
         failures=tuple(outcome for outcome in outcomes if outcome.result == "failed")[:_FAILURES_KEPT],

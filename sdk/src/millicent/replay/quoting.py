@@ -104,7 +104,7 @@ def quote_rows(
     """
     quoted: list[QuotedRow] = []
     with _pool(concurrency) as pool:
-        for each in pool.map(lambda row: _quoted(client, row), rows):
+        for each in pool.map(lambda row: quoted_row(client, row), rows):
             quoted.append(each)
             if on_progress:
                 on_progress(len(quoted))
@@ -120,7 +120,7 @@ def insist_on_prices(client: Quoter, rows: Iterable[Usage], concurrency: int) ->
     kinds = _kinds(rows)
     try:
         with _pool(concurrency) as pool:
-            asked = list(pool.map(lambda alike: _quoted(client, _newest(alike)), kinds))
+            asked = list(pool.map(lambda alike: quoted_row(client, _newest(alike)), kinds))
     except Forbidden:
         return
     faults = [
@@ -142,7 +142,8 @@ def _pool(concurrency: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _quoted(client: Quoter, row: Usage) -> QuotedRow:
+def quoted_row(client: Quoter, row: Usage) -> QuotedRow:
+    """Asks for the price of one row."""
     if row.cost_usd is not None:
         return QuotedRow(row, Decimal(row.cost_usd) * MILLICENTS_PER_DOLLAR)
     try:
