@@ -108,10 +108,11 @@ def test_settings_that_change_nothing_are_not_as_they_are_described() -> None:
 
 def test_only_a_card_with_a_model_is_described_with_aliases() -> None:
     card = validator({"$ref": "#/components/schemas/RateDocument"})
-    meter = {"meter": "llm"}
-    right = [{}, {"aliases": []}, {"model": "house"}, {"model": "house", "aliases": ["home"]}]
+    meter: dict[str, Any] = {"meter": "llm"}
+    right: list[dict[str, Any]] = [{}, {"aliases": []}, {"model": "house"}, {"model": "house", "aliases": ["home"]}]
     assert all(card.is_valid(meter | each) for each in right)
-    assert not any(card.is_valid(meter | each) for each in ({"aliases": ["a"]}, {"aliases": ["a"], "model": None}))
+    wrong: list[dict[str, Any]] = [{"aliases": ["home"]}, {"aliases": ["home"], "model": None}]
+    assert not any(card.is_valid(meter | each) for each in wrong)
 
 
 def test_a_batch_may_hold_what_is_no_charge() -> None:
