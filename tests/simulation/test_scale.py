@@ -1,10 +1,11 @@
 """The model of `make scale`: virtual time, so these figures depend on the seed and not on the machine."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from bench.scale import SCENARIOS
+from bench.scale import SCENARIOS, main
 from bench.scale_leases import LeasedScenario
 from bench.scale_model import HOT, Result, Scenario, run
 from millicent.leases.terms import Record
@@ -52,3 +53,12 @@ def test_leased_spends_of_members_are_in_the_balance_of_the_team_once() -> None:
     result = run(scenario, seed=1)
     assert result.adds_up
     assert result.transactions_per_charge < 0.1
+
+
+@pytest.mark.long
+def test_the_page_shows_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr("sys.argv", ["scale"])
+        assert main() == 0
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines() if not line.startswith("{")]
+    assert "\n".join(printed) in (Path(__file__).parents[2] / "docs" / "scale.md").read_text()
