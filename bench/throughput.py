@@ -27,7 +27,7 @@ from unittest.mock import patch
 from uuid import uuid4
 
 from bench.gateway import Gateway
-from bench.report import Report, rows
+from bench.report import Report, over, rows
 from bench.stage import LEDGER, stage
 from millicent import Millicent
 from millicent.leases.budget import Budget
@@ -244,19 +244,17 @@ def _percentiles(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _figures(outcomes: Mapping[Cell, Outcome]) -> dict[str, float]:
-    def over(one: Cell, other: Cell) -> float:
-        """Round by round: what else the machine does falls on both."""
-        pairs = zip(outcomes[one].per_s, outcomes[other].per_s, strict=True)
-        return median(mine / max(theirs, 1e-9) for mine, theirs in pairs)
+    def times(one: Cell, other: Cell) -> float:
+        return over(outcomes[one].per_s, outcomes[other].per_s)
 
     return {
         "single_per_s": median(outcomes[ONE].per_s),
-        "batched_over_single": over(BATCHED, ONE),
-        "batched_over_single_of_8_threads": over(BATCHED_BY_EIGHT, EIGHT),
-        "leased_each_over_single": over(EACH, ONE),
-        "leased_each_over_batched": over(EACH, BATCHED),
-        "leased_sum_over_single": over(SUM, ONE),
-        "crowd_over_single": over(CROWD, ONE),
+        "batched_over_single": times(BATCHED, ONE),
+        "batched_over_single_of_8_threads": times(BATCHED_BY_EIGHT, EIGHT),
+        "leased_each_over_single": times(EACH, ONE),
+        "leased_each_over_batched": times(EACH, BATCHED),
+        "leased_sum_over_single": times(SUM, ONE),
+        "crowd_over_single": times(CROWD, ONE),
         "crowd_p99_ms": _percentiles(outcomes[CROWD].together.after_ms)[1],
         "crowd_failed": outcomes[CROWD].together.failed,
     }
