@@ -41,7 +41,7 @@ def measured(rounds: int) -> dict[str, list[float]]:
     """Milliseconds of processor time by what is done, one of each round; of a line of a batch, not of a batch."""
     # The loggers take stdout as it is when the functions are imported.
     with stage() as on, Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-        acts = _acts(client(on.dynamodb_url))
+        acts = _acts(on.dynamodb_url)
         for act in acts.values():
             act(0)
         times: dict[str, list[float]] = {name: [] for name in acts}
@@ -72,7 +72,7 @@ def _ratios(times_ms: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return {name: round(over(times_ms[one], times_ms[other]), 3) for name, (one, other) in ratios.items()}
 
 
-def _acts(dynamodb: Any) -> dict[str, Callable[[int], object]]:  # noqa: ANN401 - a client of botocore
+def _acts(dynamodb_url: str) -> dict[str, Callable[[int], object]]:
     functions = {
         name: importlib.import_module(f"functions.{name}.handler") for name in ("cost", "check", "holds", "funding")
     }
@@ -100,7 +100,7 @@ def _acts(dynamodb: Any) -> dict[str, Callable[[int], object]]:  # noqa: ANN401 
         lines = [{"key": str(uuid4()), **cost} for _ in range(BATCH)]
         ask(functions["cost"], "POST /v1/cost/batch", {"charges": lines})
 
-    bare, numbers = Bare(dynamodb), iter(range(10**9))
+    bare, numbers = Bare(client(dynamodb_url)), iter(range(10**9))
     return {
         "charge": lambda _: ask(functions["cost"], "POST /v1/cost", cost, str(uuid4())),
         "charge, bare": lambda _: bare.charge(next(numbers)),

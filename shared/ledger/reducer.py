@@ -167,6 +167,17 @@ def as_of(state: AccountState, now_ms: int, due: DueHolds = NONE_DUE) -> Account
     return replace(present.state, seq=state.seq, head_hash=state.head_hash) if present.entries else state
 
 
+def most_chargeable(state: AccountState, charge: Operation, now_ms: int) -> int:
+    """Microcents that a partial charge of all there is would take, through the same app, meter and model.
+
+    Only for an account that pays alone, with what is due applied: see `as_of`.
+    """
+    if state.is_frozen:
+        return 0
+    periods = _periods(state, charge, now_ms, None, None)
+    return max(headroom_of(state, _through(charge, None), periods).amount, 0)
+
+
 class Replay:
     """Recomputes an account from its entries in order of seq, and returns what each entry should have been.
 
