@@ -883,8 +883,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=("tests/unit/ledger/test_funding.py",),
     ),
     *_of(
+        "shared.ledger.accounts",
+        ("spend from a frozen account", 'self.policy.status == "frozen"', 'self.policy.status == "closed"'),
+        killers=(SIMULATOR, _LIMITS, _PARENTS),
+    ),
+    *_of(
         "shared.ledger.effects",
-        ("spend from a frozen account", 'state.policy.status == "frozen"', 'state.policy.status == "closed"'),
         ("an allowance that is always due", "next_at_ms=terms.expires_at_ms, moved_ms=0)", "next_at_ms=0, moved_ms=0)"),
         ("let a parent end a member's hold", "if held is None or held.member != context.member:", "if held is None:"),
         killers=(SIMULATOR, _LIMITS, _PARENTS),
