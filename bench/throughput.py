@@ -1,28 +1,37 @@
-"""Charges a second on DynamoDB Local, from 1, 8 and 32 threads: single and in batches, spread and at one account.
+"""Charges a second on DynamoDB Local, from 1, 8 and 32 threads: single, in batches, and leased.
 
     python -m bench.throughput [--rounds 7]
 
 Each thread charges again as soon as it is answered, through the ledger that the functions use; a thread stands for a
-function. One that was shed comes back after the Retry-After that it would be told. "Spread" gives each thread an
-account of its own. A figure is the median of the rounds, which take turns; p99 is that of the answers of all rounds,
-also of those that shed. The run fails unless every charge that was recorded is in its account's balance once. One
-without an answer in time (failed) may be there too.
+function. One that was shed comes back after the Retry-After that it would be told. All charge one account, or each has
+an account of its own. Leased threads share a budget of the client, whose calls the functions answer in this process;
+their time ends when everything is on the record. A figure is the median of the rounds, which take turns; p99 is that of
+the answers of all rounds, also of those that shed. The run fails unless every charge that was recorded is in its
+account's balance once. One without an answer in time (failed) may be there too.
 """
 
 import argparse
+import contextlib
+import os
 import random
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
 from unittest.mock import patch
 from uuid import uuid4
 
-from bench.report import Report, rows
+from bench.gateway import Gateway
+from bench.report import Report, over, rows
 from bench.stage import LEDGER, stage
+from millicent import Millicent
+from millicent.leases.budget import Budget
+from millicent.leases.terms import Record
 from shared.adapters import connection
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.edge.problems import BUSY_RETRY_AFTER_S
@@ -33,34 +42,48 @@ from shared.ledger.protocol import MAX_BATCH, Command, CommandOutcome, Commit, R
 
 NOW_MS: Final = 1_763_900_000_000
 SECONDS: Final = 1.0
+SECONDS_OF_BATCHES: Final = 2.0
 SECONDS_OF_A_CROWD: Final = 4.0
 """Threads at one account: a request may take more than a second to be shed, and then stays away for two to five."""
 WARM_S: Final = 3.0
 PATIENT_S: Final = 60
+RECORDS: Final[tuple[Record, Record]] = ("each", "sum")
+SPEND: Final = Decimal("0.001")
+"""Millicents: the least there is."""
+SLICES: Final[Mapping[Record, int]] = {"each": 2, "sum": 1000}
+"""Millicents. What is not on the record yet is at most a slice: 2,000 spends, of which each is an entry."""
 
 
 @dataclass(frozen=True)
 class Cell:
+    """`record` is that of a budget, if the charges are leased."""
+
     batch: int
     is_spread: bool
     threads: int
+    record: Record | None = None
 
     @property
     def name(self) -> str:
         what = f"batches of {self.batch}" if self.batch > 1 else "single"
+        what = f'leased, record="{self.record}"' if self.record else what
         where = "an account each" if self.is_spread else "one account"
         return f"{what}, {where}, {self.threads} thread{'s' if self.threads > 1 else ''}"
 
     @property
     def seconds(self) -> float:
-        return SECONDS if self.is_spread or self.threads == 1 else SECONDS_OF_A_CROWD
+        if self.is_spread or self.record or self.threads == 1:
+            return SECONDS if self.batch == 1 else SECONDS_OF_BATCHES
+        return SECONDS_OF_A_CROWD
 
 
 ONE, EIGHT, CROWD = (Cell(1, False, threads) for threads in (1, 8, 32))
-BATCHED, BATCHED_BY_EIGHT, BATCHED_BY_CROWD = (Cell(MAX_BATCH, False, threads) for threads in (1, 8, 32))
+BATCHED, BATCHED_BY_EIGHT = (Cell(MAX_BATCH, False, threads) for threads in (1, 8))
+EACH, SUM = (Cell(1, False, 1, record) for record in RECORDS)
 CELLS: Final = (
     *(ONE, EIGHT, CROWD, Cell(1, True, 8), Cell(1, True, 32)),
-    *(BATCHED, BATCHED_BY_EIGHT, BATCHED_BY_CROWD, Cell(MAX_BATCH, True, 8), Cell(MAX_BATCH, True, 32)),
+    *(BATCHED, BATCHED_BY_EIGHT, Cell(MAX_BATCH, True, 8), Cell(MAX_BATCH, True, 32)),
+    *(EACH, Cell(1, False, 8, "each"), SUM, Cell(1, False, 8, "sum")),
 )
 
 
@@ -108,6 +131,7 @@ class Crew:
 
     def __init__(self, ledger: CountingLedger) -> None:
         self._ledger = ledger
+        self._client = Millicent("http://functions", "token", transport=Gateway())
         self._numbers = count()
 
     def run(self, cell: Cell, seconds: float, outcome: Outcome) -> None:
@@ -115,6 +139,9 @@ class Crew:
         accounts = [Account("main", f"user:{number}-{each if cell.is_spread else 0}") for each in range(cell.threads)]
         for account in set(accounts):
             self._ledger.record(_operation(account, GrantCredits(10**12)), NOW_MS)
+        if cell.record is not None:
+            self._spend(cell.record, cell, accounts[0], seconds, outcome)
+            return
         self._ledger.transactions.clear()
         ends_s = time.monotonic() + seconds
         together = Tally()
@@ -125,6 +152,16 @@ class Crew:
         outcome.per_s.append(together.recorded / seconds)
         outcome.together.add(together)
         self._check(set(accounts), together)
+
+    def _spend(self, record: Record, cell: Cell, account: Account, seconds: float, outcome: Outcome) -> None:
+        begun_s = time.monotonic()
+        with ThreadPoolExecutor(cell.threads) as pool:
+            budget = self._client.budget(account.actor, SLICES[record], record=record)
+            list(pool.map(_spend_until, [begun_s + seconds] * cell.threads, [budget] * cell.threads))
+            stats = budget.close(PATIENT_S)
+        outcome.per_s.append(stats.settled / (time.monotonic() - begun_s))
+        outcome.together.recorded += stats.settled
+        self._check({account}, Tally(stats.settled))
 
     def _charge_until(self, ends_s: float, account: Account, batch: int) -> Tally:
         tally = Tally()
@@ -152,6 +189,11 @@ class Crew:
             raise RuntimeError(f"{together} of charges of 1, and {spent} are in the balances")
 
 
+def _spend_until(ends_s: float, budget: Budget) -> None:
+    while time.monotonic() < ends_s:
+        budget.spend(SPEND)
+
+
 def _operation(account: Account, terms: Charge | GrantCredits) -> Operation:
     return Operation(account, str(uuid4()), terms, by="bench", correlation_id=str(uuid4()))
 
@@ -161,7 +203,8 @@ def measured(rounds: int, scale: float = 1) -> dict[Cell, Outcome]:
     outcomes = {cell: Outcome() for cell in CELLS}
     # 32 batches at once keep the emulator busy for longer than a function waits for an answer.
     waits = patch.multiple(connection, CONNECT_TIMEOUT_S=PATIENT_S, READ_TIMEOUT_S=PATIENT_S)
-    with waits, stage() as on:
+    # The loggers take stdout as it is when the functions are imported.
+    with waits, stage() as on, Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         crew = Crew(CountingLedger(on.dynamodb_url))
         for cell in (ONE, BATCHED):
             # The emulator compiles itself while it works.
@@ -184,10 +227,12 @@ def report(rounds: int, scale: float = 1) -> Report:
 
 def _row(outcome: Outcome, one_per_s: float) -> tuple[str, ...]:
     together = outcome.together
+    told = (f"{median(outcome.per_s):,.0f}", f"{median(outcome.per_s) / one_per_s:,.2f}")
+    if not together.after_ms:
+        return *told, "", "", "", "", ""
     p50_ms, p99_ms = _percentiles(together.after_ms)
     return (
-        f"{median(outcome.per_s):,.0f}",
-        f"{median(outcome.per_s) / one_per_s:.2f}",
+        *told,
         f"{outcome.transactions / max(together.recorded, 1):.2f}",
         f"{together.shed:,}",
         f"{together.failed:,}",
@@ -202,16 +247,17 @@ def _percentiles(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _figures(outcomes: Mapping[Cell, Outcome]) -> dict[str, float]:
-    def over(one: Cell, other: Cell) -> float:
-        """Round by round: what else the machine does falls on both."""
-        pairs = zip(outcomes[one].per_s, outcomes[other].per_s, strict=True)
-        return median(mine / max(theirs, 1e-9) for mine, theirs in pairs)
+    def times(one: Cell, other: Cell) -> float:
+        return over(outcomes[one].per_s, outcomes[other].per_s)
 
     return {
         "single_per_s": median(outcomes[ONE].per_s),
-        "batched_over_single": over(BATCHED, ONE),
-        "batched_over_single_of_8_threads": over(BATCHED_BY_EIGHT, EIGHT),
-        "crowd_over_single": over(CROWD, ONE),
+        "batched_over_single": times(BATCHED, ONE),
+        "batched_over_single_of_8_threads": times(BATCHED_BY_EIGHT, EIGHT),
+        "leased_each_over_single": times(EACH, ONE),
+        "leased_each_over_batched": times(EACH, BATCHED),
+        "leased_sum_over_single": times(SUM, ONE),
+        "crowd_over_single": times(CROWD, ONE),
         "crowd_p99_ms": _percentiles(outcomes[CROWD].together.after_ms)[1],
         "crowd_failed": outcomes[CROWD].together.failed,
     }

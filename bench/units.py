@@ -25,15 +25,19 @@ from bench.report import Report
 from bench.requests import USUAL, Context, http_event
 from bench.stage import LEDGER, stage
 from bench.wire_units import Meter, size_bytes
+from millicent.bill.estimate import dollars_per_million_charges
 from shared.adapters.items import ENTRIES_BY_SEQ, EntryItem
 from shared.adapters.keys import account_pk
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
-from shared.ledger.events import SOURCE, entry_events
+from shared.ledger.events import SOURCE, Event, check_event, entry_events
 
 BATCH: Final = 90
 TENANT: Final = "main"
 _FUNCTIONS: Final = ("cost", "check", "holds", "funding", "policies", "outbox", "audit", "usage")
+CHARGES_A_MONTH: Final = 10_000_000
+"""At which a million of them is priced: the fuller the batches behind, the less it costs."""
+CHECKED_MS: Final = 1_763_900_000_000
 _FUNDS: Final = 10**9
 
 _encoded: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -89,20 +93,30 @@ class Bench:
     def charge(self, actor: str) -> dict[str, Any]:
         return self.ask("cost", "POST /v1/cost", {"actor": actor, "cost": 12.345, **USUAL}, self.key())
 
-    def batch(self, actor: str) -> None:
-        lines = [{"key": self.key(), "actor": actor, "cost": 12.345, **USUAL} for _ in range(BATCH)]
+    def batch(self, actor: str, **more: str) -> None:
+        """`more` are further members of every line."""
+        lines = [{"key": self.key(), "actor": actor, "cost": 12.345, **USUAL, **more} for _ in range(BATCH)]
         told = self.ask("cost", "POST /v1/cost/batch", {"charges": lines})
         if any(each["status"] != HTTPStatus.CREATED for each in told["results"]):
             raise RuntimeError(f"not every line was charged: {told}")
 
-    def hold(self, actor: str) -> str:
-        body = {"actor": actor, "amount": 50, **USUAL}
+    def hold(self, actor: str, amount: int = 50) -> str:
+        body = {"actor": actor, "amount": amount, **USUAL}
         held: str = self.ask("holds", "POST /v1/holds", body, self.key())["hold"]["id"]
         return held
 
     def capture(self, actor: str, held: str) -> None:
         body = {"actor": actor, "amount": 12.345, **USUAL}
         self.ask("holds", "POST /v1/holds/{id}/capture", body, self.key(), id=held)
+
+    def release(self, actor: str, held: str) -> None:
+        self.ask("holds", "POST /v1/holds/{id}/release", {"actor": actor}, self.key(), id=held)
+
+    def audit_check(self, actor: str) -> None:
+        answer = {"allowed": True, "actor": actor, "minimum": 100, "available": 10**6, "held": 0, "spendable": 10**6}
+        check_id = self.key()
+        event = check_event(Account(TENANT, actor), check_id, {**answer, "check_id": check_id}, CHECKED_MS, self.key())
+        self._told("audit", [_message(0, event)])
 
     def entries(self, actor: str, newest: int) -> list[tuple[dict[str, Any], Entry]]:
         """The newest entries, oldest first: each as the item that it is, and as an entry."""
@@ -163,13 +177,13 @@ class Bench:
 
     def _messages(self, entries: list[tuple[dict[str, Any], Entry]]) -> list[dict[str, Any]]:
         """As the queues hand the events of the bus to their functions."""
-        return [
-            {
-                "messageId": f"m{number}",
-                "body": _encoded({"source": SOURCE, "detail-type": event.detail_type, "detail": event.detail}).decode(),
-            }
-            for number, event in enumerate(event for _, entry in entries for event in entry_events(entry))
-        ]
+        events = (event for _, entry in entries for event in entry_events(entry))
+        return [_message(number, event) for number, event in enumerate(events)]
+
+
+def _message(number: int, event: Event) -> dict[str, Any]:
+    envelope = {"source": SOURCE, "detail-type": event.detail_type, "detail": event.detail}
+    return {"messageId": f"m{number}", "body": _encoded(envelope).decode()}
 
 
 def report(_: int) -> Report:
@@ -198,7 +212,12 @@ def _figures(bench: Bench) -> Iterator[tuple[str, Figures]]:
     bench.ask("check", "POST /v1/check", {"actor": actor})
     for function in (bench.publish, bench.audit, bench.count_usage):
         function(bench.entries(actor, 2))
+    yield from _single(bench, actor, limited, member)
+    bench.count_usage(bench.entries(actor, 3))
+    yield from _batched(bench, actor, member)
 
+
+def _single(bench: Bench, actor: str, limited: str, member: str) -> Iterator[tuple[str, Figures]]:
     yield "check", bench.counted(lambda: bench.ask("check", "POST /v1/check", {"actor": actor}))
     yield "charge", bench.counted(lambda: bench.charge(actor), row_of=actor)
     charged = bench.entries(actor, 1)
@@ -210,13 +229,21 @@ def _figures(bench: Bench) -> Iterator[tuple[str, Figures]]:
     held: list[str] = []
     yield "hold", bench.counted(lambda: held.append(bench.hold(actor)), row_of=actor)
     yield "capture", bench.counted(lambda: bench.capture(actor, held[0]), row_of=actor)
-    bench.count_usage(bench.entries(actor, 2))
+    released = bench.hold(actor)
+    yield "release", bench.counted(lambda: bench.release(actor, released), row_of=actor)
+    yield "audit of a check", bench.counted(lambda: bench.audit_check(actor))
+
+
+def _batched(bench: Bench, actor: str, member: str) -> Iterator[tuple[str, Figures]]:
     yield "batched charge", bench.counted(lambda: bench.batch(actor), BATCH, row_of=actor)
     batched = bench.entries(actor, BATCH)
     yield "publish, of a batch", bench.counted(lambda: bench.publish(batched), BATCH)
     yield "audit, of a batch", bench.counted(lambda: bench.audit(batched), BATCH)
     yield "usage, of a batch", bench.counted(lambda: bench.count_usage(batched), BATCH)
+    slices = [bench.hold(actor, 2000), bench.hold(member, 2000)]
+    yield "batched part of a hold", bench.counted(lambda: bench.batch(actor, hold=slices[0]), BATCH, row_of=actor)
     yield "batched charge of a member", bench.counted(lambda: bench.batch(member), BATCH, row_of=member)
+    yield "batched part of a member", bench.counted(lambda: bench.batch(member, hold=slices[1]), BATCH, row_of=member)
 
 
 def figures_of_interest(figures: Mapping[str, Figures]) -> dict[str, float]:
@@ -226,6 +253,7 @@ def figures_of_interest(figures: Mapping[str, Figures]) -> dict[str, float]:
         "read_units_per_charge": figures["charge"].read_units,
         "write_units_per_batched_charge": round(figures["batched charge"].write_units, 2),
         "usage_write_units_alone": figures["usage, alone"].write_units,
+        "dollars_per_million_charges": round(dollars_per_million_charges(CHARGES_A_MONTH), 2),
     }
 
 

@@ -12,8 +12,8 @@ from millicent import operations
 from millicent.operations import Reconciliation
 from shared.adapters.keys import is_entry_sk
 
-STANDSTILL_S: Final = 210
-"""If no new audit row arrives in this time, none will: a failed event is delivered again after 180 s."""
+STANDSTILL_S: Final = 220
+"""If no new audit row arrives in this time, none will: a failed event is delivered again after 190 s."""
 POLL_INTERVAL_S: Final = 1
 
 

@@ -7,6 +7,7 @@ published before would never be published. A kill also loses what the bus put in
 
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -77,12 +78,17 @@ def _place(entry: Item) -> tuple[str, int]:
 
 
 def _hand_over(aws: Aws, function: str, entries: Sequence[Item]) -> None:
-    event = {"Records": [_stream_record(number, entry) for number, entry in enumerate(entries, start=1)]}
     functions = aws.session.client("lambda", endpoint_url=aws.url)
-    answer = functions.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    answer = functions.invoke(FunctionName=function, Payload=stream_event(entries))
     told = json.loads(answer["Payload"].read())
     if answer.get("FunctionError") or told["batchItemFailures"]:
         raise ProcessFailedError(f"cannot publish the entries that a restart cut off: {told}")
+
+
+def stream_event(entries: Sequence[Item]) -> bytes:
+    """As the stream would hand them over, which spells bytes in base64."""
+    event = {"Records": [_stream_record(number, entry) for number, entry in enumerate(entries, start=1)]}
+    return json.dumps(event, default=lambda binary: b64encode(binary).decode()).encode()
 
 
 def _stream_record(number: int, entry: Item) -> dict[str, Any]:

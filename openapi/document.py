@@ -12,11 +12,12 @@ from typing import Annotated, Any, Final, TypeAlias, get_args
 
 import msgspec
 
+from functions.rates.schema import RateDocument
 from functions.rates.terms import AdjustmentDocument
 from millicent.models import Problem, Receipt
 from openapi.answers import GATEWAY, MORE, GatewayMessage
 from openapi.calls import AT_MOST_ONE, CALLS, EITHER, NOT_EMPTY, BatchRequest, Call
-from openapi.rules import CURRENCY_OF_RATE
+from openapi.rules import CURRENCY_OF_RATE, NO_ALIASES
 from openapi.rules import schemas as schemas_of_rules
 from shared.edge.amount_texts import PARAMETER, AmountsAs
 from shared.edge.identity import ADMIN_SCOPE
@@ -328,6 +329,8 @@ def _relations(form: type[msgspec.Struct]) -> Json:
         return {"oneOf": [{"not": {"anyOf": given}}, *given]}
     if form is AdjustmentDocument:
         return CURRENCY_OF_RATE
+    if form is RateDocument:
+        return {"anyOf": [NO_ALIASES, _is_given(form, "model")]}
     return {"anyOf": [_is_given(form, name) for name in form.__struct_fields__]} if form in NOT_EMPTY else {}
 
 

@@ -63,6 +63,8 @@ CURRENCY_OF_RATE: Final[Json] = {
     ]
 }
 """Of an adjustment: a rate other than 1 is that of a currency."""
+NO_ALIASES: Final[Json] = {"properties": {"aliases": {"maxItems": 0}}}
+"""Of a rate card: only a card with a model has aliases."""
 _TIER: Final[Json] = {"type": "string", "enum": list(SERVICE_TIERS), "default": DEFAULT_TIER}
 
 

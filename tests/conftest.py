@@ -10,6 +10,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.calendar import moved_ahead
 from tests.database import aws_credentials, database, new_ledger
+from tests.suite_times import SuiteTimes
 
 __all__ = ["aws_credentials", "database", "new_ledger"]
 
@@ -40,6 +41,7 @@ class _OneSetupEach(LoadScopeScheduling):  # type: ignore[misc]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--days-ahead", type=int, default=0, metavar="DAYS", help="run as if it were so many days later")
+    parser.addoption("--suites", action="store_true", help="tell what each suite costs, in tests and processor time")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     present = ExitStack()
     present.enter_context(moved_ahead(config.getoption("--days-ahead")))
     config.add_cleanup(present.close)
+    if config.getoption("--suites"):
+        config.pluginmanager.register(SuiteTimes())
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,6 +1,6 @@
 """A charge with a key in its body, or a part of a hold: of a batch, or of the ingest queue."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -89,19 +89,18 @@ def charge(request: CostRequest, account: Account, key: str, asked: RequestConte
 
 def part_of_hold(request: KeyedCost, account: Account, hold: str, asked: RequestContext) -> Operation:
     """The same as a capture of the hold with `final: false`. Raises ValidationFailed."""
-    _require_none(
-        asked.root, request.if_insufficient != "refuse" and "if_insufficient", request.check_id and "check_id"
-    )
+    _require_absent(asked.root, ("if_insufficient", "check_id"), request, "with hold, where overrun decides")
     # The defaults are those of a capture, so that either call answers the key of the other.
     if_expired = None if request.if_expired == "refuse" else request.if_expired
     terms = CaptureHold(hold, given(request.cost), request.overrun or "refuse", if_expired=if_expired, final=False)
     return _operation(request, terms, account, request.key, asked)
 
 
-def _require_none(root: str, *names: str | bool | None) -> None:
-    faults = [FieldError(f"{root}.{name}", "must be omitted with a hold: see overrun") for name in names if name]
-    if faults:
-        raise ValidationFailed(faults)
+def _require_absent(root: str, names: Iterable[str], request: KeyedCost, when: str) -> None:
+    """Raises ValidationFailed if one of the members is given other than by its default."""
+    given_ones = [name for name in names if getattr(request, name) not in {None, "refuse"}]
+    if given_ones:
+        raise ValidationFailed([FieldError(f"{root}.{name}", f"must be omitted {when}") for name in given_ones])
 
 
 def _operation(
@@ -155,11 +154,5 @@ def keyed_charge(document: object, account_of: AccountOf, asked: RequestContext)
     account = account_of(request.actor)
     if request.hold is not None:
         return part_of_hold(request, account, request.hold, asked)
-    faults = [
-        FieldError(f"{asked.root}.{name}", "must be omitted without hold")
-        for name in ("overrun", "if_expired")
-        if getattr(request, name) is not None
-    ]
-    if faults:
-        raise ValidationFailed(faults)
+    _require_absent(asked.root, ("overrun", "if_expired"), request, "without hold")
     return charge(request, account, request.key, asked)

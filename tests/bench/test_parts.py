@@ -24,17 +24,21 @@ def told_by(*command: str) -> dict[str, float]:
 
 
 def test_one_line_tells_the_figures_of_all_parts_that_are_wanted() -> None:
-    told = told_by("bench", "--parts", "a,e", "--rounds", "1", "--rows", "30")
+    told = told_by("bench", "--parts", "a,c,e", "--rounds", "1", "--rows", "30")
     assert told["growth_rows"] == 30
     assert {
         *("charge_over_bare", "check_over_bare", "charge_over_naive"),
         *("hold_and_capture_over_bare", "batch_line_over_bare", "growth_1m_over_10"),
+        *("write_units_per_charge", "write_units_per_batched_charge", "dollars_per_million_charges"),
     } < set(told)
 
 
 def test_charges_of_threads_are_all_in_the_balances() -> None:
     told = told_by("bench.throughput", "--rounds", "1", "--scale", "0.02")
-    assert {"batched_over_single", "batched_over_single_of_8_threads", "crowd_over_single", "crowd_p99_ms"} < set(told)
+    assert {
+        *("batched_over_single", "batched_over_single_of_8_threads", "leased_each_over_single"),
+        *("leased_sum_over_single", "crowd_over_single", "crowd_p99_ms"),
+    } < set(told)
 
 
 @pytest.mark.parametrize(

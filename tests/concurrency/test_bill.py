@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from millicent.bill.units import COUNTED
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,6 +41,9 @@ def test_a_usual_charge_is_two_calls_five_write_units_and_one_read_unit(units: d
         ("hold", 8),
         ("capture", 8),
         ("batched charge", 3.1),
+        ("batched part of a hold", 3.1),
+        ("batched charge of a member", 6.1),
+        ("batched part of a member", 6.3),
         ("audit, alone", 1),
         ("usage, alone", 1),
         ("usage, of a batch", 0.1),
@@ -46,6 +51,17 @@ def test_a_usual_charge_is_two_calls_five_write_units_and_one_read_unit(units: d
 )
 def test_no_operation_writes_more_units_than_it_needs(units: dict[str, Any], operation: str, at_most: float) -> None:
     assert units[operation]["write_units"] <= at_most
+
+
+def test_the_table_that_estimates_are_made_of_is_what_was_counted(units: dict[str, Any]) -> None:
+    counted = {name: each for name, each in units.items() if name in COUNTED}
+    assert counted.keys() == COUNTED.keys()
+    for name, each in COUNTED.items():
+        found = counted[name]
+        assert (each.calls, each.write_units, each.read_units) == tuple(
+            round(found[unit], 2) for unit in ("calls", "write_units", "read_units")
+        ), name
+        assert each.log_bytes == pytest.approx(found["log_bytes"], rel=0.1), name
 
 
 def test_every_row_stays_below_a_kibibyte_with_room(units: dict[str, Any]) -> None:

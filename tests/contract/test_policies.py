@@ -19,8 +19,9 @@ from shared.ledger.operations import (
     Operation,
     Refund,
     ReleaseHold,
+    Terms,
 )
-from shared.ledger.protocol import Commit, Committed, Conflict, Found, Read, Recorded
+from shared.ledger.protocol import MAX_BATCH, Commit, Committed, Conflict, Found, Read, Recorded
 from shared.ledger.reducer import Change, apply
 from shared.ports.ledger import Ledger
 from shared.verification.accounts import compare_halves, other_halves
@@ -154,6 +155,42 @@ def test_a_batch_on_an_account_with_a_limit_counts_every_charge_of_it(driver: Le
     assert outcomes == ["applied", "applied", "refused", "refused"]
     assert driver.policy().limits[0].used == 40
     driver.check()
+
+
+def test_a_batch_of_a_member_is_as_many_transactions_as_its_items_need(hierarchy: LedgerDriver) -> None:
+    for account in (ALICE, TEAM, ORG):
+        hierarchy.send(GrantCredits(900), account)
+        hierarchy.send(Configure(limits=[CHAT_A_DAY | {"amount": 1000}]), account)
+    holds = [hierarchy.hold(10, app="chat"), hierarchy.hold(20, app="chat")]
+    lines: list[Terms] = [
+        Charge(1) if n % 3 else CaptureHold(holds[n % 2], 1, "charge", final=False) for n in range(MAX_BATCH)
+    ]
+    batch = [Operation(ALICE, f"b-{n}", terms, "service", "one request", app="chat") for n, terms in enumerate(lines)]
+    answers = hierarchy.ledger.record_batch(batch, hierarchy.now_ms)
+    assert all(isinstance(each, Recorded) and each.entry.outcome == "applied" for each in answers.values())
+    assert [hierarchy.balances(account) for account in (ALICE, TEAM, ORG)] == [(905, 5, 90)] * 3
+    again = hierarchy.ledger.record_batch(batch, hierarchy.now_ms)
+    assert all(isinstance(each, Recorded) and each.replayed for each in again.values())
+    hierarchy.check()
+
+
+def test_in_a_batch_what_one_line_is_refused_for_is_there_for_the_next(hierarchy: LedgerDriver) -> None:
+    hold = hierarchy.hold(40)
+    lines: tuple[Terms, ...] = (
+        CaptureHold(hold, 30, final=False),
+        Charge(61),
+        CaptureHold(hold, 11, final=False),
+        Charge(60),
+    )
+    batch = [Operation(ALICE, f"b-{n}", terms, "service", "one request") for n, terms in enumerate(lines)]
+    answers = hierarchy.ledger.record_batch(batch, hierarchy.now_ms)
+    assert [isinstance(each, Recorded) and ending(each.entry) for each in answers.values()] == [
+        ("applied", None),
+        ("refused", "insufficient_credits"),
+        ("refused", "exceeds_hold"),
+        ("applied", None),
+    ]
+    assert [hierarchy.balances(account) for account in (ALICE, TEAM, ORG)] == [(0, 10, 90)] * 3
 
 
 # What follows looks at the items themselves.

@@ -1,6 +1,6 @@
 """The scenarios: a few callers of one account, or of a member and its parent, and the account as they find it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,13 +72,22 @@ def _asks(
     return Caller(name, tuple(attempt(number, now_ms) for number, now_ms in enumerate(at_ms, start=1)), alike)
 
 
-def _asks_batch(name: str, costs: dict[str, int], *, account: Account = ALICE, attempts: int = 1) -> Caller:
+def _asks_batch(name: str, lines: Mapping[str, Terms | int], *, attempts: int = 1) -> Caller:
+    """Each line by its key; a number is a charge."""
+
     def attempt(number: int) -> Attempt:
         request = name if number == 1 else f"{name}-again"
-        asked = tuple(Operation(account, key, Charge(cost), "service", request) for key, cost in costs.items())
-        return Attempt(lambda: record_batch(asked, NOW_MS), asked, f"batch of {', '.join(costs)}")
+        asked = tuple(
+            Operation(ALICE, key, Charge(line) if isinstance(line, int) else line, "service", request)
+            for key, line in lines.items()
+        )
+        return Attempt(lambda: record_batch(asked, NOW_MS), asked, f"batch of {', '.join(lines)}")
 
     return Caller(name, tuple(attempt(number) for number in range(1, attempts + 1)))
+
+
+def _part(amount: int, hold: str = "h2") -> CaptureHold:
+    return CaptureHold(hold, amount, final=False)
 
 
 def _background(name: str, now_ms: int) -> Caller:
@@ -220,6 +229,17 @@ SCENARIOS: Final = (
     Scenario(
         "a batch and a charge", 6, (_funded(100),),
         (_asks_batch("batch", {"k1": 40, "k2": 50}), _asks("charges", Charge(40))),
+    ),
+    Scenario(
+        "a batch of a hold's parts and its release", 5, _HELD,
+        (_asks_batch("batch", {"k1": _part(40), "k2": 20, "k3": _part(20)}), _asks("releases", ReleaseHold("h2"))),
+    ),
+    Scenario(
+        "a member's batch and a charge of its parent", 5, (*_FAMILY, (ALICE, PlaceHold(20, _TTL_MS))),
+        (
+            _asks_batch("batch", {"k1": 20, "k2": _part(10, "h3"), "k3": 20}, attempts=2),
+            _asks("charges", Charge(30), account=TEAM),
+        ),
     ),
     Scenario(
         "a batch and one of its keys", 5, (_funded(100),),

@@ -505,6 +505,29 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(SIMULATOR, _KEEP),
     ),
     *_of(
+        "shared.ledger.usage_days",
+        ("count an entry of a day again", "if each.seq <= day.through:", "if False:"),
+        ("count an entry on another day", "if slot.day != day.day:", "if False:"),
+        ("claim less than was counted", "max(day.counted, claim)", "claim"),
+        ("put every name into its day", "elif _size_bytes(slot) <= room:", "elif True:"),
+        killers=("tests/unit/ledger/test_usage_days.py",),
+    ),
+    *_of(
+        "shared.adapters.dynamodb_usage",
+        ("claim before everything is counted", "tally, tally.after) for day", "tally, tally.through) for day"),
+        ("replace a day that has moved", "day.is_new else is_as_it_was", "day.is_new else self._items.pk.exists()"),
+        ("add to a sum beside a day again", "for each in lines if each.seq > seen]", "for each in lines]"),
+        ("let an older release count on", "items.seq.set(CLOSED)", "items.seq.set(begun.through)"),
+        killers=("tests/contract/test_usage_days.py", "tests/contract/test_usage_answers.py"),
+    ),
+    *_of(
+        "shared.adapters.stored_records",
+        ("read a record that ends early or goes on", "if not inflater.eof or inflater.unused_data:", "if False:"),
+        ("unpack without end", "decompress(record[1:], _TEXT_BYTES_MAX)", "decompress(record[1:])"),
+        ("guess a dictionary", "DICTIONARIES.get(record[0])", "DICTIONARIES.get(record[0], _DICTIONARY_1)"),
+        killers=("tests/contract/test_stored_records.py",),
+    ),
+    *_of(
         "shared.usecases.keep_audit",
         ("acknowledge a row that differs", '{"differs", "malformed"}', '{"malformed"}'),
         ("audit an altered entry", "if is_as_recorded and is_its_event else", "if is_its_event else"),
@@ -862,8 +885,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=("tests/unit/ledger/test_funding.py",),
     ),
     *_of(
+        "shared.ledger.accounts",
+        ("spend from a frozen account", 'self.policy.status == "frozen"', 'self.policy.status == "closed"'),
+        killers=(SIMULATOR, _LIMITS, _PARENTS),
+    ),
+    *_of(
         "shared.ledger.effects",
-        ("spend from a frozen account", 'state.policy.status == "frozen"', 'state.policy.status == "closed"'),
         ("an allowance that is always due", "next_at_ms=terms.expires_at_ms, moved_ms=0)", "next_at_ms=0, moved_ms=0)"),
         ("let a parent end a member's hold", "if held is None or held.member != context.member:", "if held is None:"),
         killers=(SIMULATOR, _LIMITS, _PARENTS),
@@ -945,7 +972,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *_of(
         "shared.edge.charges",
         ("end a hold with a line", "if_expired=if_expired, final=False)", "if_expired=if_expired)"),
-        ("take what does not go with a hold", "for name in names if name]", "for name in names if not name]"),
+        ("take what does not go with a hold", "    if given_ones:\n", "    if False:\n"),
         killers=("tests/integration/test_batches.py",),
     ),
     *_of(

@@ -40,10 +40,26 @@ class Answer(NamedTuple):
 Steps: TypeAlias = Generator[Any, Reply, Answer]
 
 
+class Batch(NamedTuple):
+    """Lines of one account that are sent together."""
+
+    lines: tuple[Operation, ...]
+
+    @property
+    def key(self) -> str:
+        return " ".join(line.key for line in self.lines)
+
+    @property
+    def correlation_id(self) -> str:
+        return self.lines[0].correlation_id
+
+
 class Service(Protocol):
     """The system under test."""
 
-    def steps(self, operation: Operation, now_ms: int) -> Steps: ...
+    def steps(self, operation: Any, now_ms: int) -> Steps:
+        """Of an operation or, where the service takes them, a batch."""
+        ...
 
     def spot(self, command: Any, work_name: str) -> Spot:
         """Where in the matrix this call is."""
@@ -60,9 +76,9 @@ class Service(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """`on_end` is told the answer; None where none arrives."""
+    """`on_end` is told the answer; None where none arrives. That to a batch has the answer to each line by its key."""
 
-    operation: Operation
+    operation: "Operation | Batch"
     work_name: str
     now_ms: int
     on_end: "Callable[[Request, Answer | None], None]"

@@ -6,14 +6,16 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from shared.ledger.operations import Operation, Terms
-from tests.simulation.calls import Answer, Calls, Request
+from tests.simulation.calls import Answer, Batch, Calls, Request
 from tests.simulation.chance import Chance, Clock
-from tests.simulation.matrix import AGAIN, CLOCK, REUSE, Fault, Place
+from tests.simulation.matrix import AGAIN, BATCH, CLOCK, REUSE, Fault, Place
 from tests.simulation.order import Moment
 from tests.simulation.verdict import Verdict
 from tests.simulation.workload import (
     APPS,
+    BATCHED,
     CONFIGURE,
+    LINES,
     MODELS,
     WORK,
     Customer,
@@ -29,6 +31,10 @@ _SKEWED: Final = 0.05
 _SENT_AGAIN: Final = 0.04
 _DOUBLED: Final = 0.01
 _KEY_REUSED: Final = 0.005
+_IN_BATCH: Final = (0.012, 0.08)
+"""The share of charges and parts that begin a batch: of plain accounts, and of those that limits or parents govern."""
+_MORE_LINES: Final = 40
+"""At most so many follow."""
 _QUITS: Final = 0.03
 """The share of clients that never come back when their first request is not answered."""
 _AGAIN_MS: Final = {
@@ -67,8 +73,8 @@ class Clients:
         self.customers = customers()
         self.tickets: list[Ticket] = []
         self.history: list[Moment] = []
-        self.turned_away: dict[str, Ticket] = {}
-        """By request: who was told that nothing was recorded."""
+        self.turned_away: list[tuple[str, Ticket]] = []
+        """Requests that were told that nothing was recorded, and of which operation."""
         self._clock = clock
         self._chance = chance
         self._calls = calls
@@ -86,15 +92,27 @@ class Clients:
         chance = self._chance
         work = choose_work(self._works, chance)
         customer = choose_customer(self.customers, chance, is_governed=work.is_for_governed)
-        self._ask(customer, work, work.terms(customer, chance, self._clock.now_ms))
+        ticket = self._ticket(customer, work, work.terms(customer, chance, self._clock.now_ms))
+        often = _IN_BATCH[customer.is_governed]
+        if self._works is WORK and work.name in BATCHED and chance.rng.random() < often:
+            self._send_batch([ticket, *self._more_lines(customer)])
+        else:
+            self.send(ticket)
+        if ticket.is_doubled:
+            self.send(ticket)
+
+    def _more_lines(self, customer: Customer) -> list[Ticket]:
+        chance, now_ms = self._chance, self._clock.now_ms
+        works = [chance.choose(LINES) for _ in range(1 + chance.below(_MORE_LINES))]
+        return [self._ticket(customer, work, work.terms(customer, chance, now_ms)) for work in works]
 
     def set_up(self, _: object) -> None:
         """What governs accounts from the first."""
         for customer in self.customers:
             if customer.is_governed:
-                self._ask(customer, CONFIGURE, first_settings(customer))
+                self.send(self._ticket(customer, CONFIGURE, first_settings(customer)))
 
-    def _ask(self, customer: Customer, work: Work, terms: Terms) -> None:
+    def _ticket(self, customer: Customer, work: Work, terms: Terms) -> Ticket:
         chance, number = self._chance, len(self.tickets)
         app = chance.choose(APPS) if customer.is_governed else None
         operation = Operation(customer.account, f"k{number}", terms, by="service", correlation_id="", app=app)
@@ -104,9 +122,7 @@ class Clients:
         ticket = Ticket(number, customer, work, operation, is_quitter, is_doubled)
         self.tickets.append(ticket)
         self.history.append(_moment_of((self._numbers[customer.account.actor], number, 0)))
-        self.send(ticket)
-        if is_doubled:
-            self.send(ticket)
+        return ticket
 
     def send(self, ticket: Ticket) -> None:
         self._send(ticket, ticket.operation.app, self._heard_of(ticket))
@@ -116,6 +132,16 @@ class Clients:
         asked = ticket.operation
         operation = Operation(asked.account, asked.key, asked.terms, asked.by, f"r{self._requests}", app)
         self._calls.send(Request(operation, ticket.work.name, self._now_ms(), on_end))
+
+    def _send_batch(self, tickets: Sequence[Ticket]) -> None:
+        self._requests += 1
+        lines = tuple(replace(ticket.operation, correlation_id=f"r{self._requests}") for ticket in tickets)
+
+        def heard(request: Request, answer: Answer | None) -> None:
+            for ticket in tickets:
+                self._heard(ticket, request, None if answer is None else answer.content[ticket.operation.key])
+
+        self._calls.send(Request(Batch(lines), BATCH, self._now_ms(), heard))
 
     def _now_ms(self) -> int:
         fault = self._skew.draw()
@@ -129,7 +155,7 @@ class Clients:
 
     def _heard(self, ticket: Ticket, request: Request, answer: Answer | None) -> None:
         if answer is not None and answer.status in _NOTHING_WRITTEN:
-            self.turned_away[request.operation.correlation_id] = ticket
+            self.turned_away.append((request.operation.correlation_id, ticket))
         if answer is None or answer.status not in _FINAL:
             self._try_again(ticket)
         elif answer.status != "recorded":

@@ -105,9 +105,12 @@ WITH_REFILL: Final = "with refill"
 WITH_PARENT: Final = "with parent"
 WITH_DUE_HOLD: Final = "with due hold"
 OF_WHAT_IS_DUE: Final = "of what is due"
-"""Five more rows: an operation that an expiry, a refill or a hold that is over precedes in its transaction, one that a
-parent account pays for as well, and what is due by itself, in the background or ahead of an operation."""
-_SELDOM: Final = {"refund": 2, "release": 4, "extend": 4, "void": 4, "configure": 8}
+BATCH: Final = "batch"
+BATCH_WITH_PARENT: Final = "batch with parent"
+"""Seven more rows: an operation that an expiry, a refill or a hold that is over precedes in its transaction, one that a
+parent account pays for as well, what is due by itself, in the background or ahead of an operation, and a group of a
+batch, of an account alone and with its parents."""
+_SELDOM: Final = {"capture part": 3, "refund": 2, "release": 4, "extend": 4, "void": 4, "configure": 8}
 
 REQUEST: Final = Place("request", (Fault.LOST_BEFORE, Fault.LOST_AFTER))
 READ: Final = Place("read", _CALL)
@@ -119,6 +122,8 @@ COMMITS: Final = {kind: Place(f"commit {kind}", _COMMIT, _SELDOM.get(kind, 1)) f
     WITH_PARENT: Place(f"commit {WITH_PARENT}", _COMMIT, weight=3),
     WITH_DUE_HOLD: Place(f"commit {WITH_DUE_HOLD}", _COMMIT, weight=15),
     OF_WHAT_IS_DUE: Place(f"commit {OF_WHAT_IS_DUE}", _COMMIT, weight=5),
+    BATCH: Place(f"commit {BATCH}", _COMMIT, weight=3),
+    BATCH_WITH_PARENT: Place(f"commit {BATCH_WITH_PARENT}", _COMMIT, weight=15),
 }
 FIND_DUE: Final = Place("find due", _CALL, weight=5)
 PUBLISH: Final = Place("publish", (*_CALL, Fault.PARTLY_TAKEN))
@@ -175,7 +180,8 @@ _WHERE: Final = (
             "the transaction, by what the operation does; *with expiry*: with an entry for what expired first; "
             "*with due hold*: with one for a hold that was over; "
             "*with refill*: with one for an allowance that was due; "
-            "*with parent*: with its counterparts above; *of what is due*: with what was due alone"
+            "*with parent*: with its counterparts above; *of what is due*: with what was due alone; "
+            "*batch*: with many lines"
         ),
     ),
     ("publish", "the outbox's call to the bus"),

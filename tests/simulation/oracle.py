@@ -53,7 +53,7 @@ class Oracle:
         for account in table.begun ^ {account for account, rows in table.rows.items() if rows}:
             self._wrong("chain_breaks", account, None, "has begun without a row, or has rows and has not begun")
         self._judge_halves()
-        for request, ticket in clients.turned_away.items():
+        for request, ticket in clients.turned_away:
             self._judge_turned_away(request, ticket)
         for number, _ in out_of_order(clients.history):
             ticket = clients.tickets[number]

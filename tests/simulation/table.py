@@ -157,7 +157,8 @@ class LedgerTable:
             reader = _Reader(self)
             command.found(reader.state, reader.named)
             return ReadOfMore(command, reader.found[: self._parts_read])
-        return ReadOfMore(command, [state]) if type(command.terms) in _NAMING else command
+        is_more = type(command.terms) in _NAMING or command.others
+        return ReadOfMore(command, [state]) if is_more else command
 
     def execute(self, command: Any) -> CommandOutcome:
         return self._execute[type(command)](command)

@@ -335,3 +335,6 @@ WORK: Final = (
     Work("void", 0.015, void),
     CONFIGURE,
 )
+BATCHED: Final = ("charge", "charge partial", "charge overdraw", "capture part")
+"""Work that can be a line of a batch."""
+LINES: Final = tuple(work for work in WORK if work.name in BATCHED)

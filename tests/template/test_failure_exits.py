@@ -150,8 +150,9 @@ def test_what_cannot_be_done_with_an_event_goes_to_a_queue_after_five_tries(name
 
 
 @pytest.mark.parametrize("name", ["Audit", "Usage"])
-def test_a_message_stays_hidden_for_six_times_as_long_as_the_function_may_take(name: str) -> None:
-    assert properties(f"{name}Queue")["VisibilityTimeout"] == 6 * properties(f"{name}Function")["Timeout"]
+def test_a_message_stays_hidden_for_six_times_as_long_as_the_function_may_take_and_its_batch_gathers(name: str) -> None:
+    window_s = properties(f"{name}QueueMapping")["MaximumBatchingWindowInSeconds"]
+    assert properties(f"{name}Queue")["VisibilityTimeout"] == 6 * properties(f"{name}Function")["Timeout"] + window_s
 
 
 @pytest.mark.parametrize("name", SCHEDULED)

@@ -106,10 +106,11 @@ def test_the_least_severe_lines_are_chosen_in_the_function_so_that_lambda_lets_m
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_logs_json_into_its_own_group_and_is_traced(name: str) -> None:
+def test_a_function_logs_json_into_its_own_group_and_is_traced_where_the_parameter_says_so(name: str) -> None:
     assert properties(f"{name}Function")["LoggingConfig"] == {
         "LogFormat": "JSON",
         "ApplicationLogLevel": "DEBUG",
+        "SystemLogLevel": "WARN",
         "LogGroup": {"Ref": f"{name}Logs"},
     }
-    assert GLOBALS["Tracing"] == "Active"
+    assert GLOBALS["Tracing"] == {"Ref": "Tracing"}

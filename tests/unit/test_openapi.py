@@ -106,6 +106,15 @@ def test_settings_that_change_nothing_are_not_as_they_are_described() -> None:
     assert not any(settings.is_valid(each) for each in ({}, {"status": None}, {"overdraft_limit": None}))
 
 
+def test_only_a_card_with_a_model_is_described_with_aliases() -> None:
+    card = validator({"$ref": "#/components/schemas/RateDocument"})
+    meter: dict[str, Any] = {"meter": "llm"}
+    right: list[dict[str, Any]] = [{}, {"aliases": []}, {"model": "house"}, {"model": "house", "aliases": ["home"]}]
+    assert all(card.is_valid(meter | each) for each in right)
+    wrong: list[dict[str, Any]] = [{"aliases": ["home"]}, {"aliases": ["home"], "model": None}]
+    assert not any(card.is_valid(meter | each) for each in wrong)
+
+
 def test_a_batch_may_hold_what_is_no_charge() -> None:
     batch = validator({"$ref": "#/components/schemas/BatchRequest"})
     assert batch.is_valid({"charges": [{}, 1, {"key": "k", "actor": "a", "cost": 1}]})

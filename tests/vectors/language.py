@@ -365,10 +365,25 @@ def refund(story: Story, name: str, n: str | None) -> None:
 
 @action("batch {what:rest}")
 def batch(story: Story, what: str) -> None:
-    """Charges of one request, each `charge N` with a key of its own."""
-    costs = re.findall(r"charge ([0-9.]+)", what)
-    charges = [{"key": f"batch-{place}", "actor": story.actor, "cost": n} for place, n in enumerate(costs)]
+    """Lines of one request, each with a key of its own: `charge N` or `capture N of HOLD`, as alone."""
+    charges = [
+        {"key": f"batch-{place}", "actor": story.actor, **_line(story, *line.groups())}
+        for place, line in enumerate(_LINE.finditer(what))
+    ]
     story.answers += [_alone(result) for result in story.world.batch(charges).body["results"]]
+
+
+_LINE: Final = re.compile(
+    r"charge ([0-9.]+)|capture ([0-9.]+) of (\S+)(?: and (\S+) the excess)?(?: or (\S+) if expired)?"
+)
+
+
+def _line(
+    story: Story, cost: str | None, part: str | None, hold: str | None, excess: str | None, late: str | None
+) -> dict[str, Any]:
+    if hold is None:
+        return given({"cost": cost})
+    return given({"cost": part, "hold": story.names.get(hold, hold), "overrun": excess, "if_expired": late})
 
 
 def _alone(result: dict[str, Any]) -> Answer:

@@ -1,17 +1,21 @@
 """What a restart publishes again and the reconciler waits for is what the rule of the template takes."""
 
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 
-from local.stream_recovery import uncounted
+from functions.outbox.schema import new_entries
+from local.stream_recovery import stream_event, uncounted
 from local.tables import Item, Tables
 from shared.adapters.items import EntryItem
+from shared.adapters.keys import is_entry_sk
+from shared.adapters.stored_records import text_of
 from shared.ledger.entries import Entry
 from shared.ledger.events import entry_event
 from shared.ledger.kinds import KINDS
-from shared.ledger.records import entry_from_record
+from shared.ledger.records import entry_from_record, hash_of, record_of
 from shared.ledger.usage import is_counted
 from tests.golden import golden_events
 from tests.template.loading import properties
@@ -57,3 +61,10 @@ def test_an_entry_is_published_again_until_it_is_counted_if_the_rule_takes_its_e
 def test_the_reconciler_waits_for_no_entry_whose_event_the_rule_does_not_take(entry: Entry) -> None:
     is_taken = entry_event(entry).detail_type in TAKEN
     assert is_counted(entry) == (is_taken and not entry.is_refused)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=kind_of)
+def test_the_outbox_reads_every_entry_that_is_published_again(entry: Entry) -> None:
+    event = json.loads(stream_event([EntryItem.of(entry).serialize()]))
+    (read,) = new_entries(event, is_entry_sk, text_of)
+    assert (read.record, read.digest) == (record_of(entry), hash_of(entry))

@@ -238,7 +238,17 @@ def test_records_come_as_an_array_as_lines_or_as_an_export_of_the_table(text: st
     assert records_from(text) == RECORDS
 
 
-@pytest.mark.parametrize("record", [b"", b"\x00x", b"\x01garbage", stored(RECORDS[0])[:-2], stored(RECORDS[0]) + b"x"])
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        b"\x00x",
+        b"\x09" + stored(RECORDS[0])[1:],
+        b"\x01garbage",
+        stored(RECORDS[0])[:-2],
+        stored(RECORDS[0]) + b"x",
+    ],
+)
 def test_a_row_whose_record_cannot_be_read_is_refused(record: bytes) -> None:
     with pytest.raises(ValueError, match="this row"):
         records_from(json.dumps([{"record": {"B": base64.b64encode(record).decode()}}]))

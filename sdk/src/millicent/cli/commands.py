@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 import click
 
 from millicent.cli.doctor import doctor
+from millicent.cli.estimate import estimate
 from millicent.cli.invocation import (
     EXIT_BAD_USAGE,
     EXIT_INTERRUPTED,
@@ -354,6 +355,7 @@ main.add_command(entries)
 main.add_command(statement)
 main.add_command(usage)
 main.add_command(show)
+main.add_command(estimate)
 
 _Answer = TypeVar("_Answer")
 

@@ -1,0 +1,1 @@
+"""What Millicent costs on AWS: `estimate` multiplies counted units with a dated table of prices."""
