@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -270,6 +271,7 @@ def test_a_forked_child_has_none_of_its_parents_budget(ledger: PlainLedger, clie
 
 
 def _in_the_child(budget: Budget) -> int:
+    signal.alarm(20)  # it would wait for ever for a lock that nobody gives back
     try:
         budget.spend(1)
     except BudgetClosed as closed:
