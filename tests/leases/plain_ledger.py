@@ -99,6 +99,8 @@ class PlainLedger:
 
     def _place(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         wanted, least = Decimal(body["amount"]), Decimal(body.get("minimum_amount", body["amount"]))
+        if least <= 0:
+            return _problem(422, "validation_failed")
         amount = min(wanted, max(self.available, Decimal(0)))
         if amount < least:
             return self._short(least)

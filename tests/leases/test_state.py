@@ -475,3 +475,23 @@ def test_a_refusal_that_did_not_ask_the_ledger_does_not_end_a_hold_in_doubt() ->
     desk.pass_s(10)
     desk.close()
     assert {hold.status for hold in desk.ledger.holds.values()} == {"released"}
+
+
+def test_a_request_that_is_invalid_when_it_is_repeated_never_was_a_hold() -> None:
+    desk = Desk()
+    desk.ledger.faults += [lost_before, lambda _, __: problem({"status": 422, "code": "validation_failed"})]
+    desk.work()
+    desk.pass_s(1)
+    desk.work()
+    desk.close()
+    assert desk.state.is_settled
+
+
+def test_a_spend_of_nothing_needs_a_hold_of_something() -> None:
+    desk = stocked(idle_release_s=60)
+    desk.pass_s(60)
+    desk.work()
+    desk.spend_waiting(0)
+    assert desk.ledger.seen[-1][1]["minimum_amount"] == "0.001"
+    desk.close()
+    assert len(desk.ledger.charges) == 1

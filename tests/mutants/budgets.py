@@ -80,7 +80,7 @@ MISTAKES_OF_BUDGETS: Final[tuple[Mistakes, ...]] = (
             ),
             (
                 "take a token's refusal for the ledger's",
-                "        if call.is_repeated and not isinstance(answer.error, RefusedOnRecord):\n",
+                "        if call.is_repeated and _says_nothing_of_earlier_calls(answer.error):\n",
                 "        if False:\n",
             ),
             (
@@ -195,7 +195,6 @@ MISTAKES_OF_BUDGETS: Final[tuple[Mistakes, ...]] = (
                 "        # Another thread of the parent may have had the lock, which nobody here will give back.\n",
                 "        return\n",
             ),
-            ("forget who is not closed at the end", "atexit.register(_close_all)\n", ""),
             (
                 "say nothing of what is lost",
                 "            if self._lease.state.unsettled_spends:\n",

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
 from millicent.amounts import microcents as microcents_of
-from millicent.errors import ApiError, InsufficientCredits
+from millicent.errors import ApiError, Forbidden, InsufficientCredits, NotFound, Unauthenticated
 from millicent.errors import Refused as RefusedOnRecord
 from millicent.leases import calls
 from millicent.leases.calls import Answer, Call, ExtendHold, Line, PlaceHold, ReleaseHold, SettleLines
@@ -294,7 +294,8 @@ class BudgetState:
             return None
         needed = [size for size in self.wanted.values() if self._needs_a_slice(size, now_s)]
         if needed:
-            return None if self._is_merging else self._place(now_s, min(needed), max(needed))
+            # A spend of 0 needs a hold too, and none holds nothing.
+            return None if self._is_merging else self._place(now_s, max(min(needed), 1), max(needed))
         if self._is_prefetch_refused or not self._is_low:
             return None
         if now_s - self._last_spend_s >= self.terms.idle_release_s:
@@ -443,7 +444,7 @@ class BudgetState:
         assert isinstance(answer, calls.Refused)  # noqa: S101 - the only other answer to it
         self.last_error = answer.error
         self._refuse(answer.error, now_s)
-        if call.is_repeated and not isinstance(answer.error, RefusedOnRecord):
+        if call.is_repeated and _says_nothing_of_earlier_calls(answer.error):
             # What refused this one did not ask the ledger: the one before it may have placed the hold.
             each.is_retired = True
             self._lanes["holds"].pause_until_s = now_s + _LONGEST_PAUSE_S
@@ -508,6 +509,11 @@ class BudgetState:
         del self.slices[call.slice]
         self.counts.released += isinstance(answer, calls.Done)
         return Over(slices=[call.slice])
+
+
+def _says_nothing_of_earlier_calls(error: ApiError) -> bool:
+    """Whether it was refused before the ledger was asked, for what may have been otherwise when it was sent before."""
+    return isinstance(error, Unauthenticated | Forbidden | NotFound) and not isinstance(error, RefusedOnRecord)
 
 
 def _is_open(result: BatchResult) -> bool:
