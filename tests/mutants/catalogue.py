@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tests.mutants.budgets import MISTAKES_OF_BUDGETS
+
 SIMULATOR: Final = "simulator"
 """A short run of the simulator; every other killer is a file of tests."""
 
@@ -1408,5 +1410,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         ("look for versions before the first", "newest_first[-1].version == 1 or ", ""),
         killers=(_CARDS,),
+    ),
+    *(
+        mutant
+        for module, mistakes, killers in MISTAKES_OF_BUDGETS
+        for mutant in _of(module, *mistakes, killers=killers)
     ),
 )
