@@ -52,6 +52,7 @@ build-ThirdPartyLayer: artifacts-dir
 	  $(call tell_of_source); \
 	fi
 	@printf '%s\n' 'PythonRuntime: $(LAMBDA_RUNTIME)' 'BuiltRuntime: $(LAMBDA_RUNTIME)' \
+	  "Build: '$$($(PACKAGER) -m local.sources)'" \
 	  $(if $(MACHINE),'Architecture: $(LAMBDA_ARCHITECTURE)') > "$(ARTIFACTS_DIR)/built-for.yaml"
 
 .PHONY: artifacts-dir

@@ -5,15 +5,15 @@ This is the cost that a service of this shape cannot avoid with the SDK that eve
 
 from typing import Any, Final
 
-from botocore.config import Config
-from botocore.session import get_session
-
 TABLE: Final = "bare"
 RECORD: Final = "x" * 700
 """The size of a usual entry's record."""
 
 
 def client(url: str) -> Any:  # noqa: ANN401 - botocore makes its clients' types at run time
+    from botocore.config import Config  # noqa: PLC0415 - not before the functions are imported: they have no botocore
+    from botocore.session import get_session  # noqa: PLC0415 - as above
+
     config = Config(parameter_validation=False, retries={"total_max_attempts": 1, "mode": "standard"})
     return get_session().create_client("dynamodb", endpoint_url=url, config=config)
 

@@ -11,14 +11,14 @@ import contextlib
 import importlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 from uuid import uuid4
 
 from bench.bare import Bare, client
-from bench.report import Report, processor_ms, rows
+from bench.report import Report, over, processor_ms, rows
 from bench.requests import ACTOR, USUAL, Context, http_event
 from bench.stage import stage
 
@@ -37,18 +37,19 @@ CALLS: Final[Mapping[str, int]] = {
 """What is measured, and how many of it in a round."""
 
 
-def measured(rounds: int) -> dict[str, float]:
-    """Milliseconds of processor time by what is done; a line of a batch, not a batch."""
+def measured(rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of processor time by what is done, one of each round; of a line of a batch, not of a batch."""
     # The loggers take stdout as it is when the functions are imported.
     with stage() as on, Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-        acts = _acts(client(on.dynamodb_url))
+        acts = _acts(on.dynamodb_url)
         for act in acts.values():
             act(0)
         times: dict[str, list[float]] = {name: [] for name in acts}
         for _ in range(rounds):
             for name, act in acts.items():
-                times[name].append(processor_ms(act, CALLS[name]))
-    return {name: median(each) / (BATCH if name.startswith("a line") else 1) for name, each in times.items()}
+                lines = BATCH if name.startswith("a line") else 1
+                times[name].append(processor_ms(act, CALLS[name]) / lines)
+    return times
 
 
 def report(rounds: int) -> Report:
@@ -56,22 +57,22 @@ def report(rounds: int) -> Report:
     shown = {}
     for name, time_ms in times_ms.items():
         bare_ms = times_ms[f"{name.partition(',')[0]}, bare"]
-        shown[name] = (f"{time_ms:.3f}", f"{time_ms / bare_ms:.2f}")
+        shown[name] = (f"{median(time_ms):.3f}", f"{over(time_ms, bare_ms):.2f}")
     return Report(rows(("processor ms", "of bare"), shown, 14), _ratios(times_ms))
 
 
-def _ratios(times_ms: Mapping[str, float]) -> dict[str, float]:
-    over = {
+def _ratios(times_ms: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    ratios = {
         "charge_over_bare": ("charge", "charge, bare"),
         "check_over_bare": ("check", "check, bare"),
         "hold_and_capture_over_bare": ("hold and capture", "hold and capture, bare"),
         "batch_line_over_bare": ("a line of a batch of 90", "a line of a batch of 90, bare"),
         "charge_over_naive": ("charge", "charge, naive"),
     }
-    return {name: round(times_ms[one] / times_ms[other], 3) for name, (one, other) in over.items()}
+    return {name: round(over(times_ms[one], times_ms[other]), 3) for name, (one, other) in ratios.items()}
 
 
-def _acts(dynamodb: Any) -> dict[str, Callable[[int], object]]:  # noqa: ANN401 - a client of botocore
+def _acts(dynamodb_url: str) -> dict[str, Callable[[int], object]]:
     functions = {
         name: importlib.import_module(f"functions.{name}.handler") for name in ("cost", "check", "holds", "funding")
     }
@@ -99,7 +100,7 @@ def _acts(dynamodb: Any) -> dict[str, Callable[[int], object]]:  # noqa: ANN401 
         lines = [{"key": str(uuid4()), **cost} for _ in range(BATCH)]
         ask(functions["cost"], "POST /v1/cost/batch", {"charges": lines})
 
-    bare, numbers = Bare(dynamodb), iter(range(10**9))
+    bare, numbers = Bare(client(dynamodb_url)), iter(range(10**9))
     return {
         "charge": lambda _: ask(functions["cost"], "POST /v1/cost", cost, str(uuid4())),
         "charge, bare": lambda _: bare.charge(next(numbers)),

@@ -27,7 +27,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from bench.bare import client
-from bench.report import Report, processor_ms, rows
+from bench.report import Report, over, processor_ms, rows
 from bench.requests import USUAL, Context, http_event
 from bench.stage import LEDGER, stage
 from bench.wire_units import Counted, Meter
@@ -70,20 +70,16 @@ def report(rounds: int, most: int = 1_000_000) -> Report:
         )
         for (what, number), cost in costs.items()
     }
-    over = {what: _growth(costs[what, FEWEST], costs[what, most]) for what in WHAT}
+    growth = {what: over(costs[what, most].processor_ms, costs[what, FEWEST].processor_ms) for what in WHAT}
     figures = {
-        "growth_1m_over_10": max(over.values()),
-        "charge_growth": over["charge"],
-        "account_read_growth": over["account read"],
+        "growth_1m_over_10": max(growth.values()),
+        "charge_growth": growth["charge"],
+        "account_read_growth": growth["account read"],
     }
     return Report(
         rows(("processor ms", "clock ms", "calls", "writes", "reads"), shown, 14),
         {name: round(figure, 3) for name, figure in figures.items()} | {"growth_rows": most},
     )
-
-
-def _growth(few: Cost, many: Cost) -> float:
-    return median(more / less for less, more in zip(few.processor_ms, many.processor_ms, strict=True))
 
 
 def measured(rounds: int, sizes: list[int]) -> dict[tuple[str, int], Cost]:

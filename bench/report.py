@@ -1,8 +1,9 @@
 """What a part of `make bench` tells: a table for people, and figures for the last line."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from time import process_time_ns
 from typing import Any
 
@@ -23,6 +24,11 @@ def processor_ms(act: Callable[[int], object], times: int) -> float:
     for number in range(times):
         act(number)
     return (process_time_ns() - before_ns) / times / 1e6
+
+
+def over(one: Sequence[float], other: Sequence[float]) -> float:
+    """How many times as much: the median of the rounds, as what else the machine does falls on both in a round."""
+    return median(mine / max(theirs, 1e-9) for mine, theirs in zip(one, other, strict=True))
 
 
 def rows(titles: tuple[str, ...], each: Mapping[str, tuple[Any, ...]], width: int = 12) -> str:

@@ -16,6 +16,7 @@ from unittest.mock import patch
 from local.dynamodb_local import CREDENTIALS, running
 from local.processes import free_port, stop
 
+ROOT: Final = Path(__file__).resolve().parents[1]
 REGION: Final = CREDENTIALS["region_name"]
 LEDGER: Final = "ledger"
 _BUS: Final = """
@@ -85,7 +86,9 @@ def stage(data_dir: Path | None = None) -> Iterator[Stage]:
             made = Stage(database.url, f"http://127.0.0.1:{port}")
             with patch.dict(os.environ, made.environment):
                 if is_new:
-                    create_tables(made.dynamodb_url)
+                    # By another process: functions start without botocore, and a wire that has no hooks to ask then.
+                    make = "import sys; from bench.stage import create_tables; create_tables(sys.argv[1])"
+                    subprocess.run([sys.executable, "-c", make, made.dynamodb_url], cwd=ROOT, check=True)
                 yield made
         finally:
             stop(bus)

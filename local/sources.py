@@ -26,14 +26,30 @@ def architecture() -> str:
 
 def fingerprint() -> str:
     """Changes if a build of this checkout would differ."""
-    digest = hashlib.sha256(f"{runtime()} {architecture()}".encode())
-    for file in _sources():
-        digest.update(str(file.relative_to(ROOT)).encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:20]
+    return _digest(f"{runtime()} {architecture()}").hexdigest()[:20]
+
+
+def of_the_build() -> str:
+    """Hexadecimal digits that change if the packages or the template would: the parameter `Build` of the template.
+
+    The runtime and the architecture are parameters of their own.
+    """
+    return _digest("").hexdigest()[:16]
 
 
 def _sources() -> Iterator[Path]:
     yield from (ROOT / name for name in FILES)
     for tree in TREES:
         yield from sorted(path for path in (ROOT / tree).rglob("*") if path.suffix in PACKAGED)
+
+
+def _digest(begins_with: str) -> "hashlib._Hash":
+    digest = hashlib.sha256(begins_with.encode())
+    for file in _sources():
+        digest.update(str(file.relative_to(ROOT)).encode())
+        digest.update(file.read_bytes())
+    return digest
+
+
+if __name__ == "__main__":
+    print(of_the_build())

@@ -49,7 +49,7 @@ def answer(content_type: str, content: str) -> Response:
         "Cache-Control": CACHED,
         "Content-Security-Policy": NOTHING_FROM_ELSEWHERE,
         "X-Content-Type-Options": "nosniff",
-        "X-Request-Id": app.current_event.request_context.request_id,
+        "X-Request-Id": app.current_event.id,
     }
     return Response(HTTPStatus.OK, content_type, content, headers)
 

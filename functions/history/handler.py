@@ -35,10 +35,10 @@ app = http.Routes(runtime.observability)
 def show_entries(actor: str) -> Response:
     account = account_of(actor)
     event = app.current_event
-    as_csv = wants_csv(event.headers.get("accept"))
+    as_csv = wants_csv(event.header("accept"))
     page = list_entries(account, http.query(event, StatementQuery if as_csv else EntriesQuery).wanted, runtime.ledger)
     observe("entries listed", account)
-    return statement(account, page, event.query_string_parameters) if as_csv else http.answer(listing(page))
+    return statement(account, page, event.query) if as_csv else http.answer(listing(page))
 
 
 @app.route("GET /v1/accounts/{actor}/usage")

@@ -36,10 +36,12 @@ class Credentials(NamedTuple):
 def says_everything() -> bool:
     """Whether botocore would find all there is in the environment.
 
-    Not where its session is loaded: whoever loaded it, as moto or an instrumentation, may have put hooks into it.
+    Not where its session is loaded: whoever loaded it, as moto or an instrumentation, may have put hooks into it. Not
+    in a snapshot: its copies have the credentials of a container role, which botocore gets and refreshes.
     """
     return (
         "botocore.session" not in sys.modules
+        and not is_snapshotted()
         and credentials() is not None
         and not any(map(_VARIABLES.get, _LEFT_OPEN))
         and not any(name.lower().endswith("_proxy") for name in _VARIABLES)
@@ -76,6 +78,11 @@ def regional_endpoint_url(service: str, region: str) -> str | None:
 def ca_bundle() -> str:
     """The certificates that botocore trusts: those that it brings, unless the environment names others."""
     return _VARIABLES.get("AWS_CA_BUNDLE") or str(_BOTOCORE / "cacert.pem")
+
+
+def is_snapshotted() -> bool:
+    """Whether this process is one that Lambda takes a snapshot of, or a copy of that."""
+    return _VARIABLES.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
 
 
 def trace_id() -> str | None:

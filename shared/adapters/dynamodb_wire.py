@@ -38,6 +38,7 @@ from shared.adapters.aws_environment import Credentials
 from shared.adapters.aws_session import shared_session
 from shared.adapters.http_connections import Connections, Patience
 from shared.adapters.sigv4 import Signer
+from shared.adapters.snapshots import in_every_copy
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -110,6 +111,7 @@ class DynamoWire:
         self._signer = Signer(region, _SERVICE)
         bundle = None if url.scheme == "http" else _ca_bundle(session)
         self._connections = Connections(url.hostname, url.port or (80 if bundle is None else 443), bundle, patience)
+        in_every_copy(self._connections.forget)
         self.meta = SimpleNamespace(
             endpoint_url=endpoint_url,
             region_name=region,

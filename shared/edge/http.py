@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.edge import validation
@@ -18,6 +17,7 @@ from shared.edge.errors import EdgeError, FieldError, ValidationFailed
 from shared.edge.exact_json import MAX_BODY_BYTES, body_bytes, read_object
 from shared.edge.identity import Caller, Scope, TenantRule, caller_of
 from shared.edge.problems import internal_problem, problem_of, refusal_of, retry_after_s
+from shared.edge.requests import Request
 from shared.edge.routes import JSON, PROBLEM_JSON, Response, RouteTable
 from shared.ledger.entries import Entry
 from shared.ledger.errors import LedgerError, LedgerThrottled, RecordDamaged
@@ -87,38 +87,38 @@ class Routes(RouteTable):
         return problem(internal_problem())
 
 
-def caller(event: APIGatewayProxyEventV2, scope: Scope, tenants: TenantRule) -> Caller:
+def caller(event: Request, scope: Scope, tenants: TenantRule) -> Caller:
     """The caller. Raises as `caller_of` does."""
-    return caller_of(event.raw_event["requestContext"], scope, tenants)
+    return caller_of(event.context, scope, tenants)
 
 
-def request_id(event: APIGatewayProxyEventV2) -> str:
-    return event.request_context.request_id
+def request_id(event: Request) -> str:
+    return event.id
 
 
-def document(event: APIGatewayProxyEventV2, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
+def document(event: Request, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
     """The body, of at most `limit` bytes, parsed exactly. Raises BodyTooLarge, InvalidJson or DuplicateJsonKey."""
-    return read_object(body_bytes(event.body, is_base64=bool(event.is_base64_encoded), limit=limit))
+    return read_object(body_bytes(event.body, is_base64=event.is_base64, limit=limit))
 
 
-def body(event: APIGatewayProxyEventV2, request_type: type[_Request]) -> _Request:
+def body(event: Request, request_type: type[_Request]) -> _Request:
     """The body as a request. Raises as `document` does, and ValidationFailed."""
     return validation.convert(document(event), request_type)
 
 
-def query(event: APIGatewayProxyEventV2, request_type: type[_Request]) -> _Request:
+def query(event: Request, request_type: type[_Request]) -> _Request:
     """The query parameters as a request, without `amounts`, which every call accepts. Raises ValidationFailed."""
-    names = Counter(name for name, _ in parse_qsl(event.raw_query_string, keep_blank_values=True))
+    names = Counter(name for name, _ in parse_qsl(event.raw_query, keep_blank_values=True))
     if repeated := [name for name, times in names.items() if times > 1]:
         # The gateway joins them with a comma, which an id may have in it.
         raise ValidationFailed(FieldError(f"query.{name[:64]}", "must be given once") for name in repeated)
-    given = {name: value for name, value in event.query_string_parameters.items() if name != AMOUNTS_PARAMETER}
+    given = {name: value for name, value in event.query.items() if name != AMOUNTS_PARAMETER}
     return validation.convert(given, request_type, root="query")
 
 
-def idempotency_key(event: APIGatewayProxyEventV2) -> str:
+def idempotency_key(event: Request) -> str:
     """Raises IdempotencyKeyRequired or ValidationFailed."""
-    return validation.idempotency_key(event.headers.get("idempotency-key"))
+    return validation.idempotency_key(event.header("idempotency-key"))
 
 
 def answer(content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

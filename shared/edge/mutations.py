@@ -5,10 +5,10 @@ from dataclasses import field
 from typing import Any, TypeVar
 
 import msgspec
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from shared.edge import http
 from shared.edge.identity import Caller, Scope, TenantRule
+from shared.edge.requests import Request
 from shared.edge.routes import Response
 from shared.edge.validation import Identifier, Metadata
 from shared.ledger.accounts import Account
@@ -79,7 +79,7 @@ class Asked:
 
 
 def mutate(
-    event: APIGatewayProxyEventV2,
+    event: Request,
     runtime: MutationRuntime,
     scope: Scope,
     read: Callable[[Asked], Operation],
@@ -97,7 +97,7 @@ def mutate(
 
 
 def mutate_by(
-    event: APIGatewayProxyEventV2,
+    event: Request,
     runtime: MutationRuntime,
     scope: Scope,
     request_type: type[_Request],

@@ -6,10 +6,10 @@ from dataclasses import field
 from functools import cache
 from typing import Any, Final, TypeAlias, TypeVar
 
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.edge.errors import RouteNotFound
+from shared.edge.requests import Request
 from shared.ledger.frozen import dataclass
 
 JSON: Final = "application/json"
@@ -40,7 +40,7 @@ class RouteTable:
     `current_event` and `lambda_context` are those of the request that is being answered.
     """
 
-    current_event: APIGatewayProxyEventV2
+    current_event: Request
     lambda_context: LambdaContext
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class RouteTable:
 
     def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         """The answer as API Gateway takes it (payload format 2.0)."""
-        self.current_event, self.lambda_context = APIGatewayProxyEventV2(event), context
+        self.current_event, self.lambda_context = Request(event), context
         answer = self.answer_of(event)
         headers = {
             **answer.headers,

@@ -76,6 +76,10 @@ class AccountState:
         return Balances(self.available, self.held, self.funded, self.spent)
 
     @property
+    def is_frozen(self) -> bool:
+        return self.policy is not None and self.policy.status == "frozen"
+
+    @property
     def spendable(self) -> int:
         """The most that an enforced charge may take: available plus the overdraft limit.
 

@@ -8,9 +8,7 @@ package changes too, every computed end is recorded in the entry (`Periods`).
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Final, Literal, TypeAlias
-from zoneinfo import ZoneInfo
 
 Period: TypeAlias = Literal["hour", "day", "week", "month"]
 
@@ -25,6 +23,8 @@ _NO_ZONES: Final = frozenset({"Factory"})
 @cache
 def zone_names() -> frozenset[str]:
     """The zone names that an account may have."""
+    from importlib.resources import files  # noqa: PLC0415 - few accounts have a zone, and it would take 5 ms of every start
+
     listed = files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
     return frozenset(listed) - _NO_ZONES
 
@@ -36,6 +36,9 @@ def zone_of(name: str) -> tzinfo:
         return UTC
     if name not in zone_names():
         raise ValueError(f"{name} is not a time zone")
+    from importlib.resources import files  # noqa: PLC0415 - as above
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - as above
+
     with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as rules:
         return ZoneInfo.from_file(rules, key=name)
 

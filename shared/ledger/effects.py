@@ -47,7 +47,7 @@ from shared.ledger.remainders import settled
 
 
 def charge(state: AccountState, terms: Charge, context: EffectContext) -> Effect:
-    if _is_frozen(state) and terms.if_insufficient != "overdraw":
+    if state.is_frozen and terms.if_insufficient != "overdraw":
         return _refused("account_frozen")
     cost, carry = settled(terms.cost, terms.remainder, state.carry)
     takes = cost
@@ -155,7 +155,7 @@ def void(state: AccountState, terms: VoidGrant, _context: EffectContext) -> Effe
 
 
 def hold(state: AccountState, terms: PlaceHold, context: EffectContext) -> Effect:
-    if _is_frozen(state):
+    if state.is_frozen:
         return _refused("account_frozen")
     spendable = max(context.headroom.amount, 0)
     least = terms.amount if terms.minimum_amount is None else terms.minimum_amount
@@ -200,7 +200,7 @@ def _held_price(terms: PlaceHold, now_ms: int) -> HeldPrice | None:
 
 
 def extend(state: AccountState, terms: ExtendHold, context: EffectContext) -> Effect:
-    if _is_frozen(state):
+    if state.is_frozen:
         return _refused("account_frozen")
     held = _open_hold(context)
     if isinstance(held, Effect):
@@ -262,7 +262,7 @@ def _capture_beyond(
         return wanted
     if terms.overrun == "refuse":
         return _refused("exceeds_hold")
-    if _is_frozen(state):
+    if state.is_frozen:
         return _refused("account_frozen")
     most = max(context.headroom.amount, held.remaining)
     if wanted > most and terms.overrun == "charge":
@@ -281,7 +281,7 @@ def _capture_of_nothing(state: AccountState, terms: CaptureHold, context: Effect
     asked = held.uncaptured if terms.amount is None else terms.amount
     amount, carry = settled(asked, terms.remainder, state.carry)
     if terms.if_expired != "overdraw":
-        if _is_frozen(state):
+        if state.is_frozen:
             return _refused("account_frozen")
         if amount > max(context.headroom.amount, 0):
             return _insufficient(context, amount)
@@ -494,10 +494,6 @@ def _at_parent(context: EffectContext) -> tuple[str, str] | None:
 
 def _owed(state: AccountState) -> int:
     return max(-state.available, 0)
-
-
-def _is_frozen(state: AccountState) -> bool:
-    return state.policy is not None and state.policy.status == "frozen"
 
 
 def _insufficient(context: EffectContext, required: int, most: int | None = None) -> Effect:

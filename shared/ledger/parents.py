@@ -141,7 +141,7 @@ def frozen_above(position: Position) -> str | None:
     """The actor of the nearest frozen account above."""
     above: Position | None = position
     while above is not None:
-        if above.state.policy is not None and above.state.policy.status == "frozen":
+        if above.state.is_frozen:
             return above.state.account.actor
         above = above.references.parent
     return None

@@ -121,7 +121,9 @@ def apply(state: AccountState, operation: Operation, now_ms: int, references: Re
     else:
         entries = (*entries, entry)
     holds = _replaced_holds(seen, returned, effect.hold)
-    return Change(state, replace(references, hold=seen.hold), after, entries, holds, effect.tally, counterpart)
+    if references.hold is not seen.hold:
+        references = replace(references, hold=seen.hold)
+    return Change(state, references, after, entries, holds, effect.tally, counterpart)
 
 
 def catch_up(state: AccountState, due: DueHolds, cause: str, now_ms: int, at_most: int) -> Change:
@@ -163,6 +165,17 @@ def as_of(state: AccountState, now_ms: int, due: DueHolds = NONE_DUE) -> Account
     """
     present = _brought_up(state, "", now_ms, due)
     return replace(present.state, seq=state.seq, head_hash=state.head_hash) if present.entries else state
+
+
+def most_chargeable(state: AccountState, charge: Operation, now_ms: int) -> int:
+    """Microcents that a partial charge of all there is would take, through the same app, meter and model.
+
+    Only for an account that pays alone, with what is due applied: see `as_of`.
+    """
+    if state.is_frozen:
+        return 0
+    periods = _periods(state, charge, now_ms, None, None)
+    return max(headroom_of(state, _through(charge, None), periods).amount, 0)
 
 
 class Replay:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -28,6 +29,9 @@ _RFC_3339_UTC: Final = "%Y-%m-%dT%H:%M:%S.%FZ"
 """%F is powertools' own: milliseconds. Lambda takes a line whose time is not RFC 3339 for one of level INFO."""
 _CALLER: Final = 3
 """A line's location is the place that asked for it, not a method of ours in between."""
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
+"""What JSON has no form of is logged as its text."""
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
@@ -63,10 +67,12 @@ class Observability:
         """
 
         def observed(handler: Handler) -> Handler:
-            @self.logger.inject_lambda_context(correlation_id_path=correlation_id_path, clear_state=True)
+            @self.logger.inject_lambda_context(clear_state=True)
             @self.metrics.log_metrics(capture_cold_start_metric=True)
             @wraps(handler)
             def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+                if correlation_id_path is not None:
+                    self.logger.set_correlation_id(_at(correlation_id_path, event))
                 try:
                     return handler(event, context)
                 except Exception as error:
@@ -95,10 +101,23 @@ class Observability:
         )
 
 
+def _at(path: str, event: Any) -> Any:  # noqa: ANN401 - any JSON
+    """What an event has at "requestContext.requestId"; None if it has nothing there."""
+    for name in path.split("."):
+        event = event.get(name) if isinstance(event, Mapping) else None
+    return event
+
+
+def _line(record: Any) -> str:  # noqa: ANN401 - as powertools has it
+    return _ENCODER.encode(record).decode()
+
+
 def observability(settings: Settings) -> Observability:
     """Also has the libraries log warnings alone, and Python's own warnings logged as lines like any."""
     logging.captureWarnings(capture=True)
-    logger = Logger(service=settings.service, datefmt=_RFC_3339_UTC, utc=True, stage=settings.stage)
+    logger = Logger(
+        service=settings.service, datefmt=_RFC_3339_UTC, utc=True, json_serializer=_line, stage=settings.stage
+    )
     # Lambda's level, where it has one, comes before ours to powertools. It is as low as can be, so that Lambda lets
     # the metrics pass, which have no level: what is logged is decided here.
     ours, libraries = logging.getLogger(logger.name), logging.getLogger()

@@ -16,7 +16,7 @@ from shared.ledger.events import check_event
 from shared.ledger.frozen import dataclass
 from shared.ledger.operations import Charge, Operation
 from shared.ledger.parents import positions
-from shared.ledger.reducer import NOTHING_NAMED, apply
+from shared.ledger.reducer import NOTHING_NAMED, apply, most_chargeable
 from shared.ledger.views import explanation_of
 from shared.ports.ledger import EventBus, Ledger
 from shared.pricing.cards import RateBook
@@ -77,6 +77,12 @@ class _Payers:
         """The entry that the ledger would write for the charge."""
         return apply(self.state, charge, self.now_ms, self.references).entry_under(charge.key)
 
+    def spendable(self, charge: Operation) -> int:
+        """The microcents that the ledger would take for a partial charge of all there is."""
+        if self.references.parent is None:
+            return most_chargeable(self.state, charge, self.now_ms)
+        return -self.told(replace(charge, terms=Charge(_ALL_THERE_IS, "partial"))).amount
+
 
 def check_credits(
     question: CreditQuestion,
@@ -113,7 +119,6 @@ def _payers(account: Account, ledger: Ledger, now_ms: int) -> _Payers:
 
 def _body(check_id: str, charge: Operation, payers: _Payers) -> dict[str, Any]:
     told = payers.told(charge)
-    all_there_is = payers.told(replace(charge, terms=Charge(_ALL_THERE_IS, "partial")))
     priced_by = {name: told.parameters[name] for name in ("rate_card", "adjustment") if name in told.parameters}
     return {
         "allowed": not told.is_refused,
@@ -121,7 +126,7 @@ def _body(check_id: str, charge: Operation, payers: _Payers) -> dict[str, Any]:
         "minimum": to_millicents(told.parameters["cost"]),
         "available": to_millicents(told.before.available),
         "held": to_millicents(told.before.held),
-        "spendable": to_millicents(-all_there_is.amount),
+        "spendable": to_millicents(payers.spendable(charge)),
         "reason": None,
         "check_id": check_id,
         **priced_by,

@@ -24,11 +24,12 @@ def told_by(*command: str) -> dict[str, float]:
 
 
 def test_one_line_tells_the_figures_of_all_parts_that_are_wanted() -> None:
-    told = told_by("bench", "--parts", "a,e", "--rounds", "1", "--rows", "30")
+    told = told_by("bench", "--parts", "a,c,e", "--rounds", "1", "--rows", "30")
     assert told["growth_rows"] == 30
     assert {
         *("charge_over_bare", "check_over_bare", "charge_over_naive"),
         *("hold_and_capture_over_bare", "batch_line_over_bare", "growth_1m_over_10"),
+        *("write_units_per_charge", "write_units_per_batched_charge", "dollars_per_million_charges"),
     } < set(told)
 
 

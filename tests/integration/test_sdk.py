@@ -211,6 +211,17 @@ def test_the_same_block_again_with_its_key_is_applied_once(client: Millicent) ->
     assert client.account("user:alice").spent == Decimal(15)
 
 
+def test_a_block_captures_parts_and_its_end_returns_the_rest_once(client: Millicent) -> None:
+    client.grant("user:alice", 100)
+    for _ in range(2):
+        with client.holding("user:alice", 40, key="work-2") as held:
+            assert held.hold.remaining == Decimal(40)
+            parts = [held.capture(10, final=False), held.capture(10, final=False)]
+            assert [part.hold and part.hold.remaining for part in parts] == [Decimal(30), Decimal(20)]
+    account = client.account("user:alice")
+    assert (account.available, account.held, account.spent) == (Decimal(80), Decimal(0), Decimal(20))
+
+
 def test_a_batch_answers_for_each_charge(client: Millicent) -> None:
     client.grant("user:alice", 100)
     charges = [

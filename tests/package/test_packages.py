@@ -17,6 +17,7 @@ import yaml
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 from local.closure import closure
+from local.sources import of_the_build
 from shared.runtime.settings import VARIABLES
 from tests.package.artefacts import FUNCTIONS, ROOT, RUNTIME, SAM, Artefacts, make, walk, zipped
 
@@ -244,7 +245,7 @@ def test_sam_reads_what_the_build_wrote_down_as_parameters(artefacts: Artefacts)
         check=True,
     )
     architecture = {"Architecture": yaml.safe_load(written.read_text()).get("Architecture")}
-    told = {"PythonRuntime": RUNTIME, "BuiltRuntime": RUNTIME, "Stage": "dev"}
+    told = {"PythonRuntime": RUNTIME, "BuiltRuntime": RUNTIME, "Build": of_the_build(), "Stage": "dev"}
     assert json.loads(done.stdout) == told | {name: value for name, value in architecture.items() if value}
 
 

@@ -58,15 +58,23 @@ def seq_of_made(outcome: Mapping[str, Any]) -> int:
     return NOBODYS if entry["outcome"] == "refused" else entry["seq"]
 
 
-def event_of(send: Send, request: str, named: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
-    """The function, and what the gateway gives it."""
+def event_of(send: Send, request: str, named: Mapping[str, Mapping[str, str]]) -> tuple[str, dict[str, Any]]:
+    """The function, and what the gateway gives it. `named` are the terms that only answers told, by key."""
     if send.is_batch:
-        charges = [{"key": asked.key} | body_of(asked) for asked in send.asked]
+        charges = [_line_of(asked, named.get(asked.key, {})) for asked in send.asked]
         return BATCH.function, _http_event(BATCH, BATCH.path, request, {"charges": charges})
     (asked,) = send.asked
     route = _route_of(asked)
-    path = route.path.format(**named, actor=asked.actor)
+    path = route.path.format(**named.get(asked.key, {}), actor=asked.actor)
     return route.function, _http_event(route, path, request, body_of(asked), key=asked.key)
+
+
+def _line_of(asked: Asked, named: Mapping[str, str]) -> dict[str, Any]:
+    line: dict[str, Any] = {"key": asked.key, **body_of(asked), **named}
+    if asked.kind == "capture":
+        line["cost"] = line.pop("amount")
+        del line["final"]
+    return line
 
 
 def _route_of(asked: Asked) -> Route:

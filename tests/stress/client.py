@@ -60,17 +60,20 @@ def until_answered(send: Send, environment: Environment, journal: Journal, *, is
     journal.answered(send.number, answer["statusCode"], answer["body"], is_replayed=is_replayed)
 
 
-def terms_named(send: Send, environment: Environment) -> dict[str, str]:
-    """What the operation names, once that is on record. Its request is an earlier one, so somebody is at it."""
-    (asked, *others) = send.asked
-    if others or asked.named is None:
+def terms_named(send: Send, environment: Environment) -> dict[str, dict[str, str]]:
+    """What each operation names, by its key, once that is on record. Of a batch, all name one.
+
+    Its request is an earlier one, so somebody is at it.
+    """
+    naming = [asked for asked in send.asked if asked.named is not None]
+    if not naming or naming[0].named is None:
         return {}
-    ceiling_s = FIRST_WAIT_S
-    while (seq := _seq_of_made(asked, asked.named, environment)) is None:
+    first, ceiling_s = naming[0], FIRST_WAIT_S
+    while (seq := _seq_of_made(first, naming[0].named, environment)) is None:
         _wait(ceiling_s)
         # Its lane may be far behind, and all who ask in vain keep that lane from its work.
         ceiling_s = min(ceiling_s * 2, LONGEST_WAIT_S)
-    return named_by(asked, seq)
+    return {asked.key: named_by(asked, seq) for asked in naming}
 
 
 def _seq_of_made(asked: Asked, key: str, environment: Environment) -> int | None:
@@ -82,7 +85,11 @@ def _seq_of_made(asked: Asked, key: str, environment: Environment) -> int | None
 
 
 def _ask(
-    send: Send, named: Mapping[str, str], environment: Environment, journal: Journal, kill_after_ms: int | None
+    send: Send,
+    named: Mapping[str, Mapping[str, str]],
+    environment: Environment,
+    journal: Journal,
+    kill_after_ms: int | None,
 ) -> Any:
     request = f"request-{uuid4()}"
     journal.sent(send.number)

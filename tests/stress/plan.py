@@ -51,8 +51,8 @@ LONGEST_KILL_DELAY_MS: Final = 25
 BATCH_SHARE: Final = 0.085
 """Of what is asked; a batch has many charges, so about three quarters of all operations come in one."""
 BATCH_MAX: Final = 90
-MEMBERS_BATCH_MAX: Final = 6
-"""Each charge of a member is a transaction of its own, with its parent."""
+PARTS_SHARE: Final = 0.3
+"""Of batches: those that have parts of a hold among their charges, half of their lines."""
 BATCH_PAYERS_MAX: Final = 3
 """So few that a transaction records many charges of one account."""
 REMEMBERED: Final = 30
@@ -62,7 +62,7 @@ TTLS_S: Final = (1, 3, 600, 3600)
 
 @dataclass(frozen=True)
 class Send:
-    """One request; several operations are a batch of charges.
+    """One request; several operations are a batch of charges and of parts of holds.
 
     `kill_after_ms`: the function's process is killed so long after it was given the request.
     """
@@ -121,8 +121,13 @@ class _Desk:
 
     def batch(self, keys: list[str]) -> tuple[Asked, ...]:
         payers = [_actor(self.chance) for _ in range(self.chance.randint(1, BATCH_PAYERS_MAX))]
-        most = BATCH_MAX if set(payers).isdisjoint(MEMBERS) else MEMBERS_BATCH_MAX
-        return tuple(_charge_to(self, key, self.chance.choice(payers)) for key in keys[:most])
+        held = _one_of(self, self.holds) if self.chance.random() < PARTS_SHARE else None
+        return tuple(
+            _part_of(self, key, held)
+            if held is not None and self.chance.random() < 0.5
+            else _charge_to(self, key, self.chance.choice(payers))
+            for key in keys
+        )
 
     def _draw(self) -> "_Work":
         return self.chance.choices(WORK, [work.share for work in WORK])[0]
@@ -283,10 +288,21 @@ def _capture(desk: _Desk, key: str) -> Asked:
         terms["if_expired"] = desk.chance.choice(("charge", "overdraw"))
     if desk.chance.random() < 0.3:
         return Asked(key, held.actor, "capture", terms, held.key)
-    part = {"amount": desk.chance.randint(0, held.terms["amount"] * 3 // 2)}
     if desk.chance.random() < 0.5:
-        part["final"] = False
+        return _part_of(desk, key, held)
+    part = {"amount": desk.chance.randint(0, held.terms["amount"] * 3 // 2)}
     return Asked(key, held.actor, "capture", terms | part, held.key)
+
+
+def _part_of(desk: _Desk, key: str, held: Asked) -> Asked:
+    """A part of a hold, mostly a small one."""
+    terms = {
+        "overrun": desk.chance.choice(("refuse", "charge", "partial", "overdraw")),
+        "amount": desk.chance.randint(0, held.terms["amount"] // desk.chance.choice((1, 20))),
+        "final": False,
+    }
+    late = {"if_expired": "overdraw"} if desk.chance.random() < 0.5 else {}
+    return Asked(key, held.actor, "capture", terms | late, held.key)
 
 
 def _release(desk: _Desk, key: str) -> Asked:

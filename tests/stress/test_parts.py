@@ -128,9 +128,22 @@ def test_a_batch_has_its_charges_with_their_keys() -> None:
 
 def test_the_hold_that_an_operation_names_is_in_its_path() -> None:
     asked = Asked("k1", "a", "capture", {"amount": 2000}, named="k0")
-    function, event = event_of(Send(0, 0, (asked,), None), "request", named_by(asked, 7))
+    function, event = event_of(Send(0, 0, (asked,), None), "request", {"k1": named_by(asked, 7)})
     assert (function, event["rawPath"]) == ("holds", "/v1/holds/h7/capture")
     assert json.loads(event["body"]) == {"actor": "a", "amount": "2.000"}
+
+
+def test_a_part_of_a_hold_in_a_batch_names_it_in_its_line() -> None:
+    part = Asked("k1", "a", "capture", {"amount": 2000, "overrun": "charge", "final": False}, named="k0")
+    send = Send(0, 0, (Asked("k2", "a", "charge", {"cost": 1500}), part), None)
+    _, event = event_of(send, "request", {"k1": named_by(part, 7)})
+    assert json.loads(event["body"])["charges"][1] == {
+        "key": "k1",
+        "actor": "a",
+        "hold": "h7",
+        "cost": "2.000",
+        "overrun": "charge",
+    }
 
 
 def test_a_client_reads_its_own_part_of_the_plan_and_no_other(made: Plan, tmp_path: Path) -> None:

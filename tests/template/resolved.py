@@ -86,6 +86,7 @@ class Deployment:
             "Ref": self._reference,
             "Fn::GetAtt": lambda named: self._attribute(*named),
             "Fn::Sub": self._filled,
+            "Fn::Join": lambda given: given[0].join(str(self.value(each)) for each in given[1]),
             "Fn::If": lambda given: self.value(given[1 if self.holds(given[0]) else 2]),
         }
         return compute[name](argument)

@@ -49,7 +49,9 @@ def test_a_function_of_the_api_is_reached_by_one_integration(name: str) -> None:
         "Properties": {
             "ApiId": {"Ref": "Api"},
             "IntegrationType": "AWS_PROXY",
-            "IntegrationUri": {"Fn::GetAtt": [f"{name}Function", "Arn"]},
+            "IntegrationUri": {
+                "Fn::If": ["WithSnapStart", {"Ref": f"{name}Alias"}, {"Fn::GetAtt": [f"{name}Function", "Arn"]}]
+            },
             "PayloadFormatVersion": "2.0",
             "TimeoutInMillis": 20000,
         },

@@ -3,7 +3,8 @@ from typing import Final
 
 import pytest
 
-from tests.template.loading import of_type, properties
+from tests.template.loading import of_type, properties, references
+from tests.template.resolved import STACK, Deployment
 
 SCOPES: Final = {
     "POST /v1/check": "credits/read",
@@ -97,7 +98,7 @@ def test_a_route_leads_to_the_function_that_answers_it(key: str) -> None:
     name = FUNCTION.get(key, "Accounts")
     assert ROUTES[key]["Target"] == {"Fn::Sub": f"integrations/${{{name}Integration}}"}
     integration = properties(f"{name}Integration")
-    assert integration["IntegrationUri"] == {"Fn::GetAtt": [f"{name}Function", "Arn"]}
+    assert f"{name}Function" in references(integration["IntegrationUri"])
     assert integration["IntegrationType"] == "AWS_PROXY"
     assert integration["PayloadFormatVersion"] == "2.0"
 
@@ -108,8 +109,8 @@ def test_a_function_that_answers_routes_may_be_called_by_this_api_and_no_other_f
     ]
     assert {each["Action"] for each in by_gateways} == {"lambda:InvokeFunction"}
     assert {each["SourceArn"]["Fn::Sub"] for each in by_gateways} == {THIS_API}
-    called = [each["FunctionName"]["Ref"] for each in by_gateways]
-    assert sorted(called) == sorted(f"{name}Function" for name in {*FUNCTION.values(), "Accounts"})
+    called = [Deployment().value(each["FunctionName"]) for each in by_gateways]
+    assert sorted(called) == sorted(f"{STACK}-{name.lower()}" for name in {*FUNCTION.values(), "Accounts"})
 
 
 def test_the_stage_throttles_and_writes_an_access_log() -> None:

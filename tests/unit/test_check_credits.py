@@ -7,7 +7,7 @@ import pytest
 
 from in_memory.ledger import MemoryLedger
 from shared.ledger.accounts import Account, AccountState
-from shared.ledger.operations import Charge, Configure, GrantCredits, Terms
+from shared.ledger.operations import Charge, Configure, GrantCredits, PlaceHold, Terms
 from shared.ledger.views import explanation_of
 from shared.usecases.check_credits import CreditQuestion, check_credits
 from tests.builders import ALICE
@@ -143,3 +143,30 @@ def test_what_an_expired_hold_keeps_back_at_a_parent_is_there_again(driver: Ledg
     assert not asked(driver, 1)["allowed"]
     driver.now_ms += TTL_MS
     assert asked(driver, 100_000)["allowed"]
+
+
+DAY = {"amount": 50_000, "window": "day", "app": None, "meter": None}
+ALONE: dict[str, list[Terms]] = {
+    "nothing recorded": [],
+    "credits": [GrantCredits(100_000)],
+    "all spent": [GrantCredits(100_000), Charge(100_000)],
+    "held": [GrantCredits(100_000), PlaceHold(30_000, TTL_MS)],
+    "an overdraft": [GrantCredits(100_000), Configure(overdraft_limit=30_000)],
+    "in debt": [GrantCredits(100_000), Charge(150_000, "overdraw")],
+    "frozen": [GrantCredits(100_000), Configure(status="frozen")],
+    "a limit": [GrantCredits(100_000), Configure(limits=[DAY]), Charge(10_000)],
+    "a limit that is used up": [GrantCredits(100_000), Configure(limits=[DAY]), Charge(60_000, "overdraw")],
+    "a limit of an app": [GrantCredits(100_000), Configure(limits=[{**DAY, "app": "chat"}])],
+    "a limit of a meter": [GrantCredits(100_000), Configure(limits=[{**DAY, "meter": "llm"}])],
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize("app", [None, "chat"])
+@pytest.mark.parametrize("meter", [None, "llm"])
+def test_spendable_is_what_a_partial_charge_of_everything_takes(name: str, app: str | None, meter: str | None) -> None:
+    driver = LedgerDriver()
+    for terms in ALONE[name]:
+        driver.send(terms)
+    told = asked(driver, 1, app, meter)["spendable"]
+    assert told == -driver.send(Charge(10**14, "partial"), app=app, meter=meter).amount / 1000

@@ -148,11 +148,19 @@ class Holding:
         self._client = client
         self._key = key
         self._is_captured = False
+        self._parts = 0
 
     def capture(self, amount: Amount | None = None, **terms: Any) -> Receipt:  # noqa: ANN401 - those of Millicent.capture
-        """Charges the cost of the work, as `Millicent.capture` does. After a refusal the hold is still released."""
-        receipt = self._client.capture(self.hold.actor, self.hold.id, amount, key=f"{self._key}.capture", **terms)
-        self._is_captured = True
+        """Charges the cost of the work, as `Millicent.capture` does. After a refusal the hold is still released.
+
+        With `final=False` it is a part, and others can follow. Their keys count them: the same block again must
+        capture them in the same order.
+        """
+        is_final = terms.get("final", True)
+        self._parts += not is_final
+        key = f"{self._key}.capture" if is_final else f"{self._key}.part-{self._parts}"
+        receipt = self._client.capture(self.hold.actor, self.hold.id, amount, key=key, **terms)
+        self._is_captured = is_final
         return receipt
 
     def release(self) -> None:

@@ -78,3 +78,14 @@ def test_what_changed_while_it_was_read_is_not_judged_but_nothing_is_newer_than_
     stored = [newer, *stored_in(TABLE)[1:]]
     assert problems(stored, newest_seq=12) == {}
     assert problems(stored, newest_seq=11) == {12: "hold h3 is ahead of the state"}
+
+
+def test_a_hold_of_which_parts_were_captured_is_what_its_entries_add_up_to() -> None:
+    parts = (CaptureHold("h2", 20, final=False), CaptureHold("h2", 15, final=False))
+    table, entries = recorded((GrantCredits(1000), PlaceHold(50, 60_000), *parts))
+    expected, stored = of_entries(ALICE, entries), stored_in(table)
+    assert list(expected.values()) == stored
+    assert [(hold.captured, hold.status) for hold in stored if isinstance(hold, Hold)] == [(35, "open")]
+    altered: list[CompanionItem] = [replace(hold, captured=20) for hold in stored if isinstance(hold, Hold)]
+    (finding,) = compare_companions(ALICE, expected, altered, 4, 4)
+    assert (finding.seq, finding.problem) == (4, "hold h2 does not match the entries")
