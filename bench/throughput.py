@@ -42,6 +42,7 @@ from shared.ledger.protocol import MAX_BATCH, Command, CommandOutcome, Commit, R
 
 NOW_MS: Final = 1_763_900_000_000
 SECONDS: Final = 1.0
+SECONDS_OF_MANY: Final = 2.0
 SECONDS_OF_A_CROWD: Final = 4.0
 """Threads at one account: a request may take more than a second to be shed, and then stays away for two to five."""
 WARM_S: Final = 3.0
@@ -71,15 +72,17 @@ class Cell:
 
     @property
     def seconds(self) -> float:
-        return SECONDS if self.is_spread or self.record or self.threads == 1 else SECONDS_OF_A_CROWD
+        if self.is_spread or self.record or self.threads == 1:
+            return SECONDS if self.batch == 1 and not self.record else SECONDS_OF_MANY
+        return SECONDS_OF_A_CROWD
 
 
 ONE, EIGHT, CROWD = (Cell(1, False, threads) for threads in (1, 8, 32))
-BATCHED, BATCHED_BY_EIGHT, BATCHED_BY_CROWD = (Cell(MAX_BATCH, False, threads) for threads in (1, 8, 32))
+BATCHED, BATCHED_BY_EIGHT = (Cell(MAX_BATCH, False, threads) for threads in (1, 8))
 EACH, SUM = (Cell(1, False, 1, record) for record in RECORDS)
 CELLS: Final = (
     *(ONE, EIGHT, CROWD, Cell(1, True, 8), Cell(1, True, 32)),
-    *(BATCHED, BATCHED_BY_EIGHT, BATCHED_BY_CROWD, Cell(MAX_BATCH, True, 8), Cell(MAX_BATCH, True, 32)),
+    *(BATCHED, BATCHED_BY_EIGHT, Cell(MAX_BATCH, True, 8), Cell(MAX_BATCH, True, 32)),
     *(EACH, Cell(1, False, 8, "each"), SUM, Cell(1, False, 8, "sum")),
 )
 

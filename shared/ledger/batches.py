@@ -142,13 +142,9 @@ def _joined(before: Change, after: Change) -> Change:
     parent = before.parent if after.parent is None else after.parent
     if before.parent is not None and after.parent is not None:
         parent = _joined(before.parent, after.parent)
-    return replace(
-        before,
-        state=after.state,
-        entries=before.entries + after.entries,
-        holds=_joined_holds(before.holds, after.holds) if after.holds else before.holds,
-        parent=parent,
-    )
+    holds = _joined_holds(before.holds, after.holds) if after.holds else before.holds
+    entries = before.entries + after.entries
+    return Change(before.seen, before.references, after.state, entries, holds, before.tally, parent)
 
 
 def _joined_holds(before: Iterable[ReplacedHold], after: Iterable[ReplacedHold]) -> tuple[ReplacedHold, ...]:

@@ -121,7 +121,9 @@ def apply(state: AccountState, operation: Operation, now_ms: int, references: Re
     else:
         entries = (*entries, entry)
     holds = _replaced_holds(seen, returned, effect.hold)
-    return Change(state, replace(references, hold=seen.hold), after, entries, holds, effect.tally, counterpart)
+    if references.hold is not seen.hold:
+        references = replace(references, hold=seen.hold)
+    return Change(state, references, after, entries, holds, effect.tally, counterpart)
 
 
 def catch_up(state: AccountState, due: DueHolds, cause: str, now_ms: int, at_most: int) -> Change:

@@ -350,3 +350,16 @@ def test_a_charge_of_the_queue_has_its_time_and_one_out_of_bounds_is_set_aside(s
     (set_aside,) = waiting(FAILURES)
     assert "occurred_at must be a time from" in str(set_aside["messageAttributes"])
     assert "at most 35 days back" in str(set_aside["messageAttributes"])
+
+
+def test_a_message_that_names_a_hold_is_a_part_of_it(stack: StackInProcess, world: World) -> None:
+    hold = world.hold({"actor": ALICE, "amount": 400}).body["hold"]["id"]
+    parts = [BatchCharge(actor=ALICE, cost="137.5", key=key, hold=hold, meter="llm") for key in ("part-1", "part-2")]
+    unknown = BatchCharge(actor=ALICE, cost=1, key="lost", hold="h99", if_expired="overdraw")
+    enqueue(stack, [*parts, unknown])
+    assert world.invoke("ingest", {"Records": waiting()}) == {"batchItemFailures": []}
+    shown = world.get(f"/v1/accounts/{ALICE}").body
+    assert [(each["id"], each["captured"], each["remaining"]) for each in shown["holds"]] == [(hold, 275, 125)]
+    assert (shown["held"], shown["spent"]) == (125, 275)
+    refused = world.get("/v1/operations/lost", query={"actor": ALICE}).body
+    assert (refused["status"], refused["entry"]["reason"]) == (404, "hold_not_found")

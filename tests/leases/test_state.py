@@ -355,11 +355,13 @@ def test_a_reserved_part_is_spent_by_nobody_else_and_returns_to_the_slice() -> N
     desk.lease.end(reserved)
     desk.lease.end(reserved)
     assert desk.state.left == 850_000
+    assert [each.reservations for each in desk.state.slices.values()] == [0]
 
 
 def test_a_part_that_costs_more_than_was_reserved_takes_the_rest_of_the_slice() -> None:
     desk = stocked()
     reserved = desk.lease.reserve(400_000, desk.now_s)
+    assert not desk.spend("1000.001", reserved)
     assert desk.spend(1000, reserved)
     assert desk.state.left == 0
 
@@ -438,6 +440,18 @@ def test_a_line_that_will_never_be_recorded_is_counted_and_stops_nothing() -> No
     assert desk.state.counts.rejected == 1
     assert [line.key for line, _ in desk.state.rejected] == ["lease-1.1"]
     assert desk.state.is_settled
+
+
+def test_a_line_that_met_a_defect_of_the_service_is_sent_again() -> None:
+    desk = stocked()
+    desk.spend(5)
+    desk.ledger.answers["lease-1.1"] = (500, {"status": 500, "code": "internal_error"})
+    desk.pass_s(1)
+    assert len(of(SettleLines, desk.work())) == 1
+    del desk.ledger.answers["lease-1.1"]
+    desk.pass_s(1)
+    desk.work()
+    assert desk.ledger.spent == 5
 
 
 def test_a_token_that_was_refused_loses_no_spend() -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tests.mutants.budgets import MISTAKES_OF_BUDGETS
+
 SIMULATOR: Final = "simulator"
 """A short run of the simulator; every other killer is a file of tests."""
 
@@ -883,8 +885,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=("tests/unit/ledger/test_funding.py",),
     ),
     *_of(
+        "shared.ledger.accounts",
+        ("spend from a frozen account", 'self.policy.status == "frozen"', 'self.policy.status == "closed"'),
+        killers=(SIMULATOR, _LIMITS, _PARENTS),
+    ),
+    *_of(
         "shared.ledger.effects",
-        ("spend from a frozen account", 'state.policy.status == "frozen"', 'state.policy.status == "closed"'),
         ("an allowance that is always due", "next_at_ms=terms.expires_at_ms, moved_ms=0)", "next_at_ms=0, moved_ms=0)"),
         ("let a parent end a member's hold", "if held is None or held.member != context.member:", "if held is None:"),
         killers=(SIMULATOR, _LIMITS, _PARENTS),
@@ -1404,5 +1410,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         ("look for versions before the first", "newest_first[-1].version == 1 or ", ""),
         killers=(_CARDS,),
+    ),
+    *(
+        mutant
+        for module, mistakes, killers in MISTAKES_OF_BUDGETS
+        for mutant in _of(module, *mistakes, killers=killers)
     ),
 )

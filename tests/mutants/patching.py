@@ -16,7 +16,9 @@ class Stale(Exception):
 
 
 def source_path(module: str) -> Path:
-    return Path(__file__).parents[2].joinpath(*module.split(".")).with_suffix(".py")
+    root = Path(__file__).parents[2]
+    base = root / "sdk" / "src" if module.startswith("millicent.") else root
+    return base.joinpath(*module.split(".")).with_suffix(".py")
 
 
 def mutated(mutant: Mutant) -> str:

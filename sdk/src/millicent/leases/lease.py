@@ -10,7 +10,8 @@ from typing import Any, Final
 from millicent.errors import ApiError, JournalFailed
 from millicent.leases.calls import Answer, Call, Failed, Line, PlaceHold, SettleLines
 from millicent.leases.journal import Journal
-from millicent.leases.state import BudgetState, Lane, Slice
+from millicent.leases.slices import Slice
+from millicent.leases.state import BudgetState, Lane
 from millicent.leases.terms import Terms
 
 MODEL: Final = "model"

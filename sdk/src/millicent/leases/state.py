@@ -5,18 +5,16 @@ No I/O, no clock, no threads: time comes in as seconds of a clock that never goe
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
-import msgspec
-
 from millicent.amounts import microcents as microcents_of
-from millicent.amounts import millicents
-from millicent.errors import ApiError, Circumstances, InsufficientCredits, error_from
+from millicent.errors import ApiError, InsufficientCredits
 from millicent.errors import Refused as RefusedOnRecord
 from millicent.leases import calls
-from millicent.leases.calls import Answer, Call, ExtendHold, Group, Line, PlaceHold, ReleaseHold, SettleLines
+from millicent.leases.calls import Answer, Call, ExtendHold, Line, PlaceHold, ReleaseHold, SettleLines
+from millicent.leases.slices import EVER_BEFORE, Counts, Over, Refusal, Slice, told_for
 from millicent.leases.terms import Terms
 from millicent.models import BatchResult
 
@@ -26,84 +24,19 @@ LANES: Final[tuple[Lane, ...]] = ("holds", "lines")
 
 REFUSED_FOR_S: Final = 1.0
 """For so long a refusal of the ledger answers for it. Each refused hold is an entry, and none is placed meanwhile."""
-_EVER_BEFORE: Final = float("-inf")
-"""The zero of the clock is anywhere: it may be ahead."""
 _FIRST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 5.0
 _REJECTED_KEPT: Final = 100
 _LEAST_LINES: Final = 20
+_DEFECT: Final = 500
 _ENDED: Final = frozenset({"hold_expired", "hold_released", "hold_captured", "hold_not_found", "exceeds_hold"})
 """Problems of a line that say that its hold does not pay for it, and will not."""
 
 
 @dataclass(slots=True)
-class Slice:
-    """A hold, or the wish for one. `left` of its amount is neither spent nor in one of its open `reservations`.
-
-    Nothing is accepted from `lasts_until_s` on; the hold ends at `ends_at_s` or later. `unsettled` lines are not
-    answered yet. One that `is_retired` gives nothing any more, and is released as soon as nothing depends on it.
-    """
-
-    number: int
-    key: str
-    asked: PlaceHold
-    hold: str | None = None
-    left: int = 0
-    reservations: int = 0
-    unsettled: int = 0
-    lasts_until_s: float = _EVER_BEFORE
-    ends_at_s: float = _EVER_BEFORE
-    extend_at_s: float = _EVER_BEFORE
-    extensions: int = 0
-    is_retired: bool = False
-    has_ended: bool = False
-    sums: dict[Group, Line] = field(default_factory=dict)
-
-    @property
-    def is_needed(self) -> bool:
-        return not self.is_retired or bool(self.reservations or self.unsettled)
-
-
-@dataclass(slots=True)
-class Counts:
-    """What has happened so far. `late` and `rejected` count spends, the rest calls or answers of the kind."""
-
-    spends: int = 0
-    spent_microcents: int = 0
-    settled: int = 0
-    settled_microcents: int = 0
-    late: int = 0
-    late_microcents: int = 0
-    rejected: int = 0
-    refused: int = 0
-    slices: int = 0
-    extended: int = 0
-    released: int = 0
-    flushes: int = 0
-    failures: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Over:
-    """What an answer has brought to its end: keys of lines, numbers of slices."""
-
-    lines: Sequence[str] = ()
-    slices: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """The ledger refused a hold; up to `largest` it would have placed one."""
-
-    error: ApiError
-    largest: int
-    until_s: float
-
-
-@dataclass(slots=True)
 class _LaneState:
     is_calling: bool = False
-    pause_until_s: float = _EVER_BEFORE
+    pause_until_s: float = EVER_BEFORE
     failures: int = 0
 
 
@@ -131,7 +64,7 @@ class BudgetState:
         self._unsent: dict[str, Line] = {}
         self._sent: dict[str, Line] = {}
         self._asking: Slice | None = None
-        self._refusal: _Refusal | None = None
+        self._refusal: Refusal | None = None
         self._is_prefetch_refused = False
         self._unsent_since_s: float | None = None
         self._last_spend_s = now_s
@@ -225,7 +158,7 @@ class BudgetState:
         own = self._loose
         if isinstance(refusal.error, InsufficientCredits) and microcents <= refusal.largest + own:
             return None
-        return _told_for(refusal, microcents, own)
+        return told_for(refusal, microcents, own)
 
     @property
     def _loose(self) -> int:
@@ -463,8 +396,8 @@ class BudgetState:
         for line, result in zip(call.lines, answer.results, strict=True):
             if result.entry is not None:
                 self._count_settled(line)
-            elif result.is_open or self._is_to_be_late(line, result):
-                is_any_open |= result.is_open
+            elif _is_open(result) or self._is_to_be_late(line, result):
+                is_any_open |= _is_open(result)
                 again.append(line)
                 continue
             else:
@@ -560,7 +493,7 @@ class BudgetState:
             # What it said of the slices holds no longer.
             self._refusal = None
             return
-        self._refusal = _Refusal(error, largest, now_s + REFUSED_FOR_S)
+        self._refusal = Refusal(error, largest, now_s + REFUSED_FOR_S)
 
     def _extended(self, call: ExtendHold, answer: Answer) -> Over:
         each = self.slices[call.slice]
@@ -577,18 +510,6 @@ class BudgetState:
         return Over(slices=[call.slice])
 
 
-def _told_for(refusal: _Refusal, microcents: int, own: int) -> ApiError:
-    """The refusal with the figures of a spend: what is left of the slices is to be had too, and nobody else's."""
-    problem, loose = refusal.error.problem, millicents(own)
-    if isinstance(refusal.error, InsufficientCredits):
-        required, affordable = millicents(microcents), millicents(refusal.largest + own)
-        problem = msgspec.structs.replace(
-            problem,
-            required=required,
-            available=refusal.error.available + loose,
-            held=refusal.error.held - loose,
-            shortfall=required - affordable,
-            largest_affordable=affordable,
-            detail="the spend was refused and no credits were taken",
-        )
-    return error_from(problem, Circumstances(None))
+def _is_open(result: BatchResult) -> bool:
+    """A defect of the service is no answer either: the line may be on the record."""
+    return result.is_open or result.status >= _DEFECT
