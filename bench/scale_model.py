@@ -351,3 +351,40 @@ def _result(scenario: AnyScenario, table: Table, tally: Tally, accounts: set[Acc
 
 def one_of(number: int) -> Callable[[Random], Account]:
     return lambda rng: Account("main", f"user:{rng.randrange(number)}")
+
+
+@dataclass(frozen=True, slots=True)
+class LoopScenario:
+    """Callers who charge the hot account again as soon as they are answered."""
+
+    name: str
+    callers: int
+    seconds: int
+    offered_per_s: int = 0
+    member: bool = False
+
+    def start(self, clock: Clock, clients: Clients, rng: Random) -> set[Account]:
+        numbers = count()
+
+        def charge(asked: Operation) -> None:
+            begun_ms = clock.now_ms
+
+            def answered(answers: Mapping[str, Recorded | LedgerError]) -> None:
+                clients.tally.answered_after_ms.append(clock.now_ms - begun_ms)
+                if isinstance(answers[asked.key], LedgerError):
+                    clients.tally.shed += 1
+                    clock.later(1000 * rng.choice(BUSY_RETRY_AFTER_S), partial(charge, asked))
+                else:
+                    clients.count(1)
+                    clients.tally.done_after_ms.append(clock.now_ms - begun_ms)
+                    go_on()
+
+            clients.request([asked], answered)
+
+        def go_on() -> None:
+            if clock.now_ms < self.seconds * 1000:
+                charge(operation(HOT, f"charge-{next(numbers)}", Charge(1)))
+
+        for _ in range(self.callers):
+            clock.later(rng.uniform(0, TRANSACTION_MS), go_on)
+        return {HOT}

@@ -42,7 +42,7 @@ from shared.ledger.protocol import MAX_BATCH, Command, CommandOutcome, Commit, R
 
 NOW_MS: Final = 1_763_900_000_000
 SECONDS: Final = 1.0
-SECONDS_OF_BATCHES: Final = 2.0
+SECONDS_OF_MANY: Final = 2.0
 SECONDS_OF_A_CROWD: Final = 4.0
 """Threads at one account: a request may take more than a second to be shed, and then stays away for two to five."""
 WARM_S: Final = 3.0
@@ -73,7 +73,7 @@ class Cell:
     @property
     def seconds(self) -> float:
         if self.is_spread or self.record or self.threads == 1:
-            return SECONDS if self.batch == 1 else SECONDS_OF_BATCHES
+            return SECONDS if self.batch == 1 and not self.record else SECONDS_OF_MANY
         return SECONDS_OF_A_CROWD
 
 

@@ -52,6 +52,10 @@ AT_MOST_ONE: Final[Mapping[type[msgspec.Struct], tuple[str, ...]]] = {
     CaptureRequest: ("amount", "usage", "cost_usd", "cost_money"),
 }
 """Fields of which a request has one or none. What is null is not there."""
+WITHOUT: Final[Mapping[type[msgspec.Struct], Mapping[str, Any]]] = {
+    CaptureRequest: {"properties": {"final": {"const": True}}}
+}
+"""What holds of a request that has none of them: a part of a hold says how much it is."""
 NOT_EMPTY: Final = frozenset({SettingsRequest})
 """Requests that have at least one of their fields."""
 

@@ -16,7 +16,7 @@ from functions.rates.schema import RateDocument
 from functions.rates.terms import AdjustmentDocument
 from millicent.models import Problem, Receipt
 from openapi.answers import GATEWAY, MORE, GatewayMessage
-from openapi.calls import AT_MOST_ONE, CALLS, EITHER, NOT_EMPTY, BatchRequest, Call
+from openapi.calls import AT_MOST_ONE, CALLS, EITHER, NOT_EMPTY, WITHOUT, BatchRequest, Call
 from openapi.rules import CURRENCY_OF_RATE, NO_ALIASES
 from openapi.rules import schemas as schemas_of_rules
 from shared.edge.amount_texts import PARAMETER, AmountsAs
@@ -326,7 +326,7 @@ def _relations(form: type[msgspec.Struct]) -> Json:
         return {"oneOf": [{"required": [name]} for name in EITHER[form]]}
     if form in AT_MOST_ONE:
         given = [_is_given(form, name) for name in AT_MOST_ONE[form]]
-        return {"oneOf": [{"not": {"anyOf": given}}, *given]}
+        return {"oneOf": [{"not": {"anyOf": given}, **WITHOUT.get(form, {})}, *given]}
     if form is AdjustmentDocument:
         return CURRENCY_OF_RATE
     if form is RateDocument:

@@ -161,7 +161,7 @@ class DynamoUsageBook:
             return self._is_begun_through(account, tally)
         others = (self._day(account, head, day) for day in sorted(tally.days - {newest}))
         # One of them may be the newest until the last is written: it claims what is true all the time.
-        return all(self._is_in_day(account, day, tally, tally.after) for day in others) and (
+        return all(self._written(account, day, tally, tally.after) for day in others) and (
             self._is_in_newest(account, head, newest, tally)
         )
 
@@ -229,20 +229,20 @@ class DynamoUsageBook:
         is_later = head.day is None or newest > head.day.day
         # Without a read: nobody has a later day yet, or the condition says so.
         day = new_day(newest) if is_later else self._day(account, head, newest)
-        return self._is_in_day(account, day, tally, tally.through)
+        written = self._written(account, day, tally, tally.through)
+        if written is not None:
+            self._seen = {account: _Head(written, Begun())}
+        return written is not None
 
-    def _is_in_day(self, account: Account, day: Day, tally: Tally, claim: int) -> bool:
-        """Whether a day, and the sums beside it, have the tally's entries now; False if somebody else wrote them."""
+    def _written(self, account: Account, day: Day, tally: Tally, claim: int) -> Day | None:
+        """A day with the tally's entries in it and in the sums beside it; None if somebody else wrote one of them."""
         if day.through >= tally.through and day.counted >= claim:
-            return True
+            return day
         after = extended(day, tally.entries, tally.through, claim)
         if not all(self._is_beside(account, slot, lines, tally.through) for slot, lines in after.beside.items()):
-            return False
+            return None
         item = self._items.of_day(account, after.day)
-        if not self._is_done(lambda: item.save(condition=self._is_unmoved(day))):
-            return False
-        self._seen = {account: _Head(after.day, Begun())}
-        return True
+        return after.day if self._is_done(lambda: item.save(condition=self._is_unmoved(day))) else None
 
     def _is_unmoved(self, day: Day) -> Condition:
         # True for the first entry of a day.

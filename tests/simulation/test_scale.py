@@ -7,7 +7,7 @@ import pytest
 
 from bench.scale import SCENARIOS, main
 from bench.scale_leases import LeasedScenario
-from bench.scale_model import HOT, Result, Scenario, run
+from bench.scale_model import HOT, LoopScenario, Result, Scenario, run
 from millicent.leases.terms import Record
 
 
@@ -53,6 +53,14 @@ def test_leased_spends_of_members_are_in_the_balance_of_the_team_once() -> None:
     result = run(scenario, seed=1)
     assert result.adds_up
     assert result.transactions_per_charge < 0.1
+
+
+def test_a_crowd_in_a_loop_is_shed_and_does_most_of_what_one_does_alone() -> None:
+    one, crowd = (run(LoopScenario("loop", callers, 10), seed=1) for callers in (1, 32))
+    assert crowd.shed > one.shed == 0
+    assert crowd.goodput_per_s >= 0.7 * one.goodput_per_s
+    assert crowd.answer_p99_ms < 1500
+    assert crowd.adds_up
 
 
 @pytest.mark.long

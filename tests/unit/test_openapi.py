@@ -91,6 +91,11 @@ def test_an_amount_as_text_is_described_as_it_is_read(text: str) -> None:
         ("CheckRequest", [{}, {"minimum": 1}, {"usage": {"meter": "m"}}], [{"minimum": 1, "usage": {"meter": "m"}}]),
         ("CheckRequest", [{"usage": {"meter": "m", "model": "a/b", "x": "1.5"}}], [{"usage": {}}, {"usage": {"x": 1}}]),
         ("CaptureRequest", [{}, {"amount": None, "usage": {"meter": "m"}}], [{"amount": 1, "usage": {"meter": "m"}}]),
+        (
+            "CaptureRequest",
+            [{"final": True}, {"final": False, "amount": 1}, {"final": False, "usage": {"meter": "m"}}],
+            [{"final": False}, {"final": False, "amount": None}],
+        ),
     ],
 )
 def test_what_holds_between_fields_is_described(name: str, right: list[Any], wrong: list[Any]) -> None:
