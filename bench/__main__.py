@@ -8,6 +8,7 @@
     d  charges a second on DynamoDB Local
     e  growth with the rows behind an account
     f  memory
+    g  leased spends in one process
 
 A table for each part, and as the last line the figures of all as one JSON object. Every time is measured beside its
 reference in the same run, round by round in turn, so that another machine gives other milliseconds and much the same

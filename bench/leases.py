@@ -13,10 +13,12 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
+
+from bench.report import Report, rows
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RECORDS: Final = ("sum", "each")
@@ -58,14 +60,14 @@ with InMemoryMillicent() as client:
 """
 
 
-def measured(spends: int, runs: int) -> dict[str, Mapping[str, float]]:
+def measured(spends: int, runs: int, records: Sequence[str] = RECORDS) -> dict[str, Mapping[str, float]]:
     """The medians, by `record`."""
     with tempfile.TemporaryDirectory() as directory:
         build = [sys.executable, str(ROOT / "sdk" / "hatch_build.py"), str(ROOT), str(Path(directory, "_service"))]
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
-        told: dict[str, list[Mapping[str, float]]] = {record: [] for record in RECORDS}
+        told: dict[str, list[Mapping[str, float]]] = {record: [] for record in records}
         for _ in range(runs):
-            for record in RECORDS:
+            for record in records:
                 told[record].append(_run(directory, spends if record == "sum" else spends // EACH_SHARE, record))
     return {
         record: {figure: round(median(each[figure] for each in runs_of), 1) for figure in runs_of[0]}
@@ -73,10 +75,27 @@ def measured(spends: int, runs: int) -> dict[str, Mapping[str, float]]:
     }
 
 
-def figures(spends: int = 200_000, runs: int = 7) -> dict[str, float]:
-    """What `make bench` prints of leases: spends a second of the processor, as its other figures are."""
-    sums = measured(spends, runs)["sum"]
-    return {"leased_spends_per_s": sums["spends_per_processor_s"], "leased_spend_p99_us": sums["p99_us"]}
+def report(rounds: int, spends: int = 200_000) -> Report:
+    """Sums alone: where each spend is an entry, it is the service in memory that takes the time."""
+    found = measured(spends, rounds, ["sum"])
+    shown = {
+        f'record="{record}"': (
+            f"{each['spends_per_processor_s']:,.0f}",
+            f"{each['spends_per_s']:,.0f}",
+            each["p50_us"],
+            each["p99_us"],
+            f"{each['drift_microcents']:.0f}",
+        )
+        for record, each in found.items()
+    }
+    return Report(
+        rows(("processor /s", "clock /s", "p50 us", "p99 us", "drift"), shown, 14),
+        {
+            "leased_spends_per_s": found["sum"]["spends_per_processor_s"],
+            "leased_spend_p99_us": found["sum"]["p99_us"],
+            "leased_drift_microcents": max(abs(each["drift_microcents"]) for each in found.values()),
+        },
+    )
 
 
 def _run(directory: str, spends: int, record: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ PARTS: Final[Mapping[str, tuple[str, str]]] = {
     "d": ("throughput", "charges a second on DynamoDB Local"),
     "e": ("growth", "with the rows behind the account"),
     "f": ("memory", "memory of a function"),
+    "g": ("leases", "leased spends in one process"),
 }
 """By letter: the module, whose `report` measures it, and a title."""
 

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from bench import cold, memory, processes
+from bench import cold, leases, memory, processes
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +31,12 @@ def test_one_line_tells_the_figures_of_all_parts_that_are_wanted() -> None:
         *("hold_and_capture_over_bare", "batch_line_over_bare", "growth_1m_over_10"),
         *("write_units_per_charge", "write_units_per_batched_charge", "dollars_per_million_charges"),
     } < set(told)
+
+
+def test_leased_spends_are_on_the_record_to_the_microcent() -> None:
+    report = leases.report(1, spends=1000)
+    assert {"leased_spends_per_s", "leased_spend_p99_us"} < set(report.figures)
+    assert report.figures["leased_drift_microcents"] == 0
 
 
 def test_charges_of_threads_are_all_in_the_balances() -> None:

@@ -82,6 +82,13 @@ def test_what_a_later_service_adds_is_ignored() -> None:
     assert events.parse(event) == events.parse(golden("record-cost"))
 
 
+@pytest.mark.parametrize("name", ["hold", "release", "capture"])
+def test_an_event_from_before_captures_in_parts_says_what_is_left_of_its_hold(name: str) -> None:
+    event = golden(name)
+    del event["detail"]["data"]["hold"]["remaining"]
+    assert events.parse(event) == events.parse(golden(name))
+
+
 def test_an_event_of_another_source_or_kind_is_unknown() -> None:
     changes: list[dict[str, Any]] = [
         {"detail-type": "credit.other"},

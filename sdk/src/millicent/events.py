@@ -196,9 +196,19 @@ def parse(event: Mapping[str, Any] | str | bytes) -> Event:
             f"{detail_type} has version {detail['version']!r}, this client reads version {VERSION}"
         )
     try:
-        return msgspec.convert(detail, model)
+        return msgspec.convert(_with_what_is_left(detail), model)
     except msgspec.ValidationError as invalid:
         raise MalformedEvent(f"{detail_type}: {invalid}") from invalid
+
+
+def _with_what_is_left(detail: Any) -> Any:  # noqa: ANN401 - what an event brings, good or bad
+    """The detail with `remaining` in its hold. Events from before captures in parts, as an archive replays, lack it."""
+    data = detail.get("data") if isinstance(detail, Mapping) else None
+    hold = data.get("hold") if isinstance(data, Mapping) else None
+    if not isinstance(hold, Mapping) or "remaining" in hold:
+        return detail
+    remaining = hold.get("amount") if hold.get("status") == "open" else 0
+    return {**detail, "data": {**data, "hold": {**hold, "remaining": remaining}}}
 
 
 def _read(event: Mapping[str, Any] | str | bytes) -> Mapping[str, Any]:
