@@ -17,6 +17,7 @@ Asked: TypeAlias = tuple[str, str, Mapping[str, Any] | None]
 ALICE: Final = "user:alice"
 ENTRIES: Final = f"/v1/accounts/{ALICE}/entries"
 NESTED: Final[Mapping[str, Any]] = reduce(lambda inner, _: {"a": inner}, range(9), {})
+LARGE_TEXT: Final = "how large a decimal text is, its digits and its exponent say together"
 OF_THE_CARD: Final = "prices are compared with each other"
 
 
@@ -137,6 +138,17 @@ KNOWN: Final = (
         "multipleOf is computed in binary by most validators, and would refuse 1.001: how many decimals a JSON number "
         "may have is in words",
         _cost(cost=1.0001), detail="decimals",
+    ),
+    KnownException(
+        LARGE_TEXT,
+        ("POST", "/v1/cost", {"actor": ALICE, "cost_money": {"currency": "EUR", "amount": "1e20"}}),
+        where="$.cost_money.amount", detail="below 10^15",
+    ),
+    KnownException(
+        LARGE_TEXT, ("POST", "/v1/cost", {"actor": ALICE, "cost_usd": "1e20"}), where="$.cost_usd", detail="below 10^15"
+    ),
+    KnownException(
+        LARGE_TEXT, ("POST", "/v1/cost", {"actor": ALICE, "cost_usd": "1e14"}), where="$.cost_usd", detail=" dollars"
     ),
     KnownException(
         "12.0 is an integer to JSON Schema; to the service a whole number is one that is written so",

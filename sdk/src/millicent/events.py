@@ -205,7 +205,7 @@ def _with_what_is_left(detail: Any) -> Any:  # noqa: ANN401 - what an event brin
     """The detail with `remaining` in its hold. Events from before captures in parts, as an archive replays, lack it."""
     data = detail.get("data") if isinstance(detail, Mapping) else None
     hold = data.get("hold") if isinstance(data, Mapping) else None
-    if not isinstance(hold, Mapping) or "remaining" in hold:
+    if data is None or not isinstance(hold, Mapping) or "remaining" in hold:
         return detail
     remaining = hold.get("amount") if hold.get("status") == "open" else 0
     return {**detail, "data": {**data, "hold": {**hold, "remaining": remaining}}}
