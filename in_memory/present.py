@@ -62,16 +62,18 @@ def within(world: World) -> Iterator[None]:
 
 
 class Part:
-    """A part of the present world, by its name in it. Fails as DynamoDB would where the world has a fault."""
+    """A part of the present world, by its name in it. Where the world has a fault, its calls fail as DynamoDB's would."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401 - whatever the part has
         world = present()
-        if world.fault is not None and self._name != "bus" and attribute not in _BY_THE_PROTOCOL:
-            fail(world.fault)
-        return getattr(getattr(world, self._name), attribute)
+        found = getattr(getattr(world, self._name), attribute)
+        if world.fault is None or self._name == "bus" or attribute in _BY_THE_PROTOCOL or not callable(found):
+            return found
+        fault = world.fault
+        return lambda *_asked, **_how: fail(fault)
 
 
 def unhurried() -> Pace:
