@@ -62,7 +62,7 @@ def within(world: World) -> Iterator[None]:
 
 
 class Part:
-    """A part of the present world, by its name in it. Where the world has a fault, its calls fail as DynamoDB's would."""
+    """A part of the present world, by its name in it. In a world with a fault its calls fail as DynamoDB's would."""
 
     def __init__(self, name: str) -> None:
         self._name = name
