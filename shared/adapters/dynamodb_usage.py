@@ -16,10 +16,11 @@ from functools import cached_property, partial
 from typing import Final, TypeVar
 
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
-from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
+from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.items import EntryItem, ledger_table
 from shared.adapters.keys import account_pk, entry_sk
-from shared.adapters.pynamo import Action, Condition, DoesNotExist, PutError, UpdateError
+from shared.adapters.pynamo import Action, Condition, DoesNotExist
+from shared.adapters.repeatable import answered, is_written
 from shared.adapters.usage_items import (
     CLOSED,
     COUNTED_SK,
@@ -299,10 +300,10 @@ class DynamoUsageBook:
 
     def _is_done(self, write: Callable[[], object]) -> bool:
         """Whether a write was made; False if its condition failed."""
-        return self._asked(lambda: _is_written(write))
+        return self._asked(lambda: is_written(write))
 
     def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
-        return retry_until_deadline(lambda: _answered(ask), self._pace, self._deadline_ms)
+        return retry_until_deadline(lambda: answered(ask), self._pace, self._deadline_ms)
 
 
 def _readable(rows: Iterable[EntryItem]) -> Iterator[Entry]:
@@ -311,20 +312,3 @@ def _readable(rows: Iterable[EntryItem]) -> Iterator[Entry]:
             yield row.entry
         except (ValueError, KeyError, TypeError):
             return
-
-
-def _is_written(write: Callable[[], object]) -> bool:
-    try:
-        write()
-    except (PutError, UpdateError) as failure:
-        if error_code(failure) == CONDITION_FAILED:
-            return False
-        raise
-    return True
-
-
-def _answered(ask: Callable[[], _Answer]) -> _Answer | Busy | Unknown:
-    try:
-        return ask()
-    except FAILURES as failure:
-        return translated(failure)

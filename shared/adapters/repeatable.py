@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 from shared.adapters.connection import bound_to, wired
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
-from shared.adapters.pynamo import Model, Path, PutError
+from shared.adapters.pynamo import Model, Path, PutError, UpdateError
 from shared.ledger.protocol import Busy, Unknown
 
 DEADLINE_MS: Final = 5000
@@ -38,21 +38,27 @@ class RepeatableTable:
         return items
 
     def _until_deadline(self, ask: Callable[[], _Answer]) -> _Answer:
-        return retry_until_deadline(lambda: _answered(ask), self._pace, self._deadline_ms)
+        return retry_until_deadline(lambda: answered(ask), self._pace, self._deadline_ms)
 
 
 def put_once(item: Model) -> bool:
     """Writes an item that never changes. False if its key exists, maybe from an attempt of this very call."""
+    return is_written(lambda: item.save(condition=Path("pk").does_not_exist()))
+
+
+def is_written(write: Callable[[], object]) -> bool:
+    """Whether a conditional write was made; False if its condition failed."""
     try:
-        item.save(condition=Path("pk").does_not_exist())
-    except PutError as failure:
+        write()
+    except (PutError, UpdateError) as failure:
         if error_code(failure) == CONDITION_FAILED:
             return False
         raise
     return True
 
 
-def _answered(ask: Callable[[], _Answer]) -> _Answer | Busy | Unknown:
+def answered(ask: Callable[[], _Answer]) -> _Answer | Busy | Unknown:
+    """The answer, or what its failure means."""
     try:
         return ask()
     except FAILURES as failure:
