@@ -69,6 +69,6 @@ class MemoryUsageItems:
         through = self._book.counted_through(account)
         return [Register(account, day, DAY_PART, through, sums) for day, sums in by_day.items()]
 
-    def page(self, after: str | None) -> RegisterPage:
+    def page(self, after: str | None) -> RegisterPage:  # noqa: ARG002 - all are on one page
         registers = [each for account in self._book.accounts for each in self.of_account(account)]
         return RegisterPage(registers, (), None)

@@ -64,7 +64,7 @@ class Board:
         for each in registers:
             parts = self._parts(each.day, each.account.actor)
             if _size(each.through, _packed(each)) > _size(*parts.get(each.part, _NOTHING)):
-                self._change(each.day, each.account.actor, parts, {**parts, each.part: (each.through, _packed(each))})
+                self.change(each.day, each.account.actor, parts, {**parts, each.part: (each.through, _packed(each))})
                 changed.add(each.day)
         return changed
 
@@ -75,7 +75,7 @@ class Board:
             before = self._parts(day, actor)
             after = {each.part: (each.through, _packed(each)) for each in registers}
             if after != before:
-                self._change(day, actor, before, after)
+                self.change(day, actor, before, after)
                 changed.add(day)
         return changed
 
@@ -83,7 +83,8 @@ class Board:
         line = self.days[day].get(actor)
         return {} if line is None else _parts_of(line)
 
-    def _change(self, day: str, actor: str, before: "_Parts", after: "_Parts") -> None:
+    def change(self, day: str, actor: str, before: "_Parts", after: "_Parts") -> None:
+        """Puts parts of an actor's day in the place of others, in the line and in all sums."""
         difference = _minus(_flat(after), _flat(before))
         totals = self.totals.setdefault(day, {})
         for (grouping, name), added in difference.items():
@@ -138,7 +139,7 @@ def faults(board: Board) -> list[str]:
     summed = Board({day: {} for day in board.days}, {}, {})
     for day, lines in board.days.items():
         for actor, line in lines.items():
-            summed._change(day, actor, {}, _parts_of(line))
+            summed.change(day, actor, {}, _parts_of(line))
     found = [f"the sums of {day}" for day in sorted(_differing(summed.totals, board.totals))]
     found += [f"the month of {actor}" for actor in sorted(_differing(summed.actors, board.actors))]
     lines_differ = (day for day in sorted(board.days) if _differing(summed.days[day], board.days[day]))

@@ -13,6 +13,7 @@ IngestTenant: TypeAlias = Literal["default", "message"]
 DEFAULT_LEDGER_DEADLINE_MS: Final = 5000
 DEFAULT_AUDIT_GRACE_S: Final = 900
 DEFAULT_MAX_USAGE_AGE_DAYS: Final = 35
+DEFAULT_TENANT_SHARDS: Final = 1
 
 _COMMON: Final = frozenset({"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"})
 _IDENTITY: Final = frozenset({"TENANT_CLAIM", "DEFAULT_TENANT"})
@@ -41,6 +42,8 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE"},
     "usage": _COMMON | {"LEDGER_TABLE", "USAGE_TABLE"},
+    "boards": _COMMON | {"USAGE_TABLE", "BOARDS_BUCKET", "TENANT_SHARDS"},
+    "tenant": _COMMON | _IDENTITY | {"USAGE_TABLE", "BOARDS_BUCKET"},
     "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S", "DIGEST_BUCKET"},
     "digest": _COMMON | {"LEDGER_TABLE", "DIGEST_BUCKET", "SIGNING_KEY", "EVENT_BUS"},
     "due": _COMMON | {"LEDGER_TABLE"},
@@ -79,6 +82,8 @@ class Settings:
     max_usage_age_days: int = DEFAULT_MAX_USAGE_AGE_DAYS
     digest_bucket: str = ""
     signing_key: str = ""
+    boards_bucket: str = ""
+    tenant_shards: int = DEFAULT_TENANT_SHARDS
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], function: str) -> "Settings":
@@ -106,6 +111,8 @@ class Settings:
             max_usage_age_days=int(values.get("MAX_USAGE_AGE_DAYS", DEFAULT_MAX_USAGE_AGE_DAYS)),
             digest_bucket=values.get("DIGEST_BUCKET", ""),
             signing_key=values.get("SIGNING_KEY", ""),
+            boards_bucket=values.get("BOARDS_BUCKET", ""),
+            tenant_shards=int(values.get("TENANT_SHARDS", DEFAULT_TENANT_SHARDS)),
         )
 
 
@@ -124,7 +131,7 @@ def _wrong_values(values: Mapping[str, str]) -> list[str]:
         problems.append("CHECK_EVENTS must be all, refused or none")
     if values.get("INGEST_TENANT", "default") not in {"", *get_args(IngestTenant)}:
         problems.append("INGEST_TENANT must be default or message")
-    for name in ("LEDGER_DEADLINE_MS", "AUDIT_GRACE_S", "MAX_USAGE_AGE_DAYS"):
+    for name in ("LEDGER_DEADLINE_MS", "AUDIT_GRACE_S", "MAX_USAGE_AGE_DAYS", "TENANT_SHARDS"):
         number = values.get(name, "1")
         if number and not (number.isascii() and number.isdigit() and int(number) > 0):
             problems.append(f"{name} must be a whole number above 0")

@@ -1,5 +1,6 @@
 """Builds the boards of all tenants from the items of their accounts: for accounts that were counted before there were
 boards, or where messages were lost. It may be stopped at any time, and run again: it only takes what is newer.
+A board that lost a text begins anew.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,7 @@ def backfill_boards(
             next_after = page.next
             if next_after is None:
                 break
-        boards += merge_boards(registers, desk)
+        boards += merge_boards(registers, desk, anew=True)
         taken, after = taken + len(registers), next_after
         if after is None or is_time_up():
             return Backfilled(taken, boards, tuple(malformed), after)

@@ -11,7 +11,7 @@ still be at the texts that this change replaced, so the next change deletes them
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Final, TypeAlias
 
 from shared.ledger.accounts import Account
@@ -50,13 +50,16 @@ class BoardDesk:
     spread: Callable[[Callable[[BoardPlace], bool], Sequence[BoardPlace]], Iterable[bool]] = field(default=map)
 
 
-def merge_boards(registers: Iterable[Register], desk: BoardDesk) -> int:
-    """Returns how many boards changed. Raises BoardBusy, PartGone, or as the store does; then all may be repeated."""
+def merge_boards(registers: Iterable[Register], desk: BoardDesk, *, anew: bool = False) -> int:
+    """Returns how many boards changed. Raises BoardBusy, PartGone, or as the store does; then all may be repeated.
+
+    `anew`: a board that lost a text begins anew, for who takes all registers that there are.
+    """
     by_place = _by_place(registers, desk.store)
 
     def merged(place: BoardPlace) -> bool:
         mine = by_place[place]
-        return _changed(place, {each.day for each in mine}, lambda board: board.merge(mine), desk)
+        return _changed(place, {each.day for each in mine}, lambda board: board.merge(mine), desk, anew=anew)
 
     return sum(desk.spread(merged, list(by_place)))
 
@@ -119,15 +122,18 @@ def _days_of(place: BoardPlace, store: BoardStore) -> set[str]:
     return days_in(store.pointer(place) or _NEW)
 
 
-def _changed(place: BoardPlace, days: set[str], change: _Change, desk: BoardDesk) -> bool:
+def _changed(place: BoardPlace, days: set[str], change: _Change, desk: BoardDesk, *, anew: bool = False) -> bool:
     for _ in range(TRIES_MAX):
         before = desk.store.pointer(place) or _NEW
         try:
             board = board_of(place, before, days, desk.store)
         except PartGone:
-            if (desk.store.pointer(place) or _NEW).version == before.version:
+            if (desk.store.pointer(place) or _NEW).version != before.version:
+                continue
+            if not anew:
                 raise
-            continue
+            before = replace(before, names={}, replaced=tuple(before.names.values()))
+            board = board_of(place, before, days, desk.store)
         changed = change(board)
         if not changed:
             return False

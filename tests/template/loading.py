@@ -27,6 +27,8 @@ FUNCTIONS: Final = (
     "Digest",
     "Due",
     "Proof",
+    "Boards",
+    "Tenant",
 )
 
 Properties: TypeAlias = Mapping[str, Any]

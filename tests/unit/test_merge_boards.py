@@ -29,7 +29,9 @@ ACTORS = tuple(f"user:{number}" for number in range(4))
 def register(actor: str, day: str, through: int, charged: int = 0) -> Register:
     """The item of a day after so many charges of one microcent, or as `charged` says."""
     sums = Sums(charged or through, 0, through)
-    return Register(Account(TENANT, actor), day, "", through, {Slot("day", "", day): sums, Slot("meter", "llm", day): sums})
+    return Register(
+        Account(TENANT, actor), day, "", through, {Slot("day", "", day): sums, Slot("meter", "llm", day): sums}
+    )
 
 
 class Killed(Exception):
@@ -161,7 +163,11 @@ REGISTERS = st.builds(register, st.sampled_from(ACTORS), st.sampled_from(DAYS), 
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.lists(st.lists(REGISTERS, min_size=1, max_size=4), min_size=2, max_size=6), st.integers(1, 3), st.integers(0, 2**32))
+@given(
+    st.lists(st.lists(REGISTERS, min_size=1, max_size=4), min_size=2, max_size=6),
+    st.integers(1, 3),
+    st.integers(0, 2**32),
+)
 def test_consumers_that_are_killed_between_any_two_steps_lose_and_double_nothing(
     batches: list[list[Register]], shards: int, seed: int
 ) -> None:

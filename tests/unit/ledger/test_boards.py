@@ -39,9 +39,8 @@ def histories(draw: st.DrawFn) -> dict[tuple[str, str], list[Register]]:
     found: dict[tuple[str, str], list[Register]] = {}
     for actor in ACTORS:
         for day in DAYS:
-            state, seq, lines = new_day(day), 0, list[Register]()
-            for charged, refunded, name, member in draw(_ENTRIES):
-                seq += 1
+            state, lines = new_day(day), list[Register]()
+            for seq, (charged, refunded, name, member) in enumerate(draw(_ENTRIES), start=1):
                 sums = Sums(charged, refunded, 0 if refunded else 1)
                 slots = {Slot("day", "", day): sums, Slot("meter", name, day): sums, Slot("member", member, day): sums}
                 state = extended(state, [Counted(seq, slots)], seq, seq).day
@@ -51,7 +50,9 @@ def histories(draw: st.DrawFn) -> dict[tuple[str, str], list[Register]]:
 
 
 _ENTRIES = st.lists(
-    st.tuples(st.integers(0, 9), st.sampled_from([0, 0, 3]), st.sampled_from(["llm", "gpu", ""]), st.sampled_from(["", "m"])),
+    st.tuples(
+        st.integers(0, 9), st.sampled_from([0, 0, 3]), st.sampled_from(["llm", "gpu", ""]), st.sampled_from(["", "m"])
+    ),
     max_size=4,
 )
 
@@ -86,7 +87,9 @@ def test_registers_in_any_order_doubled_and_some_of_them_lost_end_in_the_sums_of
     newest = [lines[-1] for lines in history.values() if lines]
     older = [each for lines in history.values() for each in lines[:-1]]
     some = data.draw(st.lists(st.sampled_from(older), max_size=20)) if older else []
-    sent = data.draw(st.permutations([*newest, *some, *data.draw(st.lists(st.sampled_from(newest)) if newest else st.just([]))]))
+    sent = data.draw(
+        st.permutations([*newest, *some, *data.draw(st.lists(st.sampled_from(newest)) if newest else st.just([]))])
+    )
     board = empty()
     place = 0
     while place < len(sent):
@@ -143,7 +146,11 @@ def test_a_sum_of_an_older_release_has_no_seq_and_counts_as_the_larger() -> None
 
 def test_the_sums_tell_what_accounts_spent_themselves_from_what_parents_paid_for_members() -> None:
     day = DAYS[0]
-    sums = {Slot("day", "", day): Sums(9, 0, 2), Slot("member", "", day): Sums(4, 0, 1), Slot("member", "m", day): Sums(5, 0, 1)}
+    sums = {
+        Slot("day", "", day): Sums(9, 0, 2),
+        Slot("member", "", day): Sums(4, 0, 1),
+        Slot("member", "m", day): Sums(5, 0, 1),
+    }
     board = empty()
     board.merge([Register(account("team:c"), day, "", 2, sums)])
     assert board.totals == {day: {"day": {"": [9, 0, 2]}, "own": {"": [4, 0, 1]}}}
