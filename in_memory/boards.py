@@ -1,13 +1,15 @@
 """The boards of tenants in memory, and the sums of accounts in memory as registers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 
 from in_memory.usage import MemoryUsageBook
 from shared.ledger.accounts import Account
 from shared.ledger.boards import DAY_PART, Register
 from shared.ledger.usage import Slot, Sums
 from shared.ports.boards import BoardPlace, PartGone, Pointer, RegisterPage
+from shared.usecases.merge_boards import BoardDesk, merge_boards
 
 
 class MemoryBoardStore:
@@ -54,6 +56,20 @@ class MemoryBoardStore:
     def drop(self, place: BoardPlace, names: Iterable[str]) -> None:
         for name in names:
             self.kept.pop((place, name), None)
+
+
+class PresentBoards(MemoryBoardStore):
+    """Boards that have everything that is counted, whenever somebody reads them."""
+
+    def __init__(self, book: MemoryUsageBook, now_ms: Callable[[], int]) -> None:
+        super().__init__()
+        self._items = MemoryUsageItems(book)
+        numbers = count()
+        self._desk = BoardDesk(self, now_ms, token=lambda: str(next(numbers)))
+
+    def pointers(self, tenant: str, first_month: str, last_month: str) -> Sequence[tuple[BoardPlace, Pointer]]:
+        merge_boards(self._items.page(None).registers, self._desk)
+        return super().pointers(tenant, first_month, last_month)
 
 
 class MemoryUsageItems:

@@ -24,7 +24,7 @@ def take(event: Mapping[str, Any]) -> dict[str, Any]:
         changed += recount_account(account, runtime.items, runtime.desk, months)
     runtime.observability.count("BoardsChanged", changed)
     runtime.observability.logger.info("boards merged", extra={"items": len(batch.registers), "boards": changed})
-    return {"boards": changed}
+    return {"items": len(batch.registers), "boards": changed, "malformed": batch.malformed}
 
 
 def backfill(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -1,9 +1,14 @@
 """The runtime of the tenant function."""
 
-from functions.tenant.usage_runtime import UsageRuntime, usage_runtime
+from collections.abc import Callable
+from dataclasses import field
+
+from shared.composition.boards import boards_of
 from shared.composition.parts import tenants_of
 from shared.edge.identity import TenantRule
 from shared.ledger.frozen import dataclass
+from shared.ports.boards import BoardStore
+from shared.runtime.clock import epoch_now_ms
 from shared.runtime.observability import Observability, observability
 from shared.runtime.settings import settings_of
 
@@ -12,11 +17,12 @@ from shared.runtime.settings import settings_of
 class TenantRuntime:
     observability: Observability
     tenants: TenantRule
-    usage: UsageRuntime
+    boards: BoardStore
+    now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
 
 def tenant_runtime() -> TenantRuntime:
     settings = settings_of("tenant")
     return TenantRuntime(
-        observability=observability(settings), tenants=tenants_of(settings), usage=usage_runtime(settings)
+        observability=observability(settings), tenants=tenants_of(settings), boards=boards_of(settings)
     )

@@ -8,6 +8,7 @@ A name is <version>-<token>/<part>. The item has it by part without what follows
 """
 
 import json
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
@@ -21,6 +22,7 @@ from shared.ports.boards import BoardPlace, Pointer
 _TENANT: Final = "TENANT#"
 _BOARDS: Final = "#BOARDS"
 _SHARD_DIGITS: Final = 2
+_SK: Final = re.compile(r"\d{4}-\d\d(#\d\d)?")
 _LAST: Final = "~"
 """Sorts after the rest of any key."""
 
@@ -33,6 +35,10 @@ def boards_tenant(pk: str) -> str | None:
     """The tenant whose boards these are; None if it is the pk of something else."""
     tenant = pk.removeprefix(_TENANT).removesuffix(_BOARDS)
     return tenant if tenant and "#" not in tenant and boards_pk(tenant) == pk else None
+
+
+def is_board_sk(sk: str) -> bool:
+    return _SK.fullmatch(sk) is not None
 
 
 class BoardItem(Model):
@@ -84,7 +90,7 @@ class BoardPointers(RepeatableTable):
 
     def pointers(self, tenant: str, first_month: str, last_month: str) -> Sequence[tuple[BoardPlace, Pointer]]:
         items = self._until_deadline(lambda: self._between(boards_pk(tenant), first_month, f"{last_month}#{_LAST}"))
-        return [(item.place, item.pointer) for item in items if item.shards is None]
+        return [(item.place, item.pointer) for item in items if "#" in item.sk]
 
     def flip(self, place: BoardPlace, pointer: Pointer) -> bool:
         items = self._items

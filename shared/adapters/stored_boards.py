@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -71,7 +71,7 @@ class StoredBoards:
         keys = [_key(place, name) for name in names]
         with suppress(ClientError, BotoCoreError):  # what is left over is swept up
             for start in range(0, len(keys), _DELETED_AT_ONCE):
-                some = [{"Key": key} for key in keys[start : start + _DELETED_AT_ONCE]]
+                some: Any = [{"Key": key} for key in keys[start : start + _DELETED_AT_ONCE]]
                 self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": some, "Quiet": True})
 
     @cached_property

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 from shared.adapters.board_items import boards_tenant
@@ -66,7 +66,7 @@ class DynamoUsageItems(RepeatableTable):
         found: list[Register] = []
         key = None
         while True:
-            page = self._until_deadline(lambda key=key: self._query(account, key))
+            page = self._until_deadline(partial(self._query, account, key))
             found += self._read(page["Items"], [])
             key = page.get("LastEvaluatedKey")
             if key is None:

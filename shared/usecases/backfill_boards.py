@@ -5,6 +5,7 @@ A board that lost a text begins anew.
 
 from collections.abc import Callable
 
+from shared.ledger.boards import Register
 from shared.ledger.frozen import dataclass
 from shared.ports.boards import UsageItems
 from shared.usecases.merge_boards import BoardDesk, merge_boards
@@ -26,7 +27,7 @@ def backfill_boards(
     """From `after` on (None: from the first), as far as time allows. Raises as `merge_boards` does."""
     taken, boards, malformed = 0, 0, list[str]()
     while True:
-        registers, next_after = [], after
+        registers, next_after = list[Register](), after
         while len(registers) < at_once:
             page = items.page(next_after)
             registers += page.registers

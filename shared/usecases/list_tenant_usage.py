@@ -61,19 +61,22 @@ def is_day_or_month(period: DayRange) -> bool:
 
 def list_tenant_usage(tenant: str, asked: TenantUsageAsked, store: BoardStore) -> TenantUsage:
     """Raises LedgerUnavailable."""
+    gone: PartGone | None = None
     for _ in range(TRIES_MAX):
         boards = store.pointers(tenant, asked.period.first[_MONTH], asked.period.last[_MONTH])
         try:
             return _usage(asked, boards, store)
-        except PartGone as gone:
-            last = gone
-    raise LedgerUnavailable("the sums of the tenant cannot be read") from last
+        except PartGone as missing:
+            gone = missing
+    raise LedgerUnavailable("the sums of the tenant cannot be read") from gone
 
 
 def _usage(asked: TenantUsageAsked, boards: _Boards, store: BoardStore) -> TenantUsage:
     totals = [totals_of_text(text) for text in _texts(boards, TOTALS_PART, store)]
     all_sums, own = _summed(totals, "day", asked.period), _summed(totals, OWN, asked.period)
     changed_at_ms = max((pointer.changed_at_ms for _, pointer in boards), default=None)
+    items: tuple[tuple[str, Sums], ...]
+    next_after: str | Rank | None
     if asked.grouping == "actor":
         part = ACTORS_PART if _is_month(asked.period) else asked.period.first
         items, next_after = _ranked(_texts(boards, part, store), asked)

@@ -24,16 +24,12 @@ NOTHING = {"charged": 0, "refunded": 0, "net": 0, "count": 0}
 
 
 def at(world: World, monkeypatch: pytest.MonkeyPatch, now_ms: int) -> None:
-    for function in ("cost", "funding", "holds", "policies", "history"):
+    for function in ("cost", "funding", "holds", "policies", "history", "tenant"):
         runtime = dataclasses.replace(world.modules[function].runtime, now_ms=lambda: now_ms)
         monkeypatch.setattr(world.modules[function], "runtime", runtime)
-    tenant = world.modules["tenant"].runtime
-    usage_of = dataclasses.replace(tenant.usage, now_ms=lambda: now_ms)
-    monkeypatch.setattr(world.modules["tenant"], "runtime", dataclasses.replace(tenant, usage=usage_of))
     boards = world.modules["boards"].runtime
     desk = dataclasses.replace(boards.desk, now_ms=lambda: now_ms)
     monkeypatch.setattr(world.modules["boards"], "runtime", dataclasses.replace(boards, desk=desk))
-    boards.desk.store._shards_of.clear()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any
@@ -120,7 +121,7 @@ class TurningStore:
 
     def keep(self, place: BoardPlace, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():
-            self._turn(lambda name=name, text=text: self._store.keep(place, {name: text}))
+            self._turn(partial(self._store.keep, place, {name: text}))
 
     def flip(self, place: BoardPlace, pointer: Pointer) -> bool:
         def flipped() -> bool:
@@ -134,7 +135,7 @@ class TurningStore:
 
     def drop(self, place: BoardPlace, names: Iterable[str]) -> None:
         for name in names:
-            self._turn(lambda name=name: self._store.drop(place, [name]))
+            self._turn(partial(self._store.drop, place, [name]))
 
 
 def desk(store: Any, tokens: Iterable[int] | None = None) -> BoardDesk:
