@@ -14,7 +14,7 @@ app = http.Routes(runtime.observability)
 
 @app.route("GET /v1/usage")
 def show_usage() -> Response:
-    tenant = http.operator(app.current_event, "credits/read", runtime.tenants).tenant
+    tenant = http.operator(app.current_event, "credits/read", runtime.identity).tenant
     asked = http.query(app.current_event, TenantUsageQuery).asked(runtime.now_ms())
     usage = list_tenant_usage(tenant, asked, runtime.boards)
     observe("usage of the tenant read", tenant)
