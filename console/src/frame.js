@@ -1,11 +1,12 @@
 /** What is around every page: navigation, sign-in, help, notes. */
+import { matched } from "./address.js";
 import { useStore } from "./follow.js";
 import { shortcuts, useShortcut } from "./keys.js";
 import { PAGES } from "./pages.js";
 import { Dialog } from "./parts/dialog.js";
 import { Empty, Failed, Loading, Page } from "./parts/page.js";
 import { Toasts } from "./parts/toast.js";
-import { go, link, matched, useRoute } from "./router.js";
+import { go, link, useRoute } from "./router.js";
 import { isOperator, session, signOut } from "./session.js";
 import { SignedOut } from "./signin.js";
 import { choose as chooseTheme, theme } from "./theme.js";

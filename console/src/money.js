@@ -29,7 +29,7 @@ export function millicents(count) {
 }
 
 /** @param {Amount[]} amounts @returns {string} */
-export const sum = (amounts) => millicents(amounts.reduce((total, each) => total + microcents(each), 0n));
+export const sum = (amounts) => millicents(amounts.map(microcents).reduce((total, each) => total + each, 0n));
 
 /** @param {Amount} one @param {Amount} other @returns {string} */
 export const minus = (one, other) => millicents(microcents(one) - microcents(other));

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { challengeOf } from "../src/oauth.js";
+import { claimsOf, inFragment, opens } from "../src/token.js";
+
+/** @param {object} claims */
+const token = (claims) => `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln`;
+
+test("the claims of a token are read, with names beyond ASCII", () => {
+  const claims = claimsOf(token({ sub: "Jörg ≥ 1", scope: "credits/read credits/fund", exp: 1_800_000_000 }));
+  assert.deepEqual(claims, { sub: "Jörg ≥ 1", scopes: ["credits/read", "credits/fund"], expiresAt: 1_800_000_000_000, isOperator: false });
+});
+
+test("scopes are words or a list, as scope or scp", () => {
+  assert.deepEqual(claimsOf(token({ sub: "a", scp: ["credits/read", "credits/act"] }))?.scopes, ["credits/read", "credits/act"]);
+});
+
+test("an operator has the scope, or is in the group, or is a machine client", () => {
+  assert.equal(claimsOf(token({ sub: "a", scope: "credits/act" }))?.isOperator, true);
+  assert.equal(claimsOf(token({ sub: "a", "cognito:groups": ["millicent-operators"] }))?.isOperator, true);
+  assert.equal(claimsOf(token({ sub: "a", client_id: "a" }))?.isOperator, true);
+  assert.equal(claimsOf(token({ sub: "a", client_id: "b" }))?.isOperator, false);
+});
+
+test("what is no token has no claims", () => {
+  for (const wrong of ["", "a", "a.b.c", "..", "a.!!.c"]) assert.equal(claimsOf(wrong), null, wrong);
+});
+
+test("the scope of an administrator opens everything, and others open their own", () => {
+  assert.equal(opens(["credits/admin"], "credits/fund"), true);
+  assert.equal(opens(["credits/read"], "credits/read"), true);
+  assert.equal(opens(["credits/read"], "credits/fund"), false);
+  assert.equal(opens([], "credits/read"), false);
+});
+
+test("a fragment gives a token and a place, or none", () => {
+  assert.deepEqual(inFragment("#token=abc&to=%2Faccounts%2Fuser%253Aalice"), { token: "abc", to: "/accounts/user%3Aalice" });
+  assert.deepEqual(inFragment("#token=abc"), { token: "abc", to: "/" });
+  assert.equal(inFragment("#/accounts"), null);
+  assert.equal(inFragment(""), null);
+});
+
+test("the challenge of a verifier is that of RFC 7636", async () => {
+  assert.equal(await challengeOf("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+});
