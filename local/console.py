@@ -89,7 +89,9 @@ def fingerprint() -> str:
 def sources() -> list[Path]:
     """The files that decide what is served: those of console/ but its tests and notes, and the lock."""
     found = (path for path in SOURCES.rglob("*") if path.is_file())
-    return sorted(path for path in found if path.suffix in TYPES or path.name == "package-lock.json" if _is_served(path))
+    return sorted(
+        path for path in found if path.suffix in TYPES or path.name == "package-lock.json" if _is_served(path)
+    )
 
 
 def site_files() -> dict[str, bytes]:

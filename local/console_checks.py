@@ -1,7 +1,7 @@
 """Checks the sources of the console: `python -m local.console_checks`, a part of `make check`.
 
-* the types: JSDoc by `tsc --checkJs`, those of the API as generated from the OpenAPI document: a field that changed breaks
-  the check
+* the types: JSDoc by `tsc --checkJs`, those of the API as generated from the OpenAPI document, so that a field that
+  changed breaks the check
 * the tests of console/tests, by node's own runner
 """
 

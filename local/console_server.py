@@ -55,7 +55,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._forward()
 
-    do_PUT = do_PATCH = do_DELETE = do_POST
+    def do_PUT(self) -> None:
+        self._forward()
+
+    def do_PATCH(self) -> None:
+        self._forward()
+
+    def do_DELETE(self) -> None:
+        self._forward()
 
     def _from_disk(self, name: str) -> None:
         site = Site(console.built())

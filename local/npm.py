@@ -60,7 +60,9 @@ def installed(lock: Lock) -> Path:
 
 def run_npm(command: str, *arguments: str, directory: Path) -> None:
     """Raises ProcessFailedError, after npm has said what is wrong."""
-    done = subprocess.run([*npm(), command, *QUIETLY, *arguments], cwd=directory, check=False, stdout=subprocess.DEVNULL)
+    done = subprocess.run(
+        [*npm(), command, *QUIETLY, *arguments], cwd=directory, check=False, stdout=subprocess.DEVNULL
+    )
     if done.returncode:
         raise ProcessFailedError(f"npm {command} {' '.join(arguments)} ended with {done.returncode}")
 
@@ -74,7 +76,7 @@ def npm() -> list[str]:
 
 
 def node() -> Path:
-    """The node of this checkout, whose version the lock of requirements pins: tests and checks are the same everywhere."""
+    """The node of this checkout, which a lock pins, so that tests and checks are the same everywhere."""
     return _own_node() / "bin" / "node"
 
 

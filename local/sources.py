@@ -10,7 +10,14 @@ from typing import Final
 from local import console
 from local.paths import ROOT
 
-FILES: Final = ("template.yaml", "build.mk", "local/closure.py", "local/console.py", "local/packages.py", "requirements.txt")
+FILES: Final = (
+    "template.yaml",
+    "build.mk",
+    "local/closure.py",
+    "local/console.py",
+    "local/packages.py",
+    "requirements.txt",
+)
 TREES: Final = ("functions", "shared")
 PACKAGED: Final = frozenset({".py", ".json"})
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import msgspec
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.console.runtime import console_runtime
 from functions.console.files import ASK_AGAIN, INDEX, Site, policy
+from functions.console.runtime import console_runtime
 from shared.edge import http
 from shared.edge.errors import RouteNotFound
 from shared.edge.routes import JSON, Response

@@ -11,11 +11,23 @@ CLIENTS: Final = {
     "FundClient": ["credits/fund"],
     "AdminClient": ["credits/read", "credits/charge", "credits/fund", "credits/admin"],
 }
-OWN: Final = ("UserPool", "UserPoolDomain", "ResourceServer", *CLIENTS)
+OWN: Final = ("UserPool", "UserPoolDomain", "ResourceServer", *CLIENTS, "ConsoleClient")
 
 
-def test_the_clients_are_four() -> None:
-    assert set(of_type("AWS::Cognito::UserPoolClient")) == set(CLIENTS)
+def test_the_clients_are_four_machines_and_the_console() -> None:
+    assert set(of_type("AWS::Cognito::UserPoolClient")) == {*CLIENTS, "ConsoleClient"}
+
+
+def test_the_client_of_the_console_has_no_secret_no_password_and_no_way_in_but_the_code_flow() -> None:
+    given = properties("ConsoleClient")
+    assert given["GenerateSecret"] is False
+    assert given["AllowedOAuthFlows"] == ["code"]
+    assert given["AllowedOAuthScopes"] == {"Fn::Split": [" ", {"Ref": "ConsoleScopes"}]}
+    assert given["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
+
+
+def test_a_person_who_may_sign_in_may_only_look_unless_the_deployer_says_more() -> None:
+    assert template()["Parameters"]["ConsoleScopes"]["Default"] == "openid credits/read"
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -51,7 +63,7 @@ def test_the_authorizer_takes_tokens_of_our_clients_or_of_the_deployers_issuer_a
     }
     condition, ours, theirs = configured["Audience"]["Fn::If"]
     assert condition == "WithUserPool"
-    assert ours == [{"Ref": client} for client in CLIENTS]
+    assert ours == [{"Ref": client} for client in (*CLIENTS, "ConsoleClient")]
     assert theirs == {"Fn::Split": [",", {"Ref": "JwtAudience"}]}
 
 
