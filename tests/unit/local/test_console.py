@@ -31,7 +31,8 @@ def hashed_name(site: Site) -> str:
 def test_a_file_is_kept_for_ever_under_the_name_with_its_hash_and_asked_for_again_under_its_own(tmp_path: Path) -> None:
     site = site_of(tmp_path)
     kept, own = site.file(hashed_name(site)), site.file("src/main.js")
-    assert kept and own
+    assert kept
+    assert own
     assert (kept.cache, own.cache) == (FOR_EVER, ASK_AGAIN)
     assert kept.content == own.content == gzip.decompress(own.deflated) == b"export {};"
     assert own.type == "text/javascript; charset=utf-8"
