@@ -6,6 +6,8 @@
  * @property {string | null} client_id       The console's public client; null where people bring a token.
  * @property {string[]} scopes               Those that it asks for.
  * @property {string | null} audience        What the issuer calls this API, if it has to be told.
+ * @property {string} operator_claim        Claim that an operator has,
+ * @property {string} operator_value        and the value in it.
  * @property {string} currency
  * @property {number} millicents_per_unit
  * @property {string} version
@@ -17,7 +19,7 @@ export const apiUrl = new URL("../..", import.meta.url).href.replace(/\/$/, "");
 
 /** @type {Config} */
 let known = {
-  issuer: null, client_id: null, scopes: [], audience: null, currency: "USD", millicents_per_unit: 100_000, version: "",
+  issuer: null, client_id: null, scopes: [], audience: null, operator_claim: "cognito:groups", operator_value: "millicent-operators", currency: "USD", millicents_per_unit: 100_000, version: "",
 };
 
 export const config = () => known;

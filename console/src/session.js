@@ -52,7 +52,7 @@ export async function start() {
 
 /** @param {string} token @returns {boolean} false if it is no token */
 export function enter(token) {
-  const claims = claimsOf(token.trim());
+  const claims = claimsOf(token.trim(), config());
   if (!claims) return false;
   session.set({ state: "in", token: token.trim(), claims, why: null, count: session.get().count + 1 });
   return true;

@@ -4,27 +4,40 @@ import test from "node:test";
 import { challengeOf } from "../src/oauth.js";
 import { claimsOf, inFragment, opens } from "../src/token.js";
 
+const RULE = {
+  operator_claim: "cognito:groups", operator_value: "millicent-operators", client_id: "console",
+  issuer: "https://cognito-idp.eu-central-1.amazonaws.com/pool",
+};
+
 /** @param {object} claims */
 const token = (claims) => `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln`;
 
 test("the claims of a token are read, with names beyond ASCII", () => {
-  const claims = claimsOf(token({ sub: "Jörg ≥ 1", scope: "credits/read credits/fund", exp: 1_800_000_000 }));
+  const claims = claimsOf(token({ sub: "Jörg ≥ 1", scope: "credits/read credits/fund", exp: 1_800_000_000 }), RULE);
   assert.deepEqual(claims, { sub: "Jörg ≥ 1", scopes: ["credits/read", "credits/fund"], expiresAt: 1_800_000_000_000, isOperator: false });
 });
 
 test("scopes are words or a list, as scope or scp", () => {
-  assert.deepEqual(claimsOf(token({ sub: "a", scp: ["credits/read", "credits/act"] }))?.scopes, ["credits/read", "credits/act"]);
+  assert.deepEqual(claimsOf(token({ sub: "a", scp: ["credits/read", "credits/act"] }), RULE)?.scopes, ["credits/read", "credits/act"]);
 });
 
 test("an operator has the scope, or is in the group, or is a machine client", () => {
-  assert.equal(claimsOf(token({ sub: "a", scope: "credits/act" }))?.isOperator, true);
-  assert.equal(claimsOf(token({ sub: "a", "cognito:groups": ["millicent-operators"] }))?.isOperator, true);
-  assert.equal(claimsOf(token({ sub: "a", client_id: "a" }))?.isOperator, true);
-  assert.equal(claimsOf(token({ sub: "a", client_id: "b" }))?.isOperator, false);
+  assert.equal(claimsOf(token({ sub: "a", scope: "credits/act" }), RULE)?.isOperator, true);
+  assert.equal(claimsOf(token({ sub: "a", "cognito:groups": ["millicent-operators"] }), RULE)?.isOperator, true);
+  assert.equal(claimsOf(token({ sub: "a", client_id: "a" }), RULE)?.isOperator, true);
+  assert.equal(claimsOf(token({ sub: "a", client_id: "b" }), RULE)?.isOperator, false);
+});
+
+test("of the scopes that a pool gives to everybody, people who are no operators have the one to read", () => {
+  const given = { sub: "a", client_id: "console", scope: "openid credits/read credits/fund credits/admin" };
+  assert.deepEqual(claimsOf(token(given), RULE)?.scopes, ["credits/read"]);
+  const operator = { ...given, "cognito:groups": ["x", "millicent-operators"] };
+  assert.equal(claimsOf(token(operator), RULE)?.scopes.includes("credits/fund"), true);
+  assert.equal(claimsOf(token(given), { ...RULE, issuer: "https://issuer.example" })?.scopes.includes("credits/fund"), true);
 });
 
 test("what is no token has no claims", () => {
-  for (const wrong of ["", "a", "a.b.c", "..", "a.!!.c"]) assert.equal(claimsOf(wrong), null, wrong);
+  for (const wrong of ["", "a", "a.b.c", "..", "a.!!.c"]) assert.equal(claimsOf(wrong, RULE), null, wrong);
 });
 
 test("the scope of an administrator opens everything, and others open their own", () => {

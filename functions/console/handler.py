@@ -71,6 +71,8 @@ def config() -> Response:
         "client_id": settings.console_client_id or None,
         "scopes": settings.console_scopes.split(),
         "audience": settings.console_audience or None,
+        "operator_claim": settings.operator_claim,
+        "operator_value": settings.operator_value,
         "currency": settings.console_currency,
         "millicents_per_unit": settings.console_millicents_per_unit,
         "version": settings.build,

@@ -66,6 +66,8 @@ def test_what_a_browser_has_to_know_has_no_secret(world: World) -> None:
         "client_id": "console",
         "scopes": ["openid", "credits/read"],
         "audience": None,
+        "operator_claim": "cognito:groups",
+        "operator_value": "millicent-operators",
         "currency": "USD",
         "millicents_per_unit": 100000,
         "version": "",
