@@ -27,6 +27,7 @@ FUNCTIONS: Final = (
     "Digest",
     "Due",
     "Proof",
+    "Console",
     "Boards",
     "Tenant",
 )
