@@ -80,6 +80,13 @@ _MAY_BE_EMPTY: Final = frozenset(
     }
 )
 """A deployment with an issuer of its own has no client of the console in a pool."""
+_NUMBERS: Final = (
+    "LEDGER_DEADLINE_MS",
+    "AUDIT_GRACE_S",
+    "MAX_USAGE_AGE_DAYS",
+    "TENANT_SHARDS",
+    "CONSOLE_MILLICENTS_PER_UNIT",
+)
 _MAY_BE_ABSENT: Final = frozenset({"LEDGER_DEADLINE_MS"})
 
 
