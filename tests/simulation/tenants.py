@@ -214,13 +214,16 @@ class Tenants:
         if fault is Fault.REORDERED:
             self.chance.rng.shuffle(batch)
         if fault is Fault.DUPLICATE:
-            self._clock.later(HOUR_MS + self.chance.below(48 * HOUR_MS), self._take, batch)
+            self._clock.later(HOUR_MS + self.chance.below(48 * HOUR_MS), self._take_again, batch)
         if fault is Fault.LOST_BEFORE:
             self._lost |= {each.number for each in batch}
             self._next = ends
             return
         if self._take(batch):
             self._next = max(self._next, ends)
+
+    def _take_again(self, batch: Sequence[Sent]) -> None:
+        self._take(batch)
 
     def _take(self, batch: Sequence[Sent]) -> bool:
         try:
