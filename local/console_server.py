@@ -6,6 +6,7 @@ API where it looks for it.
 
 import http.client
 import json
+import re
 import sys
 from functools import partial
 from http import HTTPStatus
@@ -68,7 +69,9 @@ class Handler(BaseHTTPRequestHandler):
         site = Site(console.built())
         if name in {"", console.INDEX}:
             page = site.page("" if urlsplit(self.path).path.endswith("/") else "console/")
-            self._answer(HTTPStatus.OK, page.content.encode(), {"Content-Security-Policy": policy(page, ())})
+            # Each module alone, so that a debugger shows the sources.
+            content = re.sub(r"src/pack\.[0-9a-f]+\.js", "src/main.js", page.content)
+            self._answer(HTTPStatus.OK, content.encode(), {"Content-Security-Policy": policy(page, ())})
         elif found := site.file(name):
             self._answer(HTTPStatus.OK, found.content, {"Content-Type": found.type, "Cache-Control": found.cache})
         else:
