@@ -102,8 +102,8 @@ def site_files() -> dict[str, bytes]:
     files = {path.relative_to(SOURCES).as_posix(): path.read_bytes() for path in sources() if path.suffix in TYPES}
     files |= {each.path: SOURCE_MAP.sub(b"", (modules / each.file).read_bytes()) for each in (*LIBRARIES, STYLES)}
     by_path = {path: _by_path(path, content) for path, content in files.items()}
-    modules = {path: content.decode() for path, content in by_path.items() if path.startswith("src/")}
-    return by_path | {PACK: packed(modules).encode()}
+    own = {path: content.decode() for path, content in by_path.items() if path.startswith("src/")}
+    return by_path | {PACK: packed(own).encode()}
 
 
 def write_site(files: Mapping[str, bytes], directory: Path) -> None:
