@@ -20,7 +20,7 @@ import pytest
 from millicent import Clock, InsufficientCredits, Millicent, RetryPolicy, Unreachable
 from millicent.errors import BudgetClosed, JournalInUse, NotSettled
 from millicent.leases import Budget, patience
-from tests.leases.plain_ledger import PlainLedger, lost_after, unreachable
+from tests.leases.plain_ledger import URL, PlainLedger, lost_after, unreachable
 from tests.leases.services import ACTOR
 
 QUICK = RetryPolicy(deadline_s=0.05, base_s=0.01)
@@ -232,6 +232,38 @@ def test_a_stop_of_the_process_is_not_time_in_which_the_ledger_took_nothing() ->
     given = patience.Patience(10.0, finished=0)
     given.waited(1, 0.25, finished=1)
     assert given.left_s == 9.75
+
+
+def test_threads_at_the_bound_are_served_in_the_order_in_which_they_came(
+    ledger: PlainLedger,
+) -> None:
+    served: list[int] = []
+    may_answer = threading.Semaphore(0)
+
+    def when_allowed(request: httpx.Request) -> httpx.Response:
+        assert "batch" not in request.url.path or may_answer.acquire(timeout=20)
+        return ledger.handle(request)
+
+    client = Millicent(URL, "token", transport=httpx.MockTransport(when_allowed))
+    budget = client.budget(ACTOR, 1000, wait_s=20)
+
+    def spend(amount: int) -> None:
+        budget.spend(amount)
+        served.append(amount)
+
+    budget.spend(1000)
+    threads = [threading.Thread(target=spend, args=(amount,)) for amount in range(1000, 995, -1)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        while len(budget._lease.state.wanted) <= number:
+            pass
+    for number, thread in enumerate(threads):
+        may_answer.release()
+        thread.join(20)
+        assert served == [1000, 999, 998, 997, 996][: number + 1]
+    may_answer.release(9)
+    budget.close()
+    assert ledger.spent == 1000 + sum(served)
 
 
 def test_a_refused_slice_is_not_the_cause_of_what_is_not_settled(ledger: PlainLedger, client: Millicent) -> None:

@@ -235,6 +235,64 @@ def test_without_a_journal_no_more_than_a_slice_is_ever_unsettled() -> None:
     assert desk.spend(1)
 
 
+def test_those_who_wait_for_a_flush_are_served_in_the_order_in_which_they_came() -> None:
+    desk = stocked(slice_=1000, flush_every_s=1000, low_water=0.9)
+    desk.spend(900)
+    desk.work(("holds",))
+    for ticket, amount in (("first", 800), ("second", 300), ("third", 50)):
+        assert not desk.spend(amount, ticket=ticket)
+        desk.lease.wait(ticket, amount * 1000, desk.now_s)
+    assert not desk.spend(1)
+    desk.work(("lines",))
+    assert not desk.spend(1)
+    assert not desk.spend(50, ticket="third")
+    assert desk.spend(800, ticket="first")
+    del desk.state.wanted["first"]
+    desk.work(("holds",))
+    assert not desk.spend(50, ticket="third")
+    desk.work(("lines",))
+    assert desk.spend(300, ticket="second")
+    del desk.state.wanted["second"]
+    assert desk.spend(50, ticket="third")
+    del desk.state.wanted["third"]
+    assert desk.spend(1)
+
+
+def test_a_reservation_waits_behind_those_who_came_before() -> None:
+    desk = stocked(slice_=1000, flush_every_s=1000)
+    desk.spend(900)
+    desk.lease.wait("first", 100_000, desk.now_s)
+    assert desk.lease.reserve(50_000, desk.now_s) is None
+    assert desk.spend(100, ticket="first")
+
+
+def test_who_waits_for_a_slice_keeps_nobody_from_the_one_that_is_there() -> None:
+    desk = stocked()
+    assert not desk.spend(3500, ticket="first")
+    desk.lease.wait("first", 3_500_000, desk.now_s)
+    assert desk.spend(1)
+    desk.work()
+    assert not desk.spend(1)
+    assert desk.spend(3500, ticket="first")
+
+
+def test_a_spend_that_its_reservation_covers_waits_in_its_place_and_for_no_hold() -> None:
+    desk = stocked(slice_=1000, flush_every_s=1000, low_water=0.9)
+    reserved = desk.lease.reserve(700_000, desk.now_s)
+    desk.work(("holds",))
+    desk.spend(590)
+    desk.spend(20)
+    assert not desk.spend(705, reserved, ticket="first")
+    desk.lease.wait("first", 705_000, desk.now_s, reserved)
+    assert desk.state.wanted == {"first": 5000}
+    desk.state._is_prefetch_refused = True
+    assert not of(PlaceHold, desk.work(("holds",)))
+    assert not desk.spend(5)
+    desk.work(("lines",))
+    assert not desk.spend(5)
+    assert desk.spend(705, reserved, ticket="first")
+
+
 def test_a_new_slice_is_fetched_below_the_low_water_mark() -> None:
     desk = stocked(low_water=0.3)
     desk.spend(700)

@@ -425,7 +425,7 @@ class Attempt:
             return
         said = spend_line(None, "llm", {"model": process.random.choice("ab")}, is_summed=lease.terms.record == "sum")
         is_done = self._attempt(
-            lambda: lease.spend(self.microcents, process.now_s, said, reserved), self._spend, reserved
+            lambda: lease.spend(self.microcents, process.now_s, said, reserved, id(self)), self._spend, reserved
         )
         if is_done:
             life = process.life
@@ -442,11 +442,12 @@ class Attempt:
     def _reserve(self, _: None) -> None:
         process = self.process
         if self.lease is not process.lease or process._is_paused():
+            self.lease.state.wanted.pop(id(self), None)
             return
         reserved: list[Reservation] = []
 
         def attempt() -> bool | None:
-            found = self.lease.reserve(self.microcents, process.now_s)
+            found = self.lease.reserve(self.microcents, process.now_s, id(self))
             if found is None:
                 return None
             reserved.append(found)
@@ -475,7 +476,7 @@ class Attempt:
                 process.world.happened["waited in vain"] += 1
             return is_done
         if id(self) not in wanted:
-            wanted[id(self)] = self.microcents
+            self.lease.wait(id(self), self.microcents, process.now_s, argument)
             process.work(self.lease)
         process.later(POLL_MS, again, argument)
         return False

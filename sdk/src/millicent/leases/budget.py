@@ -162,7 +162,7 @@ class Budget:
         Raises what `spend` raises.
         """
         microcents = exact_microcents(amount)
-        reserved = self._until_done(microcents, lambda: self._lease.reserve(microcents, self._now_s()))
+        reserved = self._until_done(microcents, lambda ticket: self._lease.reserve(microcents, self._now_s(), ticket))
         return Part(self, reserved)
 
     @property
@@ -281,7 +281,11 @@ class Budget:
 
     def _spend(self, microcents: int, said: Line, reserved: Reservation | None = None) -> None:
         if not self._spend_now(microcents, said, reserved):
-            self._until_done(microcents, lambda: self._lease.spend(microcents, self._now_s(), said, reserved))
+            self._until_done(
+                microcents,
+                lambda ticket: self._lease.spend(microcents, self._now_s(), said, reserved, ticket),
+                reserved,
+            )
 
     def _spend_now(self, microcents: int, said: Line, reserved: Reservation | None = None) -> bool:
         """False if it has to wait."""
@@ -293,8 +297,13 @@ class Budget:
                 self._changed.notify_all()
             return is_urgent is not None
 
-    def _until_done(self, microcents: int, attempt: Callable[[], Any]) -> Any:  # noqa: ANN401 - what attempt returns
-        """What `attempt` returns once that is not None. Raises Unreachable after `wait_s`."""
+    def _until_done(
+        self, microcents: int, attempt: Callable[[object], Any], reserved: Reservation | None = None
+    ) -> Any:  # noqa: ANN401 - what attempt returns
+        """What `attempt` returns once that is not None. Raises Unreachable after `wait_s`.
+
+        It gets the ticket that says who came first.
+        """
         ticket = object()
         with self._changed:
             patience = Patience(self.terms.wait_s, self._lease.state.finished)
@@ -302,17 +311,18 @@ class Budget:
                 while True:
                     if self._closed is not None:
                         raise BudgetClosed(self._closed)
-                    done = attempt()
+                    done = attempt(ticket)
                     if done is not None:
-                        self._changed.notify_all()
                         return done
-                    self._lease.state.wanted[ticket] = microcents
+                    self._lease.wait(ticket, microcents, self._now_s(), reserved)
                     self._changed.notify_all()
                     if patience.left_s <= 0:
                         raise self._unreachable()
                     self._pause(patience)
             finally:
                 self._lease.state.wanted.pop(ticket, None)
+                # Those who waited behind it may be next.
+                self._changed.notify_all()
 
     def _unreachable(self) -> Unreachable:
         cause = self._lease.state.last_error

@@ -50,7 +50,7 @@ class BudgetState:
         self.counts = Counts()
         self.slices: dict[int, Slice] = {}
         self.wanted: dict[object, int] = {}
-        """What is waited for, by who waits."""
+        """What is waited for of a slice, by the ticket of who waits: the first came first."""
         self.unsettled_microcents = 0
         self.unsettled_spends = 0
         self.finished = 0
@@ -96,15 +96,22 @@ class BudgetState:
     def is_bounded(self) -> bool:
         return self._bound is not None
 
-    def choose(self, microcents: int, now_s: float) -> Slice | None:
-        """The slice that a spend of this size is taken from; None if it has to wait for one, or for a flush."""
-        return None if self.is_full(microcents) else self.fitting(microcents, now_s)
-
-    def is_full(self, microcents: int) -> bool:
-        """Whether a flush has to come first: a crash would lose more than a slice."""
+    def must_wait(self, microcents: int, now_s: float, ticket: object) -> bool:
+        """Whether a flush has to come first, since a crash would lose more than a slice; or others who came before."""
+        if self.wanted and self._is_behind(ticket, now_s):
+            return True
         if self._bound is None or not self.unsettled_microcents:
             return False
         return self.unsettled_microcents + microcents > self._bound
+
+    def _is_behind(self, ticket: object, now_s: float) -> bool:
+        """Whether somebody came before, and has a slice. Who has none waits for the ledger, and others may go on."""
+        for other, microcents in self.wanted.items():
+            if other == ticket:
+                return False
+            if self.fitting(microcents, now_s) is not None:
+                return True
+        return False
 
     def fitting(self, microcents: int, now_s: float) -> Slice | None:
         """The oldest slice that has so much left."""
