@@ -11,7 +11,7 @@ from typing import Any, Final
 from millicent.errors import ApiError, JournalFailed
 from millicent.leases.calls import Answer, Call, Failed, Line, PlaceHold, SettleLines
 from millicent.leases.journal import Journal
-from millicent.leases.slices import Slice
+from millicent.leases.slices import Over, Slice
 from millicent.leases.state import BudgetState, Lane
 from millicent.leases.terms import Terms
 
@@ -56,8 +56,8 @@ class Lease:
         """Whether the background has something to do at once; None: the spend has to wait, and is not made.
 
         `about` has what the line of the spend says; it becomes that line, or adds to a sum (of which it stays as it
-        is, for the next spend). `ticket` is that under which it waits, if it does. Raises ApiError if the ledger has refused it, JournalFailed if it could not be written;
-        nothing is taken then.
+        is, for the next spend). `ticket` is that under which it waits, if it does. Raises ApiError if the ledger has
+        refused it, JournalFailed if it could not be written; nothing is taken then.
         """
         if about.key and self.state.is_unsettled(about.key):
             return False
@@ -120,15 +120,17 @@ class Lease:
             return None
         return call
 
-    def answered(self, call: Call, answer: Answer, now_s: float) -> None:
+    def answered(self, call: Call, answer: Answer, now_s: float) -> Over:
+        """What that has brought to its end."""
         over = self.state.answered(call, answer, now_s)
         if self.journal is None or not (over.lines or over.slices):
-            return
+            return over
         try:
             self.journal.drop(over.lines, over.slices)
         except JournalFailed as failed:
             # They are sent once more by the process that finds them, and answered as they were.
             self.state.last_error = failed
+        return over
 
     def _chosen(self, microcents: int, now_s: float, reserved: Reservation | None) -> Slice | None:
         covered = None if reserved is None else self._covered(reserved, microcents, now_s)
