@@ -1,9 +1,8 @@
 """A model whose attributes are plain values, made, read and written without PynamoDB's detours.
 
 PynamoDB asks of every attribute of every item whether it is a map, a list or a discriminator, and sets and gets each
-through a descriptor: a quarter of a charge's processor time. Our items have none of these. What is asked once a class
-is kept here; attributes, conditions and the spelling of an item stay PynamoDB's. The tests compare each item with what
-PynamoDB itself makes of it.
+through a descriptor: most of what PynamoDB costs a charge. Our items have none of these. What is asked once a class is
+kept here; attributes and conditions stay PynamoDB's. The tests compare each item with what PynamoDB makes of it.
 """
 
 from collections.abc import Mapping

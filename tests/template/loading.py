@@ -27,6 +27,9 @@ FUNCTIONS: Final = (
     "Digest",
     "Due",
     "Proof",
+    "Console",
+    "Boards",
+    "Tenant",
 )
 
 Properties: TypeAlias = Mapping[str, Any]
