@@ -60,7 +60,8 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "usage": _COMMON | {"LEDGER_TABLE", "USAGE_TABLE"},
     "boards": _COMMON | {"USAGE_TABLE", "BOARDS_BUCKET", "TENANT_SHARDS"},
     "tenant": _COMMON | _IDENTITY | {"USAGE_TABLE", "BOARDS_BUCKET"},
-    "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S", "DIGEST_BUCKET"},
+    "reconcile": _COMMON
+    | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S", "DIGEST_BUCKET", "BOARDS_BUCKET"},
     "digest": _COMMON | {"LEDGER_TABLE", "DIGEST_BUCKET", "SIGNING_KEY", "EVENT_BUS"},
     "due": _COMMON | {"LEDGER_TABLE"},
     "proof": _COMMON | _IDENTITY | {"AUDIT_TABLE", "DIGEST_BUCKET"},
