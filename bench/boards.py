@@ -50,7 +50,7 @@ ASKED: Final[Sequence[tuple[TenantGrouping, DayRange]]] = (
     ("app", DayRange("2026-01-01", "2026-01-31")),
     ("day", DayRange("2026-01-01", "2026-01-31")),
     ("actor", DayRange("2026-01-01", "2026-01-31")),
-    ("actor", DayRange("2026-01-05", "2026-01-05")),
+    ("actor", DayRange("2026-01-03", "2026-01-03")),
 )
 CHARGES_A_MINUTE: Final = (1, 5, 60, 2000)
 

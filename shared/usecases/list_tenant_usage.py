@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from heapq import merge
+from itertools import dropwhile, islice
+from operator import itemgetter
 from typing import Final, Literal, TypeAlias
 
-from shared.ledger.boards import OWN, Totals, lines_of_text, spent_in, sums_in, totals_of_text
+from shared.ledger.boards import OWN, Totals, ranked_in, sums_in, totals_of_text
 from shared.ledger.errors import LedgerUnavailable
 from shared.ledger.frozen import dataclass
 from shared.ledger.usage import Sums
@@ -105,17 +108,13 @@ def _named(sums: Mapping[str, Sums], asked: TenantUsageAsked) -> tuple[tuple[tup
 
 
 def _ranked(texts: Iterable[str], asked: TenantUsageAsked) -> tuple[tuple[tuple[str, Sums], ...], Rank | None]:
-    after = asked.after.order if isinstance(asked.after, Rank) else None
-    ranked: list[tuple[tuple[int, str], Sums]] = []
-    for text in texts:
-        for actor, line in lines_of_text(text).items():
-            sums = spent_in(line)
-            order = sums.refunded - sums.charged, actor
-            if after is None or order > after:
-                ranked.append((order, sums))
-    ranked.sort(key=lambda each: each[0])
-    page = ranked[: asked.limit]
-    last = Rank(-page[-1][0][0], page[-1][0][1]) if len(ranked) > len(page) else None
+    ranking = merge(*map(ranked_in, texts), key=itemgetter(0))
+    if isinstance(asked.after, Rank):
+        after = asked.after.order
+        ranking = dropwhile(lambda each: each[0] <= after, ranking)
+    found = list(islice(ranking, asked.limit + 1))
+    page = found[: asked.limit]
+    last = Rank(-page[-1][0][0], page[-1][0][1]) if len(found) > len(page) else None
     return tuple((actor, sums) for (_, actor), sums in page), last
 
 
