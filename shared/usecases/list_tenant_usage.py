@@ -1,6 +1,6 @@
 """Sums the spending of a tenant, by meter, app, model, day or actor, from its boards."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from heapq import merge
 from itertools import dropwhile, islice
@@ -108,7 +108,7 @@ def _named(sums: Mapping[str, Sums], asked: TenantUsageAsked) -> tuple[tuple[tup
 
 
 def _ranked(texts: Iterable[str], asked: TenantUsageAsked) -> tuple[tuple[tuple[str, Sums], ...], Rank | None]:
-    ranking = merge(*map(ranked_in, texts), key=itemgetter(0))
+    ranking: Iterator[tuple[tuple[int, str], Sums]] = merge(*map(ranked_in, texts), key=itemgetter(0))
     if isinstance(asked.after, Rank):
         after = asked.after.order
         ranking = dropwhile(lambda each: each[0] <= after, ranking)
