@@ -14,6 +14,7 @@
  * @property {boolean} isSigned         the signature is that key's, over this text
  */
 
+const SMALLEST_KEY_BITS = 2048;
 const RSA = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
 
 /** @param {SignedDigest} signed @returns {Promise<Digest>} */
@@ -32,7 +33,8 @@ export async function read(signed) {
 async function isSignature(signed, key) {
   try {
     const known = await crypto.subtle.importKey("spki", key, RSA, false, ["verify"]);
-    return await crypto.subtle.verify(RSA, known, bytes(signed.signature), new TextEncoder().encode(signed.text));
+    const { modulusLength } = /** @type {RsaKeyAlgorithm} */ (/** @type {unknown} */ (known.algorithm));
+    return modulusLength >= SMALLEST_KEY_BITS && await crypto.subtle.verify(RSA, known, bytes(signed.signature), new TextEncoder().encode(signed.text));
   } catch {
     return false;
   }

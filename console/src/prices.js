@@ -84,6 +84,8 @@ export function changeText(before, after) {
 
 const OF_A_VERSION = new Set(["card", "version", "made_at", "by", "effective_from", "matched_model", "prices"]);
 const OF_A_PRICE = new Set(["price", "per"]);
+/** How tiers are counted says nothing where one of the two has none. */
+const OF_A_PRICE_WITHOUT_TIERS = new Set([...OF_A_PRICE, "tier_mode"]);
 const NUMBERS = new Set(["request_price", "minimum_charge"]);
 
 /** What changed between two versions. Fields that this console does not know are compared as well. @param {RateCard} older @param {RateCard} newer @returns {Difference[]} */
@@ -99,7 +101,8 @@ export function differences(older, newer) {
 function ofQuantity(quantity, before, after) {
   if (!before || !after) return [{ quantity, field: "price", before, after, change: null }];
   const price = isSamePrice(before, after) ? [] : [{ quantity, field: "price", before, after, change: changeText(before, after) }];
-  return [...price, ...namesOf(before, after, OF_A_PRICE).flatMap((field) => ofField(quantity, field, before, after))];
+  const without = before.tiers?.length && after.tiers?.length ? OF_A_PRICE : OF_A_PRICE_WITHOUT_TIERS;
+  return [...price, ...namesOf(before, after, without).flatMap((field) => ofField(quantity, field, before, after))];
 }
 
 /** @param {object} one @param {object} other @param {Set<string>} without */

@@ -38,6 +38,13 @@ test("tiers, what a quantity is part of, aliases and fields that are not known a
   assert.deepEqual(differences(older, newer).map(({ field }) => field), ["tiers", "part_of", "aliases", "brand_new"]);
 });
 
+test("how tiers are counted is compared where both have tiers", () => {
+  const tiers = [{ above: "10", price: "0.5" }];
+  const at = (/** @type {any} */ more) => card({ prices: { tokens: { price: "1", per: 1, ...more } } });
+  assert.deepEqual(differences(at({}), at({ tiers, tier_mode: "volume" })).map(({ field }) => field), ["tiers"]);
+  assert.deepEqual(differences(at({ tiers, tier_mode: "graduated" }), at({ tiers, tier_mode: "volume" })).map(({ field }) => field), ["tier_mode"]);
+});
+
 test("nothing and an empty list, and names in another order, are no change", () => {
   assert.deepEqual(differences(card({ aliases: [], x: { a: 1, b: 2 } }), card({ x: { b: 2, a: 1 } })), []);
 });

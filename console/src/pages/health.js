@@ -14,7 +14,6 @@ const NOT_FOUND = 404;
 /** How `millicent dlq` calls a queue that the deployment names "<stack>-<name>-failures" or the like. */
 const QUEUES = ["outbox", "rule", "audit", "usage", "schedule", "ingest"];
 
-/** @param {import("../pages.js").PageProps} props */
 export const View = () => html`<${Page} title="Health">
   <div class="grid">
     <div class="span-5"><${Service} /></div>
@@ -114,6 +113,6 @@ const DIGESTS = [
 
 /** What the API does not tell, and who does. */
 const Reconciliation = () => html`<${Section} title="Reconciliation">
-  <${Empty}>The reconciler compares every account with its entries, its audit rows and its sums each day. The API does not tell what it found: the alarm <code>reconcile-findings</code> and its log do, and
-    <${Id} of="millicent verify" /> runs it now, from a terminal with rights in the AWS account.<//>
+  <p class="panel-body">The reconciler compares every account with its entries, its audit rows and its sums each day. The API does not tell what it found: the
+    alarm <code>findings</code> and the log of its function do. From a terminal with rights in the AWS account, this runs it now: <${Id} of="millicent verify" /></p>
 <//>`;

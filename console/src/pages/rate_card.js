@@ -53,10 +53,10 @@ function Versions({ meter, model, query }) {
     return { items: items.filter((each) => (each.model ?? null) === model) };
   }, [meter, model]);
   return html`<${Loaded} of=${found} empty="This tenant has no card of its own under this name.">
-    ${(/** @type {any} */ { items }) => html`${items.length > 1 && html`<${Changes} versions=${items} query=${query} />`}
+    ${(/** @type {any} */ { items }) => html`<div class="stack">${items.length > 1 && html`<${Changes} versions=${items} query=${query} />`}
       <${Section} title="Versions" note="a version never changes; usage has the price of the one that was in effect when it occurred">
         <${Table} label="Versions" rows=${items} columns=${COLUMNS} keyOf=${(/** @type {any} */ row) => row.card} />
-      <//>`}
+      <//></div>`}
   <//>`;
 }
 

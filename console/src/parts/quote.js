@@ -101,9 +101,9 @@ function ByReport({ ask, isAsked }) {
   return html`<form class="quote-form" onSubmit=${submitted(() => ask(() => requestOfReport({ provider, model, raw })))}>
     <${Text} label="Provider" now=${provider} set=${setProvider} hint="openai, anthropic, google, aws, azure, …" />
     <${Text} label="Model" now=${model} set=${setModel} hint="Empty for the one that the response names" />
-    <${Field} label="The response, or the usage in it" hint="JSON, as the provider sent it">
+    <div class="wide"><${Field} label="The response, or the usage in it" hint="JSON, as the provider sent it">
       ${(/** @type {string} */ id) => html`<textarea id=${id} class="input mono" rows="8" spellcheck="false" required value=${raw} onInput=${(/** @type {any} */ event) => setRaw(event.target.value)}></textarea>`}
-    <//>
+    <//></div>
     <button class="button primary" disabled=${isAsked}>Quote</button>
   </form>`;
 }
