@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 from in_memory.audit import MemoryAuditTrail
+from in_memory.boards import PresentBoards
 from in_memory.bus import MemoryBus, size_bytes
 from in_memory.clock import SettableClock, new_id
 from in_memory.due import MemoryDueAccounts
@@ -77,6 +78,7 @@ class InMemoryService:
         self.ledger = StreamedLedger(lambda: self.fault)
         self.trail = MemoryAuditTrail()
         self.book = MemoryUsageBook()
+        self.boards = PresentBoards(self.book, self.clock.now_ms)
         self.rates = MemoryRateStore()
         self.terms = MemoryTermsStore()
         self.bus = MemoryBus(self.ledger, self.trail, self.book)
