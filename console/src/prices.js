@@ -31,6 +31,16 @@ export function numberText(text, locale) {
   return new Intl.NumberFormat(locale, { maximumFractionDigits: MOST_DECIMALS }).format(/** @type {any} */ (String(text).trim()));
 }
 
+/** "each", "per 1K", "per 1M", "per 12". @param {bigint} units */
+export function perText(units) {
+  if (units === 1n) return "each";
+  const [size, letter] = LETTERS.find(([of]) => units % of === 0n) ?? [1n, ""];
+  return `per ${numberText(String(units / size))}${letter}`;
+}
+
+/** @type {[bigint, string][]} */
+const LETTERS = [[1_000_000_000n, "B"], [1_000_000n, "M"], [1000n, "K"]];
+
 /**
  * A price as an amount that millicents can say, for as many more units as that needs: 0.0000125 for one is 12.5 for a million.
  * @param {{price: string, per?: number}} price @returns {Priced}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { cardsOf, changeText, differences, inEffect, isSamePrice, numberText, priced } from "../src/prices.js";
+import { cardsOf, changeText, differences, inEffect, isSamePrice, numberText, perText, priced } from "../src/prices.js";
 
 const card = (/** @type {any} */ more = {}) => ({ card: "llm/a@1", version: 1, meter: "llm", model: "a", prices: {}, request_price: "0", minimum_charge: "0", ...more });
 
@@ -64,4 +64,8 @@ test("a version that begins later is not in effect, and of two that begin togeth
 test("a number is shown with every digit, and what is none as it is", () => {
   assert.equal(numberText("1234567.000000000001", "en"), "1,234,567.000000000001");
   assert.equal(numberText("<b>", "en"), "<b>");
+});
+
+test("a number of units is said in thousands, millions and billions where that is exact", () => {
+  assert.deepEqual([1n, 1000n, 1500n, 1_000_000n, 2_000_000_000n, 12_000_000n].map(perText), ["each", "per 1K", "per 1,500", "per 1M", "per 2B", "per 12M"]);
 });

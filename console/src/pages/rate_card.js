@@ -63,7 +63,7 @@ function Versions({ meter, model, query }) {
 /** @type {import("../parts/table.js").Column<any>[]} */
 const COLUMNS = [
   { name: "Version", cell: (row) => html`${row.version} ${Date.parse(row.effective_from) > Date.now() && html`<${Badge} of="not yet" />`}` },
-  { name: "In effect from", cell: (row) => html`<${Since} of=${row} />` },
+  { name: "In effect since", cell: (row) => html`<${Since} of=${row} />` },
   { name: "Made", cell: (row) => html`<${When} at=${row.made_at} />`, isMinor: true },
   { name: "By", cell: (row) => html`<${By} of=${row.by} />`, isMinor: true },
 ];

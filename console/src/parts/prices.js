@@ -1,15 +1,15 @@
 /** Prices of a card, for people. */
 import { config } from "../config.js";
 import { currencyText } from "../money.js";
-import { numberText, priced } from "../prices.js";
+import { numberText, perText, priced } from "../prices.js";
 import { html } from "../ui.js";
 import { Table } from "./table.js";
 import { Amount, Badge, Id, Name, Raw, Unknown, When } from "./values.js";
 
-/** A price for so many units: "250,000 $2.50 for 1,000,000". @param {{of: {price: string, per?: number}}} props */
+/** A price for so many units: "250,000 $2.50 per 1M". @param {{of: {price: string, per?: number}}} props */
 export function PriceOf({ of }) {
   const { amount, per } = priced(of);
-  return html`<span class="price"><${Amount} of=${amount} /> <span class="dim">${per === 1n ? "each" : `for ${numberText(String(per))}`}</span></span>`;
+  return html`<span class="price"><${Amount} of=${amount} /> <span class="dim">${perText(per)}</span></span>`;
 }
 
 /** Millicents as a decimal text, which may be finer than a microcent. @param {{of: string}} props */

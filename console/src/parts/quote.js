@@ -2,7 +2,7 @@
 import { call } from "../api.js";
 import { useCall, useSettled } from "../load.js";
 import { requestOf, requestOfReport, unitsIn, unitsText } from "../quoting.js";
-import { numberText } from "../prices.js";
+import { numberText, perText } from "../prices.js";
 import { refine } from "../router.js";
 import { html, useEffect, useRef, useState } from "../ui.js";
 import { Field } from "./dialog.js";
@@ -139,6 +139,6 @@ function Quoted({ of }) {
 const ITEMS = [
   { name: "Item", cell: (row) => html`<${Name} of=${row.item} />` },
   { name: "Units", cell: (row) => numberText(row.units), isNumber: true },
-  { name: "Price", cell: (row) => html`${numberText(row.price)}${row.per !== 1 && html` <span class="dim">for ${numberText(row.per)}</span>`}`, isNumber: true, isMinor: true },
+  { name: "Price", cell: (row) => html`${numberText(row.price)} <span class="dim">${perText(BigInt(row.per))}</span>`, isNumber: true, isMinor: true },
   { name: "Millicents", cell: (row) => html`<${Exact} of=${row.amount} />`, isNumber: true },
 ];
