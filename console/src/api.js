@@ -76,6 +76,8 @@ export async function answered(method, path, options = {}) {
     const answer = await sent(method, path, options);
     if (answer === null) {
       if (!isRepeatable || tried >= 2) throw new ApiError(0, null, null);
+      // A browser may hide from a page of another site that a token was not accepted: a gateway answers that itself.
+      await options.bearer?.refused().catch(() => false);
     } else if (answer.ok) {
       return { content: await contentOf(answer), headers: answer.headers, status: answer.status };
     } else if (!(answer.status === UNAUTHENTICATED && tried === 1 && (await bearerOf(options).refused()))) {

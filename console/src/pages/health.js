@@ -2,6 +2,7 @@
 import { call } from "../api.js";
 import { config } from "../config.js";
 import { fault, read } from "../digests.js";
+import { numberText } from "../prices.js";
 import { useCall, useLoaded } from "../load.js";
 import { Empty, Failed, Loaded, Page, Section } from "../parts/page.js";
 import { Table } from "../parts/table.js";
@@ -50,15 +51,11 @@ function Queues() {
 }
 
 /** @param {{queues: any[]}} props */
-const Waiting = ({ queues }) => html`<${Table} label="Failure queues" rows=${queues} columns=${QUEUE_COLUMNS} keyOf=${(/** @type {any} */ row) => row.name} />
-  <p class="panel-body dim">The API has no call that sends them again. When the cause is mended, this does, from a terminal with rights in the AWS account; repeating it is safe.</p>`;
-
-/** @type {import("../parts/table.js").Column<any>[]} */
-const QUEUE_COLUMNS = [
-  { name: "Queue", cell: (row) => html`<${Name} of=${row.name} />` },
-  { name: "Messages", cell: (row) => row.messages, isNumber: true },
-  { name: "Look, then send again", cell: (row) => html`<div class="commands"><${Id} of=${`millicent dlq show ${commandName(row.name)}`} /><${Id} of=${`millicent dlq redrive ${commandName(row.name)}`} /></div>` },
-];
+const Waiting = ({ queues }) => html`<div class="panel-body">
+  <ul class="alert-list">${queues.map((each) => html`<li key=${each.name}><${Name} of=${each.name} /> <span class="tabular alert-figure">${numberText(each.messages)} ${each.messages === 1 ? "message" : "messages"}</span>
+    <div class="commands"><${Id} of=${`millicent dlq show ${commandName(each.name)}`} /><${Id} of=${`millicent dlq redrive ${commandName(each.name)}`} /></div></li>`)}</ul>
+  <p class="dim">The API has no call that sends them again. When the cause is mended, <code>redrive</code> does, from a terminal with rights in the AWS account. Repeating it is safe.</p>
+</div>`;
 
 /** @param {string} name */
 const commandName = (name) => QUEUES.find((each) => name.toLowerCase().includes(each)) ?? name;

@@ -5,7 +5,7 @@ import { merged, NOTHING, resumed, withOlder } from "../live.js";
 import { useSettled } from "../load.js";
 import { Loaded, Page } from "../parts/page.js";
 import { Table } from "../parts/table.js";
-import { Amount, Badge, Id, Name, When } from "../parts/values.js";
+import { Amount, Badge, Name, When } from "../parts/values.js";
 import { choose, link, refine } from "../router.js";
 import { html, useCallback, useEffect, useRef, useState } from "../ui.js";
 
@@ -50,7 +50,7 @@ export function View({ query }) {
     </div>
     ${isPaused && waiting > 0 && html`<button type="button" class="button" onClick=${toggle}>Show ${waiting} new</button>`}
     ${state.isBehind && html`<p class="dim" role="status">More happens than is shown here: some lines were left out. Filter by account, kind or outcome, or read the account's entries.</p>`}
-    <div class="panel">
+    <div class="panel live">
       <${Loaded} of=${listing} empty=${emptyText(query)}>
         ${(/** @type {any[]} */ items) => html`<${Table} label="Activity, newest first" rows=${items} columns=${COLUMNS} keyOf=${(/** @type {any} */ row) => row.id} open=${addressOf} />`}
       <//>
@@ -80,11 +80,10 @@ const emptyText = (query) =>
 const COLUMNS = [
   { name: "When", cell: (row) => html`<${When} at=${row.at} />` },
   { name: "Account", cell: (row) => html`<a href=${addressOf(row)}><${Name} of=${row.actor} /></a>${row.member && html` <span class="dim">by <${Name} of=${row.member} /></span>`}` },
-  { name: "What", cell: (row) => html`<${Badge} of=${row.kind} /> ${!["applied", "allowed"].includes(row.outcome) && html`<${Badge} of=${row.outcome} />`} ${row.reason && html`<span class="dim">${row.reason.replaceAll("_", " ")}</span>`} ${row.low_balance?.length > 0 && html`<${Badge} of="low" />`}` },
-  { name: "For", cell: (row) => html`<span class="dim">${[row.meter, row.model, row.app].filter(Boolean).map((each) => html`<${Name} of=${each} /> `)}</span>`, isMinor: true },
+  { name: "What", cell: (row) => html`<${Badge} of=${row.kind} /> ${!["applied", "allowed"].includes(row.outcome) && html`<${Badge} of=${row.outcome} />`} ${row.reason && html`<span class="dim minor">${row.reason.replaceAll("_", " ")}</span>`} ${row.low_balance?.length > 0 && html`<${Badge} of="low" />`}` },
+  { name: "For", cell: (row) => html`<span class="dim"><${Name} of=${[row.meter, row.model, row.app].filter(Boolean).join(" · ")} /></span>`, isMinor: true },
   { name: "Amount", cell: (row) => html`<${Amount} of=${row.amount ?? row.minimum} isChange=${row.type !== "check"} />`, isNumber: true },
   { name: "Available after", cell: (row) => html`<${Amount} of=${row.available_after} isPlain=${true} />`, isNumber: true, isMinor: true },
-  { name: "Key", cell: (row) => html`<${Id} of=${row.key ?? row.check_id} short=${true} />`, isMinor: true },
 ];
 
 /** @type {State} */

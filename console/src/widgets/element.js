@@ -4,7 +4,7 @@ import { config, loadConfig } from "../config.js";
 import { useLoaded } from "../load.js";
 import { html, render, useEffect, useState } from "../ui.js";
 import { bearerOf } from "./bearer.js";
-import { Widget } from "./states.js";
+import { isNoAccount, Widget } from "./states.js";
 import { sheet } from "./style.js";
 
 const ATTRIBUTES = ["actor", "token", "days", "by", "limit", "refresh"];
@@ -150,7 +150,7 @@ export function useAccount({ given, bearer, turn, onError }, path, query = {}) {
   const ask = async (/** @type {AbortSignal} */ signal) => call("GET", `${await accountOf(given, bearer)}${path}`, { query, signal, bearer });
   const answer = useLoaded(ask, [given.actor, bearer, turn, path, JSON.stringify(query)]);
   useEffect(() => {
-    if (answer.error) onError(answer.error);
+    if (answer.error && !isNoAccount(answer.error)) onError(answer.error);
   }, [answer.error]);
   return answer;
 }

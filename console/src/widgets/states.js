@@ -37,17 +37,21 @@ export function Failed({ error, again }) {
 
 /** @param {any} error */
 function textOf(error) {
+  if (error.status === 0) return "This cannot be loaded now. Check the connection, or sign in again.";
   if (error.status === UNAUTHENTICATED) return "You are not signed in, or no longer. Sign in again to see this.";
   if (error.status === FORBIDDEN) return "You may not see this account.";
   return error.message;
 }
 
+/** An account without an entry does not exist yet, which is no failure. @param {any} error */
+export const isNoAccount = (error) => error?.status === NOT_FOUND && error.code === "account_not_found";
+
 /**
- * The content of an answer once it is there, or why it is not. An account without an entry does not exist yet, which is no failure.
+ * The content of an answer once it is there, or why it is not.
  * @param {{of: import("../load.js").Loading, empty: any, isEmpty?: (data: any) => boolean, children?: any}} props
  */
 export function Shown({ of, empty, isEmpty = () => false, children }) {
-  if (of.error?.status === NOT_FOUND && of.error.code === "account_not_found") return html`<${Empty}>${empty}<//>`;
+  if (isNoAccount(of.error)) return html`<${Empty}>${empty}<//>`;
   if (of.error && !of.data) return html`<${Failed} error=${of.error} again=${of.again} />`;
   if (!of.data) return html`<${Loading} />`;
   if (isEmpty(of.data)) return html`<${Empty}>${empty}<//>`;

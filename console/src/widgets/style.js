@@ -16,7 +16,7 @@ const CSS = `
 }
 :host([hidden]) { display: none; }
 *, *::before, *::after { box-sizing: border-box; }
-p, ol, ul, dl, dd { margin: 0; padding: 0; }
+p, ol, ul, dl { margin: 0; padding: 0; }
 ol, ul { list-style: none; }
 .widget { background: var(--millicent-back, transparent); border-radius: var(--millicent-radius, 8px); padding: var(--millicent-padding, 0); min-width: 0; }
 .label, .dim, dt, .currency { color: var(--dim); }
@@ -29,6 +29,7 @@ dl { display: grid; gap: 0.25em; margin-top: 0.75em; }
 dl > div, .line { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0.1em 1em; align-items: baseline; }
 .list > li { padding: 0.6em 0; border-top: 1px solid var(--line); }
 .list > li:first-child { border-top: 0; }
+.line > :last-child, dd { margin-left: auto; text-align: right; }
 .line.dim { font-size: 0.93em; }
 .name { overflow-wrap: anywhere; unicode-bidi: isolate; }
 .badge { display: inline-block; padding: 0 0.5em; border-radius: 99px; background: var(--soft); color: var(--dim); font-size: 0.93em; overflow-wrap: anywhere; }
