@@ -42,7 +42,8 @@ def test_an_origin_is_a_scheme_a_host_and_perhaps_a_port(origin: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["app.example.com", "https://app.example.com/", "https://app.example.com/shop", "https://*.example.com", "null"]
+    "text",
+    ["app.example.com", "https://app.example.com/", "https://app.example.com/shop", "https://*.example.com", "null"],
 )
 def test_what_a_browser_would_never_send_as_an_origin_is_refused(text: str) -> None:
     assert not re.fullmatch(template()["Parameters"]["ConsoleOrigins"]["AllowedPattern"], text)
