@@ -59,7 +59,7 @@ with _without_botocores_client():
     from pynamodb.expressions.condition import Condition
     from pynamodb.expressions.operand import Path
     from pynamodb.expressions.update import Action
-    from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+    from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
     from pynamodb.models import Model
     from pynamodb.pagination import ResultIterator
     from pynamodb.transactions import TransactWrite
@@ -76,6 +76,7 @@ __all__ = [
     "Connection",
     "DoesNotExist",
     "GlobalSecondaryIndex",
+    "KeysOnlyProjection",
     "Model",
     "Path",
     "PutError",
