@@ -19,7 +19,7 @@ app = http.Routes(runtime.observability)
 
 @app.route("GET /v1/accounts")
 def show_accounts() -> Response:
-    tenant = http.operator(app.current_event, "credits/read", runtime.tenants).tenant
+    tenant = http.operator(app.current_event, "credits/read", runtime.identity).tenant
     query = http.query(app.current_event, AccountsQuery)
     page = list_accounts(tenant, query.wanted(tenant), runtime.accounts, runtime.ledger, runtime.now_ms())
     for account in page.damaged:
@@ -46,7 +46,7 @@ def show_health() -> Response:
 
 def account_of(actor: str) -> Account:
     """The account in the path, if the caller may read it."""
-    caller = http.caller(app.current_event, "credits/read", runtime.tenants)
+    caller = http.caller(app.current_event, "credits/read", runtime.identity)
     return caller.account_of(identifier(from_path(actor), "path.actor"))
 
 

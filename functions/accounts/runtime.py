@@ -5,8 +5,8 @@ from dataclasses import field
 
 from shared.composition.accounts import accounts_of
 from shared.composition.ledger import ledger_of
-from shared.composition.parts import tenants_of
-from shared.edge.identity import TenantRule
+from shared.composition.parts import identity_of
+from shared.edge.identity import IdentityRule
 from shared.ledger.frozen import dataclass
 from shared.ports.accounts import AccountList
 from shared.ports.ledger import Ledger
@@ -18,7 +18,7 @@ from shared.runtime.settings import settings_of
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountsRuntime:
     observability: Observability
-    tenants: TenantRule
+    identity: IdentityRule
     accounts: AccountList
     ledger: Ledger
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
@@ -28,7 +28,7 @@ def accounts_runtime() -> AccountsRuntime:
     settings = settings_of("accounts")
     return AccountsRuntime(
         observability=observability(settings),
-        tenants=tenants_of(settings),
+        identity=identity_of(settings),
         accounts=accounts_of(settings),
         ledger=ledger_of(settings),
     )

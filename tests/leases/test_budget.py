@@ -111,7 +111,7 @@ def test_a_refusal_tells_the_figures_and_takes_nothing(ledger: PlainLedger, clie
     assert ledger.available == 0
 
 
-@pytest.mark.parametrize("amount", [-1, "1.0001", 1.5, True, "NaN", 10**13, "much"])
+@pytest.mark.parametrize("amount", [-1, "1.0001", 1.5, True, "NaN", Decimal("sNaN"), 10**13, "much"])
 def test_an_amount_that_the_api_would_refuse_is_not_spent(client: Millicent, amount: Any) -> None:
     with client.budget(ACTOR, 1000) as budget:
         with pytest.raises((ValueError, TypeError)):

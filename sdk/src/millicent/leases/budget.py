@@ -33,6 +33,7 @@ _DEEPEST_METADATA: Final = 8
 _POLLS_A_LIFE: Final = 20
 _CALLS_A_LIFE: Final = 12
 """A call is given up for the time being after this part of a hold's life, so that no other comes too late."""
+_NOTHING: Final = (None,) * 7
 _CLOSED: Final = "the budget is closed"
 _FORKED: Final = "this budget is that of the parent process: open one in this process, with a client of its own"
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -88,6 +89,8 @@ class Budget:
         self._closed: str | None = None
         self._is_stopped = False
         self._is_summed = terms_.record == "sum"
+        self._said_always = spend_line(terms_.app, terms_.meter, None, is_summed=True) if self._is_summed else None
+        """What a spend of a sum says that is given nothing but its amount."""
         self._poll_s = min(1.0, terms_.flush_every_s, terms_.ttl_s / _POLLS_A_LIFE)
         self._threads = [threading.Thread(target=self._work, args=(lane,), daemon=True) for lane in LANES]
         _budgets.add(self)
@@ -138,8 +141,13 @@ class Budget:
         slice came in time; JournalFailed; BudgetClosed; ValueError for an invalid amount, app, meter, metadata or key.
         Nothing is spent then.
         """
-        content = {"usage": usage, "cost_usd": cost_usd, "occurred_at": occurred_at}
-        self._spend(exact_microcents(amount), self._said(app, meter, metadata, key, **content))
+        given = (app, meter, metadata, key, usage, cost_usd, occurred_at)
+        if self._said_always is not None and given == _NOTHING:
+            said = self._said_always
+        else:
+            content = {"usage": usage, "cost_usd": cost_usd, "occurred_at": occurred_at}
+            said = self._said(app, meter, metadata, key, **content)
+        self._spend(exact_microcents(amount), said)
 
     async def aspend(self, amount: Amount, **about: Any) -> None:  # noqa: ANN401 - those of spend
         """The same for a task: if the spend has to wait for a slice, other tasks go on meanwhile."""
