@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
-from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code, translated
+from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code
 from shared.adapters.items import PolicyItem, StateItem, ledger_table
 from shared.adapters.keys import (
     BEGUN_SK,
@@ -23,6 +23,7 @@ from shared.adapters.keys import (
     lists_of,
 )
 from shared.adapters.pynamo import AttributeDeserializationError
+from shared.adapters.repeatable import answered
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.protocol import Busy, Unknown
 from shared.ports.accounts import Names
@@ -75,7 +76,7 @@ class DynamoAccounts:
 
         def ask() -> _Raw | Busy | Unknown:
             found = begun.accounts.query(listed_in, range_key_condition=begun.pk.between(*between), page_size=limit + 1)
-            return _answered(lambda: next(found.page_iter))
+            return answered(lambda: next(found.page_iter))
 
         return retry_until_deadline(ask, self._pace, self._deadline_ms)
 
@@ -93,7 +94,7 @@ class DynamoAccounts:
         keys: Any = [{"pk": account_pk(each), "sk": sk} for each in accounts]
 
         def ask() -> _Raw | Busy | Unknown:
-            answer = _answered(lambda: self._table.connection.batch_get_item(self._name, keys, consistent_read=True))
+            answer = answered(lambda: self._table.connection.batch_get_item(self._name, keys, consistent_read=True))
             return Busy(throttled=True) if isinstance(answer, dict) and answer.get("UnprocessedKeys") else answer
 
         answer = retry_until_deadline(ask, self._pace, self._deadline_ms) if keys else {"Responses": {self._name: ()}}
@@ -104,7 +105,7 @@ class DynamoAccounts:
         gets = [{"TableName": self._name, "Key": key} for key in keys]
 
         def ask() -> _Raw | Busy | Unknown:
-            return _answered(lambda: self._table.connection.transact_get_items(gets))
+            return _answered_at_once(lambda: self._table.connection.transact_get_items(gets))
 
         answer = retry_until_deadline(ask, self._pace, self._deadline_ms)
         stored, policy = (each.get("Item") for each in answer["Responses"])
@@ -112,15 +113,14 @@ class DynamoAccounts:
         return state and _whole(state, policy)
 
 
-def _answered(ask: Callable[[], Any]) -> _Raw | Busy | Unknown:
+def _answered_at_once(ask: Callable[[], _Raw]) -> _Raw | Busy | Unknown:
     try:
-        answer: _Raw = ask()
+        return answered(ask)
     except FAILURES as failure:
-        if error_code(failure) == TRANSACTION_CANCELED:
-            # A transaction that only reads is canceled by one that writes, or for want of capacity.
-            return Busy(cause=failure)
-        return translated(failure)
-    return answer
+        if error_code(failure) != TRANSACTION_CANCELED:
+            raise
+        # A transaction that only reads is canceled by one that writes, or for want of capacity.
+        return Busy(cause=failure)
 
 
 def _state(account: Account, stored: _Raw | None) -> AccountState | None:

@@ -28,3 +28,24 @@ class AccountList(Protocol):
     def states(self, accounts: Sequence[Account]) -> Mapping[Account, AccountState]:
         """The states with their policies, without accounts that have none. Strong reads."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """Accounts that may be missing from the list, of `looked_at` accounts. `next` continues, None at the end."""
+
+    accounts: tuple[Account, ...]
+    looked_at: int
+    next: str | None
+
+
+class UnlistedAccounts(Protocol):
+    """The accounts that older releases made and did not list."""
+
+    def page(self, after: str | None) -> Unlisted:
+        """A part of the whole ledger, in any order."""
+        ...
+
+    def list_account(self, account: Account) -> bool:
+        """Marks that the account has begun and is listed. False if it was listed already."""
+        ...

@@ -1,24 +1,21 @@
 """The list of a tenant's accounts: names, order, pages, filters, and who may see it."""
 
 import dataclasses
-import string
-from collections.abc import Iterator
-from types import ModuleType
-from typing import Any, Final
+import json
+from typing import Any, Final, cast
 
 import pytest
+from click.testing import CliRunner
 
+from millicent.aws import Stack
+from millicent.cli import main
+from millicent.cli.invocation import Invocation
 from shared.edge.cursors import cursor
-from shared.ledger import ids
-from tests.integration.conftest import stack
-from tests.integration.world import LEDGER_TABLE, SERVICE, World, client
+from tests.integration.world import LEDGER_TABLE, SERVICE, World, client, create_digests
 
 ACCOUNTS: Final = "/v1/accounts"
-CHARACTERS: Final = [each for each in string.printable if ids.is_id(each)]
 OTHER_TENANT: Final = {**SERVICE, "custom:tenant": "other"}
 END_USER: Final = {"sub": "user:alice", "client_id": "web", "scope": "credits/read credits/admin"}
-PAGES_OF_ALL: Final = 20
-MANY: Final = [f"user:{number:03}" for number in range(250)]
 
 
 def listed(world: World, claims: Any = SERVICE, **query: str) -> list[list[dict[str, Any]]]:
@@ -31,20 +28,6 @@ def listed(world: World, claims: Any = SERVICE, **query: str) -> list[list[dict[
 
 def names(world: World, claims: Any = SERVICE, **query: str) -> list[str]:
     return [item["actor"] for page in listed(world, claims, **query) for item in page]
-
-
-@pytest.fixture(scope="module")
-def crowded(modules: dict[str, ModuleType]) -> Iterator[World]:
-    """250 accounts, an account for every character that a name may have, and one of another tenant."""
-    with stack(modules) as world:
-        for actor in MANY:
-            world.fund({"actor": actor, "amount": 10})
-        for character in CHARACTERS:
-            world.fund({"actor": character, "amount": 10})
-            world.fund({"actor": f"odd{character}", "amount": 10})
-        world.fund({"actor": "user:000", "amount": 99}, claims=OTHER_TENANT)
-        world.fund({"actor": "user:elsewhere", "amount": 99}, claims=OTHER_TENANT)
-        yield world
 
 
 @pytest.fixture
@@ -116,50 +99,26 @@ def test_a_filter_leaves_out_the_others_and_nothing_else(
     assert names(few, **query) == expected
 
 
-@pytest.mark.parametrize("limit", range(1, 101))
-def test_pages_of_any_size_are_the_whole_list_in_order_and_each_once(crowded: World, limit: int) -> None:
-    # The smallest pages would be many: of those, the end of the list.
-    prefix, expected = ("user:", MANY) if limit >= PAGES_OF_ALL else ("user:23", MANY[230:240])
-    pages = listed(crowded, prefix=prefix, limit=str(limit))
-    assert [item["actor"] for page in pages for item in page] == expected
-    assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
-    assert len(pages) == -(-len(expected) // limit)
+def test_a_tenant_sees_its_own_accounts_alone_in_pages(few: World) -> None:
+    few.fund({"actor": "bob", "amount": 99}, claims=OTHER_TENANT)
+    (page,) = listed(few, OTHER_TENANT)
+    assert [(item["actor"], item["funded"]) for item in page] == [("bob", 99)]
+    assert [[item["actor"] for item in page] for page in listed(few, limit="3")] == [
+        ["alice", "bob", "carol"],
+        ["dave"],
+    ]
+    assert [[item["actor"] for item in page] for page in listed(few, limit="2")] == [
+        ["alice", "bob"],
+        ["carol", "dave"],
+    ]
 
 
-def test_the_list_is_in_the_order_of_bytes(crowded: World) -> None:
-    assert names(crowded, limit="100") == sorted([*MANY, *CHARACTERS, *(f"odd{each}" for each in CHARACTERS)])
-
-
-@pytest.mark.parametrize("character", CHARACTERS)
-def test_every_character_of_a_name_can_be_looked_for_and_be_where_a_page_ends(crowded: World, character: str) -> None:
-    everyone = sorted([*MANY, *CHARACTERS, *(f"odd{each}" for each in CHARACTERS)])
-    assert names(crowded, prefix=character) == [each for each in everyone if each.startswith(character)]
-    assert names(crowded, prefix=f"odd{character}") == [f"odd{character}"]
-    assert names(crowded, prefix="odd", limit="1")[CHARACTERS_IN_ORDER.index(character)] == f"odd{character}"
-
-
-CHARACTERS_IN_ORDER: Final = sorted(CHARACTERS)
-
-
-def test_a_tenant_sees_its_own_accounts_alone(crowded: World) -> None:
-    (page,) = listed(crowded, OTHER_TENANT)
-    assert [(item["actor"], item["funded"]) for item in page] == [("user:000", 99), ("user:elsewhere", 99)]
-    assert "user:elsewhere" not in names(crowded, prefix="user:")
-
-
-def test_a_filter_that_few_pass_looks_at_400_accounts_a_page_and_goes_on(crowded: World) -> None:
-    crowded.configure("user:249", {"status": "frozen"})
-    (found,) = listed(crowded, status="frozen")
-    assert [item["actor"] for item in found] == ["user:249"]
-
-
-def test_a_page_that_looked_at_400_accounts_without_finding_any_is_empty_and_has_a_next(
-    crowded: World, monkeypatch: pytest.MonkeyPatch
+def test_a_page_looks_at_so_many_accounts_and_may_be_empty_with_a_next(
+    few: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.usecases.list_accounts.LOOKED_AT_MAX", 120)
-    crowded.configure("user:249", {"status": "frozen"})
-    pages = listed(crowded, status="frozen")
-    assert [len(page) for page in pages] == [0, 0, 0, 1]
+    monkeypatch.setattr("shared.usecases.list_accounts.LOOKED_AT_MAX", 1)
+    pages = listed(few, status="frozen")
+    assert [[item["actor"] for item in page] for page in pages] == [[], ["bob"], [], []]
 
 
 def test_an_end_user_is_told_why_it_may_not(world: World) -> None:
@@ -196,19 +155,21 @@ def test_bad_input_names_the_field(world: World, query: dict[str, str], field: s
     assert list(answer.errors) == [field]
 
 
-def test_a_cursor_is_of_one_tenant_and_prefix_and_as_it_was_given(crowded: World) -> None:
-    given = crowded.get(ACCOUNTS, query={"prefix": "user:", "limit": "5"}).body["next"]
-    altered = given[:-1] + ("A" if given[-1] != "A" else "Q")
+def test_a_cursor_is_of_one_tenant_and_prefix_and_as_it_was_given(world: World) -> None:
+    for number in range(3):
+        world.fund({"actor": f"user:{number}", "amount": 10})
+    given = world.get(ACCOUNTS, query={"prefix": "user:", "limit": "1"}).body["next"]
+    altered = ("A" if given[0] != "A" else "B") + given[1:]
     wrong = [
-        crowded.get(ACCOUNTS, claims=OTHER_TENANT, query={"prefix": "user:", "after": given}),
-        crowded.get(ACCOUNTS, query={"prefix": "user", "after": given}),
-        crowded.get(ACCOUNTS, query={"after": given}),
-        crowded.get(ACCOUNTS, query={"prefix": "user:", "after": altered}),
-        crowded.get(ACCOUNTS, query={"prefix": "user:", "after": given + "="}),
+        world.get(ACCOUNTS, claims=OTHER_TENANT, query={"prefix": "user:", "after": given}),
+        world.get(ACCOUNTS, query={"prefix": "user", "after": given}),
+        world.get(ACCOUNTS, query={"after": given}),
+        world.get(ACCOUNTS, query={"prefix": "user:", "after": altered}),
+        world.get(ACCOUNTS, query={"prefix": "user:", "after": given[:-1]}),
+        world.get(ACCOUNTS, query={"prefix": "user:", "after": given + "="}),
     ]
     assert [(each.status, list(each.errors)) for each in wrong] == [(422, ["query.after"])] * len(wrong)
-    other_filter = {"prefix": "user:", "after": given, "limit": "1", "low": "false"}
-    assert [item["actor"] for item in crowded.get(ACCOUNTS, query=other_filter).body["items"]] == ["user:005"]
+    assert names(world, prefix="user:", after=given, low="false") == ["user:1", "user:2"]
 
 
 def test_an_account_whose_state_is_lost_is_left_out_and_reported(few: World, log: Any) -> None:
@@ -237,7 +198,75 @@ def test_what_somebody_else_put_into_the_index_is_not_listed(few: World) -> None
 def test_an_account_is_listed_by_the_mark_that_it_has_begun_and_by_nothing_that_a_charge_writes(few: World) -> None:
     rows = client("dynamodb").scan(TableName=LEDGER_TABLE)["Items"]
     assert {row["sk"]["S"] for row in rows if "listed_in" in row} == {"BEGUN"}
-    assert {row["listed_in"]["S"] for row in _begun("alice")} == {"TENANT#main#ACCOUNTS#2"}
+    assert {row["listed_in"]["S"] for row in _begun("alice")} == {"TENANT#main#ACCOUNTS#3"}
+
+
+def test_accounts_of_older_releases_are_listed_by_a_backfill_that_can_be_run_again(few: World) -> None:
+    of_older_releases(few)
+    few.fund({"actor": "new", "amount": 1})
+    assert names(few) == ["new"]
+    assert few.invoke("due", {"backfill": True}) == {"accounts": 5, "listed": 4, "next": None}
+    assert names(few) == ["alice", "bob", "carol", "dave", "new"]
+    assert few.invoke("due", {"backfill": True}) == {"accounts": 5, "listed": 0, "next": None}
+    (alice,) = few.get(ACCOUNTS, query={"prefix": "alice"}).body["items"]
+    assert (alice["updated_at"], alice["available"]) == (None, 600)
+    few.cost({"actor": "alice", "cost": 1})
+    (alice,) = few.get(ACCOUNTS, query={"prefix": "alice"}).body["items"]
+    assert alice["updated_at"] is not None
+    few.settle()
+    few.count_usage()
+    create_digests()
+    assert few.invoke("reconcile", {"grace_s": 0})["findings"] == []
+
+
+def test_a_backfill_can_be_stopped_after_any_page_and_goes_on(few: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_older_releases(few)
+    unlisted = few.modules["due"].runtime.unlisted
+    scan = unlisted._table.whole.scan
+    monkeypatch.setattr(unlisted._table.whole, "scan", lambda **how: scan(page_size=1, **how))
+    answers = [few.invoke("due", {"backfill": True, "budget_s": 0})]
+    while answers[-1]["next"] is not None:
+        answers.append(few.invoke("due", {"backfill": True, "budget_s": 0, "after": answers[-1]["next"]}))
+    assert len(answers) > len("abcd")
+    assert sum(each["listed"] for each in answers) == sum(each["accounts"] for each in answers) == len("abcd")
+    assert names(few) == ["alice", "bob", "carol", "dave"]
+
+
+def test_the_command_line_fills_in_until_all_is_done(few: World) -> None:
+    of_older_releases(few)
+    stack = cast("Stack", OfFunctions(few))
+    result = CliRunner().invoke(main, ["backfill", "--part", "accounts", "--json"], obj=Invocation(stack=stack))
+    assert result.exit_code == 0
+    done = json.loads(result.stdout.splitlines()[-1])["items"]
+    assert done == [{"part": "accounts", "looked_at": 4, "changed": 4, "next": None}]
+    assert names(few) == ["alice", "bob", "carol", "dave"]
+    again = CliRunner().invoke(main, ["backfill", "--part", "accounts"], obj=Invocation(stack=stack))
+    assert (again.exit_code, "accounts" in again.stdout) == (0, True)
+    wrong = CliRunner().invoke(main, ["backfill", "--after", "x"], obj=Invocation(stack=stack))
+    assert (wrong.exit_code, "--after needs --part" in wrong.stderr) == (2, True)
+
+
+@dataclasses.dataclass
+class OfFunctions:
+    """A stack whose functions are those of a world."""
+
+    world: World
+
+    def output(self, name: str) -> str:
+        return name.removesuffix("FunctionName").lower()
+
+    def invoke(self, function: str, request: dict[str, Any]) -> Any:
+        return self.world.invoke(function, request)
+
+
+def of_older_releases(world: World) -> None:
+    """Every account as an older release wrote it: not listed, without a time; dave as one from before BEGUN."""
+    dynamodb = client("dynamodb")
+    for row in world.contents()[LEDGER_TABLE]:
+        if row["sk"]["S"] in {"BEGUN", "STATE"}:
+            older = {name: value for name, value in row.items() if name not in {"listed_in", "at"}}
+            dynamodb.put_item(TableName=LEDGER_TABLE, Item=older)
+    dynamodb.delete_item(TableName=LEDGER_TABLE, Key={"pk": {"S": "TENANT#main#ACTOR#dave"}, "sk": {"S": "BEGUN"}})
 
 
 def _begun(actor: str) -> list[Any]:

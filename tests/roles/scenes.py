@@ -177,6 +177,7 @@ def due(world: World) -> None:
                 story.do(step)
     with _accepted(world, "due", "continuation", "invoke", {"StatusCode": 202}):
         assert world.invoke("due", {"scheduled": True, "budget_s": 0})["accounts"] == 1
+    world.invoke("due", {"backfill": True})
 
 
 def reconciled(world: World) -> None:
