@@ -27,10 +27,7 @@ def backfill_command(invocation: Invocation, part: str | None, after: str | None
     if after is not None and part is None:
         raise click.UsageError("--after needs --part")
     found = invocation.stack or find_stack(stack)
-    done: list[Backfilled] = []
-    for each in BACKFILL:
-        if part in {None, each.name}:
-            done.append(_finished(backfill(found, each, after)))
+    done = [_finished(backfill(found, each, after)) for each in BACKFILL if part in {None, each.name}]
     if invocation.as_json:
         print_json({"items": [msgspec.structs.asdict(each) for each in done]})
     else:
