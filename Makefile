@@ -121,11 +121,12 @@ fmt: dev ## Format, and fix what ruff can fix
 	$(VENV)/ruff format
 
 .PHONY: check
-check: dev sam checkov ## Check format, lint, layers, types and the template
+check: dev sam checkov ## Check format, lint, layers, types, the console and the template
 	$(VENV)/ruff format --check
 	$(VENV)/ruff check
 	$(VENV)/lint-imports
 	$(VENV)/mypy
+	$(VENV)/python -m local.console_checks
 	$(VENV)/cfn-lint template.yaml
 	$(VENV)/python -m local.template_findings
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate
@@ -149,6 +150,7 @@ unit-on: python ## tests/unit on another Python, which gets an environment of it
 	@$(ON) local/environments.py .tools/on-$(notdir $(ON)) requirements/dev.txt --editable sdk
 	.tools/on-$(notdir $(ON))/bin/pytest -n auto --maxprocesses 4 -m "not hypothesis" tests/unit $(ARGS)
 
+# Four processes even where there are fewer processors: many of these tests wait, for emulators and processes.
 .PHONY: test
 test: setup ## Run all tests except the long ones, including the laptop cloud
-	$(VENV)/pytest -n auto --maxprocesses 4 -m "not long" $(ARGS)
+	$(VENV)/pytest -n 4 -m "not long" $(ARGS)

@@ -31,6 +31,8 @@ PARAMETERS: Final = {
     "PythonRuntime": sources.runtime(),
     "BuiltRuntime": sources.runtime(),
     "Architecture": sources.architecture(),
+    # The emulator has no login page.
+    "ConsoleLogin": "token",
     # So that a usage file of years ago can be tried.
     "MaxUsageAgeDays": "3650",
     # The emulator starts a process for every concurrent execution: the number must fit a laptop.

@@ -109,6 +109,7 @@ def run(site: Site, plan: Demo, concurrency: int) -> Result:
     """Raises millicent.errors.MillicentError if the service cannot be used at all."""
     tables = Tables(site.aws, site.stack)
     token = EndpointFile(site.endpoint_file)
+    say(f"the console: {console_address(site.base_url, token)}")
     with PricesOnce(site.base_url, token, retry=PATIENT, max_connections=concurrency) as client:
         say(f"asking for the price of each of {len(plan.rows)} requests, then funding {len(plan.actors)} actors")
         fund(client, plan.run_id, budgets(client, plan, concurrency), concurrency)
@@ -133,6 +134,11 @@ def site_for(state_dir: Path, port: int | None) -> Iterator[Site]:
     endpoint = up(state_dir, port)
     aws = as_deployer(f"http://127.0.0.1:{port_of(state_dir)}", state_dir)
     yield Site(endpoint.base_url, endpoint_file, aws, describe(aws), None)
+
+
+def console_address(base_url: str, token: EndpointFile) -> str:
+    """With a token, so that it opens signed in for as long as the token lasts."""
+    return f"{base_url}/console#token={token.token()}"
 
 
 def say(message: str) -> None:
@@ -167,6 +173,7 @@ def show_how_to_call(site: Site, plan: Demo) -> None:
     token = f"""$(python3 -c 'import json; print(json.load(open("{site.endpoint_file}"))["tokens"]["%s"])')"""
     call = f'curl -sS -H "Authorization: Bearer {token}"'
     body = '-H "Content-Type: application/json" -d'
+    print(f"console:  {console_address(url, EndpointFile(site.endpoint_file))} (later: millicent console)")
     print(f"base URL: {url}")
     print(f"tokens:   {site.endpoint_file} (renewed while this runs)")
     print()

@@ -76,6 +76,7 @@ class Sample:
 STORY: Final = (
     Sample("docs", "The page that describes the API", "shown"),
     Sample("docs-openapi", "The OpenAPI document", "shown"),
+    Sample("console", "What a browser has to know to sign in", "shown"),
     Sample("accounts-health", "The service is there", "shown"),
     Sample("rates-put", "A price for a model of one's own", "created"),
     Sample("rates", "The price of a language model", "shown"),

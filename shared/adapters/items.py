@@ -32,12 +32,12 @@ from shared.adapters.keys import (
     list_of,
     tally_sk,
 )
+from shared.adapters.plain_items import PlainItem
 from shared.adapters.pynamo import (
     AllProjection,
     Connection,
     GlobalSecondaryIndex,
     KeysOnlyProjection,
-    Model,
     UnicodeAttribute,
 )
 from shared.adapters.stored_records import stored, text_of
@@ -54,7 +54,7 @@ OPEN_HOLDS: Final = "open-holds"
 ACCOUNTS: Final = "accounts"
 
 
-class StateItem(Model):
+class StateItem(PlainItem):
     """STATE. Amounts in microcents, times in epoch milliseconds; attributes without a value are absent."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -130,7 +130,7 @@ class Accounts(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # t
     pk = UnicodeAttribute(range_key=True)
 
 
-class BegunItem(Model):
+class BegunItem(PlainItem):
     """BEGUN. It marks that the account has an entry 1, and names the list of accounts that it is in."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -147,7 +147,7 @@ class BegunItem(Model):
         return Begun(is_listed=self.listed_in is not None)
 
 
-class PolicyItem(Model):
+class PolicyItem(PlainItem):
     """POLICY. `policy` is its canonical JSON, `seq` the entry that last changed it."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -176,7 +176,7 @@ class EntriesBySeq(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call] 
     entry_seq = IntegerAttribute(range_key=True)
 
 
-class EntryItem(Model):
+class EntryItem(PlainItem):
     """OP#<key>.
 
     `record` is the text that `hash` covers, deflated; it contains the whole entry. The other attributes serve filters,
@@ -225,7 +225,7 @@ class OpenHolds(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # 
     open_until = IntegerAttribute(range_key=True)
 
 
-class HoldItem(Model):
+class HoldItem(PlainItem):
     """HOLD#<id>. Amounts in microcents; `seq` is the entry that last changed it."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -302,7 +302,7 @@ class HoldItem(Model):
         return HeldPrice(self.rate_card, self.priced_model, self.priced_at_ms, self.adjustment, self.service_tier)
 
 
-class TallyItem(Model):
+class TallyItem(PlainItem):
     """REFUND#<key of the charge>. `seq` is the entry of the last refund."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -326,7 +326,7 @@ class TallyItem(Model):
         return RefundTally(self.charge_key, self.refunded, self.seq)
 
 
-class AnyItem(Model):
+class AnyItem(PlainItem):
     """The table itself: its key and its indexes, as the template declares them."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -339,7 +339,7 @@ class AnyItem(Model):
     accounts = Accounts()
 
 
-class AuditItem(Model):
+class AuditItem(PlainItem):
     """A row of the audit table: the copy of an entry (`seq` to `hash`), or a check (`detail`)."""
 
     pk = UnicodeAttribute(hash_key=True)

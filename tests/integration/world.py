@@ -51,6 +51,15 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "OPERATOR_VALUE": "millicent-operators",
     "CONSOLE_CLIENT": "console",
     "INGEST_TENANT": "default",
+    "BUILD": "",
+    "CONSOLE": "enabled",
+    "CONSOLE_ISSUER": "https://issuer.example/pool",
+    "CONSOLE_LOGIN": "https://login.example",
+    "CONSOLE_CLIENT_ID": "console",
+    "CONSOLE_AUDIENCE": "",
+    "CONSOLE_SCOPES": "openid credits/read",
+    "CONSOLE_CURRENCY": "USD",
+    "CONSOLE_MILLICENTS_PER_UNIT": "100000",
     "STAGE": "test",
     "POWERTOOLS_SERVICE_NAME": "millicent",
     "POWERTOOLS_METRICS_NAMESPACE": "Millicent",
@@ -77,6 +86,7 @@ FUNCTIONS: Final = (
     "digest",
     "due",
     "proof",
+    "console",
 )
 FUNCTION_OF: Final = {"refunds": "cost", "digests": "proof", "grants": "funding", "operations": "history"}
 """Where the path does not name it."""
@@ -328,7 +338,7 @@ def _jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def function_of(method: str, path: str) -> str:
     if not path.startswith("/v1/"):
-        return "docs"
+        return "console" if path.startswith("/console") else "docs"
     if path.startswith("/v1/accounts/") and method in {"PATCH", "PUT", "DELETE"}:
         return "policies"
     name = path.split("/")[2]

@@ -113,6 +113,8 @@ ROUTES: Final[Mapping[str, Callable[[Scene], Answer]]] = {
     "GET /openapi.json": lambda scene: scene.world.get("/openapi.json"),
     "GET /asyncapi.json": lambda scene: scene.world.get("/asyncapi.json"),
     "GET /docs": lambda scene: scene.world.get("/docs"),
+    "GET /console": lambda scene: scene.world.get("/console"),
+    "GET /console/{proxy+}": lambda scene: scene.world.get("/console/src/main.js"),
 }
 """A request to each route of the template, of an account for which something is overdue."""
 

@@ -27,6 +27,7 @@ FUNCTIONS: Final = (
     "Digest",
     "Due",
     "Proof",
+    "Console",
 )
 
 Properties: TypeAlias = Mapping[str, Any]

@@ -37,7 +37,9 @@ SCOPES: Final = {
     "GET /v1/digests/{number}": "credits/read",
     "GET /v1/operations/{key}": "credits/read",
 }
-OPEN: Final = ("GET /v1/health", "GET /openapi.json", "GET /asyncapi.json", "GET /docs")
+OPEN: Final = (
+    "GET /v1/health", "GET /openapi.json", "GET /asyncapi.json", "GET /docs", "GET /console", "GET /console/{proxy+}",
+)  # fmt: skip
 FUNCTION: Final = {
     "POST /v1/check": "Check",
     "POST /v1/cost": "Cost",
@@ -69,6 +71,8 @@ FUNCTION: Final = {
     "GET /openapi.json": "Docs",
     "GET /asyncapi.json": "Docs",
     "GET /docs": "Docs",
+    "GET /console": "Console",
+    "GET /console/{proxy+}": "Console",
 }
 THIS_API: Final = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/*"
 
@@ -88,7 +92,7 @@ def test_a_route_needs_a_token_with_its_own_scope_or_the_one_of_an_administrator
     assert route["AuthorizationScopes"] == list(dict.fromkeys([SCOPES[key], "credits/admin"]))
 
 
-def test_health_and_the_documents_alone_are_open() -> None:
+def test_health_the_documents_and_the_files_of_the_console_alone_are_open() -> None:
     assert [key for key, route in ROUTES.items() if route["AuthorizationType"] != "JWT"] == sorted(
         OPEN, key=list(ROUTES).index
     )

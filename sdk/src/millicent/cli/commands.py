@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 import click
 
 from millicent.cli.backfill import backfill_command
+from millicent.cli.console import console
 from millicent.cli.doctor import doctor
 from millicent.cli.estimate import estimate
 from millicent.cli.invocation import (
@@ -345,6 +346,7 @@ main.add_command(digest)
 main.add_command(dlq)
 main.add_command(backfill_command)
 main.add_command(doctor)
+main.add_command(console)
 main.add_command(cost, "charge")
 main.add_command(rates)
 for _command in TERMS_COMMANDS:

@@ -38,6 +38,8 @@ class _LaneState:
     is_calling: bool = False
     pause_until_s: float = EVER_BEFORE
     failures: int = 0
+    failure: Exception | None = None
+    """Why the newest call had no answer; None once one has."""
 
 
 class BudgetState:
@@ -51,6 +53,8 @@ class BudgetState:
         """What is waited for, by who waits."""
         self.unsettled_microcents = 0
         self.unsettled_spends = 0
+        self.finished = 0
+        """Lines and slices that were brought to their end."""
         self.is_closing = False
         self.last_error: Exception | None = None
         self.rejected: list[tuple[Line, BatchResult]] = []
@@ -82,6 +86,11 @@ class BudgetState:
     @property
     def is_settled(self) -> bool:
         return not (self.slices or self._unsent or self._sent)
+
+    @property
+    def last_failure(self) -> Exception | None:
+        """Why what is not settled is not, if that is for want of an answer."""
+        return self._lanes["lines"].failure or self._lanes["holds"].failure
 
     @property
     def is_bounded(self) -> bool:
@@ -364,7 +373,12 @@ class BudgetState:
         if isinstance(answer, calls.Failed):
             self._failed(state, call, answer, now_s)
             return Over()
-        state.failures = 0
+        state.failures, state.failure = 0, None
+        over = self._learn(call, answer, now_s)
+        self.finished += len(over.lines) + len(over.slices)
+        return over
+
+    def _learn(self, call: Call, answer: Answer, now_s: float) -> Over:
         match call:
             case SettleLines():
                 return self._settled(call, answer, now_s)
@@ -376,7 +390,7 @@ class BudgetState:
                 return self._released(call, answer)
 
     def _failed(self, state: _LaneState, call: Call, failed: calls.Failed, now_s: float) -> None:
-        self.last_error = failed.error
+        self.last_error = state.failure = failed.error
         self.counts.failures += 1
         state.pause_until_s = now_s + min(_FIRST_PAUSE_S * 2**state.failures, _LONGEST_PAUSE_S)
         state.failures = min(state.failures + 1, 10)
