@@ -7,6 +7,7 @@ from in_memory.digests import NoDigests
 from in_memory.present import Part
 from shared.adapters.genai_rates import GenaiCard
 from shared.ports.accounts import AccountList
+from shared.ports.boards import BoardStore
 from shared.ports.inspection import DigestStore
 from shared.ports.ledger import AuditTrail, EventBus, Ledger
 from shared.ports.usage import UsageBook
@@ -33,6 +34,10 @@ def trail_of(_: Settings) -> AuditTrail:
 
 def usage_book_of(_: Settings) -> UsageBook:
     return cast("UsageBook", Part("book"))
+
+
+def boards_of(_: Settings) -> BoardStore:
+    return cast("BoardStore", Part("boards"))
 
 
 def rate_store_of(_: Settings) -> RateCardStore:

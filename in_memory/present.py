@@ -6,6 +6,7 @@ from threading import RLock
 from typing import Any, Final, Protocol
 
 from in_memory.audit import MemoryAuditTrail
+from in_memory.boards import MemoryBoardStore
 from in_memory.rates import MemoryRateStore
 from in_memory.terms import MemoryTermsStore
 from in_memory.usage import MemoryUsageBook
@@ -32,6 +33,8 @@ class World(Protocol):
     def trail(self) -> MemoryAuditTrail: ...
     @property
     def book(self) -> MemoryUsageBook: ...
+    @property
+    def boards(self) -> MemoryBoardStore: ...
     @property
     def rates(self) -> MemoryRateStore: ...
     @property

@@ -3,10 +3,10 @@
     python -m local.console            into functions/console/site, unless it is there already
     python -m local.console serve      the files of console/ themselves, before the laptop cloud: reload after a change
 
-There is no bundling. A file is served under its own name and under one with a hash of its content, which a browser
-keeps for ever; the import map in index.html leads from the one to the other. Libraries are called by name in the
-sources (`from "preact"`) and by path in what is served, so that a site without our import map can load a module as
-well.
+A file is served under its own name and under one with a hash of its content, which a browser keeps for ever; the import
+map in index.html leads from the one to the other. Libraries are called by name in the sources (`from "preact"`) and by
+path in what is served, so that a site without our import map can load a module as well. The page loads all modules in
+one file (local/console_pack.py); each is there alone, too.
 
 It needs only the standard library, so that it can run while the environments are installed.
 """
@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from local import console_pack
+from local.console_pack import PACK, NotPackable, packed
 from local.npm import Lock, installed
 from local.paths import ROOT
 from local.processes import ProcessFailedError
@@ -79,7 +81,7 @@ def built() -> Path:
 
 def fingerprint() -> str:
     """Changes if what is served would."""
-    digest = hashlib.sha256(Path(__file__).read_bytes())
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in (Path(__file__), Path(console_pack.__file__))))
     for path in sources():
         digest.update(str(path.relative_to(SOURCES)).encode())
         digest.update(path.read_bytes())
@@ -99,7 +101,9 @@ def site_files() -> dict[str, bytes]:
     modules = installed(Lock("console", SOURCES))
     files = {path.relative_to(SOURCES).as_posix(): path.read_bytes() for path in sources() if path.suffix in TYPES}
     files |= {each.path: SOURCE_MAP.sub(b"", (modules / each.file).read_bytes()) for each in (*LIBRARIES, STYLES)}
-    return {path: _by_path(path, content) for path, content in files.items()}
+    by_path = {path: _by_path(path, content) for path, content in files.items()}
+    own = {path: content.decode() for path, content in by_path.items() if path.startswith("src/")}
+    return by_path | {PACK: packed(own).encode()}
 
 
 def write_site(files: Mapping[str, bytes], directory: Path) -> None:
@@ -170,7 +174,7 @@ def main(arguments: list[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except ProcessFailedError as failure:
+    except (ProcessFailedError, NotPackable) as failure:
         sys.exit(str(failure))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -7,10 +7,12 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 
-from local.console import SOURCES
+from local.console import SOURCES, site_files
+from local.console_pack import PACK
 from local.npm import Lock, installed, node
 from local.paths import ROOT
 from local.processes import ProcessFailedError
@@ -35,6 +37,14 @@ def check_types(modules: Path) -> None:
     run([modules / "typescript" / "bin" / "tsc", "--project", SOURCES / "tsconfig.json"])
 
 
+def check_pack() -> None:
+    """That what the page loads is JavaScript at all. Raises ProcessFailedError."""
+    with tempfile.TemporaryDirectory() as scratch:
+        pack = Path(scratch) / "pack.mjs"
+        pack.write_bytes(site_files()[PACK])
+        run(["--check", pack])
+
+
 def run_tests() -> None:
     """Raises ProcessFailedError."""
     run(["--test", "--test-reporter=dot", *sorted((SOURCES / "tests").glob("*.test.js"))])
@@ -51,6 +61,7 @@ def main() -> None:
     modules = tools()
     generate_types(modules)
     check_types(modules)
+    check_pack()
     run_tests()
 
 

@@ -6,6 +6,7 @@ API where it looks for it.
 
 import http.client
 import json
+import re
 import sys
 from functools import partial
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from functions.console.files import Site, policy
 from local import console
+from local.console_pack import NotPackable
 from local.endpoint import Endpoint, read_endpoint
 from local.paths import STATE
 from local.processes import ProcessFailedError
@@ -23,6 +25,7 @@ from local.processes import ProcessFailedError
 PREFIX: Final = "/console"
 NOT_FORWARDED: Final = frozenset({"host", "connection", "transfer-encoding", "content-length", "accept-encoding"})
 TIMEOUT_S: Final = 60
+PLAIN: Final = {"Content-Type": "text/plain; charset=utf-8"}
 
 
 def serve(state_dir: Path = STATE, port: int = 0) -> None:
@@ -65,10 +68,16 @@ class Handler(BaseHTTPRequestHandler):
         self._forward()
 
     def _from_disk(self, name: str) -> None:
-        site = Site(console.built())
+        try:
+            site = Site(console.built())
+        except (ProcessFailedError, NotPackable, KeyError) as failure:
+            self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, f"the console cannot be built: {failure}".encode(), PLAIN)
+            return
         if name in {"", console.INDEX}:
             page = site.page("" if urlsplit(self.path).path.endswith("/") else "console/")
-            self._answer(HTTPStatus.OK, page.content.encode(), {"Content-Security-Policy": policy(page, ())})
+            # Each module alone, so that a debugger shows the sources.
+            content = re.sub(r'(<script [^>]*src="[^"]*)src/pack\.\w+\.js', r"\1src/main.js", page.content)
+            self._answer(HTTPStatus.OK, content.encode(), {"Content-Security-Policy": policy(page, ())})
         elif found := site.file(name):
             self._answer(HTTPStatus.OK, found.content, {"Content-Type": found.type, "Cache-Control": found.cache})
         else:

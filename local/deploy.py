@@ -44,6 +44,8 @@ PARAMETERS: Final = {
     "OutboxConcurrency": "2",
     "AuditConcurrency": "2",
     "UsageConcurrency": "2",
+    # What was spent shows in the sums of the tenant as soon as in those of the account.
+    "BoardsWindowSeconds": "1",
 }
 TAGS: Final = {"service": "millicent", "stage": PARAMETERS["Stage"]}
 DIGEST_RETENTION_DAYS: Final = 365

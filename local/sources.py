@@ -15,6 +15,7 @@ FILES: Final = (
     "build.mk",
     "local/closure.py",
     "local/console.py",
+    "local/console_pack.py",
     "local/packages.py",
     "requirements.txt",
 )

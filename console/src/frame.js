@@ -18,6 +18,7 @@ export function Frame() {
   const [isHelping, setHelping] = useState(false);
   const help = useCallback(() => setHelping(true), []);
   useShortcut("?", "Show these keys", help);
+  useShortcut("/", "Search accounts", searchAccounts);
   if (state === "starting") return html`<${Loading} />`;
   if (state === "out") return html`<main class="alone"><${SignedOut} /></main>`;
   return html`<div class="frame">
@@ -28,6 +29,11 @@ export function Frame() {
     ${state === "ended" && html`<${Dialog} title="Sign in again"><p>The token is not accepted any more. This page stays as it is.</p><${SignedOut} isAgain=${true} /><//>`}
     <${Toasts} />
   </div>`;
+}
+
+/** Where a page has a search of its own, that one comes first. */
+function searchAccounts() {
+  if (isOperator()) go(link("accounts", { search: "now" }));
 }
 
 /** @param {Event} event */

@@ -10,8 +10,8 @@ const known = new Set();
 let begun = "";
 let begunAt = 0;
 
-/** Those that work now, for the help. */
-export const shortcuts = () => [...known];
+/** Those that work now, for the help; of the same keys the newest. */
+export const shortcuts = () => [...new Map([...known].map((each) => [each.keys, each])).values()];
 
 /** While the part is on the page. @param {string} keys such as "/" or "g a" @param {string} what @param {() => void} run */
 export function useShortcut(keys, what, run) {

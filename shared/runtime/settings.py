@@ -14,6 +14,7 @@ DEFAULT_LEDGER_DEADLINE_MS: Final = 5000
 DEFAULT_AUDIT_GRACE_S: Final = 900
 DEFAULT_MAX_USAGE_AGE_DAYS: Final = 35
 DEFAULT_MILLICENTS_PER_UNIT: Final = 100_000
+DEFAULT_TENANT_SHARDS: Final = 1
 
 _COMMON: Final = frozenset({"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"})
 _IDENTITY: Final = frozenset({"TENANT_CLAIM", "DEFAULT_TENANT", "OPERATOR_CLAIM", "OPERATOR_VALUE", "CONSOLE_CLIENT"})
@@ -57,6 +58,8 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE"},
     "usage": _COMMON | {"LEDGER_TABLE", "USAGE_TABLE"},
+    "boards": _COMMON | {"USAGE_TABLE", "BOARDS_BUCKET", "TENANT_SHARDS"},
+    "tenant": _COMMON | _IDENTITY | {"USAGE_TABLE", "BOARDS_BUCKET"},
     "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S", "DIGEST_BUCKET"},
     "digest": _COMMON | {"LEDGER_TABLE", "DIGEST_BUCKET", "SIGNING_KEY", "EVENT_BUS"},
     "due": _COMMON | {"LEDGER_TABLE"},
@@ -77,6 +80,13 @@ _MAY_BE_EMPTY: Final = frozenset(
     }
 )
 """A deployment with an issuer of its own has no client of the console in a pool."""
+_NUMBERS: Final = (
+    "LEDGER_DEADLINE_MS",
+    "AUDIT_GRACE_S",
+    "MAX_USAGE_AGE_DAYS",
+    "TENANT_SHARDS",
+    "CONSOLE_MILLICENTS_PER_UNIT",
+)
 _MAY_BE_ABSENT: Final = frozenset({"LEDGER_DEADLINE_MS"})
 
 
@@ -119,6 +129,8 @@ class Settings:
     console_scopes: str = ""
     console_currency: str = ""
     console_millicents_per_unit: int = DEFAULT_MILLICENTS_PER_UNIT
+    boards_bucket: str = ""
+    tenant_shards: int = DEFAULT_TENANT_SHARDS
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], function: str) -> "Settings":
@@ -158,6 +170,8 @@ class Settings:
             console_scopes=values.get("CONSOLE_SCOPES", ""),
             console_currency=values.get("CONSOLE_CURRENCY", ""),
             console_millicents_per_unit=int(values.get("CONSOLE_MILLICENTS_PER_UNIT", DEFAULT_MILLICENTS_PER_UNIT)),
+            boards_bucket=values.get("BOARDS_BUCKET", ""),
+            tenant_shards=int(values.get("TENANT_SHARDS", DEFAULT_TENANT_SHARDS)),
         )
 
 
@@ -178,7 +192,13 @@ def _wrong_values(values: Mapping[str, str]) -> list[str]:
         problems.append("INGEST_TENANT must be default or message")
     if values.get("CONSOLE", "enabled") not in {"", "enabled", "disabled"}:
         problems.append("CONSOLE must be enabled or disabled")
-    for name in ("LEDGER_DEADLINE_MS", "AUDIT_GRACE_S", "MAX_USAGE_AGE_DAYS", "CONSOLE_MILLICENTS_PER_UNIT"):
+    for name in (
+        "LEDGER_DEADLINE_MS",
+        "AUDIT_GRACE_S",
+        "MAX_USAGE_AGE_DAYS",
+        "TENANT_SHARDS",
+        "CONSOLE_MILLICENTS_PER_UNIT",
+    ):
         number = values.get(name, "1")
         if number and not (number.isascii() and number.isdigit() and int(number) > 0):
             problems.append(f"{name} must be a whole number above 0")

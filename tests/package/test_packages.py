@@ -42,7 +42,7 @@ AT_COLD_START: Final = {
 }
 LARGEST_LAYER_BYTES: Final = 36_000_000
 PACKAGES: Final = ("aws_lambda_powertools", "boto3", "botocore", "genai_prices", "msgspec", "pynamodb", "tzdata")
-DATA: Final = {"Docs": {".json"}}
+DATA: Final = {"Docs": {".json"}, "Console": {"", ".gz", ".html"}}
 WHEN_NEEDED: Final = {"genai_prices", "httpx2", "pydantic"}
 """Prices of models, and what they bring along: a function that never needs them does not pay for them."""
 TOOLS: Final = ("pip", "setuptools", "pytest", "moto", "mypy", "ruff", "hypothesis", "cfnlint", "samcli", "httpx")

@@ -28,6 +28,8 @@ FUNCTIONS: Final = (
     "Due",
     "Proof",
     "Console",
+    "Boards",
+    "Tenant",
 )
 
 Properties: TypeAlias = Mapping[str, Any]

@@ -36,6 +36,7 @@ SCOPES: Final = {
     "GET /v1/accounts/{actor}/proof": "credits/read",
     "GET /v1/digests/{number}": "credits/read",
     "GET /v1/operations/{key}": "credits/read",
+    "GET /v1/usage": "credits/read",
 }
 OPEN: Final = (
     "GET /v1/health", "GET /openapi.json", "GET /asyncapi.json", "GET /docs", "GET /console", "GET /console/{proxy+}",
@@ -66,6 +67,7 @@ FUNCTION: Final = {
     "GET /v1/accounts/{actor}/audit": "History",
     "GET /v1/accounts/{actor}/usage": "History",
     "GET /v1/operations/{key}": "History",
+    "GET /v1/usage": "Tenant",
     "GET /v1/accounts/{actor}/proof": "Proof",
     "GET /v1/digests/{number}": "Proof",
     "GET /openapi.json": "Docs",

@@ -5,7 +5,7 @@ import { Loaded, Page } from "../parts/page.js";
 import { Table } from "../parts/table.js";
 import { Amount, Badge, Name, When } from "../parts/values.js";
 import { choose, go, link, refine } from "../router.js";
-import { html, useCallback, useRef, useState } from "../ui.js";
+import { html, useCallback, useEffect, useRef, useState } from "../ui.js";
 
 const PAGE = 50;
 
@@ -14,6 +14,11 @@ export function View({ query }) {
   const [prefix, setPrefix] = useState(query.prefix ?? "");
   const search = useRef(/** @type {HTMLInputElement | null} */ (null));
   useShortcut("/", "Search accounts", useCallback(() => search.current?.select(), []));
+  useEffect(() => {
+    if (query.search !== "now") return;
+    refine({ search: null });
+    search.current?.focus();
+  }, [query.search]);
   const settled = useSettled(prefix.trim());
   const accounts = useList("/v1/accounts", { prefix: settled, status: query.status, low: query.low, limit: PAGE });
 

@@ -194,7 +194,10 @@ class BackfillPart:
     changed: str
 
 
-BACKFILL: Final = (BackfillPart("accounts", "DueFunctionName", "accounts", "listed"),)
+BACKFILL: Final = (
+    BackfillPart("accounts", "DueFunctionName", "accounts", "listed"),
+    BackfillPart("boards", "BoardsFunctionName", "items", "boards"),
+)
 """In this order."""
 
 

@@ -13,6 +13,8 @@ COMPLETE = {
     "AUDIT_GRACE_S": "60",
     "MAX_USAGE_AGE_DAYS": "10",
     "DIGEST_BUCKET": "digests",
+    "BOARDS_BUCKET": "boards",
+    "TENANT_SHARDS": "4",
     "SIGNING_KEY": "arn:aws:kms:eu-central-1:123456789012:key/1",
     "TENANT_CLAIM": "custom:tenant",
     "DEFAULT_TENANT": "",

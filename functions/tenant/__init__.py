@@ -1,0 +1,1 @@
+"""What is told of a whole tenant: the sums of its usage."""
