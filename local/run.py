@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,7 @@ from local.paths import STATE
 from local.processes import ProcessFailedError
 from local.reconciliation import reconcile_when_caught_up
 from local.row_counts import RowCounts, row_counts
+from local.showcase import DAYS, Showcase, play, showcase
 from local.signals import stop_on_signals
 from local.tables import Tables
 from millicent.amounts import millicents, readable
@@ -105,12 +107,15 @@ class Result:
         )
 
 
-def run(site: Site, plan: Demo, concurrency: int) -> Result:
-    """Raises millicent.errors.MillicentError if the service cannot be used at all."""
+def run(site: Site, plan: Demo, concurrency: int, accounts: Showcase | None) -> Result:
+    """`accounts` come first. Raises millicent.errors.MillicentError if the service cannot be used at all."""
     tables = Tables(site.aws, site.stack)
     token = EndpointFile(site.endpoint_file)
     say(f"the console: {console_address(site.base_url, token)}")
     with PricesOnce(site.base_url, token, retry=PATIENT, max_connections=concurrency) as client:
+        if accounts is not None:
+            say(f"setting up {len(accounts.setup)} accounts of a company, and what they spent over {DAYS} days")
+            play(client, accounts, concurrency)
         say(f"asking for the price of each of {len(plan.rows)} requests, then funding {len(plan.actors)} actors")
         fund(client, plan.run_id, budgets(client, plan, concurrency), concurrency)
         before = tables.outcomes()
@@ -237,7 +242,8 @@ def main() -> int:
     state_dir = wanted.state.resolve()
     plan = demo(wanted.usage, wanted.limit, actors=wanted.actors, model=wanted.model)
     with site_for(state_dir, wanted.port) as site:
-        result = run(site, plan, wanted.concurrency)
+        accounts = showcase(datetime.now(UTC).date()) if wanted.usage is None else None
+        result = run(site, plan, wanted.concurrency, accounts)
         stays = not (wanted.once or result.summary.interrupted)
         show(result)
         if stays:
