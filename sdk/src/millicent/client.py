@@ -81,7 +81,7 @@ _MAX_PAGE: Final = 100
 _MAX_LINES: Final = 1000
 _CSV: Final = "text/csv"
 _MAX_BATCH: Final = 1000
-_MAX_BATCH_BYTES: Final = 256 * 1024 - len('{"charges":[]}')
+MAX_BATCH_BYTES: Final = 256 * 1024 - len('{"charges":[]}')
 _KEEP_ALIVE_S: Final = 30.0
 
 
@@ -825,7 +825,7 @@ def _parts(charges: Iterable[BatchCharge]) -> Iterator[list[Wire]]:
     for charge in charges:
         wire = charge.wire
         its_bytes = len(msgspec.json.encode(wire)) + 1
-        if part and (len(part) == _MAX_BATCH or size_bytes + its_bytes > _MAX_BATCH_BYTES):
+        if part and (len(part) == _MAX_BATCH or size_bytes + its_bytes > MAX_BATCH_BYTES):
             yield part
             part, size_bytes = [], 0
         part.append(wire)
