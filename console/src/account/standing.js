@@ -40,7 +40,7 @@ export function inOrder(grants) {
 export function Grants({ account, act }) {
   const grants = inOrder(account.grants ?? []);
   return html`<${Section} title="Grants" note="spent from the first to the last">
-    ${grants.length === 0 ? html`<${Empty}>No grant is open.<//>` : html`<ol class="panel-body rows">
+    ${grants.length === 0 ? html`<${Empty}>No grant is open.<//>` : html`<ol class="panel-body item-list">
       ${grants.map((grant) => html`<li key=${grant.id}>
         <div class="row-text"><span><${Id} of=${grant.id} /> <${Badge} of=${grant.category} /> <span class="dim">priority ${grant.priority}</span></span>
           <span class="row-figure"><${Amount} of=${grant.remaining} /> <span class="dim">of <${Amount} of=${grant.amount} isPlain=${true} /></span></span></div>
@@ -65,7 +65,7 @@ export function Holds({ account, act }) {
   const holds = [...(account.holds ?? [])].sort((one, other) => Date.parse(one.expires_at) - Date.parse(other.expires_at));
   const shown = isAll ? holds : holds.slice(0, FIRST);
   return html`<${Section} title="Open holds" note=${holds.length > 0 && `${holds.length}, the next to expire first`}>
-    ${holds.length === 0 ? html`<${Empty}>No hold is open: nothing is set aside.<//>` : html`<ul class="panel-body rows">
+    ${holds.length === 0 ? html`<${Empty}>No hold is open: nothing is set aside.<//>` : html`<ul class="panel-body item-list">
       ${shown.map((hold) => html`<li key=${hold.id}>
         <div class="row-text"><span><${Id} of=${hold.id} /> ${hold.status !== "open" && html`<${Badge} of=${hold.status} />`}</span>
           <span class="row-figure"><${Amount} of=${hold.remaining} />${microcents(hold.captured) > 0n && html` <span class="dim">left, <${Amount} of=${hold.captured} isPlain=${true} /> captured</span>`}</span></div>
@@ -83,7 +83,7 @@ export function Limits({ account, act }) {
   const limits = account.limits ?? [];
   const actions = act && can("credits/fund") && html`<button type="button" class="button" onClick=${() => act("limits")}>Change</button>`;
   return html`<${Section} title="Spending limits" note="used includes what is held" actions=${actions}>
-    ${limits.length === 0 ? html`<${Empty}>No limit: it may spend what it has.<//>` : html`<ul class="panel-body rows">
+    ${limits.length === 0 ? html`<${Empty}>No limit: it may spend what it has.<//>` : html`<ul class="panel-body item-list">
       ${limits.map((/** @type {any} */ limit) => html`<li key=${limitText(limit)}>
         <div class="row-text"><bdi class="name">${limitText(limit)}</bdi>
           <span class="row-figure"><${Amount} of=${limit.used} isPlain=${true} /> <span class="dim">of</span> <${Amount} of=${limit.amount} /></span></div>
