@@ -45,7 +45,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     currency, of which `exchange_rate` was used. If the price had a fraction of a microcent, `carry_before` and
     `carry_after` are the carry, in exact millicents. `merged` are two grants that were merged because the account had
     too many. `not_restored` is the part that was not returned because its grants had expired. `occurred_at` is when the
-    spending occurred, if the caller said so; `at` is when it was recorded. `hash` chains the entries of an account.
+    spending occurred, if the caller said so; `at` is when it was recorded. `charge` is the key of the charge that a
+    refund returns, `check_id` the check that came before a charge. `hash` chains the entries of an account.
     """
 
     key: str
@@ -84,6 +85,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     merged: Merger | None = None
     not_restored: Decimal = Decimal(0)
     occurred_at: Time | None = None
+    charge: str | None = None
+    check_id: str | None = None
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,6 +244,34 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     limits: tuple[Limit, ...] = ()
     allowance: Allowance | None = None
     parent: str | None = None
+
+
+class ListedAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """An account in the list of its tenant, in its present state; `seq` is its newest entry, of `updated_at`.
+
+    `low`: available and held together are below its highest threshold. `updated_at` is null until an account that an
+    older release wrote has its next entry.
+    """
+
+    actor: str
+    available: Decimal
+    held: Decimal
+    funded: Decimal
+    spent: Decimal
+    status: str
+    seq: int
+    updated_at: datetime | None
+    low: bool
+
+
+class AccountPage(msgspec.Struct, frozen=True, kw_only=True):
+    """In the order of the names. `next` continues the listing and is opaque; the last page has none.
+
+    A page of a filtered listing looks at 400 accounts, so it may be short, or empty, before the last.
+    """
+
+    items: tuple[ListedAccount, ...]
+    next: str | None = None
 
 
 class FieldError(msgspec.Struct, frozen=True, kw_only=True):
