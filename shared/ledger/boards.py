@@ -8,7 +8,6 @@ that comes twice, late or out of order changes nothing, and one that was lost is
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from io import StringIO
 from typing import Final, Literal, TypeAlias, cast, get_args
 
 from shared.ledger.accounts import Account
@@ -117,9 +116,9 @@ def text_of_lines(lines: Mapping[str, str]) -> str:
     return "".join(f"{actor} {lines[actor]}\n" for actor in sorted(lines, key=lambda actor: rank(actor, lines[actor])))
 
 
-def ranked_in(text: str) -> Iterator[tuple[tuple[int, str], Sums]]:
-    """The rank and the spending of each actor, in the order of the text; reads no more of it than is asked for."""
-    for line in StringIO(text):
+def ranked_in(lines: Iterable[str]) -> Iterator[tuple[tuple[int, str], Sums]]:
+    """The rank and the spending of each actor, in the order of the lines of a text; takes no more than is asked for."""
+    for line in lines:
         actor, told = line.split(" ", 1)
         yield rank(actor, told), spent_in(told)
 

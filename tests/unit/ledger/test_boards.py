@@ -163,7 +163,7 @@ def test_a_text_has_its_actors_by_what_they_spent_and_then_by_name() -> None:
     board = empty()
     board.merge(Register(account(actor), day, "", 1, {Slot("day", "", day): sums}) for actor, sums in spent.items())
     for text in (text_of_lines(board.days[day]), text_of_lines(board.actors)):
-        ranked = list(ranked_in(text))
+        ranked = list(ranked_in(text.splitlines()))
         assert [actor for (_, actor), _ in ranked] == ["user:b", "user:a", "user:c", "user:d"]
         assert {actor: sums for (_, actor), sums in ranked} == spent
 
