@@ -14,4 +14,5 @@
 export const PAGES = [
   { path: "/", title: "Overview", key: "o", forOperators: true, load: () => import("./pages/overview.js") },
   { path: "/accounts", title: "Accounts", key: "a", forOperators: true, load: () => import("./pages/accounts.js") },
+  { path: "/accounts/:actor", title: "Account", load: () => import("./pages/account.js") },
 ];
