@@ -194,7 +194,7 @@ def test_accounts_are_listed_with_what_is_due_applied(millicent: InMemoryMillice
         millicent.grant(actor, 100)
     millicent.hold("user:bob", 40, ttl_s=60)
     millicent.configure("team", low_balance_thresholds=[200], status="frozen")
-    shown = [(each.actor, each.available, each.held) for each in millicent.accounts("user:", page_size=1)]
+    shown: list[object] = [(each.actor, each.available, each.held) for each in millicent.accounts("user:", page_size=1)]
     assert shown == [("user:alice", 100, 0), ("user:bob", 60, 40)]
     millicent.clock.advance(timedelta(seconds=61))
     assert [each.available for each in millicent.accounts("user:b")] == [100]
