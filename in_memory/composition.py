@@ -6,6 +6,7 @@ from typing import Final, cast
 from in_memory.digests import NoDigests
 from in_memory.present import Part
 from shared.adapters.genai_rates import GenaiCard
+from shared.ports.accounts import AccountList
 from shared.ports.boards import BoardStore
 from shared.ports.inspection import DigestStore
 from shared.ports.ledger import AuditTrail, EventBus, Ledger
@@ -21,6 +22,10 @@ _KEPT_MS: Final = 0
 
 def ledger_of(_: Settings) -> Ledger:
     return cast("Ledger", Part("ledger"))
+
+
+def accounts_of(_: Settings) -> AccountList:
+    return cast("AccountList", Part("accounts"))
 
 
 def trail_of(_: Settings) -> AuditTrail:
