@@ -24,7 +24,7 @@ WHEELS = $(if $(filter native,$(LAMBDA_ARCHITECTURE)),$(WHEELS_native),$(WHEELS_
 # The layer keeps the service descriptions of these AWS services only.
 AWS_SERVICES := dynamodb events kms lambda s3 sqs
 
-FUNCTIONS := Check Cost Funding Holds Ingest Policies Rates Accounts History Docs Outbox Audit Usage Reconcile Digest Due Proof
+FUNCTIONS := Check Cost Funding Holds Ingest Policies Rates Accounts History Tenant Docs Outbox Audit Usage Reconcile Digest Due Proof
 lowered = $(shell echo $(1) | tr '[:upper:]' '[:lower:]')
 
 .PHONY: $(FUNCTIONS:%=build-%Function) build-ThirdPartyLayer

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
+from in_memory.activity import MemoryActivityFeed, MemoryOpenHolds
 from in_memory.audit import MemoryAuditTrail
 from in_memory.bus import MemoryBus, size_bytes
 from in_memory.clock import SettableClock, new_id
@@ -79,7 +80,9 @@ class InMemoryService:
         self.book = MemoryUsageBook()
         self.rates = MemoryRateStore()
         self.terms = MemoryTermsStore()
-        self.bus = MemoryBus(self.ledger, self.trail, self.book)
+        self.feed = MemoryActivityFeed(self.clock.now_ms)
+        self.holds = MemoryOpenHolds(self.ledger)
+        self.bus = MemoryBus(self.ledger, self.trail, self.book, self.feed)
         self._failures: deque[Failure] = deque()
         self._published = 0
 

@@ -20,7 +20,7 @@ SOURCES = ("shared", "functions", "in_memory")
 REPLACED = {
     **{
         f"shared.composition.{part}": "in_memory.composition"
-        for part in ("audit", "bus", "digests", "ledger", "rate_store", "rates", "terms", "usage")
+        for part in ("activity", "audit", "bus", "digests", "ledger", "rate_store", "rates", "terms", "usage")
     },
     "shared.runtime.clock": "in_memory.clock",
     "shared.runtime.observability": "in_memory.observability",
@@ -28,7 +28,7 @@ REPLACED = {
 }
 """What the functions run on, and what they run on in memory. The modules of in_memory itself get the originals."""
 ENTRY = "in_memory.service"
-HANDLERS = ("accounts", "check", "cost", "docs", "funding", "history", "holds", "policies", "proof", "rates")
+HANDLERS = ("accounts", "check", "cost", "docs", "funding", "history", "holds", "policies", "proof", "rates", "tenant")
 
 
 def copy_service(root: Path, target: Path) -> list[Path]:

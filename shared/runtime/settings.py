@@ -13,6 +13,7 @@ IngestTenant: TypeAlias = Literal["default", "message"]
 DEFAULT_LEDGER_DEADLINE_MS: Final = 5000
 DEFAULT_AUDIT_GRACE_S: Final = 900
 DEFAULT_MAX_USAGE_AGE_DAYS: Final = 35
+DEFAULT_ACTIVITY_DAYS: Final = 14
 
 _COMMON: Final = frozenset({"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"})
 _IDENTITY: Final = frozenset({"TENANT_CLAIM", "DEFAULT_TENANT"})
@@ -37,9 +38,10 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "rates": _PRICED,
     "accounts": _COMMON | _IDENTITY | {"LEDGER_TABLE"},
     "history": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S"},
+    "tenant": _COMMON | _IDENTITY | {"LEDGER_TABLE", "ACTIVITY_TABLE", "FAILURE_QUEUE_URLS"},
     "docs": _COMMON,
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
-    "audit": _COMMON | {"AUDIT_TABLE"},
+    "audit": _COMMON | {"AUDIT_TABLE", "ACTIVITY_TABLE", "ACTIVITY_DAYS"},
     "usage": _COMMON | {"LEDGER_TABLE", "USAGE_TABLE"},
     "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S", "DIGEST_BUCKET"},
     "digest": _COMMON | {"LEDGER_TABLE", "DIGEST_BUCKET", "SIGNING_KEY", "EVENT_BUS"},
@@ -69,8 +71,11 @@ class Settings:
     ledger_deadline_ms: int = DEFAULT_LEDGER_DEADLINE_MS
     audit_table: str = ""
     usage_table: str = ""
+    activity_table: str = ""
+    activity_days: int = DEFAULT_ACTIVITY_DAYS
     event_bus: str = ""
     failure_queue_url: str = ""
+    failure_queue_urls: tuple[str, ...] = ()
     check_events: CheckEvents = "all"
     tenant_claim: str = ""
     default_tenant: str = ""
@@ -96,8 +101,11 @@ class Settings:
             ledger_deadline_ms=int(values.get("LEDGER_DEADLINE_MS", DEFAULT_LEDGER_DEADLINE_MS)),
             audit_table=values.get("AUDIT_TABLE", ""),
             usage_table=values.get("USAGE_TABLE", ""),
+            activity_table=values.get("ACTIVITY_TABLE", ""),
+            activity_days=int(values.get("ACTIVITY_DAYS", DEFAULT_ACTIVITY_DAYS)),
             event_bus=values.get("EVENT_BUS", ""),
             failure_queue_url=values.get("FAILURE_QUEUE_URL", ""),
+            failure_queue_urls=tuple(filter(None, values.get("FAILURE_QUEUE_URLS", "").split(","))),
             check_events=cast("CheckEvents", values.get("CHECK_EVENTS", "all")),
             tenant_claim=values.get("TENANT_CLAIM", ""),
             default_tenant=values.get("DEFAULT_TENANT", ""),
@@ -124,7 +132,7 @@ def _wrong_values(values: Mapping[str, str]) -> list[str]:
         problems.append("CHECK_EVENTS must be all, refused or none")
     if values.get("INGEST_TENANT", "default") not in {"", *get_args(IngestTenant)}:
         problems.append("INGEST_TENANT must be default or message")
-    for name in ("LEDGER_DEADLINE_MS", "AUDIT_GRACE_S", "MAX_USAGE_AGE_DAYS"):
+    for name in ("LEDGER_DEADLINE_MS", "AUDIT_GRACE_S", "MAX_USAGE_AGE_DAYS", "ACTIVITY_DAYS"):
         number = values.get(name, "1")
         if number and not (number.isascii() and number.isdigit() and int(number) > 0):
             problems.append(f"{name} must be a whole number above 0")

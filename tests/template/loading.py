@@ -19,6 +19,7 @@ FUNCTIONS: Final = (
     "Rates",
     "Accounts",
     "History",
+    "Tenant",
     "Docs",
     "Outbox",
     "Audit",

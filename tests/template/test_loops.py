@@ -10,7 +10,7 @@ import pytest
 from tests.template.loading import FUNCTIONS, of_type, resource
 
 CALLED_BY_THE_API: Final = (
-    "Check", "Cost", "Funding", "Holds", "Policies", "Rates", "Accounts", "History", "Docs", "Proof",
+    "Check", "Cost", "Funding", "Holds", "Policies", "Rates", "Accounts", "History", "Tenant", "Docs", "Proof",
 )  # fmt: skip
 
 

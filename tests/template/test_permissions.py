@@ -16,7 +16,7 @@ USAGE: Final = {"Fn::GetAtt": ["UsageTable", "Arn"]}
 RATES_ALONE: Final = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*#RATES"]}}
 DIGESTS: Final = {"Fn::Sub": "${DigestBucket.Arn}/*"}
 FOUND_BY_INDEX: Final = {"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"}
-READERS: Final = {"Check", "Accounts", "History", "Usage", "Reconcile", "Digest"}
+READERS: Final = {"Check", "Accounts", "History", "Tenant", "Usage", "Reconcile", "Digest"}
 """Of the ledger. The others that reach it record in it."""
 WRITES: Final = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
 AUDIT_OVERWRITES: Final = {"UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLUpdate", "PartiQLDelete"}

@@ -35,6 +35,8 @@ SCOPES: Final = {
     "GET /v1/accounts/{actor}/proof": "credits/read",
     "GET /v1/digests/{number}": "credits/read",
     "GET /v1/operations/{key}": "credits/read",
+    "GET /v1/activity": "credits/read",
+    "GET /v1/alerts": "credits/read",
 }
 OPEN: Final = ("GET /v1/health", "GET /openapi.json", "GET /asyncapi.json", "GET /docs")
 FUNCTION: Final = {
@@ -63,6 +65,8 @@ FUNCTION: Final = {
     "GET /v1/accounts/{actor}/audit": "History",
     "GET /v1/accounts/{actor}/usage": "History",
     "GET /v1/operations/{key}": "History",
+    "GET /v1/activity": "Tenant",
+    "GET /v1/alerts": "Tenant",
     "GET /v1/accounts/{actor}/proof": "Proof",
     "GET /v1/digests/{number}": "Proof",
     "GET /openapi.json": "Docs",

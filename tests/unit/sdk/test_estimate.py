@@ -120,7 +120,8 @@ def test_the_page_says_what_a_million_costs() -> None:
 
 
 def test_windows_batches_and_memory_are_those_of_the_template() -> None:
-    stream, *queues = map(properties, ("OutboxStream", "AuditQueueMapping", "UsageQueueMapping"))
+    stream, audit, usage = map(properties, ("OutboxStream", "AuditQueueMapping", "UsageQueueMapping"))
     assert (stream["MaximumBatchingWindowInSeconds"], stream["BatchSize"]) == (1, 100)
-    assert [(each["MaximumBatchingWindowInSeconds"], each["BatchSize"]) for each in queues] == [(10, 100)] * 2
+    assert (audit["MaximumBatchingWindowInSeconds"], audit["BatchSize"]) == (5, 100)
+    assert (usage["MaximumBatchingWindowInSeconds"], usage["BatchSize"]) == (10, 100)
     assert template()["Globals"]["Function"]["MemorySize"] == 1024

@@ -39,6 +39,7 @@ from millicent.cli.rates import quote, rates
 from millicent.cli.replay import replay
 from millicent.cli.reports import entries, rows_option, show_entries, statement, usage
 from millicent.cli.show import show
+from millicent.cli.tail import tail
 from millicent.cli.terms import COMMANDS as TERMS_COMMANDS
 from millicent.cli.values import AMOUNT, INSTANT, JSON_OBJECT
 from millicent.client import Category, IfExpired, IfInsufficient, Millicent, Overrun
@@ -354,6 +355,7 @@ main.add_command(enqueue)
 main.add_command(entries)
 main.add_command(statement)
 main.add_command(usage)
+main.add_command(tail)
 main.add_command(show)
 main.add_command(estimate)
 

@@ -1,0 +1,1 @@
+"""What is told of a whole tenant: its activity and its alerts."""
