@@ -158,7 +158,7 @@ class Crew:
         with ThreadPoolExecutor(cell.threads) as pool:
             budget = self._client.budget(account.actor, SLICES[record], record=record)
             list(pool.map(_spend_until, [begun_s + seconds] * cell.threads, [budget] * cell.threads))
-            stats = budget.close(PATIENT_S)
+            stats = budget.close()
         outcome.per_s.append(stats.settled / (time.monotonic() - begun_s))
         outcome.together.recorded += stats.settled
         self._check({account}, Tally(stats.settled))

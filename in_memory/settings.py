@@ -9,6 +9,9 @@ __all__ = ["CheckEvents", "IngestTenant", "Settings", "settings_of"]
 TENANT: Final = "main"
 _NAMED: Final = {
     "DEFAULT_TENANT": TENANT,
+    "OPERATOR_CLAIM": "cognito:groups",
+    "OPERATOR_VALUE": "millicent-operators",
+    "CONSOLE_CLIENT": "console",
     "TENANT_CLAIM": "custom:tenant",
     "CHECK_EVENTS": "all",
     "INGEST_TENANT": "default",

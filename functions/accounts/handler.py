@@ -32,7 +32,7 @@ def show_health() -> Response:
 
 def account_of(actor: str) -> Account:
     """The account in the path, if the caller may read it."""
-    caller = http.caller(app.current_event, "credits/read", runtime.tenants)
+    caller = http.caller(app.current_event, "credits/read", runtime.identity)
     return caller.account_of(identifier(from_path(actor), "path.actor"))
 
 

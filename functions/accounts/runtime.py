@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import field
 
 from shared.composition.ledger import ledger_of
-from shared.composition.parts import tenants_of
-from shared.edge.identity import TenantRule
+from shared.composition.parts import identity_of
+from shared.edge.identity import IdentityRule
 from shared.ledger.frozen import dataclass
 from shared.ports.ledger import Ledger
 from shared.runtime.clock import epoch_now_ms
@@ -16,7 +16,7 @@ from shared.runtime.settings import settings_of
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountsRuntime:
     observability: Observability
-    tenants: TenantRule
+    identity: IdentityRule
     ledger: Ledger
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
@@ -24,5 +24,5 @@ class AccountsRuntime:
 def accounts_runtime() -> AccountsRuntime:
     settings = settings_of("accounts")
     return AccountsRuntime(
-        observability=observability(settings), tenants=tenants_of(settings), ledger=ledger_of(settings)
+        observability=observability(settings), identity=identity_of(settings), ledger=ledger_of(settings)
     )

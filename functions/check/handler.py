@@ -15,7 +15,7 @@ app = http.Routes(runtime.observability)
 @app.route("POST /v1/check")
 def check() -> Response:
     event = app.current_event
-    caller = http.caller(event, "credits/read", runtime.tenants)
+    caller = http.caller(event, "credits/read", runtime.identity)
     request = http.body(event, CheckRequest)
     usage, meter = request.metered
     question = CreditQuestion(

@@ -6,9 +6,9 @@ from typing import Final
 
 from shared.composition.bus import bus_of
 from shared.composition.ledger import ledger_of
-from shared.composition.parts import tenants_of
+from shared.composition.parts import identity_of
 from shared.composition.rates import rate_book_of
-from shared.edge.identity import TenantRule
+from shared.edge.identity import IdentityRule
 from shared.ledger.frozen import dataclass
 from shared.ports.ledger import EventBus, Ledger
 from shared.pricing.cards import RateBook
@@ -23,7 +23,7 @@ _CHECK_TIMEOUT_S: Final = 1.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRuntime:
     observability: Observability
-    tenants: TenantRule
+    identity: IdentityRule
     ledger: Ledger
     bus: EventBus
     check_events: CheckEvents
@@ -37,7 +37,7 @@ def check_runtime() -> CheckRuntime:
     seen = observability(settings)
     return CheckRuntime(
         observability=seen,
-        tenants=tenants_of(settings),
+        identity=identity_of(settings),
         ledger=ledger_of(settings),
         bus=bus_of(settings, seen, _CHECK_TIMEOUT_S, _CHECK_TIMEOUT_S),
         check_events=settings.check_events,

@@ -41,7 +41,7 @@ def record(operation: Operation, ledger: Ledger, now_ms: int) -> Recorded:
 @app.route("POST /v1/cost/batch")
 def record_costs() -> Response:
     event = app.current_event
-    caller = http.caller(event, "credits/charge", runtime.tenants)
+    caller = http.caller(event, "credits/charge", runtime.identity)
     lines = batch(http.document(event, MAX_BATCH_BYTES), caller, http.request_id(event))
     operations = [line.asked for line in lines if isinstance(line.asked, Operation)]
     time = runtime.recording_time(runtime.now_ms())

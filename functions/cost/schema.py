@@ -11,7 +11,7 @@ from shared.ledger.errors import LedgerError
 from shared.ledger.frozen import dataclass
 from shared.ledger.ids import is_id
 from shared.ledger.operations import Operation, Refund
-from shared.ledger.views import effect_of
+from shared.ledger.views import public_entry, shortfall_of
 from shared.usecases.record_batch import Answer
 
 MAX_BATCH_BYTES: Final = 256 * 1024
@@ -68,8 +68,8 @@ def _result(line: Line, answer: Answer) -> dict[str, Any]:
     entry = answer.entry
     if entry.is_refused:
         return _problem(refusal_of(entry), replayed=answer.replayed)
-    shown = {name: member for name, member in effect_of(entry).items() if name in {"entry", "shortfall"}}
-    return {"status": 200 if answer.replayed else 201, "replayed": answer.replayed, **shown}
+    told = {"status": 200 if answer.replayed else 201, "replayed": answer.replayed}
+    return {**told, "entry": public_entry(entry), **shortfall_of(entry)}
 
 
 def _at(path: str, problem: dict[str, Any]) -> dict[str, Any]:

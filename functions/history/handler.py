@@ -63,7 +63,7 @@ def show_audit(actor: str) -> Response:
 
 @app.route("GET /v1/operations/{key}")
 def show_operation(key: str) -> Response:
-    caller = http.caller(app.current_event, "credits/read", runtime.tenants)
+    caller = http.caller(app.current_event, "credits/read", runtime.identity)
     query = http.query(app.current_event, OperationQuery)
     account = caller.account_of(query.actor)
     entry = look_up_operation(account, recorded_key(from_path(key)), runtime.ledger)
@@ -73,7 +73,7 @@ def show_operation(key: str) -> Response:
 
 def account_of(actor: str) -> Account:
     """The account in the path, if the caller may read it."""
-    caller = http.caller(app.current_event, "credits/read", runtime.tenants)
+    caller = http.caller(app.current_event, "credits/read", runtime.identity)
     return caller.account_of(identifier(from_path(actor), "path.actor"))
 
 

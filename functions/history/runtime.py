@@ -5,9 +5,9 @@ from dataclasses import field
 
 from shared.composition.audit import trail_of
 from shared.composition.ledger import ledger_of
-from shared.composition.parts import tenants_of
+from shared.composition.parts import identity_of
 from shared.composition.usage import usage_book_of
-from shared.edge.identity import TenantRule
+from shared.edge.identity import IdentityRule
 from shared.ledger.frozen import dataclass
 from shared.ports.ledger import AuditTrail, Ledger
 from shared.ports.usage import UsageBook
@@ -19,7 +19,7 @@ from shared.runtime.settings import settings_of
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryRuntime:
     observability: Observability
-    tenants: TenantRule
+    identity: IdentityRule
     ledger: Ledger
     trail: AuditTrail
     usage: UsageBook
@@ -31,7 +31,7 @@ def history_runtime() -> HistoryRuntime:
     settings = settings_of("history")
     return HistoryRuntime(
         observability=observability(settings),
-        tenants=tenants_of(settings),
+        identity=identity_of(settings),
         ledger=ledger_of(settings),
         trail=trail_of(settings),
         usage=usage_book_of(settings),

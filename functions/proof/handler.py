@@ -18,7 +18,7 @@ app = http.Routes(runtime.observability)
 @app.route("GET /v1/accounts/{actor}/proof")
 def show_proof(actor: str) -> Response:
     event = app.current_event
-    caller = http.caller(event, "credits/read", runtime.tenants)
+    caller = http.caller(event, "credits/read", runtime.identity)
     account = caller.account_of(identifier(from_path(actor), "path.actor"))
     query = http.query(event, ProofQuery)
     proof = prove_account(account, query.wanted, int(query.records or 0), runtime.store, runtime.trail)
@@ -29,7 +29,7 @@ def show_proof(actor: str) -> Response:
 @app.route("GET /v1/digests/{number}")
 def show_digest_itself(number: str) -> Response:
     event = app.current_event
-    http.caller(event, "credits/read", runtime.tenants)
+    http.caller(event, "credits/read", runtime.identity)
     digest = show_digest(numbered(from_path(number)), runtime.store)
     runtime.observability.count("DigestsShown")
     return http.answer(digest)

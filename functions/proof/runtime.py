@@ -2,8 +2,8 @@
 
 from shared.composition.audit import trail_of
 from shared.composition.digests import digests_of
-from shared.composition.parts import tenants_of
-from shared.edge.identity import TenantRule
+from shared.composition.parts import identity_of
+from shared.edge.identity import IdentityRule
 from shared.ledger.frozen import dataclass
 from shared.ports.inspection import DigestStore
 from shared.ports.ledger import AuditTrail
@@ -14,7 +14,7 @@ from shared.runtime.settings import settings_of
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofRuntime:
     observability: Observability
-    tenants: TenantRule
+    identity: IdentityRule
     store: DigestStore
     trail: AuditTrail
 
@@ -23,7 +23,7 @@ def proof_runtime() -> ProofRuntime:
     settings = settings_of("proof")
     return ProofRuntime(
         observability=observability(settings),
-        tenants=tenants_of(settings),
+        identity=identity_of(settings),
         store=digests_of(settings),
         trail=trail_of(settings),
     )

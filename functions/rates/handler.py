@@ -33,7 +33,7 @@ app = http.Routes(runtime.observability)
 @app.route("GET /v1/rates")
 def list_rates() -> Response:
     event = app.current_event
-    caller = http.caller(event, "credits/read", runtime.tenants)
+    caller = http.caller(event, "credits/read", runtime.identity)
     wanted = http.query(event, RatesQuery).wanted
     shown = listing(runtime.store.page(caller.tenant, wanted))
     if wanted.meter is not None:
@@ -46,7 +46,7 @@ def list_rates() -> Response:
 @app.route("PUT /v1/rates")
 def put_rate() -> Response:
     event = app.current_event
-    caller = http.caller(event, "credits/admin", runtime.tenants)
+    caller = http.caller(event, "credits/admin", runtime.identity)
     draft = http.body(event, RateDocument).draft
     put = put_rate_card(caller.tenant, draft, runtime.store, runtime.now_ms(), caller.subject)
     observe("rate card created" if put.made else "rate card exists", tenant=caller.tenant, card=put.card.reference)
@@ -74,7 +74,7 @@ def put_currency() -> Response:
 
 
 def listed(kind: TermsKind) -> Response:
-    caller = http.caller(app.current_event, "credits/read", runtime.tenants)
+    caller = http.caller(app.current_event, "credits/read", runtime.identity)
     query = http.query(app.current_event, TermsQuery)
     shown = terms_listing(runtime.terms.versions(caller.tenant, kind), query, runtime.now_ms())
     observe("terms listed", tenant=caller.tenant, kind=kind)
@@ -82,7 +82,7 @@ def listed(kind: TermsKind) -> Response:
 
 
 def put(read: Callable[[], TermsDraft]) -> Response:
-    caller = http.caller(app.current_event, "credits/admin", runtime.tenants)
+    caller = http.caller(app.current_event, "credits/admin", runtime.identity)
     made = put_terms(caller.tenant, read(), runtime.terms, runtime.now_ms(), caller.subject)
     observe("terms created" if made.made else "terms exist", tenant=caller.tenant, terms=made.terms.reference)
     return http.answer(terms_document(made.terms), HTTPStatus.CREATED if made.made else HTTPStatus.OK)
@@ -91,7 +91,7 @@ def put(read: Callable[[], TermsDraft]) -> Response:
 @app.route("POST /v1/rates/quote")
 def quote() -> Response:
     event = app.current_event
-    caller = http.caller(event, "credits/read", runtime.tenants)
+    caller = http.caller(event, "credits/read", runtime.identity)
     request = http.body(event, QuoteRequest)
     account = None if request.actor is None else caller.account_of(request.actor)
     usage = usage_of(request.usage)

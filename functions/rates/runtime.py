@@ -5,10 +5,10 @@ from dataclasses import field
 
 from shared.adapters.genai_rates import GenaiCard
 from shared.composition.ledger import ledger_of
-from shared.composition.parts import tenants_of
+from shared.composition.parts import identity_of
 from shared.composition.rate_store import rate_store_of
 from shared.composition.terms import terms_store_of
-from shared.edge.identity import TenantRule
+from shared.edge.identity import IdentityRule
 from shared.ledger.frozen import dataclass
 from shared.ports.ledger import Ledger
 from shared.pricing.cards import BuiltInCard, RateBook
@@ -22,7 +22,7 @@ from shared.runtime.settings import settings_of
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatesRuntime:
     observability: Observability
-    tenants: TenantRule
+    identity: IdentityRule
     ledger: Ledger
     store: RateCardStore
     terms: TermsStore
@@ -40,7 +40,7 @@ def rates_runtime() -> RatesRuntime:
     settings = settings_of("rates")
     return RatesRuntime(
         observability=observability(settings),
-        tenants=tenants_of(settings),
+        identity=identity_of(settings),
         ledger=ledger_of(settings),
         store=rate_store_of(settings),
         terms=terms_store_of(settings),

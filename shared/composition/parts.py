@@ -1,8 +1,14 @@
 """The settings that every function reads."""
 
-from shared.edge.identity import TenantRule
+from shared.edge.identity import IdentityRule
 from shared.runtime.settings import Settings
 
 
-def tenants_of(settings: Settings) -> TenantRule:
-    return TenantRule(claim=settings.tenant_claim, default=settings.default_tenant)
+def identity_of(settings: Settings) -> IdentityRule:
+    return IdentityRule(
+        tenant_claim=settings.tenant_claim,
+        default_tenant=settings.default_tenant,
+        operator_claim=settings.operator_claim,
+        operator_value=settings.operator_value,
+        console_client=settings.console_client,
+    )

@@ -23,7 +23,7 @@ def priced_runtime(function: str) -> PricedRuntime:
     composed, settings = mutation_runtime(function), settings_of(function)
     return PricedRuntime(
         observability=composed.observability,
-        tenants=composed.tenants,
+        identity=composed.identity,
         ledger=composed.ledger,
         deadline_ms=composed.deadline_ms,
         rates=rate_book_of(settings),

@@ -109,7 +109,9 @@ def _operation(
     amounts = ("cost", "usage", "cost_usd", "cost_money")
     one_of({name: getattr(request, name) for name in amounts}, asked.root)
     usage = read_usage(request.usage, f"{asked.root}.usage")
-    terms = replace(terms, usage=None if usage is None else usage.content, occurred_at_ms=given_ms(request.occurred_at))
+    if usage is not None or request.occurred_at is not None:
+        content = None if usage is None else usage.content
+        terms = replace(terms, usage=content, occurred_at_ms=given_ms(request.occurred_at))
     return Operation(
         account=account,
         key=key,

@@ -14,7 +14,9 @@ MAX_DEPTH: Final = 32
 MAX_INTEGER_CHARACTERS: Final = 400
 """Python parses longer integers slowly, and rejects those of thousands of digits."""
 
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING: Final = re.compile(r'"[^"\\]*(?:\\.?[^"\\]*)*(?:"|\Z)', re.DOTALL)
+"""One that does not end reaches to the end of the text: it is looked at once, and not from each quote in it again."""
+_BRACKET: Final = re.compile(r"[{}\[\]]")
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -71,8 +73,8 @@ def _depth(text: str) -> int:
     if text.count("{") + text.count("[") <= MAX_DEPTH:
         return 0
     depth = deepest = 0
-    for character in _STRING.sub("", text):
-        depth += (character in "{[") - (character in "}]")
+    for bracket in _BRACKET.findall(_STRING.sub("", text)):
+        depth += 1 if bracket in "{[" else -1
         deepest = max(deepest, depth)
     return deepest
 

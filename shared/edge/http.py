@@ -15,7 +15,7 @@ from shared.edge.amount_texts import PARAMETER as AMOUNTS_PARAMETER
 from shared.edge.amount_texts import AmountsAs, amounts_asked, with_texts
 from shared.edge.errors import ActorNotAllowed, EdgeError, FieldError, ValidationFailed
 from shared.edge.exact_json import MAX_BODY_BYTES, body_bytes, read_object
-from shared.edge.identity import Caller, Scope, TenantRule, caller_of
+from shared.edge.identity import Caller, IdentityRule, Scope, caller_of, operator_of
 from shared.edge.problems import internal_problem, problem_of, refusal_of, retry_after_s
 from shared.edge.requests import Request
 from shared.edge.routes import JSON, PROBLEM_JSON, Response, RouteTable
@@ -87,9 +87,14 @@ class Routes(RouteTable):
         return problem(internal_problem())
 
 
-def caller(event: Request, scope: Scope, tenants: TenantRule) -> Caller:
+def caller(event: Request, scope: Scope, identity: IdentityRule) -> Caller:
     """The caller. Raises as `caller_of` does."""
-    return caller_of(event.context, scope, tenants)
+    return caller_of(event.context, scope, identity)
+
+
+def operator(event: Request, scope: Scope, identity: IdentityRule) -> Caller:
+    """The caller of a call about the whole tenant. Raises as `operator_of` does."""
+    return operator_of(event.context, scope, identity)
 
 
 def operator(event: Request, scope: Scope, tenants: TenantRule) -> Caller:

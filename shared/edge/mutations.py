@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from shared.edge import http
-from shared.edge.identity import Caller, Scope, TenantRule
+from shared.edge.identity import Caller, IdentityRule, Scope
 from shared.edge.requests import Request
 from shared.edge.routes import Response
 from shared.edge.validation import Identifier, Metadata
@@ -26,7 +26,7 @@ class MutationRuntime:
     """`deadline_ms` applies to one transaction of the ledger."""
 
     observability: Observability
-    tenants: TenantRule
+    identity: IdentityRule
     ledger: Ledger
     deadline_ms: int
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
@@ -89,7 +89,7 @@ def mutate(
 
     `read` makes the operation from the body. Raises the errors of the request's identity, key and content.
     """
-    caller = http.caller(event, scope, runtime.tenants)
+    caller = http.caller(event, scope, runtime.identity)
     asked = Asked(caller, http.idempotency_key(event), http.request_id(event))
     recorded = record(read(asked), runtime.ledger, runtime.now_ms())
     runtime.observability.recorded(recorded)

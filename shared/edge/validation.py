@@ -179,6 +179,8 @@ def _read_metadata(value: object) -> Metadata:
 
 
 def _plain(value: object, depth: int) -> object:
+    if isinstance(value, str):
+        return value
     if isinstance(value, dict | list) and depth >= MAX_METADATA_DEPTH:
         raise ValueError(f"a JSON object with at most {MAX_METADATA_DEPTH} levels of nesting")
     if isinstance(value, dict):

@@ -19,9 +19,11 @@ def canonical_json(value: object) -> str:
 def by_value(value: object) -> object:
     """The value with one spelling per number at every depth: 1.0 and 1e2 become 1 and 100, without loss of digits."""
     match value:
+        case str() | int() | None:
+            return value
         case float() if value.is_integer():
             return int(value)
-        case Mapping():
+        case dict() | Mapping():
             return {name: by_value(member) for name, member in value.items()}
         case list() | tuple():
             return [by_value(member) for member in value]

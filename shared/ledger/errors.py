@@ -9,7 +9,7 @@ operations.py. The errors here mean that nothing was written, or that the outcom
     ├── TooManyHolds, TooManyGrants           not now: the same key can succeed after one has ended
     ├── AccountNotFound, OperationNotFound    there is nothing to read
     ├── LedgerThrottled                       nothing was written; the same key again is safe
-    │   └── AccountBusy                       the same, after too many lost tries, before the deadline
+    │   └── AccountBusy                       the same: its tries were lost to other writers
     ├── LedgerUnavailable                     the outcome is unknown; the same key again is safe and finds out
     │   └── RecordDamaged                     nothing is written until an operator restores the account
     ├── shared/pricing/errors.py: Unpriced, RateVersionConflict

@@ -23,7 +23,7 @@ The meaning of a conflict, checked in this order:
 What was read, or came back with a conflict, before a pause is stale after it: at an account under load somebody else
 has committed meanwhile, so a change that is made from it is a transaction that must fail. A read costs a twentieth of
 that. A transaction that was turned away because of another one (Busy) says the same: the other one moves the state.
-After TRIES_MAX lost tries the request gives up, so that a crowd at one account is shed and does not grow.
+After TRIES_MAX lost tries, or if others alone took its time, a request gives up: a crowd is shed and does not grow.
 
 The one exception: while an earlier commit of the request is in doubt, the very same change goes again. Only its own
 hash shows that an entry under the key is this request's.
@@ -39,7 +39,7 @@ items alone come before it:
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import field, replace
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import Final, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.batches import Standing, first_group
@@ -204,8 +204,7 @@ class Resumed:
 
 
 _TURNED_AWAY: Final = Conflict((), None)
-"""A commit that was not executed is as good as one in conflict: nothing was written, and what it was made from is old.
-"""
+"""A commit that was not executed is as good as one in conflict: nothing was written, what it is made from is old."""
 
 Command: TypeAlias = Read | Lookup | FindDue | Commit | Pause
 CommandOutcome: TypeAlias = Found | FoundEntry | FoundDue | Committed | Conflict | Damaged | Busy | Unknown | Resumed
@@ -532,13 +531,14 @@ class _RetryBudget:
 
     def __init__(self, charges: int = 1) -> None:
         self._weight = 2 if charges >= LARGE_BATCH else 1
-        self._left_ms = 0
-        self._given_back_ms = 0
+        self._left_ms = self._given_back_ms = 0
         self._has_paused = False
         self._tries_lost = 0
         self.is_in_doubt = False
         """Whether a commit of this request may still be written, or may have been."""
         self._throttled = False
+        self._has_lost = self._has_failed = False
+        """The newest attempt was lost to another writer; any had no answer, or the table no capacity for it."""
         self._cause: Exception | None = None
         self._holds: dict[Account, dict[str, Hold]] = {}
 
@@ -570,15 +570,17 @@ class _RetryBudget:
         return outcome
 
     def _count_try(self, outcome: CommandOutcome) -> None:
+        self._has_lost = isinstance(outcome, Conflict) or (isinstance(outcome, Busy) and not outcome.throttled)
+        self._has_failed |= self._throttled or isinstance(outcome, Unknown)
         if isinstance(outcome, Committed):
             self._tries_lost = 0
-        elif isinstance(outcome, Conflict) or (isinstance(outcome, Busy) and not outcome.throttled):
+        elif self._has_lost:
             self._tries_lost += self._weight
 
     def pause(self) -> Steps[None]:
         self.raise_when_out_of_time()
         if self._tries_lost >= TRIES_MAX and not self.is_in_doubt:
-            raise AccountBusy("too many changes of this account at once; nothing was recorded") from self._cause
+            self._raise_busy()
         longest_ms = LONGEST_PAUSE_MS if self._has_paused else FIRST_PAUSE_MS
         self._has_paused = True
         yield from self.send(Pause(min(longest_ms * self._weight, self.remaining_ms)))
@@ -587,6 +589,11 @@ class _RetryBudget:
     def raise_when_out_of_time(self) -> None:
         if self.remaining_ms > 0:
             return
+        if self._has_lost and not self._has_failed:
+            self._raise_busy()
         if self._throttled and not self.is_in_doubt:
             raise LedgerThrottled("the ledger is over capacity; nothing was recorded") from self._cause
         raise LedgerUnavailable("the ledger did not answer in time; retry with the same key") from self._cause
+
+    def _raise_busy(self) -> NoReturn:
+        raise AccountBusy("too many changes of this account at once; nothing was recorded") from self._cause

@@ -186,14 +186,18 @@ def effect_of(entry: Entry) -> dict[str, Any]:
     effect: dict[str, Any] = {"entry": public_entry(entry), "balance": public_balance(entry.after)}
     if entry.hold is not None:
         effect["hold"] = public_hold(entry.account, entry.hold)
-    if entry.outcome == "partial":
-        effect["shortfall"] = to_millicents(entry.shortfall)
+    effect |= shortfall_of(entry)
     answer = KINDS[entry.kind].answer
     if answer == "grant" and not entry.is_refused:
         effect["grant"] = _grant(entry, cast("GrantCredits", entry.terms))
     if answer == "settings":
         effect["settings"] = effect["entry"]["settings"]
     return effect
+
+
+def shortfall_of(entry: Entry) -> dict[str, Any]:
+    """The member of an answer that says what a partial operation did not take; nothing for any other."""
+    return {"shortfall": to_millicents(entry.shortfall)} if entry.outcome == "partial" else {}
 
 
 def _grant(entry: Entry, terms: GrantCredits) -> dict[str, Any]:

@@ -16,7 +16,7 @@ DEFAULT_MAX_USAGE_AGE_DAYS: Final = 35
 DEFAULT_ACTIVITY_DAYS: Final = 14
 
 _COMMON: Final = frozenset({"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"})
-_IDENTITY: Final = frozenset({"TENANT_CLAIM", "DEFAULT_TENANT"})
+_IDENTITY: Final = frozenset({"TENANT_CLAIM", "DEFAULT_TENANT", "OPERATOR_CLAIM", "OPERATOR_VALUE", "CONSOLE_CLIENT"})
 _MUTATION: Final = _COMMON | _IDENTITY | {"LEDGER_TABLE", "LEDGER_DEADLINE_MS"}
 _PRICED: Final = _MUTATION | {"MAX_USAGE_AGE_DAYS"}
 
@@ -50,7 +50,8 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
 }
 """The variables that each function reads; template.yaml sets exactly these."""
 
-_MAY_BE_EMPTY: Final = frozenset({"DEFAULT_TENANT"})
+_MAY_BE_EMPTY: Final = frozenset({"DEFAULT_TENANT", "CONSOLE_CLIENT"})
+"""A deployment with an issuer of its own has no client of the console."""
 _MAY_BE_ABSENT: Final = frozenset({"LEDGER_DEADLINE_MS"})
 
 
@@ -79,6 +80,9 @@ class Settings:
     check_events: CheckEvents = "all"
     tenant_claim: str = ""
     default_tenant: str = ""
+    operator_claim: str = ""
+    operator_value: str = ""
+    console_client: str = ""
     ingest_tenant: IngestTenant = "default"
     audit_grace_s: int = DEFAULT_AUDIT_GRACE_S
     max_usage_age_days: int = DEFAULT_MAX_USAGE_AGE_DAYS
@@ -109,6 +113,9 @@ class Settings:
             check_events=cast("CheckEvents", values.get("CHECK_EVENTS", "all")),
             tenant_claim=values.get("TENANT_CLAIM", ""),
             default_tenant=values.get("DEFAULT_TENANT", ""),
+            operator_claim=values.get("OPERATOR_CLAIM", ""),
+            operator_value=values.get("OPERATOR_VALUE", ""),
+            console_client=values.get("CONSOLE_CLIENT", ""),
             ingest_tenant=cast("IngestTenant", values.get("INGEST_TENANT", "default")),
             audit_grace_s=int(values.get("AUDIT_GRACE_S", DEFAULT_AUDIT_GRACE_S)),
             max_usage_age_days=int(values.get("MAX_USAGE_AGE_DAYS", DEFAULT_MAX_USAGE_AGE_DAYS)),

@@ -7,6 +7,7 @@ what both take is less likely to be a habit of one of them.
 import json
 import subprocess
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,7 @@ NOT_MADE: Final[Mapping[str, str]] = {
     "AWS::Cognito::UserPool": "moto's model of Cognito needs a package that nothing else here needs",
     "AWS::Cognito::UserPoolClient": "as AWS::Cognito::UserPool",
     "AWS::Cognito::UserPoolDomain": "as AWS::Cognito::UserPool",
+    "AWS::Cognito::UserPoolGroup": "as AWS::Cognito::UserPool",
     "AWS::Cognito::UserPoolResourceServer": "as AWS::Cognito::UserPool",
     "AWS::Lambda::EventInvokeConfig": NO_MODEL,
     "AWS::S3::BucketPolicy": NO_MODEL,
@@ -62,7 +64,7 @@ def for_moto() -> dict[str, Any]:
         for name, each in whole["Outputs"].items()
         if not any(_is_named_in(each, resource) for resource in left_out)
     }
-    return {**whole, "Resources": _by_name(kept), "Outputs": _by_name(outputs)}
+    return {**whole, "Resources": _by_name(kept, left_out), "Outputs": _by_name(outputs, left_out)}
 
 
 def _is_named_in(value: object, name: str) -> bool:
@@ -71,12 +73,15 @@ def _is_named_in(value: object, name: str) -> bool:
     return f'"{name}"' in text or f"${{{name}}}" in text or f"${{{name}." in text
 
 
-def _by_name(value: Any) -> Any:
+def _by_name(value: Any, left_out: AbstractSet[str]) -> Any:
+    """What is left out cannot be referred to: its logical id stands for its own."""
     match value:
         case {"Ref": str(name)} if name == BY_ITS_NAME:
             return {"Fn::GetAtt": [name, "Name"]}
+        case {"Ref": str(name)} if name in left_out:
+            return name
         case {**members}:
-            return {name: _by_name(each) for name, each in members.items()}
+            return {name: _by_name(each, left_out) for name, each in members.items()}
         case [*items]:
-            return [_by_name(each) for each in items]
+            return [_by_name(each, left_out) for each in items]
     return value

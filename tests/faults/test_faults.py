@@ -177,12 +177,24 @@ def test_a_charge_throttled_past_its_deadline_says_so_and_wrote_nothing(scene: S
     assert len(history_of(scene)[1]) == 1
 
 
-@pytest.mark.parametrize("fault", [RESET, SERVER_ERROR, CONFLICT], ids=["reset", "server error", "conflict"])
+@pytest.mark.parametrize("fault", [CONFLICT, CANCEL_FOR_A_CONFLICT], ids=["conflict", "canceled for a conflict"])
+def test_a_charge_that_others_kept_out_past_its_deadline_says_that_the_account_is_busy(
+    scene: Scene, fault: Fault
+) -> None:
+    fund(scene)
+    scene.proxy.fail(on(WRITE, fault))
+    with pytest.raises(AccountBusy):
+        scene.hasty.record(operation("k", Charge(30)), NOW_MS)
+    assert len(history_of(scene)[1]) == 1
+    scene.proxy.fail()
+    assert scene.hasty.record(operation("k", Charge(30)), NOW_MS).replayed is False
+
+
+@pytest.mark.parametrize("fault", [RESET, SERVER_ERROR], ids=["reset", "server error"])
 def test_a_charge_without_an_answer_past_its_deadline_says_so_and_can_be_sent_again(scene: Scene, fault: Fault) -> None:
     fund(scene)
     scene.proxy.fail(on(WRITE, fault))
-    # A conflict is another writer of the account: it is busy, if all its tries fit into the deadline.
-    with pytest.raises((LedgerUnavailable, AccountBusy)):
+    with pytest.raises(LedgerUnavailable):
         scene.hasty.record(operation("k", Charge(30)), NOW_MS)
     assert len(history_of(scene)[1]) == 1
     scene.proxy.fail()

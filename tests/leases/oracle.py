@@ -8,9 +8,20 @@ from millicent.leases.calls import LATE
 from tests.leases.services import Recorded, Service
 from tests.leases.world import SLICE, Life, World
 
-FIGURES: Final = ("overspent", "twice", "lost", "unknown", "other_amount", "held", "unbalanced", "unmarked")
+FIGURES: Final = (
+    "overspent",
+    "twice",
+    "lost",
+    "unknown",
+    "other_amount",
+    "held",
+    "unbalanced",
+    "unmarked",
+    "abandoned",
+)
 """spent above what was funded; a spend on the record twice; one that should be there and is not; one that nobody
-accepted; with another amount; credits that did not return; funded is not spent and available; late without its lease"""
+accepted; with another amount; credits that did not return; funded is not spent and available; late without its lease;
+a budget that gave up at a ledger which was taking its lines"""
 
 
 @dataclass(slots=True)
@@ -69,6 +80,8 @@ def _judge_life(verdict: Verdict, life: Life, recorded: list[Recorded]) -> None:
         _judge_each(verdict, life, recorded)
     else:
         _judge_sums(verdict, life, recorded, total)
+    if life.is_abandoned:
+        verdict.add("abandoned", life.prefix)
     missing = life.total - total
     may_lose = 0 if life.has_journal or life.end != "killed" else max(SLICE, life.largest)
     verdict.lost_microcents += missing

@@ -1,22 +1,25 @@
 """`Budget` itself: threads, tasks, forks, waiting and the end."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from millicent import InsufficientCredits, Millicent, RetryPolicy, Unreachable
+from millicent import Clock, InsufficientCredits, Millicent, RetryPolicy, Unreachable
 from millicent.errors import BudgetClosed, JournalInUse, NotSettled
-from millicent.leases import Budget
+from millicent.leases import Budget, patience
 from tests.leases.plain_ledger import PlainLedger, lost_after, unreachable
 from tests.leases.services import ACTOR
 
@@ -111,7 +114,7 @@ def test_a_refusal_tells_the_figures_and_takes_nothing(ledger: PlainLedger, clie
     assert ledger.available == 0
 
 
-@pytest.mark.parametrize("amount", [-1, "1.0001", 1.5, True, "NaN", 10**13, "much"])
+@pytest.mark.parametrize("amount", [-1, "1.0001", 1.5, True, "NaN", Decimal("sNaN"), 10**13, "much"])
 def test_an_amount_that_the_api_would_refuse_is_not_spent(client: Millicent, amount: Any) -> None:
     with client.budget(ACTOR, 1000) as budget:
         with pytest.raises((ValueError, TypeError)):
@@ -194,6 +197,107 @@ def test_what_cannot_be_settled_in_time_is_said_without_a_journal(ledger: PlainL
     with pytest.raises(NotSettled, match="1 spends are not on the record yet, and there is no journal") as lost:
         budget.close(timeout_s=0.2)
     assert lost.value.spends == 1
+
+
+@pytest.mark.parametrize("end", [Budget.close, Budget.flush])
+def test_an_end_is_waited_for_while_the_ledger_goes_on_taking_lines(
+    ledger: PlainLedger, monkeypatch: pytest.MonkeyPatch, end: Callable[[Budget], object]
+) -> None:
+    monkeypatch.setattr(patience, "WITHOUT_PROGRESS_S", 5.0)
+    now_s, is_ending = 0.0, threading.Event()
+
+    def slow(_request: httpx.Request, serve: Callable[[], httpx.Response]) -> httpx.Response:
+        nonlocal now_s
+        assert is_ending.wait(20)
+        now_s += 2.0
+        return serve()
+
+    with ledger.client(Clock(steady_now_s=lambda: now_s), QUICK) as client:
+        budget = client.budget(ACTOR, 1000, flush_at=1, low_water=0)
+        budget.spend(1)
+        ledger.faults += [slow] * 20
+        for _ in range(19):
+            budget.spend(1)
+        is_ending.set()
+        end(budget)
+        assert budget.stats.unsettled == 0
+        assert ledger.spent == 20
+        budget.close()
+
+
+def test_a_stop_of_the_process_is_not_time_in_which_the_ledger_took_nothing() -> None:
+    left = patience.Patience(None, finished=0)
+    left.waited(0.5, 3600, finished=0)
+    assert left.left_s == patience.WITHOUT_PROGRESS_S - 0.5
+    given = patience.Patience(10.0, finished=0)
+    given.waited(1, 0.25, finished=1)
+    assert given.left_s == 9.75
+
+
+def test_a_refused_slice_is_not_the_cause_of_what_is_not_settled(ledger: PlainLedger, client: Millicent) -> None:
+    ledger.available = Decimal(1000)
+    is_over = threading.Event()
+
+    def slow(_request: httpx.Request, serve: Callable[[], httpx.Response]) -> httpx.Response:
+        is_over.wait(20)
+        return serve()
+
+    budget = client.budget(ACTOR, 1000, flush_every_s=100, low_water=0.9)
+    budget.spend(200)
+    while not isinstance(budget.stats.last_error, InsufficientCredits):
+        pass
+    ledger.faults += [slow] * 2
+    with pytest.raises(NotSettled) as lost:
+        budget.close(timeout_s=0.1)
+    is_over.set()
+    assert lost.value.__cause__ is None
+
+
+def test_a_listener_that_fails_does_not_keep_the_others_from_the_record(ledger: PlainLedger, client: Millicent) -> None:
+    heard: list[str] = []
+
+    def fail(key: str, _: object) -> None:
+        heard.append(key)
+        raise ZeroDivisionError
+
+    with client.budget(ACTOR, 1000) as budget:
+        budget.listen(fail)
+        for key in "abc":
+            budget.spend(1, key=key)
+    assert heard == ["a", "b", "c"]
+    assert ledger.spent == 3
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"cost_usd": "much"},
+        {"cost_usd": 1.5},
+        {"usage": {"raw": object()}},
+        {"occurred_at": datetime(2026, 1, 1)},  # noqa: DTZ001 - without its offset
+    ],
+)
+def test_what_cannot_be_sent_is_not_spent_and_stands_in_nobodys_way(
+    ledger: PlainLedger, client: Millicent, about: dict[str, Any]
+) -> None:
+    with client.budget(ACTOR, 1000) as budget:
+        budget.spend(1)
+        with pytest.raises((ValueError, TypeError)):
+            budget.spend(1, **about)
+        assert budget.stats.spends == 1
+    assert ledger.spent == 1
+
+
+def test_what_the_caller_changes_later_is_not_what_is_sent_again(ledger: PlainLedger, client: Millicent) -> None:
+    metadata: dict[str, Any] = {"tags": ["a"], "about": {"n": 1}}
+    given = json.dumps(metadata)
+    with client.budget(ACTOR, 1000, flush_every_s=100) as budget:
+        budget.spend(1, metadata=metadata)
+        ledger.faults.append(lost_after)
+        metadata["tags"].append("b")
+        metadata["about"]["n"] = 2
+    (line,) = ledger.charges.values()
+    assert line["metadata"] == json.loads(given)
 
 
 def test_what_cannot_be_settled_in_time_is_recovered_from_the_journal(

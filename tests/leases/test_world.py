@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from millicent.leases.journal import Journal
+from millicent.leases.patience import Patience
 from tests.leases import runs
 from tests.leases.__main__ import main
 from tests.leases.oracle import FIGURES, judge
@@ -124,6 +125,13 @@ def test_the_oracle_sees_sums_that_are_too_large(world: World) -> None:
 def test_the_oracle_sees_credits_that_did_not_return(world: World) -> None:
     world.service.client.hold("user:alice", "0.010", ttl_s=600)
     assert set(judge(world).figures) == {"held"}
+
+
+def test_a_budget_that_gives_up_at_a_slow_ledger_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Patience, "__init__", lambda self, *_: setattr(self, "left_s", 5.0))
+    monkeypatch.setattr(Patience, "waited", lambda self, asked_s, *_: setattr(self, "left_s", self.left_s - asked_s))
+    figures = [runs.run_world(Plan(f"slow/{number}", 1000), "plain").verdict.figures for number in range(6)]
+    assert any("abandoned" in each for each in figures)
 
 
 def test_a_journal_that_forgets_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

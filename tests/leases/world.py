@@ -15,9 +15,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 from millicent import ApiError
 from millicent.errors import JournalFailed, MillicentError
-from millicent.leases.calls import Answer, Call, Failed, SettleLines, perform
+from millicent.leases.calls import Answer, Call, Failed, Settled, SettleLines, perform
 from millicent.leases.journal import Journal, Owner
 from millicent.leases.lease import Lease, Reservation, spend_line
+from millicent.leases.patience import WITHOUT_PROGRESS_S, Patience
 from millicent.leases.state import LANES, Lane
 from millicent.leases.terms import Record, Terms
 from tests.leases.services import ACTOR, Service
@@ -34,7 +35,16 @@ FAULTS: Final[tuple[Fault, ...]] = (
     "busy",
     "unavailable",
 )
-OTHERS: Final = ("killed", "closed", "paused", "network gone", "clock step", "disk full")
+OTHERS: Final = (
+    "killed",
+    "closed",
+    "closed at a slow ledger",
+    "paused",
+    "network gone",
+    "slow ledger",
+    "clock step",
+    "disk full",
+)
 """What else happens to processes; each has to happen in a run, as each of FAULTS has."""
 TTL_S: Final = 60
 SLICE: Final = 1_000_000
@@ -42,6 +52,8 @@ SLICE: Final = 1_000_000
 POLL_MS: Final = 250
 WAIT_MS: Final = 10_000
 GIVEN_UP_MS: Final = TTL_S * 1000 // 12
+SLOW_MS: Final = (1000, GIVEN_UP_MS - 500)
+"""Until a slow ledger answers."""
 HAPPENINGS_A_SPEND: Final = 400
 _OWNER: Final = Owner("http://ledger", ACTOR)
 
@@ -67,6 +79,8 @@ class Life:
     count: int = 0
     largest: int = 0
     end: Death | None = None
+    is_abandoned: bool = False
+    """Whether its budget gave up although the ledger was taking its lines."""
 
 
 class FullDisk(Journal):
@@ -104,6 +118,7 @@ class World:
         """No more faults: everything is to be settled."""
         self.skew_ms = 0
         """By how much the service's clock is ahead."""
+        self.slow_until_ms = 0
         self.processes = [Process(self, f"{number}") for number in range(1 + self.random.randrange(4))]
         self.funded = 0
         self.attempts = 0
@@ -129,7 +144,12 @@ class World:
 
     def _happenings(self, lasts_ms: int) -> None:
         """Funding, other people's charges, and everything that goes wrong, about once in 30 s of each kind."""
-        kinds: list[Callable[[Any], None]] = [*[self._top_up] * 8, self._charge_by_another, self._step_clock]
+        kinds: list[Callable[[Any], None]] = [
+            *[self._top_up] * 8,
+            self._charge_by_another,
+            self._step_clock,
+            self._slow_down,
+        ]
         for process in self.processes:
             kinds += [process.kill, process.pause, process.lose_network, process.close, process.fill_disk]
         for kind in kinds:
@@ -157,6 +177,14 @@ class World:
         self.happened["clock step"] += 1
         self.skew_ms += self.random.choice((500, 3000, TTL_S * 100, TTL_S * 2000))
 
+    def _slow_down(self, _: None) -> None:
+        self.happened["slow ledger"] += 1
+        self.slow_until_ms = self.clock.now_ms + self.random.choice((20_000, 120_000, TTL_S * 5000))
+
+    @property
+    def is_slow(self) -> bool:
+        return self.clock.now_ms < self.slow_until_ms and not self.is_calm
+
     def at_service(self) -> None:
         self.service.set_now_ms(self.clock.now_ms + self.skew_ms)
 
@@ -182,6 +210,7 @@ class Process:
         self.paused_until_ms = 0
         self.offline_until_ms = 0
         self.full_until_ms = 0
+        self.last_taken_ms = 0
         self.number = 0
         self.lease: Lease | None = None
         self.journal: FullDisk | None = None
@@ -237,13 +266,31 @@ class Process:
         if self.lease is None or self.is_resting or self._is_paused():
             return
         self.lease.state.close()
-        self.later(30_000, self._closed, self.lease)
+        self.last_taken_ms = self.world.clock.now_ms
+        self.later(0, self._wait_for_the_end, (self.lease, Patience(None, self.lease.state.finished)))
 
-    def _closed(self, lease: Lease) -> None:
-        """Whether it settled in time or not, the process ends: what is left is the journal's, or lost."""
+    def _wait_for_the_end(self, waiting: tuple[Lease, Patience]) -> None:
+        """As Budget.close does. Settled or not, the process ends then: what is left is the journal's, or lost."""
+        lease, patience = waiting
         if lease is not self.lease or self.is_resting:
             return
+        if lease.state.is_settled or patience.left_s <= 0:
+            self._closed(lease)
+            return
+        begun_s = self.now_s
+
+        def look(_: None) -> None:
+            patience.waited(POLL_MS / 1000, self.now_s - begun_s, lease.state.finished)
+            self._wait_for_the_end(waiting)
+
+        self.later(max(POLL_MS, self.paused_until_ms - self.world.clock.now_ms), look, None)
+
+    def _closed(self, lease: Lease) -> None:
+        now_ms = self.world.clock.now_ms
         self.world.happened["closed"] += 1
+        self.world.happened["closed at a slow ledger"] += self.world.is_slow
+        is_heard = (now_ms - self.last_taken_ms) / 1000 < WITHOUT_PROGRESS_S / 2
+        self.life.is_abandoned = bool(lease.state.unsettled_spends) and is_heard
         self._end("closed" if lease.state.is_settled else "killed")
         self.start(None)
 
@@ -311,7 +358,10 @@ class Process:
     def _send(self, lease: Lease, lane: Lane, call: Call) -> None:
         world = self.world
         fault = self._fault()
-        there_ms, back_ms = self.random.randrange(1, 30), self.random.randrange(1, 30)
+        there_ms, back_ms = (
+            self.random.randrange(*(SLOW_MS if world.is_slow else (1, 30))),
+            self.random.randrange(1, 30),
+        )
         sent = Sent(self, lease, lane, call, _as_sent(call))
         if fault is not None:
             world.happened[fault] += 1
@@ -342,6 +392,8 @@ class Process:
         if self._is_paused():
             self.later(self.paused_until_ms - self.world.clock.now_ms, lambda _: self.deliver(sent, answer), None)
             return
+        if isinstance(answer, Settled) and any(result.entry is not None for result in answer.results):
+            self.last_taken_ms = self.world.clock.now_ms
         sent.lease.answered(sent.call, answer, self.now_s)
         self.work(sent.lease)
 

@@ -200,6 +200,32 @@ MISTAKES_OF_BUDGETS: Final[tuple[Mistakes, ...]] = (
                 "            if self._lease.state.unsettled_spends:\n",
                 "            if False:\n",
             ),
+            (
+                "let a caller change what was spent",
+                "        return {name: _copied(each) for name, each in value.items()}\n",
+                "        return value\n",
+            ),
+            (
+                "spend what cannot be sent",
+                "            _encode(charge(self.actor, line, {}).wire)\n",
+                "            pass\n",
+            ),
+        ),
+        (_BUDGET,),
+    ),
+    (
+        "millicent.leases.patience",
+        (
+            (
+                "give up while the ledger goes on taking lines",
+                "        if self._is_renewed and finished > self._finished:\n",
+                "        if False:\n",
+            ),
+            (
+                "count the time in which the process was stopped",
+                "        self.left_s -= min(asked_s, took_s)\n",
+                "        self.left_s -= took_s\n",
+            ),
         ),
         (_BUDGET,),
     ),

@@ -352,7 +352,17 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "(isinstance(outcome, Busy) and not outcome.throttled)",
             "isinstance(outcome, Busy)",
         ),
-        ("forget to count conflicts", "isinstance(outcome, Conflict) or (isinstance(", "(isinstance("),
+        (
+            "call the ledger unavailable for other writers alone",
+            "if self._has_lost and not self._has_failed:",
+            "if False:",
+        ),
+        (
+            "call an account busy when the table failed",
+            "if self._has_lost and not self._has_failed:",
+            "if self._has_lost:",
+        ),
+        ("forget to count conflicts", "self._has_lost = isinstance(outcome, Conflict) or (", "self._has_lost = ("),
         (
             "count lost tries on after one was won",
             "            self._tries_lost = 0\n        elif",

@@ -87,6 +87,8 @@ class Deployment:
             "Fn::GetAtt": lambda named: self._attribute(*named),
             "Fn::Sub": self._filled,
             "Fn::Join": lambda given: given[0].join(str(self.value(each)) for each in given[1]),
+            "Fn::Split": lambda given: self.value(given[1]).split(given[0]),
+            "Fn::Select": lambda given: self.value(given[1])[given[0]],
             "Fn::If": lambda given: self.value(given[1 if self.holds(given[0]) else 2]),
         }
         return compute[name](argument)

@@ -1,7 +1,9 @@
+import re
 from typing import Final
 
 import pytest
 
+from shared.edge.identity import ACT_SCOPE
 from shared.ledger import ids
 from tests.template.loading import of_type, properties, resource, template
 
@@ -11,11 +13,43 @@ CLIENTS: Final = {
     "FundClient": ["credits/fund"],
     "AdminClient": ["credits/read", "credits/charge", "credits/fund", "credits/admin"],
 }
-OWN: Final = ("UserPool", "UserPoolDomain", "ResourceServer", *CLIENTS)
+"""Those of machines."""
+OWN: Final = ("UserPool", "UserPoolDomain", "ResourceServer", "Operators", "ConsoleClient", *CLIENTS)
 
 
-def test_the_clients_are_four() -> None:
-    assert set(of_type("AWS::Cognito::UserPoolClient")) == set(CLIENTS)
+def test_the_clients_are_four_machines_and_the_console() -> None:
+    assert set(of_type("AWS::Cognito::UserPoolClient")) == {*CLIENTS, "ConsoleClient"}
+
+
+def test_the_client_of_the_console_has_no_secret_and_comes_back_to_the_console_alone() -> None:
+    given = properties("ConsoleClient")
+    assert given["GenerateSecret"] is False
+    assert given["AllowedOAuthFlows"] == ["code"]
+    (back,) = given["CallbackURLs"]
+    assert back["Fn::Sub"].startswith("https://${Api}.execute-api.")
+    assert back["Fn::Sub"].endswith("/console/")
+    assert given["LogoutURLs"] == [back]
+
+
+def test_the_functions_know_the_client_of_the_console_since_its_scopes_are_everybodys() -> None:
+    """See shared/edge/identity.py: the scopes of a client of Cognito are those of whoever signs in."""
+    assert set(properties("ConsoleClient")["AllowedOAuthScopes"]) > {"credits/fund", "credits/admin"}
+    for name, function in of_type("AWS::Serverless::Function").items():
+        variables = function["Environment"]["Variables"]
+        if "TENANT_CLAIM" in variables:
+            assert variables["CONSOLE_CLIENT"] == {"Fn::If": ["WithUserPool", {"Ref": "ConsoleClient"}, ""]}, name
+
+
+def test_the_group_of_operators_is_what_the_functions_look_for() -> None:
+    assert properties("Operators")["GroupName"] == {"Ref": "OperatorValue"}
+    assert template()["Parameters"]["OperatorClaim"]["Default"] == "cognito:groups"
+
+
+@pytest.mark.parametrize("value", ["two words", "[a", "a]", "", " "])
+def test_the_value_of_operators_is_one_that_the_functions_can_find_in_a_list(value: str) -> None:
+    pattern = template()["Parameters"]["OperatorValue"]["AllowedPattern"]
+    assert re.fullmatch(pattern, value) is None
+    assert re.fullmatch(pattern, "millicent-operators")
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -35,7 +69,9 @@ def test_the_resource_server_knows_every_scope_that_a_route_or_client_names() ->
         for route in of_type("AWS::ApiGatewayV2::Route").values()
         for scope in route.get("AuthorizationScopes", [])
     }
-    assert known == on_routes == set(CLIENTS["AdminClient"])
+    of_the_console = set(properties("ConsoleClient")["AllowedOAuthScopes"]) - {"openid"}
+    assert on_routes == set(CLIENTS["AdminClient"]) == of_the_console
+    assert known == on_routes | {ACT_SCOPE}
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -51,7 +87,7 @@ def test_the_authorizer_takes_tokens_of_our_clients_or_of_the_deployers_issuer_a
     }
     condition, ours, theirs = configured["Audience"]["Fn::If"]
     assert condition == "WithUserPool"
-    assert ours == [{"Ref": client} for client in CLIENTS]
+    assert ours == [{"Ref": client} for client in [*CLIENTS, "ConsoleClient"]]
     assert theirs == {"Fn::Split": [",", {"Ref": "JwtAudience"}]}
 
 

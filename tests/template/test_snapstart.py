@@ -70,7 +70,7 @@ def test_an_older_version_goes_once_the_alias_has_left_it(name: str) -> None:
 @pytest.mark.parametrize("name", CALLED_BY_THE_API)
 def test_a_change_of_anything_that_a_function_is_made_of_publishes_a_version(name: str) -> None:
     """A version keeps code and settings as they were. Only another description makes CloudFormation publish another."""
-    described = set(references(properties(f"{name}Version")["Description"]))
+    described = set(parameters_of(properties(f"{name}Version")["Description"]))
     made_of = set(parameters_of(template()["Globals"]["Function"])) | set(parameters_of(properties(f"{name}Function")))
     assert made_of - ITS_OWN - reservations() <= described
     assert "Build" in described
@@ -80,6 +80,7 @@ def test_a_change_of_anything_that_a_function_is_made_of_publishes_a_version(nam
 def test_the_longest_description_of_usual_parameters_is_short_enough_for_lambda(name: str) -> None:
     key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/12345678-1234-1234-1234-123456789012"
     usual = {"Build": "0" * 16, "EncryptionKey": key, "TenantClaim": "https://issuer.example/claims/tenant"}
+    usual |= {"OperatorClaim": "https://issuer.example/claims/roles"}
     assert len(Deployment(usual).properties(f"{name}Version")["Description"]) <= 256
 
 

@@ -18,7 +18,7 @@ MILLICENTS_PER_DOLLAR: Final = 10**5
 MICROCENTS_PER_DOLLAR: Final = 10**8
 LARGEST_MICROCENTS: Final = 10**15
 _MICROCENT: Final = Decimal("0.001")
-_TEXTS_KEPT: Final = 4096
+_AMOUNTS_KEPT: Final = 4096
 
 
 def wire_text(amount: Amount) -> str:
@@ -47,11 +47,14 @@ def exact_microcents(amount: Amount) -> int:
     """
     if type(amount) is int:
         return _in_bounds(amount * 1000, amount)
-    return _of_text(amount) if type(amount) is str else _parsed(amount)
+    # A signaling NaN cannot be looked up.
+    is_kept = type(amount) is str or (type(amount) is Decimal and not amount.is_snan())
+    return _kept(amount) if is_kept else _parsed(amount)
 
 
-@lru_cache(_TEXTS_KEPT)
-def _of_text(amount: str) -> int:
+@lru_cache(_AMOUNTS_KEPT)
+def _kept(amount: Amount) -> int:
+    """What is spent again and again costs the same again and again."""
     return _parsed(amount)
 
 

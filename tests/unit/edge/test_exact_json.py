@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.edge import exact_json
 from shared.edge.errors import DuplicateJsonKey, InvalidJson
 from shared.edge.exact_json import MAX_DEPTH, body_bytes, read_object
 
@@ -58,6 +59,15 @@ def test_a_body_may_nest_to_the_bound_and_no_deeper() -> None:
 def test_brackets_in_a_text_are_no_nesting() -> None:
     text = '[{"\\' * 50
     assert read_object(json.dumps({"a": text}).encode()) == {"a": text}
+
+
+@pytest.mark.parametrize("end", ["", "\\"])
+def test_a_text_that_does_not_end_is_looked_at_once(end: str) -> None:
+    # From each quote in it again would take minutes for the body of a batch.
+    text = '"' + '\\"' * 1000 + end
+    assert exact_json._STRING.findall(text) == [text]
+    with pytest.raises(InvalidJson, match="must be JSON"):
+        read_object((nested(MAX_DEPTH - 1).decode() + "[" * MAX_DEPTH + text).encode())
 
 
 def test_many_short_lists_are_no_nesting() -> None:

@@ -1,11 +1,12 @@
 """Callers by tokens as the issuers that people use make them, and as an HTTP API hands them on: claims are texts."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from shared.edge.errors import ActorNotAllowed, TenantMissing, Unauthenticated
-from shared.edge.identity import Caller, TenantRule, caller_of
+from shared.edge.errors import ActorNotAllowed, InsufficientScope, TenantMissing, Unauthenticated
+from shared.edge.identity import ACT_SCOPE, Caller, IdentityRule, Scope, caller_of, operator_of
 from shared.ledger.accounts import Account
 from tests.ids import ODD, REAL
 
@@ -71,9 +72,23 @@ SERVICES: dict[str, dict[str, Any]] = {
 }
 
 
-def caller(claims: dict[str, Any], default_tenant: str = "main") -> Caller:
-    context = {"authorizer": {"jwt": {"claims": claims, "scopes": None}}}
-    return caller_of(context, "credits/charge", TenantRule("tenant", default_tenant))
+RULE = IdentityRule("tenant", "main", "cognito:groups", "millicent-operators", "console-of-the-stack")
+OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "cognito": ("cognito:groups", {"cognito:groups": "[eu millicent-operators]"}),
+    "auth0": ("https://millicent/roles", {"https://millicent/roles": "[millicent-operators]"}),
+    "okta": ("groups", {"groups": "[Everyone millicent-operators]"}),
+    "entra id": ("roles", {"roles": "[millicent-operators]"}),
+    "keycloak": ("groups", {"groups": "[offline_access millicent-operators uma_authorization]"}),
+}
+"""The claim that `OperatorClaim` names for an issuer, and what it adds to the token of a user."""
+
+
+def context_of(claims: dict[str, Any]) -> dict[str, Any]:
+    return {"authorizer": {"jwt": {"claims": claims, "scopes": None}}}
+
+
+def caller(claims: dict[str, Any], rule: IdentityRule = RULE, scope: Scope = "credits/charge") -> Caller:
+    return caller_of(context_of(claims), scope, rule)
 
 
 @pytest.mark.parametrize("issuer", USERS)
@@ -91,7 +106,75 @@ def test_a_client_that_has_a_token_of_its_own_acts_for_every_actor(issuer: str) 
 
 @pytest.mark.parametrize("claims", [{"gty": "refresh_token"}, {"gty": ""}, {"idtyp": "user"}, {"cid": None}, {}])
 def test_a_user_is_not_taken_for_a_client(claims: dict[str, Any]) -> None:
-    assert not caller({"sub": "alice", "azp": "web-app", **SCOPE, **claims}).is_service
+    assert not caller({"sub": "alice", "azp": "web-app", **SCOPE, **claims}).may_act_for_others
+
+
+@pytest.mark.parametrize("issuer", OPERATORS)
+def test_a_person_with_the_value_in_the_claim_acts_for_every_actor(issuer: str) -> None:
+    claim, added = OPERATORS[issuer]
+    rule = replace(RULE, operator_claim=claim)
+    assert caller(USERS[issuer] | added, rule).account_of("user:bob") == Account("main", "user:bob")
+    assert not caller(USERS[issuer], rule).may_act_for_others
+
+
+@pytest.mark.parametrize("issuer", [*OPERATORS, "google"])
+def test_a_token_with_the_scope_acts_for_every_actor_whoever_it_was_given_to(issuer: str) -> None:
+    name = "scp" if issuer == "okta" else "scope"
+    claims = USERS[issuer] | {name: f"[{ACT_SCOPE} credits/charge]"}
+    assert caller(claims).account_of("user:bob").actor == "user:bob"
+
+
+def test_the_scope_to_act_opens_no_route() -> None:
+    with pytest.raises(InsufficientScope):
+        caller(USERS["cognito"] | {"scope": ACT_SCOPE})
+
+
+@pytest.mark.parametrize("claim", ["millicent-operators", "[millicent-operators]", ["eu", "millicent-operators"]])
+def test_the_claim_of_operators_is_a_text_or_a_list(claim: object) -> None:
+    assert caller(USERS["cognito"] | {"cognito:groups": claim}).may_act_for_others
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "",
+        "[]",
+        "[millicent-operators-eu]",
+        "[eu,millicent-operators]",
+        "[[millicent-operators]]",
+        "eu millicent-operators",
+        "millicent-operators]",
+        {"millicent-operators": True},
+        ["MILLICENT-OPERATORS"],
+        True,
+        None,
+    ],
+    ids=repr,
+)
+def test_a_likeness_of_the_value_makes_no_operator(claim: object) -> None:
+    assert not caller(USERS["cognito"] | {"cognito:groups": claim}).may_act_for_others
+
+
+def test_who_may_not_act_for_others_is_told_what_it_takes_to_see_the_whole_tenant() -> None:
+    with pytest.raises(
+        ActorNotAllowed, match="the scope credits/act, or millicent-operators in its claim cognito:groups"
+    ):
+        operator_of(context_of(USERS["cognito"]), "credits/charge", RULE)
+    assert operator_of(context_of(SERVICES["cognito"]), "credits/charge", RULE).tenant == "main"
+
+
+CONSOLE = USERS["cognito"] | {
+    "client_id": "console-of-the-stack",
+    "scope": "openid credits/read credits/charge credits/fund credits/admin",
+}
+
+
+@pytest.mark.parametrize("scope", ["credits/charge", "credits/fund", "credits/admin"])
+def test_the_console_of_the_stack_lets_only_operators_do_more_than_read(scope: Scope) -> None:
+    assert not caller(CONSOLE, scope="credits/read").may_act_for_others
+    with pytest.raises(InsufficientScope):
+        caller(CONSOLE, scope=scope)
+    assert caller(CONSOLE | {"cognito:groups": "[millicent-operators]"}, scope=scope).may_act_for_others
 
 
 @pytest.mark.parametrize("subject", [*REAL, *ODD])

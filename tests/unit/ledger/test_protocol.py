@@ -256,9 +256,43 @@ def test_out_of_time_with_an_attempt_in_doubt_the_outcome_is_unknown() -> None:
         steps.send(Reply(Busy(throttled=True), 0))
 
 
-def test_out_of_time_on_a_contended_account_is_unavailable() -> None:
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_out_of_time_for_other_writers_alone_the_account_is_busy(lost: tuple[CommandOutcome]) -> None:
+    with pytest.raises(AccountBusy):
+        run(*lost, remaining_ms=0)
+
+
+@pytest.mark.parametrize("failed", [Unknown(), Busy(throttled=True)])
+def test_out_of_time_where_the_table_failed_too_the_account_is_not_called_busy(failed: CommandOutcome) -> None:
+    moved = Conflict((), after(FundingUpdate(0, 100), Charge(1)))
+    for outcomes in ((failed, Found(FUNDED), moved), (Found(FUNDED), moved, failed)):
+        steps = record(CHARGE, NOW_MS)
+        command = next(steps)
+        for outcome in outcomes[:-1]:
+            command = steps.send(Reply(outcome, 5000))
+            if isinstance(command, Pause):
+                command = steps.send(Reply(Resumed(), 5000))
+        with pytest.raises((LedgerUnavailable, LedgerThrottled)) as raised:
+            steps.send(Reply(outcomes[-1], 0))
+        assert not isinstance(raised.value, AccountBusy)
+
+
+def test_out_of_time_after_a_doubt_the_account_is_not_called_busy() -> None:
+    steps = record(CHARGE, NOW_MS)
+    next(steps)
+    for outcome in (Found(FUNDED), Unknown(), Resumed()):
+        steps.send(Reply(outcome, 5000))
     with pytest.raises(LedgerUnavailable):
-        run(Found(FUNDED), Conflict((), after(FundingUpdate(0, 100), Charge(1))), remaining_ms=0)
+        steps.send(Reply(Busy(), 0))
+
+
+def test_a_batch_that_is_out_of_time_for_other_writers_alone_is_told_that_the_account_is_busy() -> None:
+    steps = record_batch([CHARGE], NOW_MS)
+    next(steps)
+    steps.send(Reply(Found(FUNDED), 5000))
+    with pytest.raises(StopIteration) as ended:
+        steps.send(Reply(Busy(), 0))
+    assert isinstance(ended.value.value["k"], AccountBusy)
 
 
 def test_a_doubt_is_over_once_a_commit_was_turned_down() -> None:

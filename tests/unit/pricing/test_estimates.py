@@ -107,6 +107,13 @@ def test_the_least_number_of_units_is_held_for() -> None:
     assert most({"seconds": price("2", minimum_units=Decimal(10))}, seconds=3) == 20
 
 
+def test_the_least_number_of_units_of_a_part_is_held_for_beside_the_rest_of_its_whole() -> None:
+    prices = {"input": price("10"), "written": price("12.5", part_of=("input",), minimum_units=100)}
+    dearest = worth(prices, input=50, written=1)
+    assert dearest.amount == (100 * 12.5 + 49 * 10) * 1000
+    assert dearest.amount <= most_of(units({"input": 50}), Rate(prices=prices)).amount
+
+
 def test_the_least_charge_and_the_price_of_a_request_are_held_for() -> None:
     rate = Rate(prices={"calls": price("1")}, request_price=Decimal(2), minimum_charge=Decimal(5))
     assert [most_of(units({"calls": number}), rate).amount for number in (0, 2, 9)] == [5000, 5000, 11_000]

@@ -19,9 +19,10 @@ from millicent.amounts import Amount, Dollars, exact_microcents, millicents
 from millicent.client import Millicent, Usage
 from millicent.errors import BudgetClosed, NotSettled, Unreachable
 from millicent.keys import new_key
-from millicent.leases.calls import Answer, Call, Failed, Line, perform, written
+from millicent.leases.calls import Answer, Call, Failed, Line, charge, perform, written
 from millicent.leases.journal import Journal, Owner
 from millicent.leases.lease import Lease, Reservation, spend_line
+from millicent.leases.patience import Patience
 from millicent.leases.state import LANES, Lane
 from millicent.leases.terms import Terms, check_id, terms
 from millicent.models import BatchResult
@@ -33,6 +34,7 @@ _DEEPEST_METADATA: Final = 8
 _POLLS_A_LIFE: Final = 20
 _CALLS_A_LIFE: Final = 12
 """A call is given up for the time being after this part of a hold's life, so that no other comes too late."""
+_NOTHING: Final = (None,) * 7
 _CLOSED: Final = "the budget is closed"
 _FORKED: Final = "this budget is that of the parent process: open one in this process, with a client of its own"
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -88,6 +90,8 @@ class Budget:
         self._closed: str | None = None
         self._is_stopped = False
         self._is_summed = terms_.record == "sum"
+        self._said_always = spend_line(terms_.app, terms_.meter, None, is_summed=True) if self._is_summed else None
+        """What a spend of a sum says that is given nothing but its amount."""
         self._poll_s = min(1.0, terms_.flush_every_s, terms_.ttl_s / _POLLS_A_LIFE)
         self._threads = [threading.Thread(target=self._work, args=(lane,), daemon=True) for lane in LANES]
         _budgets.add(self)
@@ -96,12 +100,12 @@ class Budget:
 
     @staticmethod
     def recover(
-        path: str | os.PathLike[str], client: Millicent | None = None, *, timeout_s: float = 60.0
+        path: str | os.PathLike[str], client: Millicent | None = None, *, timeout_s: float | None = None
     ) -> BudgetStats:
         """Settles what a process that is no more has left in its journal, and releases its holds.
 
-        Opening a budget with the same journal does it as well. Raises NotSettled if the ledger could not be reached in
-        time (all is still in the journal), JournalUnusable and its subclasses.
+        Opening a budget with the same journal does it as well. It waits as `close` does. Raises NotSettled (what is not
+        settled is still in the journal), JournalUnusable and its subclasses.
         """
         found = Journal(Path(path))
         owner = found.owner
@@ -138,8 +142,13 @@ class Budget:
         slice came in time; JournalFailed; BudgetClosed; ValueError for an invalid amount, app, meter, metadata or key.
         Nothing is spent then.
         """
-        content = {"usage": usage, "cost_usd": cost_usd, "occurred_at": occurred_at}
-        self._spend(exact_microcents(amount), self._said(app, meter, metadata, key, **content))
+        given = (app, meter, metadata, key, usage, cost_usd, occurred_at)
+        if self._said_always is not None and given == _NOTHING:
+            said = self._said_always
+        else:
+            content = {"usage": usage, "cost_usd": cost_usd, "occurred_at": occurred_at}
+            said = self._said(app, meter, metadata, key, **content)
+        self._spend(exact_microcents(amount), said)
 
     async def aspend(self, amount: Amount, **about: Any) -> None:  # noqa: ANN401 - those of spend
         """The same for a task: if the spend has to wait for a slice, other tasks go on meanwhile."""
@@ -168,11 +177,24 @@ class Budget:
             return _stats(self._lease)
 
     def listen(self, on_result: Callable[[str, BatchResult], None]) -> None:
-        """`on_result` gets the key of each line that is settled or rejected, and the answer. It must not spend."""
-        self._lease.state.on_result = on_result
+        """`on_result` gets the key of each line that is settled or rejected, and the answer. It must not spend.
 
-    def flush(self, timeout_s: float = 30.0) -> None:
-        """Waits until everything that is spent by now is on the record. Raises NotSettled after `timeout_s`."""
+        What it raises goes to the log.
+        """
+
+        def tell(key: str, result: BatchResult) -> None:
+            try:
+                on_result(key, result)
+            except Exception:  # noqa: BLE001 - the line is settled, whatever the listener makes of it
+                _LOG.exception("the listener of a budget failed at %s", key)
+
+        self._lease.state.on_result = tell
+
+    def flush(self, timeout_s: float | None = None) -> None:
+        """Waits until everything that is spent by now is on the record.
+
+        Raises NotSettled after `timeout_s`; without one, once the ledger has taken nothing for 30 s.
+        """
         with self._changed:
             state = self._lease.state
             keys = state.hasten(self._now_s())
@@ -181,11 +203,12 @@ class Budget:
             if any(map(state.is_unsettled, keys)):
                 self._raise_unsettled()
 
-    def close(self, timeout_s: float = 30.0) -> BudgetStats:
+    def close(self, timeout_s: float | None = None) -> BudgetStats:
         """Accepts nothing more, settles what was spent and returns the rest of the slices to the account.
 
-        What could not be settled within `timeout_s` stays in the journal; without one it is lost, which NotSettled
-        says. A hold that could not be released returns at its end.
+        It waits for `timeout_s`; without one for as long as the ledger takes something every 30 s. What is not settled
+        then stays in the journal; without a journal it is lost, which NotSettled says. A hold that could not be
+        released returns at its end.
         """
         with self._changed:
             if self._closed == _FORKED:
@@ -237,20 +260,24 @@ class Budget:
         if meter is not None:
             check_id("meter", meter)
         if metadata is not None:
-            _check_metadata(metadata)
+            metadata = _checked_metadata(metadata)
         if key is not None:
             check_id("key", key)
         given = {name: value for name, value in content.items() if value is not None}
         if self._is_summed and (key is not None or given):
             raise ValueError('with record="sum" a spend has no key, usage, cost_usd or occurred_at of its own')
-        return spend_line(
+        line = spend_line(
             app or self.terms.app,
             meter or self.terms.meter,
             metadata,
             is_summed=self._is_summed,
             key=key or "",
-            content=written(given) if given else None,
+            content=_copied(written(given)) if given else None,
         )
+        if given:
+            # What cannot be sent must not be spent: no line of its batch could be.
+            _encode(charge(self.actor, line, {}).wire)
+        return line
 
     def _spend(self, microcents: int, said: Line, reserved: Reservation | None = None) -> None:
         if not self._spend_now(microcents, said, reserved):
@@ -270,7 +297,7 @@ class Budget:
         """What `attempt` returns once that is not None. Raises Unreachable after `wait_s`."""
         ticket = object()
         with self._changed:
-            ends_s = self._now_s() + self.terms.wait_s
+            patience = Patience(self.terms.wait_s, self._lease.state.finished)
             try:
                 while True:
                     if self._closed is not None:
@@ -281,9 +308,9 @@ class Budget:
                         return done
                     self._lease.state.wanted[ticket] = microcents
                     self._changed.notify_all()
-                    if (left_s := ends_s - self._now_s()) <= 0:
+                    if patience.left_s <= 0:
                         raise self._unreachable()
-                    self._changed.wait(min(left_s, self._poll_s))
+                    self._pause(patience)
             finally:
                 self._lease.state.wanted.pop(ticket, None)
 
@@ -298,16 +325,22 @@ class Budget:
             self._lease.end(reserved)
             self._changed.notify_all()
 
-    def _await(self, is_so: Callable[[], bool], timeout_s: float) -> None:
-        ends_s = self._now_s() + timeout_s
-        while not is_so() and (left_s := ends_s - self._now_s()) > 0:
-            self._changed.wait(min(left_s, self._poll_s))
+    def _await(self, is_so: Callable[[], bool], timeout_s: float | None) -> None:
+        patience = Patience(timeout_s, self._lease.state.finished)
+        while not is_so() and patience.left_s > 0:
+            self._pause(patience)
+
+    def _pause(self, patience: Patience) -> None:
+        """Until something has changed, or it is time to look."""
+        begun_s, asked_s = self._now_s(), min(patience.left_s, self._poll_s)
+        self._changed.wait(asked_s)
+        patience.waited(asked_s, self._now_s() - begun_s, self._lease.state.finished)
 
     def _raise_unsettled(self) -> NoReturn:
         stats = _stats(self._lease)
         kept = "; they are in the journal" if self.has_journal else ", and there is no journal"
         said = f"{stats.unsettled} spends are not on the record yet{kept}"
-        raise NotSettled(said, stats.unsettled) from stats.last_error
+        raise NotSettled(said, stats.unsettled) from self._lease.state.last_failure
 
     @property
     def has_journal(self) -> bool:
@@ -398,19 +431,28 @@ def _with_patience(client: Millicent, deadline_s: float) -> Millicent:
     return client.with_policy(replace(policy, deadline_s=shorter, attempt_timeout_s=timeout_s))
 
 
-def _check_metadata(metadata: Mapping[str, Any]) -> None:
-    """Raises ValueError, TypeError: what the service would refuse must not be spent."""
+def _checked_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A copy. Raises ValueError, TypeError: what the service would refuse must not be spent."""
     if len(_encode(metadata)) > _LONGEST_METADATA_BYTES:
         raise ValueError(f"metadata has at most {_LONGEST_METADATA_BYTES} bytes as JSON")
-    _check_depth(metadata, 1)
+    if _depth(metadata) > _DEEPEST_METADATA:
+        raise ValueError(f"metadata is a JSON object with at most {_DEEPEST_METADATA} levels of nesting")
+    copied: Mapping[str, Any] = _copied(metadata)
+    return copied
 
 
-def _check_depth(value: object, depth: int) -> None:
-    if isinstance(value, Mapping | list | tuple):
-        if depth > _DEEPEST_METADATA:
-            raise ValueError(f"metadata is a JSON object with at most {_DEEPEST_METADATA} levels of nesting")
-        for each in value.values() if isinstance(value, Mapping) else value:
-            _check_depth(each, depth + 1)
+def _depth(value: object) -> int:
+    if not isinstance(value, Mapping | list | tuple):
+        return 0
+    inner = value.values() if isinstance(value, Mapping) else value
+    return 1 + max(map(_depth, inner), default=0)
+
+
+def _copied(value: Any) -> Any:  # noqa: ANN401 - a JSON value
+    """What the caller changes later is not sent: a line that is sent again has to be the same."""
+    if isinstance(value, Mapping):
+        return {name: _copied(each) for name, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _stats(lease: Lease) -> BudgetStats:

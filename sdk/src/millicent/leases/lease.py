@@ -5,6 +5,7 @@ threads and without I/O but the journal's: Budget has a lock around it, and the 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from millicent.errors import ApiError, JournalFailed
@@ -53,13 +54,14 @@ class Lease:
     ) -> bool | None:
         """Whether the background has something to do at once; None: the spend has to wait, and is not made.
 
-        `about` has what the line of the spend says; it becomes that line, or adds to a sum. Raises ApiError if the
-        ledger has refused it, JournalFailed if it could not be written; nothing is taken then.
+        `about` has what the line of the spend says; it becomes that line, or adds to a sum (of which it stays as it
+        is, for the next spend). Raises ApiError if the ledger has refused it, JournalFailed if it could not be written;
+        nothing is taken then.
         """
         if about.key and self.state.is_unsettled(about.key):
             return False
-        taken_from = self._covered(reserved, microcents, now_s) or self.state.choose(microcents, now_s)
-        if taken_from is None or self.state.is_full(microcents):
+        taken_from = None if self.state.is_full(microcents) else self._chosen(microcents, now_s, reserved)
+        if taken_from is None:
             self._raise_if_refused(microcents, now_s)
             return None
         line = self._line(taken_from, about)
@@ -114,9 +116,13 @@ class Lease:
             # They are sent once more by the process that finds them, and answered as they were.
             self.state.last_error = failed
 
-    def _covered(self, reserved: Reservation | None, microcents: int, now_s: float) -> Slice | None:
+    def _chosen(self, microcents: int, now_s: float, reserved: Reservation | None) -> Slice | None:
+        covered = None if reserved is None else self._covered(reserved, microcents, now_s)
+        return covered or self.state.fitting(microcents, now_s)
+
+    def _covered(self, reserved: Reservation, microcents: int, now_s: float) -> Slice | None:
         """The slice of the reservation, if it still lasts and has what the spend needs beyond the reserved part."""
-        if reserved is None or not reserved.is_open:
+        if not reserved.is_open:
             return None
         of = reserved.slice
         is_enough = microcents <= reserved.left + (0 if of.is_retired else of.left)
@@ -129,8 +135,7 @@ class Lease:
             return about
         line = taken_from.sums.get(about.group)
         if line is None:
-            line = about
-            line.slice, line.key = taken_from.number, self.state.new_key()
+            line = replace(about, slice=taken_from.number, key=self.state.new_key())
         return line
 
     def _raise_if_refused(self, microcents: int, now_s: float) -> None:

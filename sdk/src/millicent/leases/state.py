@@ -38,6 +38,8 @@ class _LaneState:
     is_calling: bool = False
     pause_until_s: float = EVER_BEFORE
     failures: int = 0
+    failure: Exception | None = None
+    """Why the newest call had no answer; None once one has."""
 
 
 class BudgetState:
@@ -51,12 +53,15 @@ class BudgetState:
         """What is waited for, by who waits."""
         self.unsettled_microcents = 0
         self.unsettled_spends = 0
+        self.finished = 0
+        """Lines and slices that were brought to their end."""
         self.is_closing = False
         self.last_error: Exception | None = None
         self.rejected: list[tuple[Line, BatchResult]] = []
         self.on_result: Callable[[str, BatchResult], None] | None = None
         self._prefix = prefix
         self._bound = terms.slice_microcents if bounded else None
+        self._low_water = terms.low_water_microcents
         self._next_slice = 1
         self._next_line = 0
         self._live: list[Slice] = []
@@ -83,12 +88,17 @@ class BudgetState:
         return not (self.slices or self._unsent or self._sent)
 
     @property
+    def last_failure(self) -> Exception | None:
+        """Why what is not settled is not, if that is for want of an answer."""
+        return self._lanes["lines"].failure or self._lanes["holds"].failure
+
+    @property
     def is_bounded(self) -> bool:
         return self._bound is not None
 
     def choose(self, microcents: int, now_s: float) -> Slice | None:
         """The slice that a spend of this size is taken from; None if it has to wait for one, or for a flush."""
-        return None if self.is_full(microcents) else self._fitting(microcents, now_s)
+        return None if self.is_full(microcents) else self.fitting(microcents, now_s)
 
     def is_full(self, microcents: int) -> bool:
         """Whether a flush has to come first: a crash would lose more than a slice."""
@@ -96,7 +106,8 @@ class BudgetState:
             return False
         return self.unsettled_microcents + microcents > self._bound
 
-    def _fitting(self, microcents: int, now_s: float) -> Slice | None:
+    def fitting(self, microcents: int, now_s: float) -> Slice | None:
+        """The oldest slice that has so much left."""
         for each in self._live:
             if each.left >= microcents and now_s < each.lasts_until_s:
                 return each
@@ -120,7 +131,8 @@ class BudgetState:
         return (
             len(self._unsent) >= self.terms.flush_at
             or self._is_bound_near
-            or (not self._is_prefetch_refused and self._asking is None and self._is_low)
+            # What is left of one slice may be enough to know that all together are not low.
+            or ((taken_from.left < self._low_water or taken_from.is_retired) and self._wants_another)
         )
 
     def _add(self, taken_from: Slice, line: Line, microcents: int) -> None:
@@ -249,8 +261,12 @@ class BudgetState:
         return self._bound is not None and 2 * self.unsettled_microcents >= self._bound
 
     @property
+    def _wants_another(self) -> bool:
+        return not self._is_prefetch_refused and self._asking is None and self._is_low
+
+    @property
     def _is_low(self) -> bool:
-        return self.left < self.terms.low_water_microcents
+        return self.left < self._low_water
 
     @property
     def _is_settling(self) -> bool:
@@ -303,7 +319,7 @@ class BudgetState:
         return self._place(now_s, self.terms.minimum_microcents, 0)
 
     def _needs_a_slice(self, size: int, now_s: float) -> bool:
-        return self._fitting(size, now_s) is None and self.refusal_of(size, now_s) is None
+        return self.fitting(size, now_s) is None and self.refusal_of(size, now_s) is None
 
     @property
     def _is_merging(self) -> bool:
@@ -357,7 +373,12 @@ class BudgetState:
         if isinstance(answer, calls.Failed):
             self._failed(state, call, answer, now_s)
             return Over()
-        state.failures = 0
+        state.failures, state.failure = 0, None
+        over = self._learn(call, answer, now_s)
+        self.finished += len(over.lines) + len(over.slices)
+        return over
+
+    def _learn(self, call: Call, answer: Answer, now_s: float) -> Over:
         match call:
             case SettleLines():
                 return self._settled(call, answer, now_s)
@@ -369,7 +390,7 @@ class BudgetState:
                 return self._released(call, answer)
 
     def _failed(self, state: _LaneState, call: Call, failed: calls.Failed, now_s: float) -> None:
-        self.last_error = failed.error
+        self.last_error = state.failure = failed.error
         self.counts.failures += 1
         state.pause_until_s = now_s + min(_FIRST_PAUSE_S * 2**state.failures, _LONGEST_PAUSE_S)
         state.failures = min(state.failures + 1, 10)

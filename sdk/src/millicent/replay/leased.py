@@ -11,7 +11,6 @@ from millicent.models import BatchResult
 
 ToSpend: TypeAlias = tuple[str, Decimal | MillicentError, Mapping[str, Any]]
 """The key of a row, the most that it may cost or why it has no price, and what `Budget.spend` is told of it."""
-_SETTLED_WITHIN_S = 120.0
 
 
 class Budgets(Protocol):
@@ -48,7 +47,7 @@ def _failure(budget: Budget, key: str, most: Decimal, about: Mapping[str, Any]) 
 
 def _close(budget: Budget) -> NotSettled | None:
     try:
-        budget.close(_SETTLED_WITHIN_S)
+        budget.close()
     except NotSettled as unsettled:
         return unsettled
     return None
