@@ -1,14 +1,10 @@
 """The runtime of activity and alerts."""
 
-from collections.abc import Callable
-from dataclasses import field
-
 from shared.composition.activity import failure_queues_of, feed_of, open_holds_of
 from shared.composition.ledger import ledger_of
 from shared.ledger.frozen import dataclass
 from shared.ports.activity import ActivityFeed, FailureQueues, OpenHoldsOfTenants
 from shared.ports.ledger import Ledger
-from shared.runtime.clock import epoch_now_ms
 from shared.runtime.settings import Settings
 
 
@@ -18,7 +14,6 @@ class ActivityRuntime:
     ledger: Ledger
     holds: OpenHoldsOfTenants
     queues: FailureQueues
-    now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
 
 def activity_runtime(settings: Settings) -> ActivityRuntime:

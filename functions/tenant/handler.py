@@ -18,19 +18,19 @@ app = http.Routes(runtime.observability)
 
 @app.route("GET /v1/activity")
 def show_activity() -> Response:
-    tenant = http.operator(app.current_event, "credits/read", runtime.tenants).tenant
+    tenant = http.operator(app.current_event, "credits/read", runtime.identity).tenant
     asked = http.query(app.current_event, ActivityQuery).asked(runtime.activity.feed.shards)
-    page = list_activity(tenant, asked, runtime.activity.feed, runtime.activity.now_ms())
+    page = list_activity(tenant, asked, runtime.activity.feed, runtime.now_ms())
     observe("activity listed", tenant)
     return http.answer(activity_listing(tenant, page))
 
 
 @app.route("GET /v1/alerts")
 def show_alerts() -> Response:
-    tenant = http.operator(app.current_event, "credits/read", runtime.tenants).tenant
+    tenant = http.operator(app.current_event, "credits/read", runtime.identity).tenant
     http.query(app.current_event, NoQuery)
     parts = runtime.activity
-    alerts = tenant_alerts(tenant, parts.feed, parts.ledger, parts.holds, _queues(), parts.now_ms())
+    alerts = tenant_alerts(tenant, parts.feed, parts.ledger, parts.holds, _queues(), runtime.now_ms())
     observe_failures(alerts)
     observe("alerts shown", tenant)
     return http.answer(alerts_shown(alerts))
@@ -39,7 +39,7 @@ def show_alerts() -> Response:
 def _queues() -> FailureQueues | None:
     """The failure queues, which are those of all tenants: for administrators alone."""
     try:
-        http.operator(app.current_event, ADMIN_SCOPE, runtime.tenants)
+        http.operator(app.current_event, ADMIN_SCOPE, runtime.identity)
     except InsufficientScope:
         return None
     return runtime.activity.queues

@@ -60,7 +60,7 @@ class ActivityItem(Model):
 class DynamoActivityFeed(RepeatableTable):
     """Implements ports.ActivityFeed. Items are to be deleted after `days`. Every call may be repeated."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a clock, and how long items stay
         self,
         table_name: str,
         now_ms: Callable[[], int],

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from shared.edge import validation
 from shared.edge.amount_texts import PARAMETER as AMOUNTS_PARAMETER
 from shared.edge.amount_texts import AmountsAs, amounts_asked, with_texts
-from shared.edge.errors import ActorNotAllowed, EdgeError, FieldError, ValidationFailed
+from shared.edge.errors import EdgeError, FieldError, ValidationFailed
 from shared.edge.exact_json import MAX_BODY_BYTES, body_bytes, read_object
 from shared.edge.identity import Caller, IdentityRule, Scope, caller_of, operator_of
 from shared.edge.problems import internal_problem, problem_of, refusal_of, retry_after_s
@@ -95,14 +95,6 @@ def caller(event: Request, scope: Scope, identity: IdentityRule) -> Caller:
 def operator(event: Request, scope: Scope, identity: IdentityRule) -> Caller:
     """The caller of a call about the whole tenant. Raises as `operator_of` does."""
     return operator_of(event.context, scope, identity)
-
-
-def operator(event: Request, scope: Scope, tenants: TenantRule) -> Caller:
-    """The caller of a call about the whole tenant. Raises as `caller_of` does, and ActorNotAllowed for an end user."""
-    found = caller(event, scope, tenants)
-    if not found.is_service:
-        raise ActorNotAllowed("this is about every account of the tenant: an end user sees only its own account")
-    return found
 
 
 def request_id(event: Request) -> str:

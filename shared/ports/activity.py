@@ -57,7 +57,7 @@ class FeedLine:
             app=entry.app,
             meter=entry.meter,
             model=entry.model,
-            hold=entry.hold and entry.hold["id"],
+            hold=None if entry.hold is None else entry.hold["id"],
             member=entry.member,
             low_balance=entry.alerts,
         )

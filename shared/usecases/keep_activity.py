@@ -90,9 +90,11 @@ def _told(row: Entry | Event | None) -> tuple[str, FeedLine] | None:
 
 
 def _of_check(data: Any, event: Event) -> FeedLine:  # noqa: ANN401 - JSON
-    actor = event.detail["actor"]
+    actor, reason = event.detail["actor"], data.get("reason")
     if not all(map(is_id, (event.detail["tenant"], actor, data["check_id"]))):
         raise ValueError("a check of ids that are none")
+    if not isinstance(reason, str | None):
+        raise TypeError("a reason that is no text")
     return FeedLine(
         CHECK,
         "allowed" if data["allowed"] else "refused",
@@ -102,13 +104,13 @@ def _of_check(data: Any, event: Event) -> FeedLine:  # noqa: ANN401 - JSON
         0,
         _microcents(data["minimum"]),
         _microcents(data["available"]),
-        reason=data.get("reason"),
+        reason=reason,
     )
 
 
-def _microcents(millicents: Any) -> int:  # noqa: ANN401 - JSON
+def _microcents(millicents: int | Decimal) -> int:
     if isinstance(millicents, bool) or not isinstance(millicents, int | Decimal):
         raise TypeError("an amount that is no number")
-    if abs(millicents) > _LARGEST_MILLICENTS:
+    if not -_LARGEST_MILLICENTS <= millicents <= _LARGEST_MILLICENTS:
         raise ValueError("more than any account has")
     return int(millicents * MICROCENTS_PER_MILLICENT)

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -142,9 +143,8 @@ class TestItems:
         assert on_moto._items.count() == 1
 
     def test_a_large_batch_is_several_items_each_below_the_limit(self, on_moto: DynamoActivityFeed) -> None:
-        longest = replace(
-            HOSTILE, **dict.fromkeys(("actor", "key", "by", "app", "meter", "model", "hold", "member"), "x" * 128)
-        )
+        words: Any = dict.fromkeys(("actor", "key", "by", "app", "meter", "model", "hold", "member"), "x" * 128)
+        longest = replace(HOSTILE, **words)
         on_moto.add("main", [replace(longest, seq=seq, reason=f"{seq:0256d}") for seq in range(2 * LINES_MAX)], "b1")
         assert len(listed(on_moto)) == 2 * LINES_MAX
         assert on_moto._items.count() == 2

@@ -10,14 +10,14 @@ import pytest
 
 from tests.integration.callers import end_user, service
 from tests.integration.test_pipeline import forged_message
-from tests.integration.world import ACTIVITY_TABLE, Answer, World, client
+from tests.integration.world import ACTIVITY_TABLE, SERVICE, Answer, World, client
 
 ALICE, BOB = "user:alice", "user:bob"
 OTHER_TENANT: Mapping[str, Any] = service("credits/read credits/charge credits/fund", **{"custom:tenant": "other"})
 
 
-def activity(world: World, claims: Mapping[str, Any] | None = None, **query: str) -> Answer:
-    return world.get("/v1/activity", query=query, **({} if claims is None else {"claims": claims}))
+def activity(world: World, claims: Mapping[str, Any] = SERVICE, /, **query: str) -> Answer:
+    return world.get("/v1/activity", query=query, claims=claims)
 
 
 def pages(world: World, **query: str) -> list[dict[str, Any]]:
@@ -295,6 +295,6 @@ def test_the_clock_of_the_answer_is_before_its_reading(busy: World, monkeypatch:
     """A batch that was written while it was read comes with the next poll, whatever its place."""
     page = activity(busy).body
     parts = busy.modules["tenant"].runtime
-    later = dataclasses.replace(parts, activity=dataclasses.replace(parts.activity, now_ms=lambda: 10**13))
+    later = dataclasses.replace(parts, now_ms=lambda: 10**13)
     monkeypatch.setattr(busy.modules["tenant"], "runtime", later)
     assert len(activity(busy, newer_than=page["newer"]).body["items"]) == 5

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from tests.integration.callers import service
-from tests.integration.world import FAILURE_QUEUES, World, client, failure_queue_url
+from tests.integration.world import FAILURE_QUEUES, SERVICE, World, client, failure_queue_url
 
 ALICE, BOB = "user:alice", "user:bob"
 ADMIN = service("credits/admin")
 MINUTE_S = 60
 
 
-def alerts(world: World, claims: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    answer = world.get("/v1/alerts", **({} if claims is None else {"claims": claims}))
+def alerts(world: World, claims: Mapping[str, Any] = SERVICE) -> dict[str, Any]:
+    answer = world.get("/v1/alerts", claims=claims)
     assert answer.status == 200
     return answer.body
 
@@ -76,9 +76,8 @@ def test_only_the_last_day_is_counted(world: World, monkeypatch: pytest.MonkeyPa
     world.cost({"actor": ALICE, "cost": 100})
     world.settle()
     parts = world.modules["tenant"].runtime
-    now_ms = parts.activity.now_ms()
-    tomorrow = dataclasses.replace(parts.activity, now_ms=lambda: now_ms + 25 * 3600 * 1000)
-    monkeypatch.setattr(world.modules["tenant"], "runtime", dataclasses.replace(parts, activity=tomorrow))
+    tomorrow_ms = parts.now_ms() + 25 * 3600 * 1000
+    monkeypatch.setattr(world.modules["tenant"], "runtime", dataclasses.replace(parts, now_ms=lambda: tomorrow_ms))
     assert alerts(world)["refused"]["items"] == []
 
 

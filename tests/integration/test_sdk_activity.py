@@ -53,7 +53,7 @@ def documents(result: Result) -> list[Any]:
 
 def test_the_client_lists_the_activity_of_the_tenant(client: Millicent) -> None:
     check, granted, charged = sorted(client.activity(page_size=1), key=lambda item: item.seq or 0)
-    assert (check.type, check.actor, check.outcome, check.minimum) == ("check", BOB, "refused", 100)
+    assert (check.type, check.actor, check.outcome, check.minimum) == ("check", BOB, "refused", Decimal(100))
     assert (granted.kind, granted.reason) == ("grant", "=invoice")
     assert (charged.key, charged.amount, charged.available_after) == ("spent", Decimal("-42.125"), Decimal("957.875"))
 
@@ -124,5 +124,5 @@ def test_tail_that_follows_prints_what_comes_each_once(
 def test_hostile_names_do_not_steer_the_terminal(world: World, client: Millicent, run: Callable[..., Result]) -> None:
     client.grant("<b>[red]", 1, reason="\x1b[2J\u202eevil\nline")
     world.settle()
-    (line,) = [line for line in shown(run("tail", "--actor", "<b>[red]"))]
+    (line,) = shown(run("tail", "--actor", "<b>[red]"))
     assert ("\x1b" in line, "\u202e" in line, "<b>[red]" in line) == (False, False, True)

@@ -101,7 +101,7 @@ def test_what_is_no_row_and_what_contradicts_one_is_no_news(feed: MemoryActivity
     "answer",
     [
         {"minimum": "100"}, {"minimum": None}, {"available": True}, {"check_id": "a#b"}, {"check_id": ["c"]},
-        {"available": float("1e300")}, {"allowed": None, "minimum": -(10**18)},
+        {"reason": ["a"]},        {"available": float("1e300")}, {"allowed": None, "minimum": -(10**18)},
     ],
     ids=repr,
 )  # fmt: skip

@@ -26,7 +26,7 @@ from tests.builders import NOW_MS
 from tests.integration.world import Answer, World
 
 MUTATING: Final = ("cost", "funding", "holds", "policies")
-TIMED: Final = (*MUTATING, "check", "accounts", "history", "rates")
+TIMED: Final = (*MUTATING, "check", "accounts", "history", "rates", "tenant")
 UNHURRIED: Final = Pace(monotonic_ms=lambda: 0, sleep_ms=lambda _: None, below=lambda _: 0)
 """Who waits for all the others to commit first is not to run out of time."""
 UNIT_MS: Final = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}

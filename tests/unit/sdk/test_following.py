@@ -51,8 +51,8 @@ class FakeFeed:
         return ActivityPage(items=tuple(newest[skipped : skipped + size]), newer=str(self.now_s - SETTLED_S), next=more)
 
 
-def numbers(items: list[ActivityItem]) -> list[int | None]:
-    return [each.seq for each in items]
+def numbers(items: list[ActivityItem]) -> list[int]:
+    return [each.seq or 0 for each in items]
 
 
 def test_it_begins_with_the_newest_and_all_of_the_last_seconds() -> None:
