@@ -149,6 +149,7 @@ unit-on: python ## tests/unit on another Python, which gets an environment of it
 	@$(ON) local/environments.py .tools/on-$(notdir $(ON)) requirements/dev.txt --editable sdk
 	.tools/on-$(notdir $(ON))/bin/pytest -n auto --maxprocesses 4 -m "not hypothesis" tests/unit $(ARGS)
 
+# Four processes even where there are fewer processors: many of these tests wait, for emulators and processes.
 .PHONY: test
 test: setup ## Run all tests except the long ones, including the laptop cloud
-	$(VENV)/pytest -n auto --maxprocesses 4 -m "not long" $(ARGS)
+	$(VENV)/pytest -n 4 -m "not long" $(ARGS)

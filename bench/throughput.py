@@ -5,9 +5,10 @@
 Each thread charges again as soon as it is answered, through the ledger that the functions use; a thread stands for a
 function. One that was shed comes back after the Retry-After that it would be told. All charge one account, or each has
 an account of its own. Leased threads share a budget of the client, whose calls the functions answer in this process;
-their time ends when everything is on the record. A figure is the median of the rounds, which take turns; p99 is that of
-the answers of all rounds, also of those that shed. The run fails unless every charge that was recorded is in its
-account's balance once. One without an answer in time (failed) may be there too.
+their time ends when everything is on the record. Beside them one thread sends batches with the same client to the same
+functions: that is what a service has without a lease. A figure is the median of the rounds, which take turns; p99 is
+that of the answers of all rounds, also of those that shed. The run fails unless every charge that was recorded is in
+its account's balance once. One without an answer in time (failed) may be there too.
 """
 
 import argparse
@@ -29,14 +30,14 @@ from uuid import uuid4
 from bench.gateway import Gateway
 from bench.report import Report, over, rows
 from bench.stage import LEDGER, stage
-from millicent import Millicent
+from millicent import BatchCharge, Millicent
 from millicent.leases.budget import Budget
 from millicent.leases.terms import Record
 from shared.adapters import connection
 from shared.adapters.dynamodb_ledger import DynamoLedger
 from shared.edge.problems import BUSY_RETRY_AFTER_S
 from shared.ledger.accounts import Account
-from shared.ledger.errors import AccountBusy, LedgerError
+from shared.ledger.errors import AccountBusy, LedgerError, LedgerUnavailable
 from shared.ledger.operations import Charge, GrantCredits, Operation
 from shared.ledger.protocol import MAX_BATCH, Command, CommandOutcome, Commit, Recorded
 
@@ -56,17 +57,19 @@ SLICES: Final[Mapping[Record, int]] = {"each": 2, "sum": 1000}
 
 @dataclass(frozen=True)
 class Cell:
-    """`record` is that of a budget, if the charges are leased."""
+    """`record` is that of a budget, if the charges are leased. Charges of a client go through the functions too."""
 
     batch: int
     is_spread: bool
     threads: int
     record: Record | None = None
+    is_by_client: bool = False
 
     @property
     def name(self) -> str:
         what = f"batches of {self.batch}" if self.batch > 1 else "single"
         what = f'leased, record="{self.record}"' if self.record else what
+        what = f"{what} by the client" if self.is_by_client else what
         where = "an account each" if self.is_spread else "one account"
         return f"{what}, {where}, {self.threads} thread{'s' if self.threads > 1 else ''}"
 
@@ -79,10 +82,11 @@ class Cell:
 
 ONE, EIGHT, CROWD = (Cell(1, False, threads) for threads in (1, 8, 32))
 BATCHED, BATCHED_BY_EIGHT = (Cell(MAX_BATCH, False, threads) for threads in (1, 8))
+BATCHED_BY_CLIENT: Final = Cell(MAX_BATCH, False, 1, is_by_client=True)
 EACH, SUM = (Cell(1, False, 1, record) for record in RECORDS)
 CELLS: Final = (
     *(ONE, EIGHT, CROWD, Cell(1, True, 8), Cell(1, True, 32)),
-    *(BATCHED, BATCHED_BY_EIGHT, Cell(MAX_BATCH, True, 8), Cell(MAX_BATCH, True, 32)),
+    *(BATCHED, BATCHED_BY_EIGHT, Cell(MAX_BATCH, True, 8), Cell(MAX_BATCH, True, 32), BATCHED_BY_CLIENT),
     *(EACH, Cell(1, False, 8, "each"), SUM, Cell(1, False, 8, "sum")),
 )
 
@@ -146,7 +150,7 @@ class Crew:
         ends_s = time.monotonic() + seconds
         together = Tally()
         with ThreadPoolExecutor(cell.threads) as pool:
-            for tally in pool.map(lambda account: self._charge_until(ends_s, account, cell.batch), accounts):
+            for tally in pool.map(lambda account: self._charge_until(ends_s, account, cell), accounts):
                 together.add(tally)
         outcome.transactions += len(self._ledger.transactions)
         outcome.per_s.append(together.recorded / seconds)
@@ -163,10 +167,13 @@ class Crew:
         outcome.together.recorded += stats.settled
         self._check({account}, Tally(stats.settled))
 
-    def _charge_until(self, ends_s: float, account: Account, batch: int) -> Tally:
+    def _charge_until(self, ends_s: float, account: Account, cell: Cell) -> Tally:
         tally = Tally()
         while (begun_s := time.monotonic()) < ends_s:
-            answers = self._charge([_operation(account, Charge(1)) for _ in range(batch)])
+            if cell.is_by_client:
+                answers: Sequence[object] = self._charge_by_client(account.actor, cell.batch)
+            else:
+                answers = self._charge([_operation(account, Charge(1)) for _ in range(cell.batch)])
             shed = sum(isinstance(answer, AccountBusy) for answer in answers)
             failed = sum(isinstance(answer, LedgerError) for answer in answers) - shed
             tally.add(Tally(len(answers) - shed - failed, shed, failed, [(time.monotonic() - begun_s) * 1000]))
@@ -181,6 +188,11 @@ class Crew:
             return [self._ledger.record(operations[0], NOW_MS)]
         except LedgerError as error:
             return [error]
+
+    def _charge_by_client(self, actor: str, batch: int) -> Sequence[object]:
+        charges = [BatchCharge(actor=actor, cost=SPEND, key=str(uuid4())) for _ in range(batch)]
+        results = self._client.charge_batch(charges)
+        return [each.entry or LedgerUnavailable(str(each.problem)) for each in results]
 
     def _check(self, accounts: set[Account], together: Tally) -> None:
         states = [self._ledger.state(account) for account in accounts]
@@ -233,7 +245,8 @@ def _row(outcome: Outcome, one_per_s: float) -> tuple[str, ...]:
     p50_ms, p99_ms = _percentiles(together.after_ms)
     return (
         *told,
-        f"{outcome.transactions / max(together.recorded, 1):.2f}",
+        # What the functions ask for by themselves is not counted.
+        f"{outcome.transactions / max(together.recorded, 1):.2f}" if outcome.transactions else "",
         f"{together.shed:,}",
         f"{together.failed:,}",
         f"{p50_ms:,.0f}",
@@ -256,6 +269,7 @@ def _figures(outcomes: Mapping[Cell, Outcome]) -> dict[str, float]:
         "batched_over_single_of_8_threads": times(BATCHED_BY_EIGHT, EIGHT),
         "leased_each_over_single": times(EACH, ONE),
         "leased_each_over_batched": times(EACH, BATCHED),
+        "leased_each_over_batched_by_client": times(EACH, BATCHED_BY_CLIENT),
         "leased_sum_over_single": times(SUM, ONE),
         "crowd_over_single": times(CROWD, ONE),
         "crowd_p99_ms": _percentiles(outcomes[CROWD].together.after_ms)[1],

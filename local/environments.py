@@ -140,6 +140,15 @@ def install_packages(lock: Path, target: Path, options: Sequence[str] = ()) -> N
     _uv("pip", "install", "--no-deps", "--require-hashes", *options, "--target", str(target), "-r", str(lock))
 
 
+def install_into_new(directory: Path, *packages: str) -> Path:
+    """The interpreter of a new environment with these packages. Raises subprocess.CalledProcessError."""
+    ensure(UV)
+    _uv("venv", "--no-project", "--python", BASE_PYTHON, str(directory))
+    python = directory / "bin" / "python"
+    _uv("pip", "install", "--python", str(python), *packages)
+    return python
+
+
 def _create(environment: Environment) -> None:
     if environment.is_of_a_python_that_will_do():
         return

@@ -27,16 +27,24 @@ SHARED_SETUP: Final = {
     "contract": "DynamoDB Local",
     "faults": "DynamoDB Local",
     "roles": "scenes",
+    "unit/ledger/test_kinds.py": "simulated world",
 }
-"""Suites whose tests share something that takes long to set up: they run in the same process."""
+"""Suites and modules whose tests share something that takes long to set up: they run in the same process."""
 
 
-class _OneSetupEach(LoadScopeScheduling):  # type: ignore[misc]
+class OneSetupEach(LoadScopeScheduling):  # type: ignore[misc]
     """Every test on its own wherever there is room, but for those that share a set-up."""
 
     def _split_scope(self, nodeid: str) -> str:
-        _, suite, *_ = nodeid.split("/")
-        return SHARED_SETUP.get(suite, nodeid)
+        module = nodeid.partition("::")[0].partition("/")[2]
+        return SHARED_SETUP.get(module) or SHARED_SETUP.get(module.partition("/")[0], nodeid)
+
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+        """Forgets what is done. xdist goes through all that a process was given, each time one of its tests ends."""
+        scope = self._split_scope(self.registered_collections[node][item_index])
+        super().mark_test_complete(node, item_index, duration)
+        if all(self.assigned_work[node][scope].values()):
+            del self.assigned_work[node][scope]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,8 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _OneSetupEach:
-    return _OneSetupEach(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneSetupEach:
+    return OneSetupEach(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

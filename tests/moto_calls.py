@@ -6,25 +6,33 @@ but a batch with several payers calls it from several threads.
 While it tries a transaction, moto keeps a copy of all items of the table, and makes that copy once for each part of the
 transaction: 2,000 charges take minutes. Here it keeps what leads to the items. The items themselves are shared, so an
 item that is updated is first replaced by a copy.
+
+For each call moto also looks through all methods of a service, and for each event it makes a parser of paths. What it
+finds is always the same, so here it looks once.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy, deepcopy
+from functools import lru_cache
 from threading import RLock
 from typing import Any
 from unittest.mock import patch
 
+from jsonpath_ng import ext as paths
+from jsonpath_ng.ext.parser import parse
 from moto import mock_aws
+from moto.core import responses
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 
 
 @contextmanager
 def mocked_aws() -> Iterator[None]:
-    with one_call_at_a_time(), cheap_transactions(), mock_aws():
+    with one_call_at_a_time(), cheap_transactions(), looked_up_once(), mock_aws():
         yield
 
 
@@ -37,6 +45,16 @@ def one_call_at_a_time() -> Iterator[None]:
             return process_request(stubber, request)
 
     with patch.object(BotocoreStubber, "process_request", process_alone):
+        yield
+
+
+_methods_of = lru_cache(method_names_from_class)
+_path = lru_cache(parse)
+
+
+@contextmanager
+def looked_up_once() -> Iterator[None]:
+    with patch.object(responses, "method_names_from_class", _methods_of), patch.object(paths, "parse", _path):
         yield
 
 

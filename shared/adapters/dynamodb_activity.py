@@ -20,7 +20,8 @@ import msgspec
 from shared.adapters.attributes import BytesAttribute, IntegerAttribute
 from shared.adapters.driver import REAL_PACE, Pace
 from shared.adapters.keys import activity_pk
-from shared.adapters.pynamo import Model, UnicodeAttribute
+from shared.adapters.plain_items import PlainItem
+from shared.adapters.pynamo import UnicodeAttribute
 from shared.adapters.repeatable import RepeatableTable
 from shared.ledger.times import epoch_ms, rfc3339
 from shared.ports.activity import FeedBatch, FeedLine, FeedStretch, newest_first
@@ -48,7 +49,7 @@ _FIELDS: Final = tuple(each.name for each in fields(FeedLine))
 _DECODER: Final = msgspec.json.Decoder(list[list[Any]])
 
 
-class ActivityItem(Model):
+class ActivityItem(PlainItem):
     """A batch. `expires_at` in epoch seconds."""
 
     pk = UnicodeAttribute(hash_key=True)

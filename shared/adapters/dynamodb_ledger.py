@@ -389,8 +389,8 @@ def _damage(found: Iterable[_Raw]) -> Damaged | None:
 
 
 def _is_unmoved(model: type[_Replaced], seen_seq: int) -> Condition:
-    # True for the first entry of an account, a new hold and the first refund. Each is written together with an entry.
-    is_not_there = model.pk.does_not_exist()
+    if seen_seq == 0:
+        # True for the first entry of an account, a new hold, the first refund. Each is written together with an entry.
+        return model.pk.does_not_exist()
     # True as long as no newer entry has written the item.
-    has_the_seq_that_was_seen = model.seq == seen_seq
-    return is_not_there if seen_seq == 0 else has_the_seq_that_was_seen
+    return model.seq == seen_seq

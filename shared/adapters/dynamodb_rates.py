@@ -17,7 +17,8 @@ from typing import Final
 
 from shared.adapters.attributes import IntegerAttribute
 from shared.adapters.keys import rates_pk
-from shared.adapters.pynamo import DoesNotExist, Model, UnicodeAttribute
+from shared.adapters.plain_items import PlainItem
+from shared.adapters.pynamo import DoesNotExist, UnicodeAttribute
 from shared.adapters.repeatable import RepeatableTable
 from shared.pricing.cards import RateCard, names_of, rate_from, reference_of
 from shared.pricing.matching import CardName
@@ -32,7 +33,7 @@ _PAGE_SIZE: Final = 8
 """Versions that one query reads; the first is nearly always effective."""
 
 
-class RateItem(Model):
+class RateItem(PlainItem):
     """`rate` is a document of pricing/documents.py as JSON, `aliases` a list as JSON. Times in epoch milliseconds."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -61,7 +62,7 @@ class RateItem(Model):
         )
 
 
-class NameItem(Model):
+class NameItem(PlainItem):
     """See the module. `model` is None for the item that says that all names are here."""
 
     pk = UnicodeAttribute(hash_key=True)

@@ -12,7 +12,8 @@ from typing import Final
 
 from shared.adapters.attributes import IntegerAttribute
 from shared.adapters.keys import rates_pk
-from shared.adapters.pynamo import Model, UnicodeAttribute
+from shared.adapters.plain_items import PlainItem
+from shared.adapters.pynamo import UnicodeAttribute
 from shared.adapters.repeatable import RepeatableTable, put_once
 from shared.pricing.terms import Terms, TermsKind
 
@@ -20,7 +21,7 @@ _PREFIXES: Final[Mapping[TermsKind, str]] = {"adjustment": "ADJUSTMENT#", "curre
 _VERSION_DIGITS: Final = 8
 
 
-class TermsItem(Model):
+class TermsItem(PlainItem):
     """`terms` is the document as JSON. Times in epoch milliseconds."""
 
     pk = UnicodeAttribute(hash_key=True)

@@ -15,7 +15,7 @@ import sys
 import time
 import zlib
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from functools import cache, cached_property
 from http import HTTPStatus
@@ -80,6 +80,7 @@ _NAMED_ERRORS: Final = frozenset(
 _SERVICE: Final = "dynamodb"
 _TARGET: Final = "DynamoDB_20120810."
 _CONTENT_TYPE: Final = "application/x-amz-json-1.0"
+_CONTAINERS: Final = (dict, list)
 _BINARY: Final = re.compile(rb'"BS?"\s*:')
 _USER_AGENT: Final = f"millicent lang/python#{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -291,16 +292,17 @@ def _error_type(code: str) -> type[ClientError]:
     return type(code, (ClientError,), {}) if code in _NAMED_ERRORS else ClientError
 
 
-def _decode_binary(value: Any) -> None:  # noqa: ANN401 - any JSON
+def _decode_binary(value: dict[str, Any] | list[Any]) -> None:
     """Binary values are base64 texts in JSON, and bytes for PynamoDB: {"B": text} and {"BS": [text]}, at any depth."""
-    if isinstance(value, list):
-        for each in value:
+    members: Iterable[Any] = value
+    if isinstance(value, dict):
+        if len(value) == 1:
+            ((kind, stored),) = value.items()
+            if kind == "B" and isinstance(stored, str):
+                value["B"] = b64decode(stored)
+            elif kind == "BS" and isinstance(stored, list) and all(isinstance(each, str) for each in stored):
+                value["BS"] = [b64decode(each) for each in stored]
+        members = value.values()
+    for each in members:
+        if isinstance(each, _CONTAINERS):
             _decode_binary(each)
-    elif isinstance(value, dict):
-        if value.keys() == {"B"} and isinstance(value["B"], str):
-            value["B"] = b64decode(value["B"])
-        elif value.keys() == {"BS"} and all(isinstance(each, str) for each in value["BS"]):
-            value["BS"] = [b64decode(each) for each in value["BS"]]
-        else:
-            for each in value.values():
-                _decode_binary(each)

@@ -21,7 +21,8 @@ from typing import Any, Final, cast
 from shared.adapters.attributes import DrawsAttribute, GrantsAttribute, HashAttribute, IntegerAttribute, RecordAttribute
 from shared.adapters.connection import bound_to, wired
 from shared.adapters.keys import BEGUN_SK, POLICY_SK, STATE_SK, account_pk, audit_entry_sk, entry_sk, hold_sk, tally_sk
-from shared.adapters.pynamo import AllProjection, Connection, GlobalSecondaryIndex, Model, UnicodeAttribute
+from shared.adapters.plain_items import PlainItem
+from shared.adapters.pynamo import AllProjection, Connection, GlobalSecondaryIndex, UnicodeAttribute
 from shared.adapters.stored_records import stored, text_of
 from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState, Begun
 from shared.ledger.canonical import canonical_json
@@ -35,7 +36,7 @@ ENTRIES_BY_SEQ: Final = "entries-by-seq"
 OPEN_HOLDS: Final = "open-holds"
 
 
-class StateItem(Model):
+class StateItem(PlainItem):
     """STATE. Amounts in microcents, times in epoch milliseconds; attributes without a value are absent."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -97,7 +98,7 @@ class StateItem(Model):
         )
 
 
-class BegunItem(Model):
+class BegunItem(PlainItem):
     """BEGUN. It marks that the account has an entry 1 and holds no data."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -112,7 +113,7 @@ class BegunItem(Model):
         return Begun()
 
 
-class PolicyItem(Model):
+class PolicyItem(PlainItem):
     """POLICY. `policy` is its canonical JSON, `seq` the entry that last changed it."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -141,7 +142,7 @@ class EntriesBySeq(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call] 
     entry_seq = IntegerAttribute(range_key=True)
 
 
-class EntryItem(Model):
+class EntryItem(PlainItem):
     """OP#<key>.
 
     `record` is the text that `hash` covers, deflated; it contains the whole entry. The other attributes serve filters,
@@ -190,7 +191,7 @@ class OpenHolds(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # 
     open_until = IntegerAttribute(range_key=True)
 
 
-class HoldItem(Model):
+class HoldItem(PlainItem):
     """HOLD#<id>. Amounts in microcents; `seq` is the entry that last changed it."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -267,7 +268,7 @@ class HoldItem(Model):
         return HeldPrice(self.rate_card, self.priced_model, self.priced_at_ms, self.adjustment, self.service_tier)
 
 
-class TallyItem(Model):
+class TallyItem(PlainItem):
     """REFUND#<key of the charge>. `seq` is the entry of the last refund."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -291,7 +292,7 @@ class TallyItem(Model):
         return RefundTally(self.charge_key, self.refunded, self.seq)
 
 
-class AnyItem(Model):
+class AnyItem(PlainItem):
     """The table itself: its key and its indexes, as the template declares them."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -302,7 +303,7 @@ class AnyItem(Model):
     open_holds = OpenHolds()
 
 
-class AuditItem(Model):
+class AuditItem(PlainItem):
     """A row of the audit table: the copy of an entry (`seq` to `hash`), or a check (`detail`)."""
 
     pk = UnicodeAttribute(hash_key=True)

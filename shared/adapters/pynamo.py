@@ -45,11 +45,19 @@ def _without_botocores_client() -> Iterator[None]:
 
 
 with _without_botocores_client():
-    from pynamodb.attributes import Attribute, UnicodeAttribute
+    from pynamodb.attributes import (
+        Attribute,
+        DiscriminatorAttribute,
+        ListAttribute,
+        MapAttribute,
+        UnicodeAttribute,
+        VersionAttribute,
+    )
     from pynamodb.connection import Connection
-    from pynamodb.constants import BINARY, NUMBER, STRING
+    from pynamodb.constants import BINARY, NULL, NUMBER, STRING
     from pynamodb.exceptions import (
         AttributeDeserializationError,
+        AttributeNullError,
         DoesNotExist,
         PutError,
         PynamoDBException,
@@ -66,16 +74,21 @@ with _without_botocores_client():
 
 __all__ = [
     "BINARY",
+    "NULL",
     "NUMBER",
     "STRING",
     "Action",
     "AllProjection",
     "Attribute",
     "AttributeDeserializationError",
+    "AttributeNullError",
     "Condition",
     "Connection",
+    "DiscriminatorAttribute",
     "DoesNotExist",
     "GlobalSecondaryIndex",
+    "ListAttribute",
+    "MapAttribute",
     "Model",
     "Path",
     "PutError",
@@ -85,4 +98,5 @@ __all__ = [
     "TransactWriteError",
     "UnicodeAttribute",
     "UpdateError",
+    "VersionAttribute",
 ]

@@ -17,7 +17,8 @@ from typing import Final, cast, get_args
 from shared.adapters.attributes import IntegerAttribute
 from shared.adapters.connection import bound_to, wired
 from shared.adapters.keys import SEQ_MAX, account_pk
-from shared.adapters.pynamo import Model, UnicodeAttribute
+from shared.adapters.plain_items import PlainItem
+from shared.adapters.pynamo import UnicodeAttribute
 from shared.ledger.accounts import Account
 from shared.ledger.canonical import canonical_json
 from shared.ledger.frozen import dataclass
@@ -42,7 +43,7 @@ class Begun:
     models_after: int | None = None
 
 
-class UsageItem(Model):
+class UsageItem(PlainItem):
     """An item of any kind; it has the attributes of its kind. Sums are in microcents."""
 
     pk = UnicodeAttribute(hash_key=True)

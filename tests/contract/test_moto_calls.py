@@ -12,10 +12,14 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
+from moto.core import responses
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.responses import DynamoHandler
+from moto.events.utils import EventTemplateParser
 
-from tests.moto_calls import cheap_transactions
+from tests.moto_calls import cheap_transactions, looked_up_once
 
 REGION: Final = "eu-central-1"
 TABLES: Final = {"sorted": ("pk", "sk"), "plain": ("pk",)}
@@ -125,3 +129,16 @@ def test_a_transaction_that_is_refused_at_its_end_leaves_everything_as_it_was(
             dynamodb.transact_write_items(TransactItems=refused)
             pytest.fail("it was not refused")
         assert contents(dynamodb) == before
+
+
+def test_what_is_looked_up_once_is_what_moto_finds() -> None:
+    event: Any = {"detail": {"actor": "user:alice", "amount": 3}, "ingestion-time": "now"}
+    paths = {"who": "$.detail.actor", "what": "$.detail.amount", "none": "$.detail.nothing"}
+    template = '{"who": <who>, "what": <what>, "none": "<none>"}'.replace("<who>", '"<who>"')
+    found = EventTemplateParser.parse(template, paths, event)
+    with looked_up_once():
+        again = [EventTemplateParser.parse(template, paths, event) for _ in range(2)]
+        methods = [vars(responses)["method_names_from_class"](DynamoHandler) for _ in range(2)]
+    assert again == [found, found] == [{"who": "user:alice", "what": 3, "none": "<none>"}] * 2
+    assert methods == [method_names_from_class(DynamoHandler)] * 2
+    assert methods[0] is methods[1]

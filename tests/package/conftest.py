@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,9 @@ def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
 @pytest.fixture(scope="session")
 def laptop_build() -> Path:
     return built()
+
+
+@pytest.fixture(scope="session")
+def layer_elsewhere(artefacts: Artefacts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the layer, for functions to import from. It is of thousands of files, and no test writes to it."""
+    return shutil.copytree(artefacts.layer, tmp_path_factory.mktemp("opt") / "python")

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 import tarfile
-import venv
 import zipfile
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from local.environments import install_into_new
 from tests.package.artefacts import ROOT
 
 SDK: Final = ROOT / "sdk"
@@ -33,12 +33,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a new environment with `millicent[testing]` in it."""
-    directory = tmp_path_factory.mktemp("environment")
-    venv.create(directory, with_pip=True)
-    python = directory / "bin" / "python"
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
-    subprocess.run([*pip, f"{wheel}[testing]"], check=True, capture_output=True)
-    return python
+    return install_into_new(tmp_path_factory.mktemp("clients") / "environment", f"{wheel}[testing]")
 
 
 def run(python: Path, directory: Path, *arguments: str) -> str:
@@ -65,8 +60,9 @@ def test_a_users_tests_run_on_the_installed_wheel(python: Path, tmp_path: Path) 
 
 
 def test_the_environment_has_nothing_that_the_service_needs_of_aws(python: Path, tmp_path: Path) -> None:
-    listed = run(python, tmp_path, "-m", "pip", "--disable-pip-version-check", "list", "--format=freeze")
-    installed = {line.partition("==")[0].lower().replace("_", "-") for line in listed.splitlines()}
+    names = "from importlib.metadata import distributions as all; print(*(each.name for each in all()), sep='\\n')"
+    listed = run(python, tmp_path, "-c", names)
+    installed = {name.lower().replace("_", "-") for name in listed.splitlines()}
     assert "aws-lambda-powertools" in installed
     assert not installed & {"boto3", "botocore", "pynamodb", "moto"}
 

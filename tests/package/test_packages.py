@@ -156,12 +156,13 @@ def test_the_laptop_cloud_has_the_layer_that_sam_builds(artefacts: Artefacts, la
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_handler_imports_from_its_zip_and_the_layer_alone(artefacts: Artefacts, name: str, tmp_path: Path) -> None:
-    task, layer = tmp_path / "task", tmp_path / "opt"
+def test_a_handler_imports_from_its_zip_and_the_layer_alone(
+    artefacts: Artefacts, layer_elsewhere: Path, name: str, tmp_path: Path
+) -> None:
+    task = tmp_path / "task"
     with zipfile.ZipFile(BytesIO(zipped(artefacts.function(name)))) as archive:
         archive.extractall(task)
-    shutil.copytree(artefacts.layer, layer)
-    files = _imported(f"functions.{name.lower()}.handler", name.lower(), task, layer)
+    files = _imported(f"functions.{name.lower()}.handler", name.lower(), task, layer_elsewhere)
     ours = {file for file in files if Path(file).is_relative_to(task)}
     foreign = {file for file in files if Path(file).is_relative_to(ROOT)}
     assert f"{task}/functions/{name.lower()}/handler.pyc" in ours
