@@ -121,11 +121,12 @@ fmt: dev ## Format, and fix what ruff can fix
 	$(VENV)/ruff format
 
 .PHONY: check
-check: dev sam checkov ## Check format, lint, layers, types and the template
+check: dev sam checkov ## Check format, lint, layers, types, the console and the template
 	$(VENV)/ruff format --check
 	$(VENV)/ruff check
 	$(VENV)/lint-imports
 	$(VENV)/mypy
+	$(VENV)/python -m local.console_checks
 	$(VENV)/cfn-lint template.yaml
 	$(VENV)/python -m local.template_findings
 	PATH="$(CURDIR)/$(VENV):$$PATH" .tools/sam/bin/sam validate

@@ -24,7 +24,7 @@ WHEELS = $(if $(filter native,$(LAMBDA_ARCHITECTURE)),$(WHEELS_native),$(WHEELS_
 # The layer keeps the service descriptions of these AWS services only.
 AWS_SERVICES := dynamodb events kms lambda s3 sqs
 
-FUNCTIONS := Check Cost Funding Holds Ingest Policies Rates Accounts History Tenant Docs Outbox Audit Usage Reconcile Digest Due Proof
+FUNCTIONS := Check Cost Funding Holds Ingest Policies Rates Accounts History Docs Outbox Audit Usage Reconcile Digest Due Proof Console Boards Tenant
 lowered = $(shell echo $(1) | tr '[:upper:]' '[:lower:]')
 
 .PHONY: $(FUNCTIONS:%=build-%Function) build-ThirdPartyLayer
@@ -38,6 +38,12 @@ $(FUNCTIONS:%=build-%Function): build-%Function: artifacts-dir
 	  $(call tell_of_source); \
 	  $(PACKAGER) -m local.packages --as-source=$(LAMBDA_RUNTIME) "$(ARTIFACTS_DIR)=functions.$(call lowered,$*).handler"; \
 	fi
+
+# What the console serves is built into the directory of its function, and packaged with it.
+build-ConsoleFunction: console-site
+.PHONY: console-site
+console-site:
+	@$(PACKAGER) -m local.console
 
 build-ThirdPartyLayer: artifacts-dir
 	$(PACKAGER) local/environments.py --packages "$(ARTIFACTS_DIR)/python" requirements.txt $(WHEELS)

@@ -96,10 +96,11 @@ class _Process:
 
     def _try(self, called_ms: float) -> None:
         is_summed = self._lease.terms.record == "sum"
-        is_urgent = self._lease.spend(1, self._now_s, spend_line(None, "llm", None, is_summed=is_summed))
+        said = spend_line(None, "llm", None, is_summed=is_summed)
+        is_urgent = self._lease.spend(1, self._now_s, said, ticket=called_ms)
         if is_urgent is None:
             self._waiting.append(called_ms)
-            self._lease.state.wanted[called_ms] = 1
+            self._lease.wait(called_ms, 1, self._now_s)
         else:
             self._lease.state.wanted.pop(called_ms, None)
             self._clients.tally.done_after_ms.append(self._clock.now_ms - called_ms)

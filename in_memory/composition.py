@@ -8,6 +8,7 @@ from in_memory.digests import NoDigests
 from in_memory.present import Part
 from shared.adapters.genai_rates import GenaiCard
 from shared.ports.activity import ActivityFeed, FailureQueues, OpenHoldsOfTenants
+from shared.ports.boards import BoardStore
 from shared.ports.inspection import DigestStore
 from shared.ports.ledger import AuditTrail, EventBus, Ledger
 from shared.ports.usage import UsageBook
@@ -42,6 +43,10 @@ def open_holds_of(_: Settings) -> OpenHoldsOfTenants:
 
 def failure_queues_of(_: Settings) -> FailureQueues:
     return cast("FailureQueues", NoFailureQueues())
+
+
+def boards_of(_: Settings) -> BoardStore:
+    return cast("BoardStore", Part("boards"))
 
 
 def rate_store_of(_: Settings) -> RateCardStore:

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 from in_memory.activity import MemoryActivityFeed, MemoryOpenHolds
 from in_memory.audit import MemoryAuditTrail
+from in_memory.boards import MemoryBoardStore
 from in_memory.rates import MemoryRateStore
 from in_memory.terms import MemoryTermsStore
 from in_memory.usage import MemoryUsageBook
@@ -34,6 +35,8 @@ class World(Protocol):
     def feed(self) -> MemoryActivityFeed: ...
     @property
     def holds(self) -> MemoryOpenHolds: ...
+    @property
+    def boards(self) -> MemoryBoardStore: ...
     @property
     def rates(self) -> MemoryRateStore: ...
     @property

@@ -46,6 +46,7 @@ ROUTES: Final = (
     Route("GET /v1/accounts/{actor}/entries", "history", "credits/read"),
     Route("GET /v1/accounts/{actor}/audit", "history", "credits/read"),
     Route("GET /v1/accounts/{actor}/usage", "history", "credits/read"),
+    Route("GET /v1/usage", "tenant", "credits/read"),
     Route("GET /v1/operations/{key}", "history", "credits/read"),
     Route("GET /v1/activity", "tenant", "credits/read"),
     Route("GET /v1/alerts", "tenant", "credits/read"),

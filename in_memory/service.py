@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from in_memory.activity import MemoryActivityFeed, MemoryOpenHolds
 from in_memory.audit import MemoryAuditTrail
+from in_memory.boards import PresentBoards
 from in_memory.bus import MemoryBus, size_bytes
 from in_memory.clock import SettableClock, new_id
 from in_memory.due import MemoryDueAccounts
@@ -78,6 +79,7 @@ class InMemoryService:
         self.ledger = StreamedLedger(lambda: self.fault)
         self.trail = MemoryAuditTrail()
         self.book = MemoryUsageBook()
+        self.boards = PresentBoards(self.book, self.clock.now_ms)
         self.rates = MemoryRateStore()
         self.terms = MemoryTermsStore()
         self.feed = MemoryActivityFeed(self.clock.now_ms)

@@ -39,6 +39,13 @@ class MemoryUsageBook:
         self._counted: dict[Account, int] = {}
         self._sums: dict[Account, dict[Slot, Sums]] = {}
 
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        return tuple(self._sums)
+
+    def sums_of(self, account: Account) -> dict[Slot, Sums]:
+        return dict(self._sums.get(account, {}))
+
     def counted_through(self, account: Account) -> int:
         return self._counted.get(account, 0)
 

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from local import sources
+from local import console, sources
 from local.environments import Environment, ensure
 from local.paths import REQUIREMENTS, ROOT, TOOLS
 from local.processes import ProcessFailedError
@@ -82,6 +82,7 @@ def _build(target: Path) -> None:
     names = {name.lower(): f"{name}Function" for name in FUNCTION.findall(template)}
     handlers = {names[package]: f"functions.{package}.handler" for package in FUNCTION_URI.findall(template)}
     target.mkdir(parents=True)
+    console.built()
     packages = [f"{target / name}={handler}" for name, handler in handlers.items()]
     _run([sys.executable, "-m", "local.packages", *packages])
     for name in handlers:

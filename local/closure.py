@@ -32,9 +32,11 @@ def closure(module: str, root: Path = ROOT) -> list[Path]:
     return sorted(file.relative_to(root) for file in (*modules, *_data(module, root)))
 
 
-def _data(module: str, root: Path) -> Iterable[Path]:
-    """The documents beside a handler, which it reads by their location."""
-    return root.joinpath(*module.split(".")).parent.glob("*.json")
+def _data(module: str, root: Path) -> Iterator[Path]:
+    """The documents beside a handler, and the site that was built there, which it reads by their location."""
+    beside = root.joinpath(*module.split(".")).parent
+    yield from beside.glob("*.json")
+    yield from (path for path in (beside / "site").rglob("*") if path.is_file())
 
 
 def _file(module: str, root: Path) -> Path | None:

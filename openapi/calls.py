@@ -17,6 +17,7 @@ from functions.proof.schema import DigestNumber, ProofQuery
 from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery
 from functions.rates.terms import AdjustmentDocument, CurrencyDocument, TermsQuery
 from functions.tenant.activity_schema import ActivityQuery
+from functions.tenant.usage_schema import TenantUsageQuery
 from millicent import models
 from openapi.answers import Proof, SignedDigest
 from shared.edge.charges import CostRequest, KeyedCost
@@ -345,6 +346,14 @@ CALLS: Final = (
         query=UsageQuery,
         answer=models.UsagePage,
         errors=("account_not_found",),
+    ),
+    Call(
+        route="GET /v1/usage",
+        tag="Records",
+        summary="Show the spending of all accounts by meter, app, model or day, or the actors that spent most",
+        scope="credits/read",
+        query=TenantUsageQuery,
+        answer=models.TenantUsagePage,
     ),
     Call(
         route="GET /v1/accounts/{actor}/audit",

@@ -4,16 +4,27 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.tenant.activity_schema import ActivityQuery, NoQuery, activity_listing, alerts_shown
 from functions.tenant.runtime import tenant_runtime
+from functions.tenant.usage_schema import TenantUsageQuery, tenant_usage_listing
 from shared.edge import http
 from shared.edge.errors import InsufficientScope
 from shared.edge.identity import ADMIN_SCOPE
 from shared.edge.routes import Response
 from shared.ports.activity import FailureQueues
 from shared.usecases.list_activity import list_activity
+from shared.usecases.list_tenant_usage import list_tenant_usage
 from shared.usecases.tenant_alerts import Alerts, tenant_alerts
 
 runtime = tenant_runtime()
 app = http.Routes(runtime.observability)
+
+
+@app.route("GET /v1/usage")
+def show_usage() -> Response:
+    tenant = http.operator(app.current_event, "credits/read", runtime.identity).tenant
+    asked = http.query(app.current_event, TenantUsageQuery).asked(runtime.now_ms())
+    usage = list_tenant_usage(tenant, asked, runtime.boards)
+    observe("usage of the tenant read", tenant)
+    return http.answer(tenant_usage_listing(asked, usage))
 
 
 @app.route("GET /v1/activity")

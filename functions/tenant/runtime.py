@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import field
 
 from functions.tenant.activity_runtime import ActivityRuntime, activity_runtime
+from shared.composition.boards import boards_of
 from shared.composition.parts import identity_of
 from shared.edge.identity import IdentityRule
 from shared.ledger.frozen import dataclass
+from shared.ports.boards import BoardStore
 from shared.runtime.clock import epoch_now_ms
 from shared.runtime.observability import Observability, observability
 from shared.runtime.settings import settings_of
@@ -17,11 +19,15 @@ class TenantRuntime:
     observability: Observability
     identity: IdentityRule
     activity: ActivityRuntime
+    boards: BoardStore
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
 
 def tenant_runtime() -> TenantRuntime:
     settings = settings_of("tenant")
     return TenantRuntime(
-        observability=observability(settings), identity=identity_of(settings), activity=activity_runtime(settings)
+        observability=observability(settings),
+        identity=identity_of(settings),
+        boards=boards_of(settings),
+        activity=activity_runtime(settings),
     )

@@ -12,7 +12,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from ministack import app
 from ministack.core import lambda_runtime, persistence
-from ministack.services import cloudformation, dynamodb, sqs
+from ministack.services import apigateway, cloudformation, dynamodb, sqs
 
 from local.emulated.failing import ends_where_nothing_is_saved
 from local.emulated.journal import Journal
@@ -23,12 +23,14 @@ from local.emulated.saved_state import SavedState
 from local.emulated.seams import require, require_version
 from local.emulated.shared_layers import archives_unpacked_once
 from local.emulated.tables import DurableTables
+from local.emulated.trailing_slash import kept_and_ignored
 
 
 def install() -> None:
     """Raises SeamMovedError."""
     require_version(version("ministack"))
-    require(app, "app", "main")
+    require(app, "_parse_execute_api_url", "app", "main")
+    require(apigateway, "_match_route")
     require(lambda_runtime, "zipfile", "Worker")
     place = Path(persistence.STATE_DIR)
     with ends_where_nothing_is_saved(place):
@@ -39,6 +41,7 @@ def install() -> None:
     for addition in (saved, tables, queues, KeptResources(cloudformation, dynamodb, sqs)):
         addition.install()
     lambda_runtime.zipfile = archives_unpacked_once()
+    kept_and_ignored(app, apigateway)
     app.app = SavingApplication(app.app, saved, queues)
 
 

@@ -8,6 +8,7 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
+from shared.adapters.board_items import boards_tenant, is_board_sk
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.items import (
@@ -199,7 +200,7 @@ class DynamoLedgerInspection:
         """The last row of each account that no earlier page and no earlier table has listed."""
         lasts = [list(rows)[-1] for pk, rows in groupby(items, itemgetter("pk")) if pk != listed_pk]
         before = [self._tables[each] for each in _LISTED[: _LISTED.index(table)]]
-        return [item for item in lasts if not _is_rates(item) and not self._is_in_any(before, item)]
+        return [item for item in lasts if not _is_of_a_tenant(item) and not self._is_in_any(before, item)]
 
     def _is_in_any(self, tables: list[Any], item: _Raw) -> bool:
         account = _account(item)
@@ -300,9 +301,10 @@ def _cursor(table: str, item: _Raw) -> str:
     return json.dumps({"table": table, "key": {"pk": item["pk"], "sk": item["sk"]}})
 
 
-def _is_rates(item: _Raw) -> bool:
-    """Whether it is of a tenant's prices, which belong to no account: a card, a card's name, or terms."""
-    return is_rates_pk(item["pk"]["S"]) and item["sk"]["S"].startswith(_OF_PRICES)
+def _is_of_a_tenant(item: _Raw) -> bool:
+    """Whether it belongs to no account: a card, a card's name, terms, or what points to the sums of a tenant."""
+    pk, sk = item["pk"]["S"], item["sk"]["S"]
+    return (is_rates_pk(pk) and sk.startswith(_OF_PRICES)) or (boards_tenant(pk) is not None and is_board_sk(sk))
 
 
 def _account(item: _Raw) -> Account | None:

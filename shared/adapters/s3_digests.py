@@ -36,8 +36,9 @@ _MISSING: Final = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
 _MALFORMED: Final = (ValueError, KeyError, TypeError)
 
 
-def s3_client() -> "S3Client":
-    return cast("S3Client", shared_session().create_client("s3", config=Config(connect_timeout=2, read_timeout=10)))
+def s3_client(connections: int = 10) -> "S3Client":
+    config = Config(connect_timeout=2, read_timeout=10, max_pool_connections=connections)
+    return cast("S3Client", shared_session().create_client("s3", config=config))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The functions of a handler by route key: API Gateway has matched the route already, and says so."""
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from functools import cache
@@ -15,17 +16,21 @@ from shared.ledger.frozen import dataclass
 JSON: Final = "application/json"
 PROBLEM_JSON: Final = "application/problem+json"
 
-_PARAMETER: Final = re.compile(r"\{(\w+)\}")
-"""A parameter in the path of a route: "/v1/accounts/{actor}"."""
+_PARAMETER: Final = re.compile(r"\{(\w+)\+?\}")
+"""A parameter in the path of a route: "/v1/accounts/{actor}". One with a plus is all that is left of the path."""
+_PARTS: Final = re.compile(r"(\{\w+\+?\})")
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`headers` are those beside Content-Type, X-Request-Id and Vary, which every answer gets."""
+    """`headers` are those beside Content-Type, X-Request-Id and Vary, which every answer gets.
+
+    A body of bytes is no text, such as one that is compressed.
+    """
 
     status_code: int
     content_type: str
-    body: str
+    body: str | bytes
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -68,7 +73,9 @@ class RouteTable:
         }
         if answer.content_type in {JSON, PROBLEM_JSON}:
             headers["Vary"] = "Accept"
-        return {"statusCode": answer.status_code, "headers": headers, "body": answer.body, "isBase64Encoded": False}
+        is_binary = isinstance(answer.body, bytes)
+        body = b64encode(answer.body).decode() if isinstance(answer.body, bytes) else answer.body
+        return {"statusCode": answer.status_code, "headers": headers, "body": body, "isBase64Encoded": is_binary}
 
     def answer_of(self, event: dict[str, Any]) -> Response:
         """Raises RouteNotFound, and what the route's function raises."""
@@ -95,5 +102,10 @@ class RouteTable:
 @cache
 def _pattern_of(key: str) -> re.Pattern[str]:
     """A parameter is whatever stands between two slashes, so that what is no id is refused by name."""
-    texts = _PARAMETER.split(key)[::2]
-    return re.compile("([^/]+)".join(map(re.escape, texts)))
+    return re.compile("".join(map(_pattern_of_part, _PARTS.split(key))))
+
+
+def _pattern_of_part(part: str) -> str:
+    if not _PARTS.fullmatch(part):
+        return re.escape(part)
+    return "(.*)" if part.endswith("+}") else "([^/]+)"

@@ -14,11 +14,28 @@ DEFAULT_LEDGER_DEADLINE_MS: Final = 5000
 DEFAULT_AUDIT_GRACE_S: Final = 900
 DEFAULT_MAX_USAGE_AGE_DAYS: Final = 35
 DEFAULT_ACTIVITY_DAYS: Final = 14
+DEFAULT_MILLICENTS_PER_UNIT: Final = 100_000
+DEFAULT_TENANT_SHARDS: Final = 1
 
 _COMMON: Final = frozenset({"STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"})
 _IDENTITY: Final = frozenset({"TENANT_CLAIM", "DEFAULT_TENANT", "OPERATOR_CLAIM", "OPERATOR_VALUE", "CONSOLE_CLIENT"})
 _MUTATION: Final = _COMMON | _IDENTITY | {"LEDGER_TABLE", "LEDGER_DEADLINE_MS"}
 _PRICED: Final = _MUTATION | {"MAX_USAGE_AGE_DAYS"}
+_CONSOLE: Final = frozenset(
+    {
+        "OPERATOR_CLAIM",
+        "OPERATOR_VALUE",
+        "BUILD",
+        "CONSOLE",
+        "CONSOLE_ISSUER",
+        "CONSOLE_LOGIN",
+        "CONSOLE_CLIENT_ID",
+        "CONSOLE_AUDIENCE",
+        "CONSOLE_SCOPES",
+        "CONSOLE_CURRENCY",
+        "CONSOLE_MILLICENTS_PER_UNIT",
+    }
+)
 
 VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "check": _COMMON | _IDENTITY | {"LEDGER_TABLE", "EVENT_BUS", "CHECK_EVENTS"},
@@ -38,20 +55,41 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "rates": _PRICED,
     "accounts": _COMMON | _IDENTITY | {"LEDGER_TABLE"},
     "history": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S"},
-    "tenant": _COMMON | _IDENTITY | {"LEDGER_TABLE", "ACTIVITY_TABLE", "FAILURE_QUEUE_URLS"},
     "docs": _COMMON,
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
     "audit": _COMMON | {"AUDIT_TABLE", "ACTIVITY_TABLE", "ACTIVITY_DAYS"},
     "usage": _COMMON | {"LEDGER_TABLE", "USAGE_TABLE"},
+    "boards": _COMMON | {"USAGE_TABLE", "BOARDS_BUCKET", "TENANT_SHARDS"},
+    "tenant": _COMMON
+    | _IDENTITY
+    | {"LEDGER_TABLE", "ACTIVITY_TABLE", "FAILURE_QUEUE_URLS", "USAGE_TABLE", "BOARDS_BUCKET"},
     "reconcile": _COMMON | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S", "DIGEST_BUCKET"},
     "digest": _COMMON | {"LEDGER_TABLE", "DIGEST_BUCKET", "SIGNING_KEY", "EVENT_BUS"},
     "due": _COMMON | {"LEDGER_TABLE"},
     "proof": _COMMON | _IDENTITY | {"AUDIT_TABLE", "DIGEST_BUCKET"},
+    "console": _COMMON | _CONSOLE,
 }
 """The variables that each function reads; template.yaml sets exactly these."""
 
-_MAY_BE_EMPTY: Final = frozenset({"DEFAULT_TENANT", "CONSOLE_CLIENT"})
-"""A deployment with an issuer of its own has no client of the console."""
+_MAY_BE_EMPTY: Final = frozenset(
+    {
+        "DEFAULT_TENANT",
+        "BUILD",
+        "CONSOLE_CLIENT",
+        "CONSOLE_ISSUER",
+        "CONSOLE_LOGIN",
+        "CONSOLE_CLIENT_ID",
+        "CONSOLE_AUDIENCE",
+    }
+)
+"""A deployment with an issuer of its own has no client of the console in a pool."""
+_NUMBERS: Final = (
+    "LEDGER_DEADLINE_MS",
+    "AUDIT_GRACE_S",
+    "MAX_USAGE_AGE_DAYS",
+    "TENANT_SHARDS",
+    "CONSOLE_MILLICENTS_PER_UNIT",
+)
 _MAY_BE_ABSENT: Final = frozenset({"LEDGER_DEADLINE_MS"})
 
 
@@ -88,6 +126,17 @@ class Settings:
     max_usage_age_days: int = DEFAULT_MAX_USAGE_AGE_DAYS
     digest_bucket: str = ""
     signing_key: str = ""
+    build: str = ""
+    console_enabled: bool = True
+    console_issuer: str = ""
+    console_login: str = ""
+    console_client_id: str = ""
+    console_audience: str = ""
+    console_scopes: str = ""
+    console_currency: str = ""
+    console_millicents_per_unit: int = DEFAULT_MILLICENTS_PER_UNIT
+    boards_bucket: str = ""
+    tenant_shards: int = DEFAULT_TENANT_SHARDS
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], function: str) -> "Settings":
@@ -121,6 +170,17 @@ class Settings:
             max_usage_age_days=int(values.get("MAX_USAGE_AGE_DAYS", DEFAULT_MAX_USAGE_AGE_DAYS)),
             digest_bucket=values.get("DIGEST_BUCKET", ""),
             signing_key=values.get("SIGNING_KEY", ""),
+            build=values.get("BUILD", ""),
+            console_enabled=values.get("CONSOLE", "enabled") == "enabled",
+            console_issuer=values.get("CONSOLE_ISSUER", ""),
+            console_login=values.get("CONSOLE_LOGIN", ""),
+            console_client_id=values.get("CONSOLE_CLIENT_ID", ""),
+            console_audience=values.get("CONSOLE_AUDIENCE", ""),
+            console_scopes=values.get("CONSOLE_SCOPES", ""),
+            console_currency=values.get("CONSOLE_CURRENCY", ""),
+            console_millicents_per_unit=int(values.get("CONSOLE_MILLICENTS_PER_UNIT", DEFAULT_MILLICENTS_PER_UNIT)),
+            boards_bucket=values.get("BOARDS_BUCKET", ""),
+            tenant_shards=int(values.get("TENANT_SHARDS", DEFAULT_TENANT_SHARDS)),
         )
 
 
@@ -139,7 +199,16 @@ def _wrong_values(values: Mapping[str, str]) -> list[str]:
         problems.append("CHECK_EVENTS must be all, refused or none")
     if values.get("INGEST_TENANT", "default") not in {"", *get_args(IngestTenant)}:
         problems.append("INGEST_TENANT must be default or message")
-    for name in ("LEDGER_DEADLINE_MS", "AUDIT_GRACE_S", "MAX_USAGE_AGE_DAYS", "ACTIVITY_DAYS"):
+    if values.get("CONSOLE", "enabled") not in {"", "enabled", "disabled"}:
+        problems.append("CONSOLE must be enabled or disabled")
+    for name in (
+        "LEDGER_DEADLINE_MS",
+        "AUDIT_GRACE_S",
+        "MAX_USAGE_AGE_DAYS",
+        "ACTIVITY_DAYS",
+        "TENANT_SHARDS",
+        "CONSOLE_MILLICENTS_PER_UNIT",
+    ):
         number = values.get(name, "1")
         if number and not (number.isascii() and number.isdigit() and int(number) > 0):
             problems.append(f"{name} must be a whole number above 0")

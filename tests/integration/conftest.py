@@ -9,19 +9,29 @@ from unittest.mock import patch
 import pytest
 from moto.events.models import EventsBackend
 
+from functions.console.files import Site
+from local.console import write_site
 from tests.event_contracts import faults_of
 from tests.integration.world import ENVIRONMENT, World, create_resources, handlers
 from tests.moto_calls import mocked_aws
 from tests.roles.enforcement import Enforcement, template_roles
 
+PAGE = b'<script type="importmap">{{importmap}}</script><script type="module" src="{{src/main.js}}"></script>'
+
 
 @pytest.fixture(scope="session")
-def modules() -> Iterator[dict[str, ModuleType]]:
-    """The handlers, imported once, as in one Lambda environment each."""
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ModuleType]]:
+    """The handlers, imported once, as in one Lambda environment each.
+
+    The console is a small one, which nobody has to fetch libraries for.
+    """
     with pytest.MonkeyPatch.context() as environment:
         for name, value in ENVIRONMENT.items():
             environment.setenv(name, value)
-        yield handlers()
+        found = handlers()
+        write_site({"index.html": PAGE, "src/main.js": b"export {};"}, site := tmp_path_factory.mktemp("site"))
+        environment.setattr(found["console"], "site", Site(site))
+        yield found
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ from tests.integration.test_samples import content, invoke, prepared
 from tests.integration.world import World
 
 AS_CSV = {"history-statement"}
+OF_NO_CALL = {"DocsFunction", "ConsoleFunction"}
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text())
 CALLS = [
     sample
     for sample in STORY
-    if "routeKey" in content(sample.file) and sample.function != "DocsFunction" and sample.name not in AS_CSV
+    if "routeKey" in content(sample.file) and sample.function not in OF_NO_CALL and sample.name not in AS_CSV
 ]
 
 

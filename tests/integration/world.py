@@ -27,6 +27,7 @@ SPENDING: Final = ("credit.record-cost", "credit.capture", "credit.refund")
 FAILURE_QUEUE: Final = "failures"
 DIGEST_BUCKET: Final = "digests"
 SIGNING_KEY: Final = "alias/digests"
+BOARDS_BUCKET: Final = "boards"
 FAILURE_QUEUES: Final = (
     "millicent-outbox-failures",
     "millicent-rule-failures",
@@ -62,6 +63,8 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "MAX_USAGE_AGE_DAYS": "35",
     "DIGEST_BUCKET": DIGEST_BUCKET,
     "SIGNING_KEY": SIGNING_KEY,
+    "BOARDS_BUCKET": BOARDS_BUCKET,
+    "TENANT_SHARDS": "4",
     "LEDGER_DEADLINE_MS": "5000",
     "TENANT_CLAIM": "custom:tenant",
     "DEFAULT_TENANT": "main",
@@ -69,6 +72,15 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "OPERATOR_VALUE": "millicent-operators",
     "CONSOLE_CLIENT": "console",
     "INGEST_TENANT": "default",
+    "BUILD": "",
+    "CONSOLE": "enabled",
+    "CONSOLE_ISSUER": "https://issuer.example/pool",
+    "CONSOLE_LOGIN": "https://login.example",
+    "CONSOLE_CLIENT_ID": "console",
+    "CONSOLE_AUDIENCE": "",
+    "CONSOLE_SCOPES": "openid credits/read",
+    "CONSOLE_CURRENCY": "USD",
+    "CONSOLE_MILLICENTS_PER_UNIT": "100000",
     "STAGE": "test",
     "POWERTOOLS_SERVICE_NAME": "millicent",
     "POWERTOOLS_METRICS_NAMESPACE": "Millicent",
@@ -86,7 +98,6 @@ FUNCTIONS: Final = (
     "rates",
     "accounts",
     "history",
-    "tenant",
     "docs",
     "outbox",
     "audit",
@@ -95,6 +106,9 @@ FUNCTIONS: Final = (
     "digest",
     "due",
     "proof",
+    "console",
+    "boards",
+    "tenant",
 )
 FUNCTION_OF: Final = {
     "refunds": "cost",
@@ -146,6 +160,7 @@ def create_resources() -> None:
     events.put_rule(Name="audit", EventBusName=BUS, EventPattern=pattern)
     where: Any = {"LocationConstraint": REGION}
     client("s3").create_bucket(Bucket=DIGEST_BUCKET, CreateBucketConfiguration=where, ObjectLockEnabledForBucket=True)
+    client("s3").create_bucket(Bucket=BOARDS_BUCKET, CreateBucketConfiguration=where)
     events.put_targets(Rule="audit", EventBusName=BUS, Targets=[{"Id": "audit", "Arn": tap_arn}])
 
 
@@ -315,9 +330,24 @@ class World:
         events = self.queue_event()["Records"]
         return self.invoke("usage", {"Records": [each for each in events if is_spending(each)]})
 
+    def usage_stream_event(self) -> dict[str, Any]:
+        """What the stream hands to the boards for everything counted so far."""
+        rows = [row for row in client("dynamodb").scan(TableName=USAGE_TABLE)["Items"] if has_sums(row["sk"]["S"])]
+        return {"Records": [stream_record(number, row, "MODIFY") for number, row in enumerate(rows, start=100)]}
+
+    def count_boards(self) -> Any:
+        """Lets everything spent be counted, for the tenants too."""
+        self.count_usage()
+        return self.invoke("boards", self.usage_stream_event())
+
 
 def is_spending(record: Mapping[str, Any]) -> bool:
     return json.loads(record["body"])["detail-type"] in SPENDING
+
+
+def has_sums(sk: str) -> bool:
+    """The filter of the boards' stream mapping."""
+    return sk.startswith(("DAY#", "day#", "app#", "meter#", "model#", "member#"))
 
 
 def stream_record(number: int, image: Mapping[str, Any], event_name: str = "INSERT") -> dict[str, Any]:
@@ -346,10 +376,12 @@ def _jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def function_of(method: str, path: str) -> str:
     if not path.startswith("/v1/"):
-        return "docs"
+        return "console" if path.startswith("/console") else "docs"
     if path.startswith("/v1/accounts/") and method in {"PATCH", "PUT", "DELETE"}:
         return "policies"
     name = path.split("/")[2]
+    if path == "/v1/usage":
+        return "tenant"
     if path.endswith("/proof"):
         return "proof"
     if path.endswith(("/entries", "/audit", "/usage")):

@@ -45,7 +45,7 @@ class Desk:
         self.now_s += duration_s
         self.ledger.now_s = self.now_s
 
-    def spend(self, amount: Any, reserved: Reservation | None = None, **about: Any) -> bool:
+    def spend(self, amount: Any, reserved: Reservation | None = None, ticket: object = None, **about: Any) -> bool:
         """False if it has to wait."""
         said = spend_line(
             about.get("app"),
@@ -54,15 +54,15 @@ class Desk:
             is_summed=self.lease.terms.record == "sum",
             key=about.get("key", ""),
         )
-        return self.lease.spend(exact_microcents(amount), self.now_s, said, reserved) is not None
+        return self.lease.spend(exact_microcents(amount), self.now_s, said, reserved, ticket) is not None
 
     def spend_waiting(self, amount: Any) -> None:
         """As a spender does who waits: everything that is due is done meanwhile."""
         for _ in range(CALLS_MAX):
-            if self.spend(amount):
-                self.state.wanted.clear()
+            if self.spend(amount, ticket="me"):
+                del self.state.wanted["me"]
                 return
-            self.state.wanted["me"] = exact_microcents(amount)
+            self.lease.wait("me", exact_microcents(amount), self.now_s)
             assert self.work(), "nothing is due, and the spend would wait for ever"
         raise AssertionError("it never fits")
 

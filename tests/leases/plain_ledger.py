@@ -47,6 +47,8 @@ class PlainLedger:
     """What was available after it."""
     faults: deque[Fault] = field(default_factory=deque)
     seen: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    whole: dict[str, tuple[int, str | None]] = field(default_factory=dict)
+    """How a batch is answered whole that has a line of this key: its status and code."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def client(self, clock: Clock | None = None, policy: RetryPolicy | None = None) -> Millicent:
@@ -80,6 +82,10 @@ class PlainLedger:
         self.expire()
         path = request.url.path.split("/")[2:]
         if path == ["cost", "batch"]:
+            for line in body["charges"]:
+                if line["key"] in self.whole:
+                    status, code = self.whole[line["key"]]
+                    return _answer(status, {"status": status, "code": code, "detail": "not as it is"})
             return _answer(200, {"results": [self._line(line) for line in body["charges"]]})
         key = request.headers["Idempotency-Key"]
         replayed = {"Idempotency-Replayed": "true"} if key in self.answers else {}

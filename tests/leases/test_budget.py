@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
-from millicent import Clock, InsufficientCredits, Millicent, RetryPolicy, Unreachable
+from millicent import AccountBusy, Clock, InsufficientCredits, Millicent, RetryPolicy, Unreachable, ValidationFailed
 from millicent.errors import BudgetClosed, JournalInUse, NotSettled
 from millicent.leases import Budget, patience
-from tests.leases.plain_ledger import PlainLedger, lost_after, unreachable
+from tests.leases.plain_ledger import URL, PlainLedger, lost_after, unreachable
 from tests.leases.services import ACTOR
 
 QUICK = RetryPolicy(deadline_s=0.05, base_s=0.01)
@@ -234,6 +234,38 @@ def test_a_stop_of_the_process_is_not_time_in_which_the_ledger_took_nothing() ->
     assert given.left_s == 9.75
 
 
+def test_threads_at_the_bound_are_served_in_the_order_in_which_they_came(
+    ledger: PlainLedger,
+) -> None:
+    served: list[int] = []
+    may_answer = threading.Semaphore(0)
+
+    def when_allowed(request: httpx.Request) -> httpx.Response:
+        assert "batch" not in request.url.path or may_answer.acquire(timeout=20)
+        return ledger.handle(request)
+
+    client = Millicent(URL, "token", transport=httpx.MockTransport(when_allowed))
+    budget = client.budget(ACTOR, 1000, wait_s=20)
+
+    def spend(amount: int) -> None:
+        budget.spend(amount)
+        served.append(amount)
+
+    budget.spend(1000)
+    threads = [threading.Thread(target=spend, args=(amount,)) for amount in range(1000, 995, -1)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        while len(budget._lease.state.wanted) <= number:
+            pass
+    for number, thread in enumerate(threads):
+        may_answer.release()
+        thread.join(20)
+        assert served == [1000, 999, 998, 997, 996][: number + 1]
+    may_answer.release(9)
+    budget.close()
+    assert ledger.spent == 1000 + sum(served)
+
+
 def test_a_refused_slice_is_not_the_cause_of_what_is_not_settled(ledger: PlainLedger, client: Millicent) -> None:
     ledger.available = Decimal(1000)
     is_over = threading.Event()
@@ -251,6 +283,55 @@ def test_a_refused_slice_is_not_the_cause_of_what_is_not_settled(ledger: PlainLe
         budget.close(timeout_s=0.1)
     is_over.set()
     assert lost.value.__cause__ is None
+
+
+@pytest.mark.parametrize("end", [Budget.close, Budget.flush])
+def test_what_will_never_be_recorded_is_said_at_the_end(
+    ledger: PlainLedger, client: Millicent, end: Callable[[Budget], object]
+) -> None:
+    heard: list[tuple[str, int]] = []
+    budget = client.budget(ACTOR, 1000, flush_every_s=100)
+    budget.listen(lambda key, result: heard.append((key, result.status)))
+    for key in "abc":
+        budget.spend(1, key=key)
+    ledger.whole["b"] = (422, "validation_failed")
+    with pytest.raises(NotSettled, match="1 spends will never be on the record, the last of them b: not as it") as told:
+        end(budget)
+    assert (told.value.spends, told.value.rejected) == (0, 1)
+    assert isinstance(told.value.__cause__, ValidationFailed)
+    assert sorted(heard) == [("a", 201), ("b", 422), ("c", 201)]
+    assert ledger.spent == 2
+    with pytest.raises(NotSettled):
+        budget.close()
+    assert ledger.held == 0
+
+
+def test_a_recovery_says_what_will_never_be_recorded_and_leaves_nothing_behind(
+    ledger: PlainLedger, client: Millicent, tmp_path: Path
+) -> None:
+    file = tmp_path / "spend.db"
+    budget = client.budget(ACTOR, 1000, journal=file, flush_every_s=100)
+    for key in "ab":
+        budget.spend(1, key=key)
+    ledger.faults += [unreachable] * 1000
+    with pytest.raises(NotSettled):
+        budget.close(timeout_s=0.2)
+    ledger.faults.clear()
+    ledger.whole["a"] = (413, None)
+    with pytest.raises(NotSettled) as told:
+        Budget.recover(file, client)
+    assert (told.value.spends, told.value.rejected) == (0, 1)
+    assert ledger.spent == 1
+    assert Budget.recover(file, client).rejected == 0
+
+
+def test_an_account_that_is_busy_is_named_as_the_cause(ledger: PlainLedger, client: Millicent) -> None:
+    budget = client.budget(ACTOR, 1000, flush_every_s=100)
+    ledger.answers["a"] = (429, {"status": 429, "code": "account_busy"})
+    budget.spend(1, key="a")
+    with pytest.raises(NotSettled) as told:
+        budget.close(timeout_s=0.3)
+    assert isinstance(told.value.__cause__, AccountBusy)
 
 
 def test_a_listener_that_fails_does_not_keep_the_others_from_the_record(ledger: PlainLedger, client: Millicent) -> None:
@@ -274,6 +355,11 @@ def test_a_listener_that_fails_does_not_keep_the_others_from_the_record(ledger: 
         {"cost_usd": "much"},
         {"cost_usd": 1.5},
         {"usage": {"raw": object()}},
+        {"usage": {"raw": {"text": "x" * 256 * 1024}}},
+        {"usage": nested(30)},
+        {"usage": {"raw": {"n": Decimal("NaN")}}},
+        {"metadata": {"n": Decimal("Infinity")}},
+        {"metadata": {1: "a", "1": "b"}},
         {"occurred_at": datetime(2026, 1, 1)},  # noqa: DTZ001 - without its offset
     ],
 )

@@ -2,12 +2,14 @@
 
 import importlib.util
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -15,7 +17,11 @@ from millicent import AccountFrozen, InsufficientCredits, LimitExceeded, Spendin
 from millicent.amounts import microcents
 from millicent.cli import main
 from millicent.cli.invocation import Invocation
+from millicent.errors import NotSettled
+from millicent.leases import content
+from millicent.leases.calls import Line, charge
 from millicent.replay import Terms, Usage, replay
+from millicent.replay.leased import spend_leased
 from millicent.testing import InMemoryMillicent
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,6 +150,55 @@ def test_a_member_and_its_parent_pay_for_what_was_leased(millicent: InMemoryMill
     assert millicent.account(ALICE).spent == 400
 
 
+def told_of(millicent: InMemoryMillicent, usage: dict[str, Any], **settings: Any) -> list[int]:
+    """The statuses of the answers to three spends, of which the second has this usage."""
+    told = []
+    budget = millicent.budget(ALICE, 900, flush_every_s=100, **settings)
+    budget.listen(lambda _, result: told.append(result.status))
+    budget.spend(1, key="a")
+    budget.spend(500, key="b" * 128, usage=usage)
+    budget.spend(1, key="c")
+    with suppress(NotSettled):
+        budget.close()
+    return sorted(told)
+
+
+def reported(padding: object) -> dict[str, Any]:
+    raw = {"prompt_tokens": 1000, "completion_tokens": 1, "total_tokens": 1001, "padding": padding}
+    return {"provider": "openai", "model": "gpt-4o", "raw": raw}
+
+
+def nested(levels: int) -> object:
+    return {"n": nested(levels - 1)} if levels else ""
+
+
+def test_a_line_that_the_service_refuses_with_its_whole_batch_is_the_only_one(
+    millicent: InMemoryMillicent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    millicent.fund(ALICE, 1000)
+    monkeypatch.setattr(content, "_LONGEST_LINE_BYTES", 10**6)
+    assert told_of(millicent, reported("x" * 256 * 1024)) in ([200, 201, 413], [201, 201, 413])
+    assert millicent.account(ALICE).held == 0
+
+
+@pytest.mark.parametrize("hours", [0, 1])
+def test_the_largest_and_deepest_line_that_can_be_spent_is_recorded_in_time_or_late(
+    millicent: InMemoryMillicent, hours: int
+) -> None:
+    millicent.fund(ALICE, 1000)
+    key, padding = "b" * 128, ["", nested(26)]
+    usage = reported(padding)
+    line = Line(key, 0, content={"usage": usage})
+    padding[0] = "x" * (content._LONGEST_LINE_BYTES - len(msgspec.json.encode(charge(ALICE, line, {}).wire)))
+    budget = millicent.budget(ALICE, 900, flush_every_s=100, ttl_s=600)
+    for too_much in (["x", *padding], ["x", nested(27)]):
+        with pytest.raises(ValueError, match=r"a spend has at most|levels of nesting"):
+            budget.spend(500, key=key, usage=reported(too_much))
+    budget.spend(500, key=key, usage=usage)
+    millicent.clock.advance(hours=hours)
+    assert budget.close().settled == 1
+
+
 def row(number: int, actor: str = ALICE) -> Usage:
     usage = {"meter": "llm", "model": "gpt-4o", "input_tokens": 100 + number, "output_tokens": 44}
     at = datetime(2026, 11, 20, tzinfo=UTC)
@@ -173,6 +228,14 @@ def test_a_leased_replay_refuses_what_does_not_fit(millicent: InMemoryMillicent)
     assert summary.charged + summary.refused == 5
     assert 0 < summary.charged < 5
     assert millicent.account(ALICE).available == 200 - Decimal(summary.charged_microcents) / 1000
+
+
+def test_a_row_that_cannot_be_spent_stops_no_other(millicent: InMemoryMillicent) -> None:
+    millicent.fund(ALICE, 1000)
+    rows = [("a", Decimal(1), {}), ("b", Decimal(1), {"usage": reported("x" * 256 * 1024)}), ("c", Decimal(1), {})]
+    told = dict(spend_leased(millicent, ALICE, Decimal(900), rows))
+    assert "bytes as JSON" in str(told.pop("b"))
+    assert [getattr(answer, "status", None) for answer in told.values()] == [201, 201]
 
 
 def test_the_command_leases(millicent: InMemoryMillicent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,15 @@
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
-from millicent import InsufficientCredits, LimitExceeded
-from millicent.errors import AccountFrozen, ApiError
+from millicent import InsufficientCredits, LimitExceeded, ids
+from millicent.errors import AccountBusy, AccountFrozen, ApiError
 from millicent.leases.calls import ExtendHold, Failed, PlaceHold, ReleaseHold, SettleLines
+from millicent.leases.lanes import LaneState
 from tests.leases.desk import Desk
-from tests.leases.plain_ledger import busy, lost_after, lost_before
+from tests.leases.plain_ledger import Fault, busy, lost_after, lost_before, unreachable
 
 
 def of(kind: type, made: list[Any]) -> list[Any]:
@@ -142,6 +144,19 @@ def test_spends_whose_hold_has_ended_are_charged_late_once_and_say_so() -> None:
     assert (desk.state.counts.late, desk.state.counts.late_microcents) == (1, 700_000)
 
 
+def test_a_late_charge_has_a_key_that_the_ledger_takes_and_the_same_each_time() -> None:
+    keys: list[str] = []
+    for _ in range(2):
+        desk = stocked(ttl_s=60)
+        desk.spend(700, key="k" * ids.LONGEST)
+        desk.pass_s(3600)
+        desk.close()
+        keys += desk.ledger.charges
+    assert keys[0] == keys[1]
+    assert keys[0].endswith(".late")
+    assert ids.is_id(keys[0])
+
+
 def test_a_late_charge_that_was_lost_is_sent_again_under_its_key() -> None:
     desk = stocked(ttl_s=60)
     desk.spend(700)
@@ -179,7 +194,29 @@ def test_after_a_failure_there_is_a_pause_which_grows() -> None:
         desk.pass_s(5)
         desk.work(("lines",))
         pauses.append(desk.state._lanes["lines"].pause_until_s - desk.now_s)
-    assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
+    longest = [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
+    assert all(most / 2 <= pause <= most for pause, most in zip(pauses, longest, strict=True))
+    assert len(set(pauses)) == 8
+
+
+@pytest.mark.parametrize(("ttl_s", "pause_s"), [(900, 30.0), (120, 10.0)])
+def test_a_pause_is_what_the_service_asks_for_unless_a_hold_would_end_in_it(ttl_s: int, pause_s: float) -> None:
+    desk = stocked(ttl_s=ttl_s)
+    desk.spend(5)
+    desk.pass_s(1)
+    for status in (429, 503):
+        answer = httpx.Response(status, json={"status": status}, headers={"Retry-After": "30"})
+        desk.ledger.faults.append(always(answer))
+        desk.work(("lines",))
+        assert desk.state._lanes["lines"].pause_until_s - desk.now_s == pytest.approx(pause_s)
+        desk.pass_s(pause_s)
+
+
+def test_budgets_that_were_sent_away_together_do_not_come_back_together() -> None:
+    first, second = (LaneState.begun(900, prefix) for prefix in ("lease-1", "lease-2"))
+    for lane in (first, second):
+        lane.failed(RuntimeError(), 0.0)
+    assert first.pause_until_s != second.pause_until_s
 
 
 def test_a_batch_that_is_not_answered_in_time_is_sent_again_in_smaller_ones() -> None:
@@ -194,9 +231,64 @@ def test_a_batch_that_is_not_answered_in_time_is_sent_again_in_smaller_ones() ->
         desk.ledger.faults += [fault] if fault else []
         desk.lease.answered(call, desk.answer(call), desk.now_s)
         sizes.append(len(call.lines))
-    assert sizes == [100, 50, 25, 20, 40]
+    assert sizes == [100, 50, 25, 12, 24]
     desk.close()
     assert desk.ledger.spent == 100
+
+
+@pytest.mark.parametrize("fault", [busy, unreachable])
+def test_a_batch_that_met_no_ledger_is_not_made_smaller(fault: Any) -> None:
+    desk = stocked(flush_at=100)
+    for _ in range(100):
+        desk.spend(1)
+    desk.ledger.faults.append(fault)
+    desk.work(("lines",))
+    desk.pass_s(5)
+    assert [len(call.lines) for call in of(SettleLines, desk.work(("lines",)))] == [100]
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_line_for_which_its_batch_is_refused_whole_is_found_and_the_others_are_recorded(status: int) -> None:
+    desk = stocked(flush_at=100)
+    heard = []
+    desk.state.on_result = lambda key, result: heard.append((key, result))
+    for number in range(100):
+        desk.spend(1, key=f"k{number}")
+    desk.ledger.whole["k37"] = (status, "not_as_it_is")
+    desk.work(("lines",))
+    assert desk.ledger.spent == 99
+    assert [line.key for line, _ in desk.state.rejected] == ["k37"]
+    (result,) = [result for key, result in heard if key == "k37"]
+    assert (result.status, result.problem.code) == (status, "not_as_it_is")
+    assert len(heard) == 100
+    assert desk.state.last_failure is None
+    desk.close()
+    assert desk.state.is_settled
+
+
+def test_a_gateways_refusal_of_a_whole_batch_is_no_answer_to_its_lines() -> None:
+    desk = stocked()
+    desk.spend(1, key="k")
+    desk.ledger.whole["k"] = (400, None)
+    desk.pass_s(1)
+    desk.work()
+    assert desk.state.rejected == []
+    desk.ledger.whole.clear()
+    desk.pass_s(1)
+    desk.close()
+    assert desk.ledger.spent == 1
+
+
+def test_a_line_that_never_has_an_answer_keeps_no_other_from_the_record() -> None:
+    desk = stocked(flush_at=10)
+    for number in range(10):
+        desk.spend(1, key=f"k{number}")
+    desk.ledger.whole["k0"] = (500, "internal_error")
+    for _ in range(20):
+        desk.pass_s(5)
+        desk.work(("lines",))
+    assert desk.ledger.spent == 9
+    assert list(desk.state._unsent) == ["k0"]
 
 
 def test_lines_of_a_busy_account_wait_a_moment() -> None:
@@ -205,9 +297,33 @@ def test_lines_of_a_busy_account_wait_a_moment() -> None:
     desk.pass_s(1)
     desk.ledger.faults.append(busy)
     assert len(of(SettleLines, desk.work())) == 1
-    desk.pass_s(0.3)
+    desk.pass_s(0.9)
+    assert not of(SettleLines, desk.work())
+    desk.pass_s(0.1)
     desk.work()
     assert desk.ledger.spent == 5
+
+
+def test_lines_that_are_all_busy_are_sent_again_after_pauses_that_grow_and_say_why() -> None:
+    desk = stocked(flush_at=2)
+    pauses = []
+    for key in ("a", "b"):
+        desk.spend(5, key=key)
+        desk.ledger.answers[key] = (429, {"status": 429, "code": "account_busy"})
+    for _ in range(6):
+        assert len(desk.work(("lines",))) == 1
+        pauses.append(desk.state._lanes["lines"].pause_until_s - desk.now_s)
+        assert isinstance(desk.state.last_failure, AccountBusy)
+        desk.pass_s(5)
+    assert all(most / 2 <= pause <= most for pause, most in zip(pauses, [0.25, 0.5, 1, 2, 4, 5], strict=True))
+    del desk.ledger.answers["a"]
+    desk.work(("lines",))
+    assert desk.state._lanes["lines"].pause_until_s - desk.now_s <= 0.25
+    del desk.ledger.answers["b"]
+    desk.pass_s(1)
+    desk.work()
+    assert desk.state.last_failure is None
+    assert desk.ledger.spent == 10
 
 
 def test_a_batch_goes_out_by_number_or_by_age() -> None:
@@ -233,6 +349,64 @@ def test_without_a_journal_no_more_than_a_slice_is_ever_unsettled() -> None:
     assert not desk.spend(1)
     desk.work(("lines",))
     assert desk.spend(1)
+
+
+def test_those_who_wait_for_a_flush_are_served_in_the_order_in_which_they_came() -> None:
+    desk = stocked(slice_=1000, flush_every_s=1000, low_water=0.9)
+    desk.spend(900)
+    desk.work(("holds",))
+    for ticket, amount in (("first", 800), ("second", 300), ("third", 50)):
+        assert not desk.spend(amount, ticket=ticket)
+        desk.lease.wait(ticket, amount * 1000, desk.now_s)
+    assert not desk.spend(1)
+    desk.work(("lines",))
+    assert not desk.spend(1)
+    assert not desk.spend(50, ticket="third")
+    assert desk.spend(800, ticket="first")
+    del desk.state.wanted["first"]
+    desk.work(("holds",))
+    assert not desk.spend(50, ticket="third")
+    desk.work(("lines",))
+    assert desk.spend(300, ticket="second")
+    del desk.state.wanted["second"]
+    assert desk.spend(50, ticket="third")
+    del desk.state.wanted["third"]
+    assert desk.spend(1)
+
+
+def test_a_reservation_waits_behind_those_who_came_before() -> None:
+    desk = stocked(slice_=1000, flush_every_s=1000)
+    desk.spend(900)
+    desk.lease.wait("first", 100_000, desk.now_s)
+    assert desk.lease.reserve(50_000, desk.now_s) is None
+    assert desk.spend(100, ticket="first")
+
+
+def test_who_waits_for_a_slice_keeps_nobody_from_the_one_that_is_there() -> None:
+    desk = stocked()
+    assert not desk.spend(3500, ticket="first")
+    desk.lease.wait("first", 3_500_000, desk.now_s)
+    assert desk.spend(1)
+    desk.work()
+    assert not desk.spend(1)
+    assert desk.spend(3500, ticket="first")
+
+
+def test_a_spend_that_its_reservation_covers_waits_in_its_place_and_for_no_hold() -> None:
+    desk = stocked(slice_=1000, flush_every_s=1000, low_water=0.9)
+    reserved = desk.lease.reserve(700_000, desk.now_s)
+    desk.work(("holds",))
+    desk.spend(590)
+    desk.spend(20)
+    assert not desk.spend(705, reserved, ticket="first")
+    desk.lease.wait("first", 705_000, desk.now_s, reserved)
+    assert desk.state.wanted == {"first": 5000}
+    desk.state._is_prefetch_refused = True
+    assert not of(PlaceHold, desk.work(("holds",)))
+    assert not desk.spend(5)
+    desk.work(("lines",))
+    assert not desk.spend(5)
+    assert desk.spend(705, reserved, ticket="first")
 
 
 def test_a_new_slice_is_fetched_below_the_low_water_mark() -> None:
@@ -330,9 +504,11 @@ def test_a_limit_that_refuses_is_named() -> None:
     assert refused.value.largest_affordable == 5
 
 
-def problem(document: dict[str, Any]) -> Any:
-    import httpx  # noqa: PLC0415
+def always(answer: httpx.Response) -> Fault:
+    return lambda _, __: answer
 
+
+def problem(document: dict[str, Any]) -> Any:
     return httpx.Response(int(document["status"]), json=document)
 
 

@@ -216,6 +216,7 @@ class Process:
         self.journal: FullDisk | None = None
         self.life = Life("", "each", has_journal=False)
         self.is_resting = False
+        self.waiting: dict[object, Callable[[], None]] = {}
 
     @property
     def now_s(self) -> float:
@@ -258,6 +259,7 @@ class Process:
     def _end(self, how: Death) -> None:
         self.life.end = how
         self.lease = None
+        self.waiting.clear()
         if self.journal is not None:
             self.journal.close()
             self.journal = None
@@ -396,6 +398,12 @@ class Process:
             self.last_taken_ms = self.world.clock.now_ms
         sent.lease.answered(sent.call, answer, self.now_s)
         self.work(sent.lease)
+        self.wake()
+
+    def wake(self) -> None:
+        """Those who wait look again, in the order in which they came."""
+        for again in list(self.waiting.values()):
+            again()
 
     def later(self, delay_ms: int, action: Callable[[Any], None], argument: Any) -> None:
         self.world.clock.later(max(delay_ms, 0), action, argument)
@@ -409,6 +417,7 @@ class Attempt:
     lease: Lease
     microcents: int
     until_ms: int
+    looks: int = 0
 
     def begin(self) -> None:
         if self.process.random.randrange(8) == 0:
@@ -425,7 +434,7 @@ class Attempt:
             return
         said = spend_line(None, "llm", {"model": process.random.choice("ab")}, is_summed=lease.terms.record == "sum")
         is_done = self._attempt(
-            lambda: lease.spend(self.microcents, process.now_s, said, reserved), self._spend, reserved
+            lambda: lease.spend(self.microcents, process.now_s, said, reserved, id(self)), self._spend, reserved
         )
         if is_done:
             life = process.life
@@ -442,11 +451,12 @@ class Attempt:
     def _reserve(self, _: None) -> None:
         process = self.process
         if self.lease is not process.lease or process._is_paused():
+            self._wait_no_longer()
             return
         reserved: list[Reservation] = []
 
         def attempt() -> bool | None:
-            found = self.lease.reserve(self.microcents, process.now_s)
+            found = self.lease.reserve(self.microcents, process.now_s, id(self))
             if found is None:
                 return None
             reserved.append(found)
@@ -461,24 +471,31 @@ class Attempt:
     def _attempt(self, attempt: Callable[[], Any], again: Callable[[Any], None], argument: Any) -> bool:
         """As Budget does: try, else say what is wanted, wait for a change, and try again until the wait is over."""
         process, wanted = self.process, self.lease.state.wanted
+        self.looks += 1
+        look = self.looks
         try:
             is_done = attempt() is not None
         except (ApiError, JournalFailed):
-            wanted.pop(id(self), None)
+            self._wait_no_longer()
             self.until_ms = 0
             process.world.happened["refused"] += 1
             return False
         if is_done or self._is_over() or self.lease.state.is_closing:
-            wanted.pop(id(self), None)
+            self._wait_no_longer()
             if not is_done:
                 self.until_ms = 0
                 process.world.happened["waited in vain"] += 1
             return is_done
         if id(self) not in wanted:
-            wanted[id(self)] = self.microcents
+            self.lease.wait(id(self), self.microcents, process.now_s, argument)
             process.work(self.lease)
-        process.later(POLL_MS, again, argument)
+        process.waiting[id(self)] = lambda: again(argument)
+        process.later(POLL_MS, lambda _: again(argument) if self.looks == look else None, None)
         return False
+
+    def _wait_no_longer(self) -> None:
+        self.lease.state.wanted.pop(id(self), None)
+        self.process.waiting.pop(id(self), None)
 
     def _is_over(self) -> bool:
         return self.process.world.clock.now_ms >= self.until_ms

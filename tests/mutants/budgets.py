@@ -37,6 +37,46 @@ MISTAKES_OF_BUDGETS: Final[tuple[Mistakes, ...]] = (
                 "        return False\n",
             ),
             (
+                "serve whoever is the first to ask again",
+                "        if self.wanted and self._is_behind(ticket, now_s):\n",
+                "        if False:\n",
+            ),
+            (
+                "let who waits for a slice keep all others waiting",
+                "            if self.fitting(microcents, now_s) is not None:\n",
+                "            if True:\n",
+            ),
+            (
+                "repeat a batch that was refused whole as it is",
+                "failure = error\n        self._halve(lines)\n",
+                "failure = error\n",
+            ),
+            (
+                "let a line without an answer keep the others from the record",
+                "self._unsent | back if len(lines) == 1 else back | self._unsent",
+                "back | self._unsent",
+            ),
+            (
+                "make batches smaller that met no ledger",
+                "                if not isinstance(failed.error, Unreachable | Throttled):\n",
+                "                if True:\n",
+            ),
+            (
+                "say nothing of a busy account",
+                '            self._lanes["lines"].failed(error, now_s)\n',
+                '            self._lanes["lines"].pause_until_s = now_s + 0.25\n',
+            ),
+            (
+                "come back to a busy account as soon each time",
+                "        if over or left_open is None:\n",
+                "        if True:\n",
+            ),
+            (
+                "let small batches wait for each other",
+                "        elif not len(lines) == self._most_lines < self.terms.flush_at:\n",
+                "        else:\n",
+            ),
+            (
                 "forget a batch without an answer",
                 "                self._unsend(lines, now_s)\n",
                 "                self._sent.clear()\n",
@@ -92,6 +132,24 @@ MISTAKES_OF_BUDGETS: Final[tuple[Mistakes, ...]] = (
         (_STATE, _JOURNAL, _WORLD),
     ),
     (
+        "millicent.leases.lanes",
+        (
+            (
+                "come back before the service wants it",
+                "max(own_s, min(_asked_s(error), self.ttl_s / _PAUSES_A_LIFE))",
+                "own_s",
+            ),
+            (
+                "let a hold end in a pause",
+                "min(_asked_s(error), self.ttl_s / _PAUSES_A_LIFE)",
+                "_asked_s(error)",
+            ),
+            ("come back all together", "self.random.uniform(longest_s / 2, longest_s)", "longest_s"),
+            ("come back as soon after each failure", "        self.failures += 1\n", ""),
+        ),
+        (_STATE,),
+    ),
+    (
         "millicent.leases.slices",
         (
             (
@@ -135,6 +193,11 @@ MISTAKES_OF_BUDGETS: Final[tuple[Mistakes, ...]] = (
                 "reserved.left + (0 if of.is_retired else of.left)",
                 "reserved.left + 10**9",
             ),
+            (
+                "wait for a hold that the reservation makes needless",
+                "if reserved is not None and is_covered else microcents",
+                "if False else microcents",
+            ),
             ("give a reservation back twice", "            reserved.is_open = False\n", ""),
             (
                 "take one key twice",
@@ -174,10 +237,21 @@ MISTAKES_OF_BUDGETS: Final[tuple[Mistakes, ...]] = (
             ),
             (
                 "charge late under a new key each time",
-                "key=line.key + LATE, if",
+                "key=_late_key(line.key), if",
                 "key=line.key + LATE + str(id(line)), if",
             ),
             ("let late spends be refused", 'if_insufficient="overdraw"', 'if_insufficient="refuse"'),
+            (
+                "name a late charge beyond the longest key",
+                "key if len(key + LATE) <= ids.LONGEST else",
+                "key if key else",
+            ),
+            (
+                "repeat for ever what is refused whole",
+                "Refused(error) if _is_of_the_content(error) else Failed(error)",
+                "Failed(error)",
+            ),
+            ("take a gateway's word for the service's", " and error.code is not None)", ")"),
             ("take no answer for a no", "    except MillicentError as error:\n", "    except ApiError as error:\n"),
         ),
         (_STATE, _WORLD),
@@ -197,19 +271,35 @@ MISTAKES_OF_BUDGETS: Final[tuple[Mistakes, ...]] = (
             ),
             (
                 "say nothing of what is lost",
-                "            if self._lease.state.unsettled_spends:\n",
+                "            if self._lease.state.unsettled_spends or self._lease.state.counts.rejected:\n",
                 "            if False:\n",
             ),
+            (
+                "say nothing at the end of what will never be recorded",
+                "            if self._lease.state.unsettled_spends or self._lease.state.counts.rejected:\n",
+                "            if self._lease.state.unsettled_spends:\n",
+            ),
+            ("flush as if all were on the record", " or state.counts.rejected > rejected:\n", ":\n"),
+            (
+                "spend what cannot be sent",
+                "            check_size(self.actor, line)\n",
+                "            pass\n",
+            ),
+        ),
+        (_BUDGET,),
+    ),
+    (
+        "millicent.leases.content",
+        (
             (
                 "let a caller change what was spent",
                 "        return {name: _copied(each) for name, each in value.items()}\n",
                 "        return value\n",
             ),
-            (
-                "spend what cannot be sent",
-                "            _encode(charge(self.actor, line, {}).wire)\n",
-                "            pass\n",
-            ),
+            ("spend what is too large for a batch", "> _LONGEST_LINE_BYTES:", "> 10**9:"),
+            ("spend what is too deep for a batch", "_is_deeper(_DEEPEST_CONTENT, content)", "False"),
+            ("spend what is no JSON", "and not value.is_finite()", "and False"),
+            ("let two names be one", "if len(set(map(str, value))) < len(value):", "if False:"),
         ),
         (_BUDGET,),
     ),

@@ -32,6 +32,7 @@ FUNCTIONS: Final = (
     "Digest",
     "Due",
     "Proof",
+    "Console",
 )
 
 

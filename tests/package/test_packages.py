@@ -42,7 +42,7 @@ AT_COLD_START: Final = {
 }
 LARGEST_LAYER_BYTES: Final = 36_000_000
 PACKAGES: Final = ("aws_lambda_powertools", "boto3", "botocore", "genai_prices", "msgspec", "pynamodb", "tzdata")
-DATA: Final = {"Docs": {".json"}}
+DATA: Final = {"Docs": {".json"}, "Console": {"", ".gz", ".html"}}
 WHEN_NEEDED: Final = {"genai_prices", "httpx2", "pydantic"}
 """Prices of models, and what they bring along: a function that never needs them does not pay for them."""
 TOOLS: Final = ("pip", "setuptools", "pytest", "moto", "mypy", "ruff", "hypothesis", "cfnlint", "samcli", "httpx")
@@ -62,6 +62,15 @@ VALUES: Final = {
     "EVENT_BUS": "bus",
     "FAILURE_QUEUE_URL": "http://127.0.0.1/failures",
     "INGEST_TENANT": "default",
+    "BUILD": "",
+    "CONSOLE": "enabled",
+    "CONSOLE_ISSUER": "https://issuer.example/pool",
+    "CONSOLE_LOGIN": "https://login.example",
+    "CONSOLE_CLIENT_ID": "console",
+    "CONSOLE_AUDIENCE": "",
+    "CONSOLE_SCOPES": "openid credits/read",
+    "CONSOLE_CURRENCY": "USD",
+    "CONSOLE_MILLICENTS_PER_UNIT": "100000",
     "LEDGER_DEADLINE_MS": "5000",
     "LEDGER_TABLE": "ledger",
     "POWERTOOLS_LOG_LEVEL": "INFO",

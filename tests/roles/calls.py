@@ -94,6 +94,12 @@ def _object(operation: str, parameters: Parameters, names: Names) -> Iterator[Ne
     yield Need(f"s3:{action}", f"arn:aws:s3:::{bucket}/{parameters['Key']}")
 
 
+def _objects(_: str, parameters: Parameters, names: Names) -> Iterator[Need]:
+    bucket = names.get(parameters["Bucket"], parameters["Bucket"])
+    for each in parameters["Delete"]["Objects"]:
+        yield Need("s3:DeleteObject", f"arn:aws:s3:::{bucket}/{each['Key']}")
+
+
 def _versions(_: str, parameters: Parameters, names: Names) -> Iterator[Need]:
     yield Need("s3:ListBucketVersions", f"arn:aws:s3:::{names.get(parameters['Bucket'], parameters['Bucket'])}")
 
@@ -118,6 +124,7 @@ _KNOWN: Final[Mapping[tuple[str, str], Callable[[str, Parameters, Names], Iterat
     **{("sqs", operation): _queue for operation in ("SendMessage", "GetQueueAttributes")},
     ("s3", "GetObject"): _object,
     ("s3", "PutObject"): _object,
+    ("s3", "DeleteObjects"): _objects,
     ("s3", "ListObjectVersions"): _versions,
     **{("kms", operation): _key for operation in ("Sign", "Verify", "GetPublicKey")},
     ("lambda", "Invoke"): _invocation,

@@ -11,11 +11,12 @@ from unittest.mock import patch
 from botocore.stub import ANY, Stubber
 
 import tests.vectors.prices as priced
-from tests.integration.world import DIGEST_BUCKET, Answer, World, client, create_digests
+from tests.integration.world import BOARDS_BUCKET, DIGEST_BUCKET, Answer, World, client, create_digests
 from tests.vectors.language import Story
 
 SAMPLES: Final = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
 GONE: Final = 404
+UNAVAILABLE: Final = 503
 METER: Final = "speech"
 USAGE: Final = "100 characters"
 ADMIN: Final = priced.ADMIN
@@ -114,6 +115,7 @@ ROUTES: Final[Mapping[str, Callable[[Scene], Answer]]] = {
     "GET /v1/operations/{key}": lambda scene: scene.world.get(
         "/v1/operations/spent", query={"actor": scene.story.actor}
     ),
+    "GET /v1/usage": lambda scene: _of_a_tenant(scene, "/v1/usage"),
     "GET /v1/accounts/{actor}/proof": lambda scene: _proved(scene, "/proof"),
     "GET /v1/digests/{number}": lambda scene: _proved(scene, None),
     "GET /v1/activity": lambda scene: scene.world.get("/v1/activity"),
@@ -122,6 +124,8 @@ ROUTES: Final[Mapping[str, Callable[[Scene], Answer]]] = {
     "GET /openapi.json": lambda scene: scene.world.get("/openapi.json"),
     "GET /asyncapi.json": lambda scene: scene.world.get("/asyncapi.json"),
     "GET /docs": lambda scene: scene.world.get("/docs"),
+    "GET /console": lambda scene: scene.world.get("/console"),
+    "GET /console/{proxy+}": lambda scene: scene.world.get("/console/src/main.js"),
 }
 """A request to each route of the template, of an account for which something is overdue."""
 
@@ -131,6 +135,15 @@ def _proved(scene: Scene, below: str | None) -> Answer:
     create_digests()
     scene.world.invoke("digest", {})
     return scene.world.get("/v1/digests/1") if below is None else scene.got(below, digest="1", records="10")
+
+
+def _of_a_tenant(scene: Scene, path: str) -> Answer:
+    """Twice: once more without the texts of the boards."""
+    scene.world.count_boards()
+    answer = scene.world.get(path, query={"group_by": "actor"})
+    _empty(BOARDS_BUCKET)
+    assert scene.world.get(path).status == UNAVAILABLE
+    return answer
 
 
 def play(world: World, route: str) -> Answer:
@@ -220,13 +233,35 @@ def digested(world: World) -> None:
     assert world.invoke("digest", {})["regressions"] == 1
 
 
+def summed(world: World) -> None:
+    """The sums of a tenant, of which the second change deletes what the first replaced; sums that are deleted; texts
+    that are gone.
+    """
+    world.fund({"actor": "user:one", "amount": 1000})
+    for _ in range(3):
+        world.cost({"actor": "user:one", "cost": 1})
+        world.count_boards()
+    removals = [dict(each, eventName="REMOVE") for each in world.usage_stream_event()["Records"]]
+    for each in removals:
+        each["dynamodb"] = {name: value for name, value in each["dynamodb"].items() if name != "NewImage"}
+    world.invoke("boards", {"Records": removals})
+    _empty(BOARDS_BUCKET)
+    world.invoke("boards", {"backfill": True})
+
+
+def _empty(bucket: str) -> None:
+    s3 = client("s3")
+    for each in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+        s3.delete_object(Bucket=bucket, Key=each["Key"])
+
+
 def _hide_heads() -> None:
     s3 = client("s3")
     for each in s3.list_object_versions(Bucket=DIGEST_BUCKET, Prefix="heads/")["Versions"]:
         s3.delete_object(Bucket=DIGEST_BUCKET, Key=each["Key"])
 
 
-SCENES: Final[tuple[Callable[[World], None], ...]] = (sampled, piped, ingested, due, reconciled, digested)
+SCENES: Final[tuple[Callable[[World], None], ...]] = (sampled, piped, ingested, due, reconciled, digested, summed)
 
 
 @contextmanager

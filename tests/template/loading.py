@@ -19,7 +19,6 @@ FUNCTIONS: Final = (
     "Rates",
     "Accounts",
     "History",
-    "Tenant",
     "Docs",
     "Outbox",
     "Audit",
@@ -28,6 +27,9 @@ FUNCTIONS: Final = (
     "Digest",
     "Due",
     "Proof",
+    "Console",
+    "Boards",
+    "Tenant",
 )
 
 Properties: TypeAlias = Mapping[str, Any]

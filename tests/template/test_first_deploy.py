@@ -11,6 +11,7 @@ RETAINED = {
     "IngestFailureQueue",
     "DigestBucket",
     "SigningKey",
+    "BoardsBucket",
 }
 
 

@@ -26,14 +26,18 @@ def test_the_client_of_the_console_has_no_secret_and_comes_back_to_the_console_a
     assert given["GenerateSecret"] is False
     assert given["AllowedOAuthFlows"] == ["code"]
     (back,) = given["CallbackURLs"]
-    assert back["Fn::Sub"].startswith("https://${Api}.execute-api.")
-    assert back["Fn::Sub"].endswith("/console/")
+    condition, own, of_the_stack = back["Fn::If"]
+    assert (condition, own) == ("WithConsoleUrl", {"Ref": "ConsoleUrl"})
+    assert of_the_stack["Fn::Sub"].startswith("https://${Api}.execute-api.")
+    assert of_the_stack["Fn::Sub"].endswith("/console")
     assert given["LogoutURLs"] == [back]
 
 
 def test_the_functions_know_the_client_of_the_console_since_its_scopes_are_everybodys() -> None:
     """See shared/edge/identity.py: the scopes of a client of Cognito are those of whoever signs in."""
-    assert set(properties("ConsoleClient")["AllowedOAuthScopes"]) > {"credits/fund", "credits/admin"}
+    allowed = properties("ConsoleClient")["AllowedOAuthScopes"]
+    assert set(allowed) > {"credits/fund", "credits/admin"}
+    assert template()["Parameters"]["ConsoleScopes"]["Default"].split() == allowed
     for name, function in of_type("AWS::Serverless::Function").items():
         variables = function["Environment"]["Variables"]
         if "TENANT_CLAIM" in variables:

@@ -15,6 +15,8 @@ AUDIT_SPELLED: Final = properties("AuditTable")["ResourcePolicy"]["PolicyDocumen
 USAGE: Final = {"Fn::GetAtt": ["UsageTable", "Arn"]}
 RATES_ALONE: Final = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*#RATES"]}}
 DIGESTS: Final = {"Fn::Sub": "${DigestBucket.Arn}/*"}
+BOARDS: Final = {"Fn::Sub": "${BoardsBucket.Arn}/*"}
+BOARDS_ALONE: Final = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*#BOARDS"]}}
 FOUND_BY_INDEX: Final = {"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"}
 READERS: Final = {"Check", "Accounts", "History", "Tenant", "Usage", "Reconcile", "Digest"}
 """Of the ledger. The others that reach it record in it."""
@@ -60,7 +62,11 @@ def test_no_action_has_a_wildcard() -> None:
 
 
 def test_traces_alone_go_to_a_resource_without_a_name() -> None:
-    unnamed = {(where, action) for where, action, target in _granted() if "*" in str(target) and target != DIGESTS}
+    unnamed = {
+        (where, action)
+        for where, action, target in _granted()
+        if "*" in str(target) and target not in (DIGESTS, BOARDS)
+    }
     assert unnamed == {
         ("TracingPolicy", "xray:PutTraceSegments"),
         ("TracingPolicy", "xray:PutTelemetryRecords"),
@@ -74,7 +80,20 @@ def test_no_role_may_update_or_delete_a_row_of_the_audit_table() -> None:
 
 
 def test_the_sums_of_usage_are_written_by_the_function_that_adds_them_up_alone() -> None:
-    assert {where for where, action, target in _granted() if target == USAGE and action in WRITES} == {"UsageRole"}
+    writing = [(where, each) for where, each in _statements() if each["Resource"] == USAGE]
+    writing = [(where, each) for where, each in writing if WRITES & set(listed(each["Action"]))]
+    assert {where for where, each in writing if each.get("Condition") != BOARDS_ALONE} == {"UsageRole"}
+    assert {where for where, each in writing if each.get("Condition") == BOARDS_ALONE} == {"BoardsRole"}
+
+
+def test_the_sums_of_tenants_are_written_by_the_function_that_adds_them_up_alone() -> None:
+    on_boards = {(where, action) for where, action, target in _granted() if target == BOARDS}
+    assert on_boards == {
+        ("BoardsRole", "s3:GetObject"),
+        ("BoardsRole", "s3:PutObject"),
+        ("BoardsRole", "s3:DeleteObject"),
+        ("TenantRole", "s3:GetObject"),
+    }
 
 
 def test_no_role_may_delete_a_row_of_the_ledger_or_write_one_anew_but_by_putting_it() -> None:

@@ -37,8 +37,11 @@ SCOPES: Final = {
     "GET /v1/operations/{key}": "credits/read",
     "GET /v1/activity": "credits/read",
     "GET /v1/alerts": "credits/read",
+    "GET /v1/usage": "credits/read",
 }
-OPEN: Final = ("GET /v1/health", "GET /openapi.json", "GET /asyncapi.json", "GET /docs")
+OPEN: Final = (
+    "GET /v1/health", "GET /openapi.json", "GET /asyncapi.json", "GET /docs", "GET /console", "GET /console/{proxy+}",
+)  # fmt: skip
 FUNCTION: Final = {
     "POST /v1/check": "Check",
     "POST /v1/cost": "Cost",
@@ -67,11 +70,14 @@ FUNCTION: Final = {
     "GET /v1/operations/{key}": "History",
     "GET /v1/activity": "Tenant",
     "GET /v1/alerts": "Tenant",
+    "GET /v1/usage": "Tenant",
     "GET /v1/accounts/{actor}/proof": "Proof",
     "GET /v1/digests/{number}": "Proof",
     "GET /openapi.json": "Docs",
     "GET /asyncapi.json": "Docs",
     "GET /docs": "Docs",
+    "GET /console": "Console",
+    "GET /console/{proxy+}": "Console",
 }
 THIS_API: Final = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/*"
 
@@ -91,7 +97,7 @@ def test_a_route_needs_a_token_with_its_own_scope_or_the_one_of_an_administrator
     assert route["AuthorizationScopes"] == list(dict.fromkeys([SCOPES[key], "credits/admin"]))
 
 
-def test_health_and_the_documents_alone_are_open() -> None:
+def test_health_the_documents_and_the_files_of_the_console_alone_are_open() -> None:
     assert [key for key, route in ROUTES.items() if route["AuthorizationType"] != "JWT"] == sorted(
         OPEN, key=list(ROUTES).index
     )

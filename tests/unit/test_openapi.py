@@ -21,7 +21,12 @@ from tests.template.loading import of_type
 
 DOCUMENT: Final[dict[str, Any]] = json.loads(FILE.read_text())
 PAGE: Final = page(DOCUMENT)
-ROUTES: Final = {route["RouteKey"]: route for route in of_type("AWS::ApiGatewayV2::Route").values()}
+ROUTES: Final = {
+    route["RouteKey"]: route
+    for route in of_type("AWS::ApiGatewayV2::Route").values()
+    if route["RouteKey"].split("/")[1] != "console"
+}
+"""Without those of the console's files, which are no calls."""
 OPERATIONS: Final[dict[str, dict[str, Any]]] = {
     f"{method.upper()} {path}": operation
     for path, methods in DOCUMENT["paths"].items()

@@ -1,5 +1,6 @@
 """The client: one method per call of the API."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -42,6 +43,7 @@ from millicent.models import (
     RateCard,
     RatePage,
     Receipt,
+    TenantUsagePage,
     UsagePage,
     Verified,
 )
@@ -59,6 +61,7 @@ Overrun: TypeAlias = Literal["refuse", "charge", "partial", "overdraw"]
 IfExpired: TypeAlias = Literal["refuse", "charge", "overdraw"]
 Category: TypeAlias = Literal["purchased", "promotional", "allowance"]
 Grouping: TypeAlias = Literal["meter", "app", "model", "member", "day"]
+TenantGrouping: TypeAlias = Literal["actor", "meter", "app", "model", "day"]
 
 Status: TypeAlias = Literal["open", "frozen"]
 Window: TypeAlias = Literal["hour", "day", "week", "month"]
@@ -82,7 +85,7 @@ _MAX_PAGE: Final = 100
 _MAX_LINES: Final = 1000
 _CSV: Final = "text/csv"
 _MAX_BATCH: Final = 1000
-_MAX_BATCH_BYTES: Final = 256 * 1024 - len('{"charges":[]}')
+MAX_BATCH_BYTES: Final = 256 * 1024 - len('{"charges":[]}')
 _KEEP_ALIVE_S: Final = 30.0
 
 
@@ -668,6 +671,33 @@ class Millicent:
             whole = msgspec.structs.replace(whole, items=items, counted_through=counted_through, next=page.next)
         return whole
 
+    def tenant_usage(
+        self,
+        *,
+        group_by: TenantGrouping = "meter",
+        first: date | None = None,
+        last: date | None = None,
+        max_items: int | None = None,
+    ) -> TenantUsagePage:
+        """The spending of all accounts of the tenant by meter, app, model, day or actor, with all pages combined.
+
+        From the day `first` to `last`, both inclusive, in UTC; default: the last 30 days. At most 366 days. Actors are
+        ranked, those that spent most first, for one day or one calendar month; default: the present month. `max_items`
+        ends the listing; `next` of what is returned says whether there are more.
+        """
+        left = sys.maxsize if max_items is None else max_items
+        params: Params = {"group_by": group_by, "from": _optional_day(first), "to": _optional_day(last)}
+        call = Call("GET", "/v1/usage", params={**params, "limit": min(left, _MAX_PAGE)})
+        whole = self._answer(call, TenantUsagePage)
+        while whole.next is not None and len(whole.items) < left:
+            # The period stays that of the first page, even if a new day begins in between.
+            params = {**params, "from": _optional_day(whole.first), "to": _optional_day(whole.last)}
+            size = min(left - len(whole.items), _MAX_PAGE)
+            call = Call("GET", "/v1/usage", params={**params, "limit": size, "after": whole.next})
+            page = self._answer(call, TenantUsagePage)
+            whole = msgspec.structs.replace(page, items=whole.items + page.items)
+        return whole
+
     def audit(self, actor: str, *, max_rows: int | None = None) -> AuditTrail:
         """The account's newest rows in the audit table (default: all), and whether sequence and chain are intact."""
         rows: list[Entry] = []
@@ -831,7 +861,7 @@ def _parts(charges: Iterable[BatchCharge]) -> Iterator[list[Wire]]:
     for charge in charges:
         wire = charge.wire
         its_bytes = len(msgspec.json.encode(wire)) + 1
-        if part and (len(part) == _MAX_BATCH or size_bytes + its_bytes > _MAX_BATCH_BYTES):
+        if part and (len(part) == _MAX_BATCH or size_bytes + its_bytes > MAX_BATCH_BYTES):
             yield part
             part, size_bytes = [], 0
         part.append(wire)

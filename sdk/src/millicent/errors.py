@@ -54,11 +54,15 @@ class BudgetClosed(BudgetError):
 
 
 class NotSettled(BudgetError):
-    """The budget was closed before the ledger had answered for `spends` spends. Without a journal they are lost."""
+    """The ledger had not answered for `spends` spends at the end, or has refused to record `rejected` ones for ever.
 
-    def __init__(self, message: str, spends: int) -> None:
+    Without a journal the former are lost. The latter are nowhere but in the log and with the budget's listener.
+    """
+
+    def __init__(self, message: str, spends: int, rejected: int = 0) -> None:
         super().__init__(message)
         self.spends = spends
+        self.rejected = rejected
 
 
 class JournalFailed(BudgetError):

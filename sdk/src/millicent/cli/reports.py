@@ -1,4 +1,4 @@
-"""Reports on an account: `entries`, `statement` and `usage`."""
+"""Reports on an account: `entries`, `statement` and `usage`; and on the tenant: `top`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -13,8 +13,8 @@ import click
 from millicent.cli.invocation import Invocation, json_option, pass_invocation
 from millicent.cli.output import print_facts, print_json, print_rows, print_text, writing
 from millicent.cli.values import DAY, INSTANT
-from millicent.client import Grouping
-from millicent.models import Entry, UsagePage
+from millicent.client import Grouping, TenantGrouping
+from millicent.models import Entry, TenantUsagePage, UsagePage, UsageSums
 
 _ENTRY_COLUMNS: Final[Mapping[str, str]] = {
     "seq": "right",
@@ -111,6 +111,28 @@ def usage(invocation: Invocation, actor: str, group_by: Grouping, first: date | 
         _show_usage(found)
 
 
+@click.command()
+@click.option(
+    "--by", "--group-by", "group_by", type=click.Choice(get_args(TenantGrouping)), default="actor", show_default=True
+)
+@click.option("--from", "first", type=DAY, help="First day, in UTC. Default: 29 days before the last.")
+@click.option("--to", "last", type=DAY, help="Last day, in UTC. Default: today; of actors, the present month.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows.")
+@json_option
+@pass_invocation
+def top(invocation: Invocation, group_by: TenantGrouping, first: date | None, last: date | None, limit: int) -> None:
+    """Show the spending of the whole tenant by actor, meter, app, model or day.
+
+    Actors are ranked by what they spent on one day or in one calendar month.
+    """
+    with invocation.client() as client:
+        found = client.tenant_usage(group_by=group_by, first=first, last=last, max_items=limit)
+    if invocation.as_json:
+        print_json(found)
+    else:
+        _show_tenant_usage(found)
+
+
 def show_entries(title: str, listed: Iterable[Entry]) -> None:
     print_rows(title, _ENTRY_COLUMNS, map(_entry_row, listed))
 
@@ -141,10 +163,22 @@ def _show_usage(shown: UsagePage) -> None:
     title = (
         f"Usage of {shown.actor} from {shown.first} to {shown.last}, counted through entry {shown.counted_through:,}"
     )
-    rows = [(getattr(each, shown.group_by), each.charged, each.refunded, each.net, each.count) for each in shown.items]
+    _show_sums(title, shown.group_by, shown.items)
+
+
+def _show_tenant_usage(shown: TenantUsagePage) -> None:
+    counted = "nothing is counted yet" if shown.counted_at is None else f"counted at {shown.counted_at}"
+    title = f"Usage of the tenant from {shown.first} to {shown.last}, {counted}"
+    _show_sums(title, shown.group_by, shown.items, total="total" if shown.next is None else "these")
+    if shown.through_members.count:
+        print_facts("Paid by parents for members, in the sums twice", {"net": shown.through_members.net})
+
+
+def _show_sums(title: str, group_by: str, items: Iterable[UsageSums], total: str = "total") -> None:
+    rows = [(getattr(each, group_by), each.charged, each.refunded, each.net, each.count) for each in items]
     charged, refunded, net = (sum((row[place] for row in rows), Decimal()) for place in (1, 2, 3))
-    total = ("total", charged, refunded, net, sum(each.count for each in shown.items))
-    print_rows(title, {shown.group_by: "left", **_SUM_COLUMNS}, [*rows, total])
+    last = (total, charged, refunded, net, sum(row[4] for row in rows))
+    print_rows(title, {group_by: "left", **_SUM_COLUMNS}, [*rows, last])
 
 
 def _write(file: str, parts: Iterable[str]) -> None:

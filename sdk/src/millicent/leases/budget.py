@@ -13,31 +13,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
-import msgspec
-
 from millicent.amounts import Amount, Dollars, exact_microcents, millicents
 from millicent.client import Millicent, Usage
 from millicent.errors import BudgetClosed, NotSettled, Unreachable
 from millicent.keys import new_key
-from millicent.leases.calls import Answer, Call, Failed, Line, charge, perform, written
+from millicent.leases.calls import Answer, Call, Failed, Line, perform, written
+from millicent.leases.content import check_size, checked_content, checked_metadata
 from millicent.leases.journal import Journal, Owner
 from millicent.leases.lease import Lease, Reservation, spend_line
 from millicent.leases.patience import Patience
-from millicent.leases.state import LANES, Lane
+from millicent.leases.state import LANES, Lane, error_of
 from millicent.leases.terms import Terms, check_id, terms
 from millicent.models import BatchResult
 
 _LOG: Final = logging.getLogger("millicent.leases")
-_LONGEST_METADATA_BYTES: Final = 8192 - 256
-"""As many as the service takes, less what is added to it."""
-_DEEPEST_METADATA: Final = 8
 _POLLS_A_LIFE: Final = 20
 _CALLS_A_LIFE: Final = 12
 """A call is given up for the time being after this part of a hold's life, so that no other comes too late."""
 _NOTHING: Final = (None,) * 7
 _CLOSED: Final = "the budget is closed"
 _FORKED: Final = "this budget is that of the parent process: open one in this process, with a client of its own"
-_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +99,8 @@ class Budget:
     ) -> BudgetStats:
         """Settles what a process that is no more has left in its journal, and releases its holds.
 
-        Opening a budget with the same journal does it as well. It waits as `close` does. Raises NotSettled (what is not
-        settled is still in the journal), JournalUnusable and its subclasses.
+        Opening a budget with the same journal does it as well. It waits as `close` does. Raises NotSettled (what had no
+        answer is still in the journal), JournalUnusable and its subclasses.
         """
         found = Journal(Path(path))
         owner = found.owner
@@ -139,8 +134,8 @@ class Budget:
         `occurred_at`, with its offset, is the time of the work. None of these four goes with a sum.
 
         Raises InsufficientCredits with the same figures as the API, and other refusals of a hold; Unreachable if no
-        slice came in time; JournalFailed; BudgetClosed; ValueError for an invalid amount, app, meter, metadata or key.
-        Nothing is spent then.
+        slice came in time; JournalFailed; BudgetClosed; ValueError for an invalid amount, app, meter, metadata or key,
+        and for usage that is larger or deeper than the service takes in a batch. Nothing is spent then.
         """
         given = (app, meter, metadata, key, usage, cost_usd, occurred_at)
         if self._said_always is not None and given == _NOTHING:
@@ -162,7 +157,7 @@ class Budget:
         Raises what `spend` raises.
         """
         microcents = exact_microcents(amount)
-        reserved = self._until_done(microcents, lambda: self._lease.reserve(microcents, self._now_s()))
+        reserved = self._until_done(microcents, lambda ticket: self._lease.reserve(microcents, self._now_s(), ticket))
         return Part(self, reserved)
 
     @property
@@ -193,22 +188,23 @@ class Budget:
     def flush(self, timeout_s: float | None = None) -> None:
         """Waits until everything that is spent by now is on the record.
 
-        Raises NotSettled after `timeout_s`; without one, once the ledger has taken nothing for 30 s.
+        Raises NotSettled after `timeout_s`; without one, once the ledger has taken nothing for 30 s. Raises it as well
+        if the ledger has meanwhile said of a spend that it will never be recorded.
         """
         with self._changed:
             state = self._lease.state
-            keys = state.hasten(self._now_s())
+            keys, rejected = state.hasten(self._now_s()), state.counts.rejected
             self._changed.notify_all()
             self._await(lambda: not any(map(state.is_unsettled, keys)), timeout_s)
-            if any(map(state.is_unsettled, keys)):
+            if any(map(state.is_unsettled, keys)) or state.counts.rejected > rejected:
                 self._raise_unsettled()
 
     def close(self, timeout_s: float | None = None) -> BudgetStats:
         """Accepts nothing more, settles what was spent and returns the rest of the slices to the account.
 
         It waits for `timeout_s`; without one for as long as the ledger takes something every 30 s. What is not settled
-        then stays in the journal; without a journal it is lost, which NotSettled says. A hold that could not be
-        released returns at its end.
+        then stays in the journal; without a journal it is lost, which NotSettled says. It also says what the ledger
+        will never record. A hold that could not be released returns at its end.
         """
         with self._changed:
             if self._closed == _FORKED:
@@ -227,7 +223,7 @@ class Budget:
             if self._journal is not None:
                 self._journal.close()
                 self._journal = self._lease.journal = None
-            if self._lease.state.unsettled_spends:
+            if self._lease.state.unsettled_spends or self._lease.state.counts.rejected:
                 self._raise_unsettled()
             return _stats(self._lease)
 
@@ -260,7 +256,7 @@ class Budget:
         if meter is not None:
             check_id("meter", meter)
         if metadata is not None:
-            metadata = _checked_metadata(metadata)
+            metadata = checked_metadata(metadata)
         if key is not None:
             check_id("key", key)
         given = {name: value for name, value in content.items() if value is not None}
@@ -272,16 +268,19 @@ class Budget:
             metadata,
             is_summed=self._is_summed,
             key=key or "",
-            content=_copied(written(given)) if given else None,
+            content=checked_content(written(given)) if given else None,
         )
         if given:
-            # What cannot be sent must not be spent: no line of its batch could be.
-            _encode(charge(self.actor, line, {}).wire)
+            check_size(self.actor, line)
         return line
 
     def _spend(self, microcents: int, said: Line, reserved: Reservation | None = None) -> None:
         if not self._spend_now(microcents, said, reserved):
-            self._until_done(microcents, lambda: self._lease.spend(microcents, self._now_s(), said, reserved))
+            self._until_done(
+                microcents,
+                lambda ticket: self._lease.spend(microcents, self._now_s(), said, reserved, ticket),
+                reserved,
+            )
 
     def _spend_now(self, microcents: int, said: Line, reserved: Reservation | None = None) -> bool:
         """False if it has to wait."""
@@ -293,8 +292,13 @@ class Budget:
                 self._changed.notify_all()
             return is_urgent is not None
 
-    def _until_done(self, microcents: int, attempt: Callable[[], Any]) -> Any:  # noqa: ANN401 - what attempt returns
-        """What `attempt` returns once that is not None. Raises Unreachable after `wait_s`."""
+    def _until_done(
+        self, microcents: int, attempt: Callable[[object], Any], reserved: Reservation | None = None
+    ) -> Any:  # noqa: ANN401 - what attempt returns
+        """What `attempt` returns once that is not None. Raises Unreachable after `wait_s`.
+
+        It gets the ticket that says who came first.
+        """
         ticket = object()
         with self._changed:
             patience = Patience(self.terms.wait_s, self._lease.state.finished)
@@ -302,17 +306,18 @@ class Budget:
                 while True:
                     if self._closed is not None:
                         raise BudgetClosed(self._closed)
-                    done = attempt()
+                    done = attempt(ticket)
                     if done is not None:
-                        self._changed.notify_all()
                         return done
-                    self._lease.state.wanted[ticket] = microcents
+                    self._lease.wait(ticket, microcents, self._now_s(), reserved)
                     self._changed.notify_all()
                     if patience.left_s <= 0:
                         raise self._unreachable()
                     self._pause(patience)
             finally:
                 self._lease.state.wanted.pop(ticket, None)
+                # Those who waited behind it may be next.
+                self._changed.notify_all()
 
     def _unreachable(self) -> Unreachable:
         cause = self._lease.state.last_error
@@ -337,10 +342,16 @@ class Budget:
         patience.waited(asked_s, self._now_s() - begun_s, self._lease.state.finished)
 
     def _raise_unsettled(self) -> NoReturn:
-        stats = _stats(self._lease)
+        state = self._lease.state
+        cause, spends, rejected = state.last_failure, state.unsettled_spends, state.counts.rejected
         kept = "; they are in the journal" if self.has_journal else ", and there is no journal"
-        said = f"{stats.unsettled} spends are not on the record yet{kept}"
-        raise NotSettled(said, stats.unsettled) from self._lease.state.last_failure
+        said = [f"{spends} spends are not on the record yet{kept}"] if spends else []
+        if rejected:
+            line, result = state.rejected[-1]
+            last = error_of(result)
+            said.append(f"{rejected} spends will never be on the record, the last of them {line.key}: {last}")
+            cause = cause or last
+        raise NotSettled("; ".join(said), spends, rejected) from cause
 
     @property
     def has_journal(self) -> bool:
@@ -377,11 +388,9 @@ class Budget:
         with self._changed:
             if self._is_stopped:
                 return
-            rejected = self._lease.state.counts.rejected
-            self._lease.answered(call, answer, self._now_s())
-            if self._lease.state.counts.rejected > rejected:
-                line, result = self._lease.state.rejected[-1]
-                _LOG.error("the ledger will never record %s and maybe others: %s", line.key, result.problem)
+            over = self._lease.answered(call, answer, self._now_s())
+            for line, result in over.rejected:
+                _LOG.error("the ledger will never record %s: %s", line.key, result.problem)
             self._changed.notify_all()
 
     def _forked(self) -> None:
@@ -429,30 +438,6 @@ def _with_patience(client: Millicent, deadline_s: float) -> Millicent:
     shorter = min(policy.deadline_s, deadline_s)
     timeout_s = min(policy.attempt_timeout_s, shorter)
     return client.with_policy(replace(policy, deadline_s=shorter, attempt_timeout_s=timeout_s))
-
-
-def _checked_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A copy. Raises ValueError, TypeError: what the service would refuse must not be spent."""
-    if len(_encode(metadata)) > _LONGEST_METADATA_BYTES:
-        raise ValueError(f"metadata has at most {_LONGEST_METADATA_BYTES} bytes as JSON")
-    if _depth(metadata) > _DEEPEST_METADATA:
-        raise ValueError(f"metadata is a JSON object with at most {_DEEPEST_METADATA} levels of nesting")
-    copied: Mapping[str, Any] = _copied(metadata)
-    return copied
-
-
-def _depth(value: object) -> int:
-    if not isinstance(value, Mapping | list | tuple):
-        return 0
-    inner = value.values() if isinstance(value, Mapping) else value
-    return 1 + max(map(_depth, inner), default=0)
-
-
-def _copied(value: Any) -> Any:  # noqa: ANN401 - a JSON value
-    """What the caller changes later is not sent: a line that is sent again has to be the same."""
-    if isinstance(value, Mapping):
-        return {name: _copied(each) for name, each in value.items()}
-    return [_copied(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _stats(lease: Lease) -> BudgetStats:

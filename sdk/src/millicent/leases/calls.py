@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
+from millicent import ids
 from millicent.amounts import microcents, millicents
 from millicent.client import BatchCharge, Millicent
 from millicent.errors import (
@@ -21,6 +23,9 @@ LATE: Final = ".late"
 """Ends the key of a charge that stands for a spend whose hold has ended. It follows from the key of the spend, so that
 every process that finds the spend unsettled makes the same charge."""
 LEASE: Final = "lease"
+
+_TOO_LARGE: Final = 413
+_INVALID: Final = frozenset({400, 422})
 
 Group: TypeAlias = tuple[str | None, str | None, str | None]
 """The app, the meter and the model whose spends are summed in one line."""
@@ -151,11 +156,23 @@ def perform(client: Millicent, actor: str, call: Call) -> Answer:
                 client.release(actor, call.hold, key=call.key)
                 return Done()
             case SettleLines():
-                return Settled(client.charge_batch(charge(actor, line, call.holds) for line in call.lines))
+                return _settle(client, actor, call)
     except (HoldEnded, ReferenceNotFound):
         return Ended()
     except MillicentError as error:
         return Failed(error)
+
+
+def _settle(client: Millicent, actor: str, call: SettleLines) -> Answer:
+    try:
+        return Settled(client.charge_batch(charge(actor, line, call.holds) for line in call.lines))
+    except ApiError as error:
+        return Refused(error) if _is_of_the_content(error) else Failed(error)
+
+
+def _is_of_the_content(error: ApiError) -> bool:
+    """Whether the service will never take these lines together. A gateway's 400, without a code, may pass."""
+    return error.status == _TOO_LARGE or (error.status in _INVALID and error.code is not None)
 
 
 def charge(actor: str, line: Line, holds: Mapping[int, str]) -> BatchCharge:
@@ -165,7 +182,12 @@ def charge(actor: str, line: Line, holds: Mapping[int, str]) -> BatchCharge:
     if not line.is_late:
         return BatchCharge(actor=actor, key=line.key, hold=hold, **about)
     about["metadata"] = {**(line.told or {}), LEASE: hold}
-    return BatchCharge(actor=actor, key=line.key + LATE, if_insufficient="overdraw", **about)
+    return BatchCharge(actor=actor, key=_late_key(line.key), if_insufficient="overdraw", **about)
+
+
+def _late_key(key: str) -> str:
+    """Of a key that leaves no room for the end, its SHA-256 stands for it."""
+    return (key if len(key + LATE) <= ids.LONGEST else sha256(key.encode()).hexdigest()) + LATE
 
 
 def written(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from millicent.errors import ApiError, JournalFailed
 from millicent.leases.calls import Answer, Call, Failed, Line, PlaceHold, SettleLines
 from millicent.leases.journal import Journal
-from millicent.leases.slices import Slice
+from millicent.leases.slices import Over, Slice
 from millicent.leases.state import BudgetState, Lane
 from millicent.leases.terms import Terms
 
@@ -51,18 +51,21 @@ class Lease:
         now_s: float,
         about: Line,
         reserved: Reservation | None = None,
+        ticket: object = None,
     ) -> bool | None:
         """Whether the background has something to do at once; None: the spend has to wait, and is not made.
 
         `about` has what the line of the spend says; it becomes that line, or adds to a sum (of which it stays as it
-        is, for the next spend). Raises ApiError if the ledger has refused it, JournalFailed if it could not be written;
-        nothing is taken then.
+        is, for the next spend). `ticket` is that under which it waits, if it does. Raises ApiError if the ledger has
+        refused it, JournalFailed if it could not be written; nothing is taken then.
         """
         if about.key and self.state.is_unsettled(about.key):
             return False
-        taken_from = None if self.state.is_full(microcents) else self._chosen(microcents, now_s, reserved)
+        taken_from = self._chosen(microcents, now_s, reserved)
         if taken_from is None:
             self._raise_if_refused(microcents, now_s)
+            return None
+        if self.state.must_wait(microcents, now_s, ticket):
             return None
         line = self._line(taken_from, about)
         if self.journal is not None:
@@ -71,11 +74,13 @@ class Lease:
             self._give_back(reserved, min(microcents, reserved.left))
         return self.state.take(taken_from, line, microcents, now_s)
 
-    def reserve(self, microcents: int, now_s: float) -> Reservation | None:
+    def reserve(self, microcents: int, now_s: float, ticket: object = None) -> Reservation | None:
         """None: it has to wait. Raises ApiError if the ledger has refused it."""
-        taken_from = self.state.choose(microcents, now_s)
+        taken_from = self.state.fitting(microcents, now_s)
         if taken_from is None:
             self._raise_if_refused(microcents, now_s)
+            return None
+        if self.state.must_wait(microcents, now_s, ticket):
             return None
         self.state.reserve(taken_from, microcents, now_s)
         return Reservation(taken_from, microcents)
@@ -86,6 +91,15 @@ class Lease:
             reserved.is_open = False
             self._give_back(reserved, reserved.left)
             self.state.unreserve(reserved.slice)
+
+    def wait(self, ticket: object, microcents: int, now_s: float, reserved: Reservation | None = None) -> None:
+        """Puts the ticket behind the others; one that waits already keeps its place.
+
+        A spend that its reservation covers needs of a slice what goes beyond the reserved part.
+        """
+        is_covered = reserved is not None and self._covered(reserved, microcents, now_s) is not None
+        beyond = max(microcents - reserved.left, 0) if reserved is not None and is_covered else microcents
+        self.state.wanted[ticket] = beyond
 
     def _give_back(self, reserved: Reservation, microcents: int) -> None:
         reserved.left -= microcents
@@ -106,15 +120,17 @@ class Lease:
             return None
         return call
 
-    def answered(self, call: Call, answer: Answer, now_s: float) -> None:
+    def answered(self, call: Call, answer: Answer, now_s: float) -> Over:
+        """What that has brought to its end."""
         over = self.state.answered(call, answer, now_s)
         if self.journal is None or not (over.lines or over.slices):
-            return
+            return over
         try:
             self.journal.drop(over.lines, over.slices)
         except JournalFailed as failed:
             # They are sent once more by the process that finds them, and answered as they were.
             self.state.last_error = failed
+        return over
 
     def _chosen(self, microcents: int, now_s: float, reserved: Reservation | None) -> Slice | None:
         covered = None if reserved is None else self._covered(reserved, microcents, now_s)

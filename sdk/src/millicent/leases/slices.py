@@ -9,6 +9,7 @@ import msgspec
 from millicent.amounts import millicents
 from millicent.errors import ApiError, Circumstances, InsufficientCredits, error_from
 from millicent.leases.calls import Group, Line, PlaceHold
+from millicent.models import BatchResult
 
 EVER_BEFORE: Final = float("-inf")
 """The zero of the clock is anywhere: it may be ahead."""
@@ -63,10 +64,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """What an answer has brought to its end: keys of lines, numbers of slices."""
+    """What an answer has brought to its end: keys of lines, numbers of slices. `rejected` lines are not recorded."""
 
     lines: Sequence[str] = ()
     slices: Sequence[int] = ()
+    rejected: Sequence[tuple[Line, BatchResult]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,29 @@ No I/O, no clock, no threads: time comes in as seconds of a clock that never goe
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
 from millicent.amounts import microcents as microcents_of
-from millicent.errors import ApiError, Forbidden, InsufficientCredits, NotFound, Unauthenticated
+from millicent.errors import (
+    ApiError,
+    Circumstances,
+    Forbidden,
+    InsufficientCredits,
+    NotFound,
+    Throttled,
+    Unauthenticated,
+    Unreachable,
+    error_from,
+)
 from millicent.errors import Refused as RefusedOnRecord
 from millicent.leases import calls
 from millicent.leases.calls import Answer, Call, ExtendHold, Line, PlaceHold, ReleaseHold, SettleLines
-from millicent.leases.slices import EVER_BEFORE, Counts, Over, Refusal, Slice, told_for
+from millicent.leases.lanes import PAUSES, LaneState
+from millicent.leases.slices import Counts, Over, Refusal, Slice, told_for
 from millicent.leases.terms import Terms
-from millicent.models import BatchResult
+from millicent.models import BatchResult, Problem
 
 Lane: TypeAlias = Literal["holds", "lines"]
 """Calls of two lanes run side by side: slices come and last while batches are on their way."""
@@ -24,22 +35,10 @@ LANES: Final[tuple[Lane, ...]] = ("holds", "lines")
 
 REFUSED_FOR_S: Final = 1.0
 """For so long a refusal of the ledger answers for it. Each refused hold is an entry, and none is placed meanwhile."""
-_FIRST_PAUSE_S: Final = 0.25
-_LONGEST_PAUSE_S: Final = 5.0
 _REJECTED_KEPT: Final = 100
-_LEAST_LINES: Final = 20
 _DEFECT: Final = 500
 _ENDED: Final = frozenset({"hold_expired", "hold_released", "hold_captured", "hold_not_found", "exceeds_hold"})
 """Problems of a line that say that its hold does not pay for it, and will not."""
-
-
-@dataclass(slots=True)
-class _LaneState:
-    is_calling: bool = False
-    pause_until_s: float = EVER_BEFORE
-    failures: int = 0
-    failure: Exception | None = None
-    """Why the newest call had no answer; None once one has."""
 
 
 class BudgetState:
@@ -50,7 +49,7 @@ class BudgetState:
         self.counts = Counts()
         self.slices: dict[int, Slice] = {}
         self.wanted: dict[object, int] = {}
-        """What is waited for, by who waits."""
+        """What is waited for of a slice, by the ticket of who waits: the first came first."""
         self.unsettled_microcents = 0
         self.unsettled_spends = 0
         self.finished = 0
@@ -74,8 +73,8 @@ class BudgetState:
         self._unsent_since_s: float | None = None
         self._last_spend_s = now_s
         self._most_lines = terms.flush_at
-        """In a batch: fewer after one that was not answered in time."""
-        self._lanes = {lane: _LaneState() for lane in LANES}
+        """In a batch: fewer after one that was not answered in time, or was refused whole."""
+        self._lanes = {lane: LaneState.begun(terms.ttl_s, prefix) for lane in LANES}
 
     # What is spent.
 
@@ -89,22 +88,29 @@ class BudgetState:
 
     @property
     def last_failure(self) -> Exception | None:
-        """Why what is not settled is not, if that is for want of an answer."""
+        """Why what is not settled is not, if the ledger did not answer, was busy or refused a batch whole."""
         return self._lanes["lines"].failure or self._lanes["holds"].failure
 
     @property
     def is_bounded(self) -> bool:
         return self._bound is not None
 
-    def choose(self, microcents: int, now_s: float) -> Slice | None:
-        """The slice that a spend of this size is taken from; None if it has to wait for one, or for a flush."""
-        return None if self.is_full(microcents) else self.fitting(microcents, now_s)
-
-    def is_full(self, microcents: int) -> bool:
-        """Whether a flush has to come first: a crash would lose more than a slice."""
+    def must_wait(self, microcents: int, now_s: float, ticket: object) -> bool:
+        """Whether a flush has to come first, since a crash would lose more than a slice; or others who came before."""
+        if self.wanted and self._is_behind(ticket, now_s):
+            return True
         if self._bound is None or not self.unsettled_microcents:
             return False
         return self.unsettled_microcents + microcents > self._bound
+
+    def _is_behind(self, ticket: object, now_s: float) -> bool:
+        """Whether somebody came before, and has a slice. Who has none waits for the ledger, and others may go on."""
+        for other, microcents in self.wanted.items():
+            if other == ticket:
+                return False
+            if self.fitting(microcents, now_s) is not None:
+                return True
+        return False
 
     def fitting(self, microcents: int, now_s: float) -> Slice | None:
         """The oldest slice that has so much left."""
@@ -231,7 +237,11 @@ class BudgetState:
             return None
         for line in lines:
             self._sent[line.key] = self._unsent.pop(line.key)
-        self._unsent_since_s = now_s if self._unsent else None
+        if not self._unsent:
+            self._unsent_since_s = None
+        elif not len(lines) == self._most_lines < self.terms.flush_at:
+            # Else these would have gone with the others, if batches were not small for the time being.
+            self._unsent_since_s = now_s
         self.counts.flushes += 1
         return SettleLines(lines=lines, holds={line.slice: self._hold_of(line) for line in lines})
 
@@ -373,7 +383,8 @@ class BudgetState:
         if isinstance(answer, calls.Failed):
             self._failed(state, call, answer, now_s)
             return Over()
-        state.failures, state.failure = 0, None
+        if lane == "holds":
+            state.answered()
         over = self._learn(call, answer, now_s)
         self.finished += len(over.lines) + len(over.slices)
         return over
@@ -381,7 +392,7 @@ class BudgetState:
     def _learn(self, call: Call, answer: Answer, now_s: float) -> Over:
         match call:
             case SettleLines():
-                return self._settled(call, answer, now_s)
+                return self._heard_of_lines(call, answer, now_s)
             case PlaceHold():
                 return self._placed(call, answer, now_s)
             case ExtendHold():
@@ -389,50 +400,77 @@ class BudgetState:
             case ReleaseHold():
                 return self._released(call, answer)
 
-    def _failed(self, state: _LaneState, call: Call, failed: calls.Failed, now_s: float) -> None:
-        self.last_error = state.failure = failed.error
+    def _failed(self, state: LaneState, call: Call, failed: calls.Failed, now_s: float) -> None:
+        self.last_error = failed.error
         self.counts.failures += 1
-        state.pause_until_s = now_s + min(_FIRST_PAUSE_S * 2**state.failures, _LONGEST_PAUSE_S)
-        state.failures = min(state.failures + 1, 10)
+        state.failed(failed.error, now_s)
         match call:
             case SettleLines(lines=lines):
-                self._most_lines = max(self._most_lines // 2, min(_LEAST_LINES, self.terms.flush_at))
+                # Where nothing got through, or too many calls did, the lines are not the cause.
+                if not isinstance(failed.error, Unreachable | Throttled):
+                    self._halve(lines)
                 self._unsend(lines, now_s)
             case PlaceHold(slice=number):
                 self.slices[number].asked = replace(call, is_repeated=True)
 
+    def _halve(self, lines: Sequence[Line]) -> None:
+        """Until the line is alone that keeps the others from the record."""
+        self._most_lines = max(len(lines) // 2, 1)
+
     def _unsend(self, lines: Sequence[Line], now_s: float) -> None:
-        """They come first, in their order."""
+        """They come first, in their order. A line that was sent alone comes last: the others may do better."""
         for line in lines:
             del self._sent[line.key]
-        self._unsent = {line.key: line for line in lines} | self._unsent
+        back = {line.key: line for line in lines}
+        self._unsent = self._unsent | back if len(lines) == 1 else back | self._unsent
         if lines:
             self._unsent_since_s = now_s - self.terms.flush_every_s
 
-    def _settled(self, call: SettleLines, answer: Answer, now_s: float) -> Over:
-        assert isinstance(answer, calls.Settled)  # noqa: S101 - the only other answer to lines
+    def _heard_of_lines(self, call: SettleLines, answer: Answer, now_s: float) -> Over:
+        if isinstance(answer, calls.Settled):
+            return self._settled(call.lines, answer.results, now_s)
+        assert isinstance(answer, calls.Refused)  # noqa: S101 - the only other answer to lines
+        return self._refused_whole(call.lines, answer.error, now_s)
+
+    def _refused_whole(self, lines: Sequence[Line], error: ApiError, now_s: float) -> Over:
+        """One of the lines, or all together, the service will never take. It says so at once: there is no pause."""
+        self.last_error = error
+        if len(lines) == 1:
+            results = [BatchResult(key=lines[0].key, status=error.status, problem=error.problem)]
+            return self._settled(lines, results, now_s)
+        self._lanes["lines"].failure = error
+        self._halve(lines)
+        self._unsend(lines, now_s)
+        return Over()
+
+    def _settled(self, lines: Sequence[Line], results: Sequence[BatchResult], now_s: float) -> Over:
         self._most_lines = min(2 * self._most_lines, self.terms.flush_at)
         over: list[str] = []
         again: list[Line] = []
-        is_any_open = False
-        for line, result in zip(call.lines, answer.results, strict=True):
+        rejected: list[tuple[Line, BatchResult]] = []
+        left_open: BatchResult | None = None
+        for line, result in zip(lines, results, strict=True):
             if result.entry is not None:
                 self._count_settled(line)
             elif _is_open(result) or self._is_to_be_late(line, result):
-                is_any_open |= _is_open(result)
+                left_open = result if _is_open(result) else left_open
                 again.append(line)
                 continue
             else:
-                self.counts.rejected += line.count
-                self.rejected = [*self.rejected[1 - _REJECTED_KEPT :], (line, result)]
+                rejected.append((line, result))
             over.append(line.key)
             self._finish(line)
             if self.on_result is not None:
                 self.on_result(line.key, result)
-        if is_any_open:
-            self._lanes["lines"].pause_until_s = now_s + _FIRST_PAUSE_S
+        self.counts.rejected += sum(line.count for line, _ in rejected)
+        self.rejected = [*self.rejected, *rejected][-_REJECTED_KEPT:]
+        if over or left_open is None:
+            self._lanes["lines"].answered()
+        if left_open is not None:
+            self.last_error = error = error_of(left_open)
+            self._lanes["lines"].failed(error, now_s)
         self._unsend(again, now_s)
-        return Over(lines=over)
+        return Over(lines=over, rejected=rejected)
 
     def _is_to_be_late(self, line: Line, result: BatchResult) -> bool:
         if line.is_late or result.problem is None or result.problem.code not in _ENDED:
@@ -468,7 +506,7 @@ class BudgetState:
         if call.is_repeated and _says_nothing_of_earlier_calls(answer.error):
             # What refused this one did not ask the ledger: the one before it may have placed the hold.
             each.is_retired = True
-            self._lanes["holds"].pause_until_s = now_s + _LONGEST_PAUSE_S
+            self._lanes["holds"].pause_until_s = now_s + PAUSES.cap_s
             return Over()
         if each.unsettled:
             self._orphan(each)
@@ -535,6 +573,11 @@ class BudgetState:
 def _says_nothing_of_earlier_calls(error: ApiError) -> bool:
     """Whether it was refused before the ledger was asked, for what may have been otherwise when it was sent before."""
     return isinstance(error, Unauthenticated | Forbidden | NotFound) and not isinstance(error, RefusedOnRecord)
+
+
+def error_of(result: BatchResult) -> ApiError:
+    """Why the line is not on the record."""
+    return error_from(result.problem or Problem(status=result.status), Circumstances(result.key))
 
 
 def _is_open(result: BatchResult) -> bool:

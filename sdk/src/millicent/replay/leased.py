@@ -42,6 +42,8 @@ def _failure(budget: Budget, key: str, most: Decimal, about: Mapping[str, Any]) 
         budget.spend(most, key=key, **about)
     except MillicentError as error:
         return error
+    except ValueError as invalid:
+        return MillicentError(str(invalid))
     return None
 
 

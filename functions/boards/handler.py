@@ -1,0 +1,53 @@
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.boards.runtime import boards_runtime
+from functions.boards.schema import answer, backfill_request, is_backfill, stream_batch
+from shared.usecases.backfill_boards import backfill_boards
+from shared.usecases.merge_boards import merge_boards, recount_account
+
+runtime = boards_runtime()
+
+RESERVE_MS: Final = 60_000
+"""Reserved for the items that were read last."""
+
+
+def take(event: Mapping[str, Any]) -> dict[str, Any]:
+    """A batch of the stream, as a whole: what is taken again changes nothing."""
+    batch = stream_batch(event, runtime.codec)
+    observe_malformed(batch.malformed)
+    changed = merge_boards(batch.registers, runtime.desk)
+    for account, months in batch.removed.items():
+        # What was deleted is counted again, maybe to less than it was.
+        changed += recount_account(account, runtime.items, runtime.desk, months)
+    runtime.observability.count("BoardsChanged", changed)
+    runtime.observability.logger.info("boards merged", extra={"items": len(batch.registers), "boards": changed})
+    return {"items": len(batch.registers), "boards": changed, "malformed": batch.malformed}
+
+
+def backfill(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    request = backfill_request(event)
+    allowed_ms = context.get_remaining_time_in_millis() - RESERVE_MS
+    budget_ms = allowed_ms if request.budget_s is None else min(request.budget_s * 1000, allowed_ms)
+    ends_at_ms = runtime.monotonic_ms() + budget_ms
+    done = backfill_boards(request.after, runtime.items, runtime.desk, lambda: runtime.monotonic_ms() >= ends_at_ms)
+    observe_malformed(done.malformed)
+    runtime.observability.count("BoardsChanged", done.boards)
+    runtime.observability.logger.info(
+        "boards backfilled", extra={"items": done.items, "is_finished": done.next is None}
+    )
+    return answer(done)
+
+
+def observe_malformed(keys: Iterable[str]) -> None:
+    """Items that the reconciler reports too: they must not hold up the others."""
+    for key in keys:
+        runtime.observability.count("UsageItemsMalformed", 1)
+        runtime.observability.logger.error("no sums of an account", extra={"key": key})
+
+
+@runtime.observability.invoked()
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return backfill(event, context) if is_backfill(event) else take(event)

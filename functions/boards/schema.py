@@ -1,0 +1,77 @@
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from typing import Annotated, Any, NamedTuple, TypeAlias
+
+import msgspec
+
+from shared.ledger.accounts import Account
+from shared.ledger.boards import Register
+from shared.ledger.frozen import dataclass
+from shared.usecases.backfill_boards import Backfilled
+
+Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
+
+
+class BackfillRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Takes the items of all accounts, from `after` on. `budget_s` is how long this invocation may take."""
+
+    backfill: bool
+    after: str | None = None
+    budget_s: Seconds | None = None
+
+
+class Codec(NamedTuple):
+    """Reads items of the usage table. `register_of` raises ValueError for one that has no sums of an account; `item_of`
+    tells from its keys whose it is and of which month, None if it is nobody's.
+    """
+
+    register_of: Callable[[Mapping[str, Any]], Register]
+    item_of: Callable[[str, str], tuple[Account, str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamBatch:
+    """`removed` are the accounts with an item that somebody deleted, and its month. `malformed` are the keys of records
+    that have no sums of an account.
+    """
+
+    registers: list[Register] = field(default_factory=list)
+    removed: dict[Account, set[str]] = field(default_factory=dict)
+    malformed: list[str] = field(default_factory=list)
+
+
+def stream_batch(event: Mapping[str, Any], codec: Codec) -> StreamBatch:
+    """The newest register of each item in a stream event, and who lost one."""
+    batch = StreamBatch()
+    newest: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for record in event["Records"]:
+        keys, image = _keys(record), record["dynamodb"].get("NewImage")
+        if image is not None:
+            newest[keys] = image
+        elif (removed := codec.item_of(*keys)) is not None:
+            batch.removed.setdefault(removed[0], set()).add(removed[1])
+    for keys, image in newest.items():
+        try:
+            batch.registers.append(codec.register_of(image))
+        except ValueError:
+            batch.malformed.append(" ".join(keys))
+    return batch
+
+
+def is_backfill(event: Mapping[str, Any]) -> bool:
+    return "backfill" in event
+
+
+def backfill_request(event: Mapping[str, Any]) -> BackfillRequest:
+    """Raises msgspec.ValidationError, which names the fault in the event."""
+    return msgspec.convert(event, BackfillRequest)
+
+
+def answer(done: Backfilled) -> dict[str, Any]:
+    """As JSON. `next` is the `after` of the continuing request, null at the end."""
+    return {"items": done.items, "boards": done.boards, "malformed": list(done.malformed), "next": done.next}
+
+
+def _keys(record: Mapping[str, Any]) -> tuple[str, str]:
+    keys = record["dynamodb"]["Keys"]
+    return keys["pk"]["S"], keys["sk"]["S"]
