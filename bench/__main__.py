@@ -9,6 +9,7 @@
     e  growth with the rows behind an account
     f  memory
     g  leased spends in one process
+    h  a page of a tenant's accounts
 
 A table for each part, and as the last line the figures of all as one JSON object. Every time is measured beside its
 reference in the same run, round by round in turn, so that another machine gives other milliseconds and much the same

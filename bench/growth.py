@@ -45,6 +45,8 @@ CALLS: Final = 15
 ROUNDS_IN_ONE: Final = 4
 """Short rounds, and more of them: what else the machine does then falls on all alike."""
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - files in memory, where there are
+_OWN_COLUMNS: Final = 7
+"""Of a table in the file of DynamoDB Local; after them comes one for each attribute that orders an index."""
 ROW_BYTES: Final = 4000
 """Of a row with its indexes, with room."""
 
@@ -126,12 +128,11 @@ def _load(file: Path, accounts: dict[int, Account]) -> None:
     database.execute("PRAGMA cache_size = -500000")
     for number, account in accounts.items():
         pk = account_pk(account).encode()
-        (last,) = database.execute(
-            f'SELECT * FROM "{LEDGER}" WHERE hashKey = ? AND indexKey_0 IS NOT NULL ORDER BY indexKey_0 DESC LIMIT 1',  # noqa: S608 - a name of ours
-            [pk],
-        ).fetchall()
+        found = database.execute(f'SELECT * FROM "{LEDGER}" WHERE hashKey = ?', [pk])  # noqa: S608 - a name of ours
+        last = next(row for row in found.fetchall() if _in_order(FEWEST) in row)
+        values = ", ".join("?" * len(last))
         database.executemany(
-            f'INSERT INTO "{LEDGER}" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',  # noqa: S608 - as above
+            f'INSERT INTO "{LEDGER}" VALUES ({values})',  # noqa: S608 - as above
             _copies(last, FEWEST, number),
         )
         database.execute(
@@ -144,13 +145,16 @@ def _load(file: Path, accounts: dict[int, Account]) -> None:
 
 
 def _copies(row: tuple[Any, ...], seq: int, last_seq: int) -> Iterator[tuple[Any, ...]]:
-    pk, sk, hash_value, range_value, size, content, both, _, open_until = row
+    pk, sk, *described, content, both = row[:_OWN_COLUMNS]
+    indexed = row[_OWN_COLUMNS:]
+    by_seq = indexed.index(_in_order(seq))
     before, middle, after = _cut(content, f'"{sk.decode()}"', _attribute("entry_seq", seq))
     for number in range(seq + 1, last_seq + 1):
         new_sk = entry_sk(str(UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128, version=4)))
         both_parts = {f'"{sk.decode()}"': f'"{new_sk}"', _attribute("entry_seq", seq): _attribute("entry_seq", number)}
         text = before + both_parts[middle[0]] + middle[1] + both_parts[middle[2]] + after
-        yield pk, new_sk.encode(), hash_value, range_value, size, text.encode(), both, _in_order(number), open_until
+        keys = (*indexed[:by_seq], _in_order(number), *indexed[by_seq + 1 :])
+        yield pk, new_sk.encode(), *described, text.encode(), both, *keys
 
 
 def _cut(content: bytes, *parts: str) -> tuple[str, tuple[str, str, str], str]:

@@ -16,6 +16,7 @@ PARTS: Final[Mapping[str, tuple[str, str]]] = {
     "e": ("growth", "with the rows behind the account"),
     "f": ("memory", "memory of a function"),
     "g": ("leases", "leased spends in one process"),
+    "h": ("tenants", "a page of a tenant's accounts"),
 }
 """By letter: the module, whose `report` measures it, and a title."""
 

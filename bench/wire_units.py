@@ -144,9 +144,19 @@ def read_units(operation: str, parameters: Mapping[str, Any], answer: Mapping[st
             return sum(float(each["CapacityUnits"]) for each in _consumed(answer))
         share = 1 if parameters.get("ConsistentRead") else _EVENTUALLY
         return share * _units_of_4_kb(answer["Items"])
+    if operation == "BatchGetItem":
+        return sum(
+            _batch_units(asked, answer["Responses"][table]) for table, asked in parameters["RequestItems"].items()
+        )
     if operation == "TransactGetItems":
         return sum(_IN_TRANSACTION * _units_of_4_kb([each.get("Item", {})]) for each in answer["Responses"])
     return 0
+
+
+def _batch_units(asked: Mapping[str, Any], items: Sequence[Item]) -> float:
+    """Each item by itself, those that are not there too."""
+    share = 1 if asked.get("ConsistentRead") else _EVENTUALLY
+    return share * (sum(_units_of_4_kb([item]) for item in items) + len(asked["Keys"]) - len(items))
 
 
 def size_bytes(item: Item) -> int:

@@ -7,6 +7,7 @@ from in_memory.activity import NoFailureQueues
 from in_memory.digests import NoDigests
 from in_memory.present import Part
 from shared.adapters.genai_rates import GenaiCard
+from shared.ports.accounts import AccountList
 from shared.ports.activity import ActivityFeed, FailureQueues, OpenHoldsOfTenants
 from shared.ports.boards import BoardStore
 from shared.ports.inspection import DigestStore
@@ -23,6 +24,10 @@ _KEPT_MS: Final = 0
 
 def ledger_of(_: Settings) -> Ledger:
     return cast("Ledger", Part("ledger"))
+
+
+def accounts_of(_: Settings) -> AccountList:
+    return cast("AccountList", Part("accounts"))
 
 
 def trail_of(_: Settings) -> AuditTrail:

@@ -65,6 +65,10 @@ class MemoryLedger:
         with self._lock:
             return [(account, hold) for (account, _), hold in self._holds.items()]
 
+    def all_accounts(self) -> list[Account]:
+        with self._lock:
+            return list(self._begun)
+
     def hold(self, account: Account, hold_id: str) -> Hold | None:
         return self._holds.get((account, hold_id))
 

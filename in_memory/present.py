@@ -13,6 +13,7 @@ from in_memory.terms import MemoryTermsStore
 from in_memory.usage import MemoryUsageBook
 from shared.adapters.driver import Pace, retry_until_deadline
 from shared.ledger.protocol import Busy, Unknown
+from shared.ports.accounts import AccountList
 from shared.ports.ledger import EventBus, Ledger
 
 
@@ -27,6 +28,8 @@ class World(Protocol):
     def clock(self) -> PresentClock: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def accounts(self) -> AccountList: ...
     @property
     def trail(self) -> MemoryAuditTrail: ...
     @property

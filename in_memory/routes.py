@@ -41,6 +41,7 @@ ROUTES: Final = (
     Route("GET /v1/rates/currencies", "rates", "credits/read"),
     Route("PUT /v1/rates/currencies", "rates", "credits/admin"),
     Route("POST /v1/rates/quote", "rates", "credits/read"),
+    Route("GET /v1/accounts", "accounts", "credits/read"),
     Route("GET /v1/accounts/{actor}", "accounts", "credits/read"),
     Route("GET /v1/health", "accounts", None),
     Route("GET /v1/accounts/{actor}/entries", "history", "credits/read"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
+from in_memory.accounts import MemoryAccounts
 from in_memory.activity import MemoryActivityFeed, MemoryOpenHolds
 from in_memory.audit import MemoryAuditTrail
 from in_memory.boards import PresentBoards
@@ -77,6 +78,7 @@ class InMemoryService:
         self.new_request_id = new_request_id
         self.clock = SettableClock(self._do_what_is_due, lambda: not self.ledger.written)
         self.ledger = StreamedLedger(lambda: self.fault)
+        self.accounts = MemoryAccounts(self.ledger)
         self.trail = MemoryAuditTrail()
         self.book = MemoryUsageBook()
         self.boards = PresentBoards(self.book, self.clock.now_ms)

@@ -29,7 +29,7 @@ from local.ownership import owned, owner
 from local.paths import ROOT, STATE
 from local.processes import ProcessFailedError, claimed_port, free_port
 from local.signals import stop_on_signals
-from local.stream_recovery import forget_stream_positions, publish_what_was_not
+from local.stream_recovery import build_boards, forget_stream_positions, publish_what_was_not
 
 DEFAULT_PORT: Final = 4566
 FREE_PORTS_TRIED: Final = 5
@@ -69,6 +69,7 @@ def running_cloud(state_dir: Path, port: int | None) -> Iterator[Cloud]:
         aws = as_deployer(emulator.url, state_dir)
         stack = deployed(aws, state_dir)
         publish_what_was_not(aws, stack)
+        build_boards(aws, stack)
         tasks = _background_tasks(emulator, aws, stack, state_dir)
         with in_background(tasks):
             yield Cloud(emulator, aws, stack, tasks)

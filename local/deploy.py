@@ -103,14 +103,15 @@ def describe(aws: Aws) -> Stack:
 
 def make_up_for_gaps(aws: Aws, stack: Stack) -> None:
     """Applies settings of the template that the emulator does not apply, or cannot keep: backups of the tables, and the
-    policy and lock of the digest bucket. It has no TLS.
+    policies of the buckets and the lock of that of digests. It has no TLS.
     """
     _turn_backups_on(aws, stack)
     bucket = stack.outputs["DigestBucketName"]
     # The policy denies all access without TLS, including its own removal; as on AWS, the account's root user can still
     # remove it.
     root = as_root(aws.url)
-    root.session.client("s3", endpoint_url=root.url).delete_bucket_policy(Bucket=bucket)
+    for each in (bucket, stack.outputs["BoardsBucketName"]):
+        root.session.client("s3", endpoint_url=root.url).delete_bucket_policy(Bucket=each)
     s3 = aws.session.client("s3", endpoint_url=aws.url)
     s3.put_object_lock_configuration(
         Bucket=bucket,

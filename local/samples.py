@@ -102,6 +102,7 @@ STORY: Final = (
     Sample("funding-grant", "50 millicents as a present that expire", "created"),
     Sample("check", "May the actor spend?", "shown", ("funding-update",)),
     Sample("accounts-account", "The account as it stands", "shown", ("funding-update",)),
+    Sample("accounts-list", "All accounts whose names begin with `user:`", "shown", ("funding-update",)),
     Sample("history-operation", "What became of the invoice's key", "shown", ("funding-update",)),
     Sample("history-entries", "The latest charges", "shown", ("cost",)),
     Sample("history-statement", "All entries as CSV", "shown", ("cost",)),

@@ -49,6 +49,18 @@ def publish_what_was_not(aws: Aws, stack: Stack) -> None:
         _hand_over(aws, stack.ids["OutboxFunction"], entries[start : start + BATCH_SIZE])
 
 
+def build_boards(aws: Aws, stack: Stack) -> None:
+    """Takes all sums of accounts into those of their tenants: what the stream of the sums lost in a restart, or all of
+    it where the bucket is new. Raises ProcessFailedError if the function fails.
+    """
+    after: str | None = None
+    while True:
+        told = _invoked(aws, stack.ids["BoardsFunction"], json.dumps({"backfill": True, "after": after}).encode())
+        after = told["next"]
+        if after is None:
+            return
+
+
 def unaudited(tables: Tables) -> list[Item]:
     """The entries without an audit row, per account in order of seq."""
     audited = {(item["pk"]["S"], int(item["seq"]["N"])) for item in tables.audit_items()}
@@ -78,11 +90,18 @@ def _place(entry: Item) -> tuple[str, int]:
 
 
 def _hand_over(aws: Aws, function: str, entries: Sequence[Item]) -> None:
-    functions = aws.session.client("lambda", endpoint_url=aws.url)
-    answer = functions.invoke(FunctionName=function, Payload=stream_event(entries))
-    told = json.loads(answer["Payload"].read())
-    if answer.get("FunctionError") or told["batchItemFailures"]:
+    told = _invoked(aws, function, stream_event(entries))
+    if told["batchItemFailures"]:
         raise ProcessFailedError(f"cannot publish the entries that a restart cut off: {told}")
+
+
+def _invoked(aws: Aws, function: str, event: bytes) -> dict[str, Any]:
+    functions = aws.session.client("lambda", endpoint_url=aws.url)
+    answer = functions.invoke(FunctionName=function, Payload=event)
+    told: dict[str, Any] = json.loads(answer["Payload"].read())
+    if answer.get("FunctionError"):
+        raise ProcessFailedError(f"cannot make up for what a restart cut off: {told}")
+    return told
 
 
 def stream_event(entries: Sequence[Item]) -> bytes:

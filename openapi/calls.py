@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from functions.accounts.schema import AccountsQuery
 from functions.check.schema import CheckRequest
 from functions.cost.schema import MAX_CHARGES, RefundRequest
 from functions.funding.schema import FundingUpdateRequest, GrantRequest, VoidRequest
@@ -281,6 +282,14 @@ CALLS: Final = (
         answer=models.Quote,
         errors=("unpriced", "invalid_operation"),
         sample="rates-quote",
+    ),
+    Call(
+        route="GET /v1/accounts",
+        tag="Accounts",
+        summary="List the accounts of the tenant by name, with their balances; for services and operators",
+        scope="credits/read",
+        query=AccountsQuery,
+        answer=models.AccountPage,
     ),
     Call(
         route="GET /v1/accounts/{actor}",

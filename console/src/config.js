@@ -26,7 +26,7 @@ export const config = () => known;
 
 /** Raises TypeError if the deployment cannot be reached. */
 export async function loadConfig() {
-  const answer = await fetch(`${consoleUrl}/config.json`, { cache: "no-cache" });
+  const answer = await fetch(`${consoleUrl}/config.json`);
   if (!answer.ok) throw new TypeError(`config.json was answered with ${answer.status}`);
   known = { ...known, ...(await answer.json()) };
   return known;

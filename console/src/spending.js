@@ -2,7 +2,7 @@
  * Spending by day and meter. The service sums by one thing at a time, so each day is asked for by meter, a few at once;
  * what comes is shown as it comes. Every figure is the service's own.
  */
-import { call } from "./api.js";
+import { list } from "./api.js";
 import { days as daysOf } from "./time.js";
 
 const AT_ONCE = 4;
@@ -20,10 +20,11 @@ const AT_ONCE = 4;
 
 /** @param {Wanted} wanted @returns {Promise<Point[]>} */
 export async function spendingByDay({ from, to, path = "/v1/usage", by = "meter", signal, onPoints }) {
-  const { items } = await call("GET", path, { query: { group_by: "day", from, to }, signal });
-  const spentOn = new Set(items.filter((/** @type {any} */ each) => each.count > 0 || each.refunded !== "0").map((/** @type {any} */ each) => each.day));
+  const items = await all(path, { group_by: "day", from, to }, signal);
+  const spentOn = new Set(items.filter((each) => each.count > 0 || each.refunded !== "0").map((each) => each.day));
   // Until its meters are known, a day is one bar.
-  const known = new Map(items.map((/** @type {any} */ each) => [each.day, [{ day: each.day, name: null, amount: each.net }]]));
+  /** @type {Map<string, Point[]>} */
+  const known = new Map(items.map((each) => [each.day, [{ day: each.day, name: null, amount: each.net }]]));
   const tell = () => onPoints?.([...known.values()].flat());
   tell();
   const waiting = daysOf(from, to).filter((day) => spentOn.has(day)).reverse();
@@ -39,12 +40,13 @@ export async function spendingByDay({ from, to, path = "/v1/usage", by = "meter"
 
 /** All names of a day. @param {string} path @param {string} by @param {string} day @param {AbortSignal} [signal] @returns {Promise<Point[]>} */
 async function pointsOf(path, by, day, signal) {
-  const points = [];
-  let after = null;
-  do {
-    const page = await call("GET", path, { query: { group_by: by, from: day, to: day, after }, signal });
-    points.push(...page.items.map((/** @type {any} */ each) => ({ day, name: each[by] ?? null, amount: each.net })));
-    after = page.next;
-  } while (after);
-  return points;
+  const items = await all(path, { group_by: by, from: day, to: day }, signal);
+  return items.map((each) => ({ day, name: each[by] ?? null, amount: each.net }));
+}
+
+/** @param {string} path @param {import("./api.js").Query} query @param {AbortSignal} [signal] @returns {Promise<any[]>} */
+async function all(path, query, signal) {
+  const items = [];
+  for await (const item of list(path, query, { signal })) items.push(item);
+  return items;
 }

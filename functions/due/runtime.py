@@ -6,8 +6,10 @@ from typing import Final
 
 from shared.adapters.dynamodb_due import DynamoDueAccounts
 from shared.adapters.dynamodb_ledger import DynamoLedger
+from shared.adapters.dynamodb_unlisted import DynamoUnlistedAccounts
 from shared.adapters.lambda_continuation import LambdaContinuation, lambda_client
 from shared.ledger.frozen import dataclass
+from shared.ports.accounts import UnlistedAccounts
 from shared.ports.due import DueAccounts
 from shared.ports.inspection import Continuation
 from shared.ports.ledger import Ledger
@@ -23,6 +25,7 @@ DUE_DEADLINE_MS: Final = 30_000
 class DueRuntime:
     observability: Observability
     accounts: DueAccounts
+    unlisted: UnlistedAccounts
     ledger: Ledger
     continuation: Continuation
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
@@ -34,6 +37,7 @@ def due_runtime() -> DueRuntime:
     return DueRuntime(
         observability=observability(settings),
         accounts=DynamoDueAccounts(settings.ledger_table),
+        unlisted=DynamoUnlistedAccounts(settings.ledger_table),
         ledger=DynamoLedger(settings.ledger_table, DUE_DEADLINE_MS),
         continuation=LambdaContinuation(lambda_client()),
     )

@@ -1,8 +1,9 @@
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from shared.usecases.backfill_accounts import Backfilled
 from shared.usecases.do_what_is_due import Failed, Run
 
 ROUNDS_MAX: Final = 10
@@ -23,6 +24,28 @@ class DueRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     round: Annotated[int, msgspec.Meta(ge=1)] = 1
     grace_s: Seconds | None = None
     budget_s: Seconds | None = None
+
+
+class BackfillRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Requests that accounts of older releases be listed, from `after` on. `budget_s` as above."""
+
+    backfill: Literal[True]
+    after: str | None = None
+    budget_s: Seconds | None = None
+
+
+def is_backfill(event: Mapping[str, Any]) -> bool:
+    return "backfill" in event
+
+
+def backfill_request(event: Mapping[str, Any]) -> BackfillRequest:
+    """Raises msgspec.ValidationError, which names the fault in the event."""
+    return msgspec.convert(event, BackfillRequest)
+
+
+def backfill_answer(done: Backfilled) -> dict[str, Any]:
+    """As JSON. `next` is the `after` of the continuing request, null at the end."""
+    return {"accounts": done.accounts, "listed": done.listed, "next": done.next}
 
 
 def due_request(event: Mapping[str, Any]) -> DueRequest:

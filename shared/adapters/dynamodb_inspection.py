@@ -93,11 +93,11 @@ class _Reader:
         return self.page(ask)
 
     def keys(self, model: Any, key: _Raw | None) -> _Raw:  # noqa: ANN401
-        """The keys of all rows on one page of a scan."""
+        """The keys of all rows on one page of a scan, and the list of accounts that each is in."""
 
         def ask() -> ResultIterator[Any]:
             found: ResultIterator[Any] = model.scan(
-                attributes_to_get=["pk", "sk"], consistent_read=True, last_evaluated_key=key
+                attributes_to_get=["pk", "sk", "listed_in"], consistent_read=True, last_evaluated_key=key
             )
             return found
 
@@ -289,10 +289,14 @@ def _answered(ask: Callable[[], ResultIterator[Any]]) -> _Raw | Busy | Unknown:
 def _places(table: str, page: _Raw, items: list[_Raw], otherwise: _Raw | None) -> AccountPlaces:
     last = page.get("LastEvaluatedKey")
     found = [(item, _account(item)) for item in items]
+    planted = (item for item in page["Items"] if "listed_in" in item and item["sk"]["S"] != BEGUN_SK)
     after = {"table": table, "key": last} if last else otherwise
     return AccountPlaces(
         items=tuple(AccountPlace(account, _cursor(table, item)) for item, account in found if account),
-        strangers=tuple(item["pk"]["S"] for item, account in found if not account),
+        strangers=(
+            *(item["pk"]["S"] for item, account in found if not account),
+            *(f"{item['pk']['S']} {item['sk']['S']}" for item in planted),
+        ),
         next=json.dumps(after) if after else None,
     )
 

@@ -2,7 +2,8 @@
 
 Ledger table, every item of an account under one pk:
 
-    sk = BEGUN        put with the first entry, never replaced or deleted: tells a lost STATE from a new account
+    sk = BEGUN        put with the first entry, never replaced or deleted: tells a lost STATE from a new account;
+                      listed by the index `accounts`
     sk = STATE        the state that decides the next operation; at most 1 KB, so that replacing it costs one unit
     sk = OP#<key>     an entry; written once, never changed; listed by the index `entries-by-seq`
     sk = HOLD#<id>    a hold; replaced when it ends; while it is open listed by the index `open-holds`
@@ -20,9 +21,25 @@ from typing import Any, Final, cast
 
 from shared.adapters.attributes import DrawsAttribute, GrantsAttribute, HashAttribute, IntegerAttribute, RecordAttribute
 from shared.adapters.connection import bound_to, wired
-from shared.adapters.keys import BEGUN_SK, POLICY_SK, STATE_SK, account_pk, audit_entry_sk, entry_sk, hold_sk, tally_sk
+from shared.adapters.keys import (
+    BEGUN_SK,
+    POLICY_SK,
+    STATE_SK,
+    account_pk,
+    audit_entry_sk,
+    entry_sk,
+    hold_sk,
+    list_of,
+    tally_sk,
+)
 from shared.adapters.plain_items import PlainItem
-from shared.adapters.pynamo import AllProjection, Connection, GlobalSecondaryIndex, UnicodeAttribute
+from shared.adapters.pynamo import (
+    AllProjection,
+    Connection,
+    GlobalSecondaryIndex,
+    KeysOnlyProjection,
+    UnicodeAttribute,
+)
 from shared.adapters.stored_records import stored, text_of
 from shared.ledger.accounts import SCHEMA_VERSION, Account, AccountState, Begun
 from shared.ledger.canonical import canonical_json
@@ -34,6 +51,7 @@ from shared.ledger.records import entry_from_record, record_of
 
 ENTRIES_BY_SEQ: Final = "entries-by-seq"
 OPEN_HOLDS: Final = "open-holds"
+ACCOUNTS: Final = "accounts"
 
 
 class StateItem(PlainItem):
@@ -54,6 +72,7 @@ class StateItem(PlainItem):
     open_holds = IntegerAttribute(null=True)
     carry = IntegerAttribute(null=True)
     policy_seq = IntegerAttribute(null=True)
+    at = IntegerAttribute(null=True)  # with a longer name the largest state would be more than 1 KB
     schema = IntegerAttribute()
 
     @classmethod
@@ -73,6 +92,7 @@ class StateItem(PlainItem):
             open_holds=state.open_holds or None,
             carry=state.carry or None,
             policy_seq=state.policy_seq or None,
+            at=state.updated_at_ms,
             schema=SCHEMA_VERSION,
         )
 
@@ -95,22 +115,36 @@ class StateItem(PlainItem):
             open_holds=self.open_holds or 0,
             carry=self.carry or 0,
             policy_seq=self.policy_seq or 0,
+            updated_at_ms=self.at,
         )
 
 
+class Accounts(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # the base has an untyped hook
+    """The accounts of a tenant by name. Only the marks that accounts have begun are listed, and they never change."""
+
+    class Meta:
+        index_name = ACCOUNTS
+        projection = KeysOnlyProjection()
+
+    listed_in = UnicodeAttribute(hash_key=True)
+    pk = UnicodeAttribute(range_key=True)
+
+
 class BegunItem(PlainItem):
-    """BEGUN. It marks that the account has an entry 1 and holds no data."""
+    """BEGUN. It marks that the account has an entry 1, and names the list of accounts that it is in."""
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True, default=BEGUN_SK)
+    listed_in = UnicodeAttribute(null=True)
+    accounts = Accounts()
 
     @classmethod
-    def of(cls, account: Account, _: Begun) -> "BegunItem":
-        return cls(account_pk(account))
+    def of(cls, account: Account, begun: Begun) -> "BegunItem":
+        return cls(account_pk(account), listed_in=list_of(account) if begun.is_listed else None)
 
     @property
     def begun(self) -> Begun:
-        return Begun()
+        return Begun(is_listed=self.listed_in is not None)
 
 
 class PolicyItem(PlainItem):
@@ -299,8 +333,10 @@ class AnyItem(PlainItem):
     sk = UnicodeAttribute(range_key=True)
     entry_seq = IntegerAttribute(null=True)
     open_until = IntegerAttribute(null=True)
+    listed_in = UnicodeAttribute(null=True)
     by_seq = EntriesBySeq()
     open_holds = OpenHolds()
+    accounts = Accounts()
 
 
 class AuditItem(PlainItem):

@@ -1,6 +1,7 @@
 """Keys: the names of accounts, entries, holds and audit rows in the tables. Only this module spells them."""
 
 from typing import Final
+from zlib import crc32
 
 from shared.ledger.accounts import Account
 
@@ -11,6 +12,12 @@ _TENANT: Final = "TENANT#"
 _ACTOR: Final = "#ACTOR#"
 _RATES: Final = "#RATES"
 _ACTIVITY: Final = "#ACTIVITY#"
+_ACCOUNTS: Final = "#ACCOUNTS#"
+LISTS_OF_A_TENANT: Final = 4
+"""Over how many partitions of the index a tenant's accounts are spread: each takes a thousand new accounts a second."""
+_BEFORE_EVERY_NEXT: Final = "!"
+_AFTER_EVERY_ID: Final = "~"
+"""The first character of ids in the order of text, and the first after all of them."""
 _ENTRY_PREFIX: Final = "OP#"
 _HOLD_PREFIX: Final = "HOLD#"
 _TALLY_PREFIX: Final = "REFUND#"
@@ -29,6 +36,28 @@ def account_of(pk: str) -> Account | None:
     tenant, _, actor = pk.removeprefix(_TENANT).partition(_ACTOR)
     account = Account(tenant, actor)
     return account if tenant and actor and account_pk(account) == pk else None
+
+
+def list_of(account: Account) -> str:
+    """The partition of the index of accounts that lists the account."""
+    return _list(account.tenant, crc32(account.actor.encode()) % LISTS_OF_A_TENANT)
+
+
+def lists_of(tenant: str) -> tuple[str, ...]:
+    """The partitions of the index that together list a tenant's accounts."""
+    return tuple(_list(tenant, number) for number in range(LISTS_OF_A_TENANT))
+
+
+def _list(tenant: str, number: int) -> str:
+    return f"{_TENANT}{tenant}{_ACCOUNTS}{number}"
+
+
+def account_pks(tenant: str, prefix: str, after: str | None) -> tuple[str, str]:
+    """The first and the last possible partition of actors whose names begin with `prefix` and come after `after`."""
+    first = account_pk(Account(tenant, prefix))
+    if after is not None:
+        first = max(first, account_pk(Account(tenant, after)) + _BEFORE_EVERY_NEXT)
+    return first, account_pk(Account(tenant, prefix)) + _AFTER_EVERY_ID
 
 
 def rates_pk(tenant: str) -> str:

@@ -67,7 +67,7 @@ with _without_botocores_client():
     from pynamodb.expressions.condition import Condition
     from pynamodb.expressions.operand import Path
     from pynamodb.expressions.update import Action
-    from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+    from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
     from pynamodb.models import Model
     from pynamodb.pagination import ResultIterator
     from pynamodb.transactions import TransactWrite
@@ -87,6 +87,7 @@ __all__ = [
     "DiscriminatorAttribute",
     "DoesNotExist",
     "GlobalSecondaryIndex",
+    "KeysOnlyProjection",
     "ListAttribute",
     "MapAttribute",
     "Model",

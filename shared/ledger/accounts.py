@@ -21,9 +21,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """Marks that the account has begun: written with its entry 1 and never deleted."""
+    """Marks that the account has begun: written with its entry 1 and never deleted.
+
+    `is_listed`: the account is in the index of the tenant's accounts. An older release made marks that are not.
+    """
 
     seq: int = 1
+    is_listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,9 @@ class AccountState:
     `next_hold_expiry_ms` says when to look for expired holds: no open hold expires before it. It is a lower bound and
     not on the record, since only reading the holds shows the next expiry after one was captured. So it does not count
     when two states are compared; verification compares it with the holds.
+
+    `updated_at_ms` is the time of the newest entry; None in a state that an older release wrote. It decides nothing, so
+    it does not count either; verification compares it with the entry.
     """
 
     account: Account
@@ -64,6 +71,7 @@ class AccountState:
     open_holds: int = 0
     carry: int = 0
     policy_seq: int = 0
+    updated_at_ms: int | None = field(default=None, compare=False)
     policy: Policy | None = None
 
     @property
@@ -78,6 +86,12 @@ class AccountState:
     @property
     def is_frozen(self) -> bool:
         return self.policy is not None and self.policy.status == "frozen"
+
+    @property
+    def is_low(self) -> bool:
+        """Whether available and held together are below the highest threshold, as an entry would warn of it."""
+        thresholds = self.policy.thresholds if self.policy else ()
+        return bool(thresholds) and self.available + self.held < thresholds[0].amount
 
     @property
     def spendable(self) -> int:

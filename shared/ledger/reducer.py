@@ -164,7 +164,9 @@ def as_of(state: AccountState, now_ms: int, due: DueHolds = NONE_DUE) -> Account
     `due` is the listing of expired holds. A grant has the id that the next operation will give it.
     """
     present = _brought_up(state, "", now_ms, due)
-    return replace(present.state, seq=state.seq, head_hash=state.head_hash) if present.entries else state
+    if not present.entries:
+        return state
+    return replace(present.state, seq=state.seq, head_hash=state.head_hash, updated_at_ms=state.updated_at_ms)
 
 
 def most_chargeable(state: AccountState, charge: Operation, now_ms: int) -> int:
@@ -480,6 +482,7 @@ def _state_after(state: AccountState, result: _Result, entry: Entry) -> AccountS
         open_holds=open_holds,
         carry=_either(effect.carry, state.carry),
         policy_seq=policy.seq if policy else 0,
+        updated_at_ms=entry.at_ms,
         policy=policy,
     )
 

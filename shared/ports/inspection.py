@@ -57,7 +57,10 @@ class AccountPlace:
 
 @dataclass(frozen=True, slots=True)
 class AccountPlaces:
-    """`strangers` are keys of rows that belong to no account. `next` continues the listing, None at its end."""
+    """`strangers` are keys of rows that belong to no account, or that a list of accounts names though they begin none.
+
+    `next` continues the listing, None at its end.
+    """
 
     items: tuple[AccountPlace, ...]
     strangers: tuple[str, ...]

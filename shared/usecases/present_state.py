@@ -27,9 +27,12 @@ class Present:
 def present_state(account: Account, ledger: Ledger, now_ms: int) -> AccountState | None:
     """None for an account without entries. Lists holds only if one may have expired."""
     state = ledger.state(account)
-    if state is None or not may_hold_what_is_due(state, now_ms):
-        return None if state is None else as_of(state, now_ms)
-    return _present(state, ledger, now_ms).state
+    return None if state is None else as_present(state, ledger, now_ms)
+
+
+def as_present(state: AccountState, ledger: Ledger, now_ms: int) -> AccountState:
+    """The same, of a state that has just been read."""
+    return _present(state, ledger, now_ms).state if may_hold_what_is_due(state, now_ms) else as_of(state, now_ms)
 
 
 def present_account(account: Account, ledger: Ledger, now_ms: int) -> Present | None:

@@ -56,7 +56,13 @@ def verify_account(account: Account, entries: Sequence[Entry], stored: AccountSt
     chain = [Finding(account, "ledger", found.seq, found.problem) for found in breaks(entries)]
     history, altered = _replay(account, entries)
     state = stored or AccountState(account)
-    return [*chain, *altered, *_compare_states(history.state, state), *_overlooked(history.holds.values(), state)]
+    return [
+        *chain,
+        *altered,
+        *_compare_states(history.state, state),
+        *_misdated(history.state, state),
+        *_overlooked(history.holds.values(), state),
+    ]
 
 
 def drift_microcents(account: Account, entries: Sequence[Entry], stored: AccountState | None) -> int:
@@ -172,6 +178,13 @@ def _compare_states(replayed: AccountState, stored: AccountState) -> list[Findin
     if sum(grant.remaining for grant in stored.grants) != max(stored.available, 0):
         findings.append(Finding(stored.account, "state", None, "grants do not add up to the available balance"))
     return findings
+
+
+def _misdated(replayed: AccountState, stored: AccountState) -> list[Finding]:
+    """A state of an older release has no time."""
+    if stored.updated_at_ms in {None, replayed.updated_at_ms}:
+        return []
+    return [Finding(stored.account, "state", None, "updated_at_ms does not match the entries")]
 
 
 def _overlooked(holds: Iterable[Hold], stored: AccountState) -> list[Finding]:

@@ -85,6 +85,8 @@ def _problem(kept: CompanionItem, expected: CompanionItem | None, settled_seq: i
         return "is ahead of the state"
     if kept.seq > settled_seq or kept == expected:
         return None
+    if isinstance(kept, Begun) and expected is not None:
+        return "is not in the index of accounts"
     return "is in no entry" if expected is None else "does not match the entries"
 
 

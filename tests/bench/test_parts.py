@@ -33,6 +33,12 @@ def test_one_line_tells_the_figures_of_all_parts_that_are_wanted() -> None:
     } < set(told)
 
 
+def test_a_page_of_accounts_costs_the_same_however_many_there_are() -> None:
+    told = told_by("bench.tenants", "--accounts", "1100", "--pages", "2")
+    assert (told["accounts"], told["accounts_page_units_growth"] < 2) == (1100, True)
+    assert {"accounts_page_p95_ms", "accounts_page_read_units", "accounts_page_growth"} < set(told)
+
+
 def test_leased_spends_are_on_the_record_to_the_microcent() -> None:
     report = leases.report(1, spends=1000)
     assert {"leased_spends_per_s", "leased_spend_p99_us"} < set(report.figures)

@@ -39,6 +39,7 @@ WORST_CASE = AccountState(
     open_holds=9_999,
     carry=-499_999_999_999_999,
     policy_seq=LATE_SEQ,
+    updated_at_ms=253_402_300_799_999,
 )
 
 grants = st.lists(

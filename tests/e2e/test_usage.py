@@ -52,6 +52,28 @@ def test_what_is_spent_is_counted_once_by_meter_app_member_and_day(client: Milli
     assert sum(each.net for each in counted(client, TEAM, "day").items) == client.account(TEAM).spent
 
 
+def test_what_accounts_spend_is_in_the_sums_of_their_tenant_after_a_restart_too(
+    client: Millicent, laptop: Laptop
+) -> None:
+    actors = ("user:of-a-tenant-1", "user:of-a-tenant-2")
+    for actor in actors:
+        client.grant(actor, 1000)
+        client.charge(actor, "2.5", meter="of-a-tenant")
+
+    def spent(connected: Millicent) -> Decimal:
+        found = connected.tenant_usage()
+        return sum((each.net for each in found.items if each.meter == "of-a-tenant"), Decimal(0))
+
+    assert eventually(lambda: spent(client) == 5, "in the sums of the tenant")
+    laptop.stop()
+    laptop.start()
+    with laptop.client() as connected:
+        connected.charge(actors[0], "1.5", meter="of-a-tenant")
+        assert eventually(lambda: spent(connected) == Decimal("6.5"), "in the sums of the tenant")
+        ranked = [each.actor for each in connected.tenant_usage(group_by="actor").items]
+    assert ranked.index(actors[0]) < ranked.index(actors[1])
+
+
 def test_a_statement_follows_its_pages_and_keeps_to_its_scope(client: Millicent, laptop: Laptop) -> None:
     actor = "user:statement"
     client.grant(actor, 10)

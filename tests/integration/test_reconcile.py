@@ -9,7 +9,7 @@ import pytest
 from pynamodb.models import Model
 
 from shared.adapters.items import AnyItem, EntryItem, StateItem
-from shared.adapters.keys import POLICY_SK, account_pk, entry_sk, hold_sk, tally_sk
+from shared.adapters.keys import POLICY_SK, account_pk, entry_sk, hold_sk, list_of, tally_sk
 from shared.ledger.accounts import Account
 from shared.ledger.operations import Charge
 from tests.builders import history
@@ -206,6 +206,40 @@ def test_a_state_of_no_account_is_named(busy: World) -> None:
     put(LEDGER_TABLE, row(LEDGER_TABLE, "STATE") | {"pk": {"S": "somewhere"}})
     (stranger,) = reconcile(busy)["findings"]
     assert (stranger["actor"], stranger["problem"]) == ("somewhere", "belongs to no account")
+
+
+def test_an_account_that_an_older_release_did_not_list_is_named(busy: World) -> None:
+    begun = row(LEDGER_TABLE, "BEGUN")
+    put(LEDGER_TABLE, {name: begun[name] for name in ("pk", "sk")})
+    assert found(busy) == {("state", 1, "mark that it has begun is not in the index of accounts")}
+
+
+def test_an_account_in_the_list_of_another_tenant_is_named(busy: World) -> None:
+    put(LEDGER_TABLE, row(LEDGER_TABLE, "BEGUN") | {"listed_in": {"S": "TENANT#other#ACCOUNTS#0"}})
+    assert found(busy) == {("state", 1, "BEGUN is not stored as the ledger writes it")}
+
+
+def test_a_row_that_a_list_of_accounts_names_and_that_begins_none_is_named(busy: World) -> None:
+    begun = row(LEDGER_TABLE, "BEGUN")
+    put(LEDGER_TABLE, begun | {"sk": {"S": "OTHER"}})
+    (planted,) = reconcile(busy)["findings"]
+    assert (planted["actor"], planted["problem"]) == (f"{PK} OTHER", "belongs to no account")
+
+
+def test_a_mark_of_an_account_that_is_not_there_is_named(busy: World) -> None:
+    begun = row(LEDGER_TABLE, "BEGUN")
+    pk = account_pk(Account("main", "ghost"))
+    put(LEDGER_TABLE, begun | {"pk": {"S": pk}, "listed_in": {"S": list_of(Account("main", "ghost"))}})
+    (ghost,) = reconcile(busy)["findings"]
+    assert (ghost["actor"], ghost["problem"]) == ("ghost", "mark that it has begun is ahead of the state")
+
+
+def test_a_state_of_another_time_than_its_entry_is_named_and_one_of_an_older_release_is_not(busy: World) -> None:
+    state = row(LEDGER_TABLE, "STATE")
+    put(LEDGER_TABLE, {name: value for name, value in state.items() if name != "at"})
+    assert found(busy) == set()
+    put(LEDGER_TABLE, state | {"at": {"N": "1"}})
+    assert found(busy) == {("state", None, "updated_at_ms does not match the entries")}
 
 
 def test_an_audit_row_that_was_altered_is_named_and_never_repaired(busy: World) -> None:

@@ -155,3 +155,27 @@ def test_the_command_line_shows_a_statement_with_its_balances(run: Callable[...,
     document = told(run("statement", ALICE, "--kind", "charge", "--json"))
     assert [entry["seq"] for entry in document["items"]] == [3, 2]
     assert run("statement", ALICE, "--app", "none").exit_code == 0
+
+
+def test_the_accounts_of_a_tenant_come_by_name_page_by_page(client: Millicent) -> None:
+    client.grant("user:bob", 5)
+    client.configure("user:bob", low_balance_thresholds=[10])
+    listed = list(client.accounts(page_size=1))
+    assert [(each.actor, each.available, each.low, each.seq) for each in listed] == [
+        (ALICE, Decimal("949.875"), False, 4),
+        ("user:bob", 5, True, 2),
+    ]
+    newest = next(client.entries(ALICE))
+    assert listed[0].updated_at == newest.at
+    assert [each.actor for each in client.accounts("user:b")] == ["user:bob"]
+    assert [each.actor for each in client.accounts(low=True)] == ["user:bob"]
+    assert [each.actor for each in client.accounts(low=False, status="open")] == [ALICE]
+    assert list(client.accounts(status="frozen")) == []
+
+
+def test_the_command_line_lists_accounts_as_a_table_or_a_document(run: Callable[..., Result]) -> None:
+    table = run("accounts", "--prefix", "user:")
+    assert (table.exit_code, [word in table.stdout for word in (ALICE, "949.875", "open")]) == (0, [True] * 3)
+    (item,) = told(run("accounts", "--not-low", "--status", "open", "--limit", "1", "--json"))["items"]
+    assert (item["actor"], item["low"], item["spent"]) == (ALICE, False, Decimal("50.125"))
+    assert told(run("accounts", "--low", "--json"))["items"] == []

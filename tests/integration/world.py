@@ -88,6 +88,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 }
 
 INDEXES: Final = {"entries-by-seq": "entry_seq", "open-holds": "open_until"}
+LISTED_IN: Final = "listed_in"
 FUNCTIONS: Final = (
     "check",
     "cost",
@@ -175,21 +176,29 @@ def _create_tables() -> None:
     dynamodb = client("dynamodb")
     keys: Any = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
     texts: Any = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")]
+    listing: Any = [{"AttributeName": LISTED_IN, "KeyType": "HASH"}, {"AttributeName": "pk", "KeyType": "RANGE"}]
     dynamodb.create_table(
         TableName=LEDGER_TABLE,
         KeySchema=keys,
-        AttributeDefinitions=[*texts, *({"AttributeName": name, "AttributeType": "N"} for name in INDEXES.values())],
+        AttributeDefinitions=[
+            *texts,
+            {"AttributeName": LISTED_IN, "AttributeType": "S"},
+            *({"AttributeName": name, "AttributeType": "N"} for name in INDEXES.values()),
+        ],
         BillingMode="PAY_PER_REQUEST",
         GlobalSecondaryIndexes=[
-            {
-                "IndexName": index,
-                "KeySchema": [
-                    {"AttributeName": "pk", "KeyType": "HASH"},
-                    {"AttributeName": ordered_by, "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for index, ordered_by in INDEXES.items()
+            {"IndexName": "accounts", "KeySchema": listing, "Projection": {"ProjectionType": "KEYS_ONLY"}},
+            *(
+                {
+                    "IndexName": index,
+                    "KeySchema": [
+                        {"AttributeName": "pk", "KeyType": "HASH"},
+                        {"AttributeName": ordered_by, "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+                for index, ordered_by in INDEXES.items()
+            ),
         ],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )

@@ -12,6 +12,8 @@ Names: TypeAlias = Mapping[str, str]
 """From what a resource is called in the tests to what it is called in the template."""
 
 PARTITION_KEY: Final = "pk"
+PARTITION_KEY_OF_INDEX: Final = {"accounts": "listed_in"}
+"""Of an index that has another than the table."""
 OF_A_TRANSACTION: Final = {
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -63,6 +65,12 @@ def _transaction(_: str, parameters: Parameters, names: Names) -> Iterator[Need]
             yield from _item(OF_A_TRANSACTION[kind], of_part, names)
 
 
+def _batch(operation: str, parameters: Parameters, names: Names) -> Iterator[Need]:
+    for table, asked in parameters["RequestItems"].items():
+        where = _table({"TableName": table}, names)
+        yield from (Need(f"dynamodb:{operation}", where, key[PARTITION_KEY]["S"]) for key in asked["Keys"])
+
+
 def _listing(operation: str, parameters: Parameters, names: Names) -> Iterator[Need]:
     index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
     where = f"{_table(parameters, names)}{index}"
@@ -71,9 +79,10 @@ def _listing(operation: str, parameters: Parameters, names: Names) -> Iterator[N
 
 def _partition(parameters: Parameters) -> str:
     """The value that a key condition such as `#0 = :0 AND begins_with (#1, :1)` asks of the partition key."""
+    key = PARTITION_KEY_OF_INDEX.get(parameters.get("IndexName", ""), PARTITION_KEY)
     placeholders = parameters.get("ExpressionAttributeNames", {})
     for name, value in re.findall(r"([#\w]+) = (:\w+)", parameters["KeyConditionExpression"]):
-        if placeholders.get(name, name) == PARTITION_KEY:
+        if placeholders.get(name, name) == key:
             return str(parameters["ExpressionAttributeValues"][value]["S"])
     raise AssertionError(f"no partition is named in {parameters['KeyConditionExpression']}")
 
@@ -118,6 +127,7 @@ _KNOWN: Final[Mapping[tuple[str, str], Callable[[str, Parameters, Names], Iterat
     **{("dynamodb", operation): _item for operation in KEYED},
     ("dynamodb", "TransactWriteItems"): _transaction,
     ("dynamodb", "TransactGetItems"): _transaction,
+    ("dynamodb", "BatchGetItem"): _batch,
     ("dynamodb", "Query"): _listing,
     ("dynamodb", "Scan"): _listing,
     ("events", "PutEvents"): _events,

@@ -108,6 +108,7 @@ ROUTES: Final[Mapping[str, Callable[[Scene], Answer]]] = {
     "GET /v1/rates/currencies": lambda scene: scene.world.get("/v1/rates/currencies"),
     "PUT /v1/rates/currencies": lambda scene: _put_terms(scene, "currencies", {"currency": "EUR", "rate": "1.08"}),
     "POST /v1/rates/quote": lambda scene: scene.world.call("POST", "/v1/rates/quote", scene.usage),
+    "GET /v1/accounts": lambda scene: scene.world.get("/v1/accounts"),
     "GET /v1/accounts/{actor}": lambda scene: scene.got(""),
     "GET /v1/accounts/{actor}/entries": lambda scene: scene.got("/entries", app="app"),
     "GET /v1/accounts/{actor}/audit": lambda scene: scene.got("/audit"),
@@ -199,6 +200,7 @@ def due(world: World) -> None:
                 story.do(step)
     with _accepted(world, "due", "continuation", "invoke", {"StatusCode": 202}):
         assert world.invoke("due", {"scheduled": True, "budget_s": 0})["accounts"] == 1
+    world.invoke("due", {"backfill": True})
 
 
 def reconciled(world: World) -> None:

@@ -140,6 +140,21 @@ REUSE: Final = Place("key reused", (Fault.OTHER_CONTENT,))
 CLOCK: Final = Place("clock", (Fault.CLOCK_AHEAD, Fault.CLOCK_BEHIND))
 OUTBOX: Final = Place("outbox", (Fault.OUTAGE,))
 AUDIT: Final = Place("audit", (Fault.OUTAGE,))
+SUM: Final = Place("sum put", (Fault.KILLED_BEFORE, Fault.KILLED_AFTER), weight=5)
+SUM_STREAM: Final = Place(
+    "sum stream delivery", (Fault.DUPLICATE, Fault.LATE, Fault.REORDERED, Fault.LOST_BEFORE), weight=5
+)
+BOARD: Final = Place(
+    "board call",
+    (
+        Fault.THROTTLED,
+        Fault.LOST_BEFORE,
+        Fault.LOST_AFTER,
+        Fault.KILLED_BEFORE,
+        Fault.KILLED_AFTER,
+        Fault.CONFLICT,
+    ),
+)
 
 PLACES: Final = (
     REQUEST,
@@ -162,6 +177,9 @@ PLACES: Final = (
     CLOCK,
     OUTBOX,
     AUDIT,
+    SUM,
+    SUM_STREAM,
+    BOARD,
 )
 
 
@@ -191,6 +209,13 @@ _WHERE: Final = (
     ("… again, key reused", "the client sends an operation again, by its first outcome; or another under its key"),
     ("clock", "the time that a request reads"),
     ("outbox, audit", "the two consumers"),
+    (
+        "sum …, board …",
+        (
+            "what counts the usage of accounts, the stream of its sums, and the calls of who keeps those of "
+            "the tenant; a batch that is lost is made up for by a backfill"
+        ),
+    ),
 )
 
 

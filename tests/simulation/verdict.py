@@ -7,7 +7,14 @@ from typing import Final, Literal, TypeAlias
 from shared.ledger.accounts import Account
 
 Charge: TypeAlias = Literal[
-    "double", "lost", "overspent", "refused_then_charged", "replay_mismatch", "audit_missing", "chain_breaks"
+    "double",
+    "lost",
+    "overspent",
+    "refused_then_charged",
+    "replay_mismatch",
+    "audit_missing",
+    "chain_breaks",
+    "usage_miscounted",
 ]
 FIGURES: Final[tuple[Charge, ...]] = (
     "double",
@@ -17,6 +24,7 @@ FIGURES: Final[tuple[Charge, ...]] = (
     "replay_mismatch",
     "audit_missing",
     "chain_breaks",
+    "usage_miscounted",
 )
 """double: an operation took effect more than once. lost: an answer was given that is not on the record.
 
@@ -24,7 +32,7 @@ overspent: an enforced charge went below the limit, or took from a lot more than
 charged all the same. replay_mismatch: two answers to one operation, or an answer that misstates what was recorded.
 audit_missing: the audit table and the ledger differ, or a low balance was not warned of by exactly one event.
 chain_breaks: the record is not dense, chained, in real-time order and arithmetically right, or the state beside it is
-not what it adds up to.
+not what it adds up to. usage_miscounted: what a tenant spent is not what its accounts spent, to the microcent.
 """
 
 _EXAMPLES_MAX: Final = 20

@@ -13,12 +13,13 @@ from shared.ledger.operations import Expire, Operation
 from tests.simulation.calls import Answer, Calls, Request
 from tests.simulation.chance import Chance, Clock, Livelock
 from tests.simulation.clients import Clients
-from tests.simulation.downstream import Bus, Outbox, Queue, Trail, Window, audit_consumer
+from tests.simulation.downstream import Bus, Delivery, Outbox, Queue, Trail, Window, audit_consumer
 from tests.simulation.matrix import Cell
 from tests.simulation.oracle import Oracle
 from tests.simulation.order import Moment
 from tests.simulation.service import BACKGROUND, LedgerService
 from tests.simulation.table import LedgerTable
+from tests.simulation.tenants import Tenants
 from tests.simulation.verdict import Verdict
 from tests.simulation.workload import HOUR_MS, START_MS
 
@@ -73,11 +74,13 @@ class World:
         self.clock = Clock(START_MS)
         self.chance = Chance(plan.seed, plan.fault_rate)
         self.trail = Trail(self.chance)
-        self.queue = Queue(self.clock, self.chance, audit_consumer(self.trail), AUDIT_DOWN)
+        self.queue = Queue(self.clock, self.chance, self._consume, AUDIT_DOWN)
+        self._keep = audit_consumer(self.trail)
         self.queue.handled_in_batch = lambda: self.trail.kept
         self.bus = Bus(self.clock, self.chance, self.queue)
         self.outbox = Outbox(self.clock, self.chance, self.bus, OUTBOX_DOWN)
         self.table = LedgerTable(self.outbox.on_row, lambda: self.clock.now_ms)
+        self.tenants = Tenants(self.clock, plan.seed, plan.fault_rate, self.table)
         self.calls = Calls(self.clock, self.chance, LedgerService(self.chance, self.table))
         self.clients = Clients(self.clock, self.chance, self.calls, self.verdict)
         self.repaired = 0
@@ -96,6 +99,7 @@ class World:
         except Livelock as livelock:
             self.verdict.add("lost", self.clients.customers[0].account, None, str(livelock))
         self._repair()
+        self.tenants.come_to_rest(self.verdict)
         oracle = Oracle(self.verdict)
         oracle.judge(self.table, self.clients, self.trail.rows)
         oracle.judge_warnings(self.bus.warnings, self.outbox.excused)
@@ -130,6 +134,11 @@ class World:
             entry = self.table.journal[account][seq - 1].entry
             self.repaired += trail.keep_entry(entry, entry_event(entry).detail["event_id"]) == "kept"
 
+    def _consume(self, batch: list[Delivery]) -> list[bool]:
+        """What wakes the audit function wakes the usage function too."""
+        self.tenants.wake([delivery.position for delivery in batch])
+        return self._keep(batch)
+
     def _tell(self, request: Request, what: str) -> None:
         if request.operation.key == self.plan.watched:
             self.story.append(f"{self.clock.now_ms - START_MS:>10} ms  {request.operation.correlation_id:>8}  {what}")
@@ -138,7 +147,7 @@ class World:
         return Outcome(
             operations=self.plan.operations,
             verdict=self.verdict,
-            fired=self.chance.fired,
+            fired=self.chance.fired + self.tenants.fired,
             counts=counts,
             concurrent_max=self.calls.under_way_max,
             repaired=self.repaired,

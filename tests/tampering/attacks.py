@@ -108,6 +108,15 @@ def delete_the_mark(_: Scene) -> None:
     delete(LEDGER_TABLE, ALICE, BEGUN_SK)
 
 
+def hide_an_account(_: Scene) -> None:
+    begun = row(LEDGER_TABLE, ALICE, BEGUN_SK)
+    put(LEDGER_TABLE, {name: begun[name] for name in ("pk", "sk")})
+
+
+def backdate_a_state(_: Scene) -> None:
+    put(LEDGER_TABLE, row(LEDGER_TABLE, ALICE, STATE_SK) | {"at": {"N": "1"}})
+
+
 def rewrite_one_half(_: Scene) -> None:
     key = f"~{BOB}~charge-3"
     forged = altered(row(LEDGER_TABLE, TEAM, entry_sk(key)), '"by":"billing"', '"by":"nobody"')
@@ -181,6 +190,8 @@ ATTACKS: Final = (
     Attack("the refunded total of a charge set back", forget_a_refund, _BY_THE_RECONCILER),
     Attack("a balance in STATE raised", raise_a_balance, _BY_THE_RECONCILER),
     Attack("BEGUN deleted", delete_the_mark, _BY_THE_RECONCILER),
+    Attack("an account taken out of the list of accounts", hide_an_account, _BY_THE_RECONCILER),
+    Attack("the time in STATE set back", backdate_a_state, _BY_THE_RECONCILER),
     Attack(
         "a member's or parent's entry rewritten without its counterpart, with its audit row and STATE",
         rewrite_one_half,

@@ -18,6 +18,7 @@ DIGESTS: Final = {"Fn::Sub": "${DigestBucket.Arn}/*"}
 BOARDS: Final = {"Fn::Sub": "${BoardsBucket.Arn}/*"}
 BOARDS_ALONE: Final = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*#BOARDS"]}}
 FOUND_BY_INDEX: Final = {"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"}
+LISTED_BY_INDEX: Final = {"Fn::Sub": "${LedgerTable.Arn}/index/accounts"}
 READERS: Final = {"Check", "Accounts", "History", "Tenant", "Usage", "Reconcile", "Digest"}
 """Of the ledger. The others that reach it record in it."""
 WRITES: Final = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
@@ -98,7 +99,8 @@ def test_the_sums_of_tenants_are_written_by_the_function_that_adds_them_up_alone
 
 def test_no_role_may_delete_a_row_of_the_ledger_or_write_one_anew_but_by_putting_it() -> None:
     on_ledger = {action for _, action, target in _granted() if target == LEDGER}
-    assert on_ledger == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"}
+    reads = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:Scan"}
+    assert on_ledger == {*reads, "dynamodb:PutItem"}
 
 
 def test_whoever_only_reads_the_ledger_cannot_write_to_it() -> None:
@@ -110,7 +112,7 @@ def test_whoever_only_reads_the_ledger_cannot_write_to_it() -> None:
 def test_of_the_accounts_in_the_ledger_those_that_do_or_show_what_is_due_may_list_open_holds_alone(name: str) -> None:
     listings = [each for each in statements(f"{name}Role") if "dynamodb:Query" in listed(each["Action"])]
     of_accounts = [each["Resource"] for each in listings if each.get("Condition") != RATES_ALONE]
-    assert of_accounts == [FOUND_BY_INDEX]
+    assert of_accounts == [FOUND_BY_INDEX, *([LISTED_BY_INDEX] if name == "Accounts" else [])]
 
 
 def test_the_rates_function_writes_rate_cards_alone_and_of_accounts_reads_items_that_it_names() -> None:

@@ -28,6 +28,7 @@ SCOPES: Final = {
     "GET /v1/rates/currencies": "credits/read",
     "PUT /v1/rates/currencies": "credits/admin",
     "POST /v1/rates/quote": "credits/read",
+    "GET /v1/accounts": "credits/read",
     "GET /v1/accounts/{actor}": "credits/read",
     "GET /v1/accounts/{actor}/entries": "credits/read",
     "GET /v1/accounts/{actor}/audit": "credits/read",

@@ -77,13 +77,15 @@ def test_the_ledger_streams_what_was_written() -> None:
     assert properties("LedgerTable")["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
 
 
-def test_entries_are_indexed_whole_by_their_sequence_and_open_holds_by_their_end() -> None:
+def test_entries_are_indexed_whole_by_their_sequence_open_holds_by_their_end_and_accounts_by_name_alone() -> None:
     indexes = properties("LedgerTable")["GlobalSecondaryIndexes"]
     assert {index["IndexName"]: _keys(index["KeySchema"]) for index in indexes} == {
         "entries-by-seq": [("pk", "HASH"), ("entry_seq", "RANGE")],
         "open-holds": [("pk", "HASH"), ("open_until", "RANGE")],
+        "accounts": [("listed_in", "HASH"), ("pk", "RANGE")],
     }
-    assert [index["Projection"] for index in indexes] == [{"ProjectionType": "ALL"}] * 2
+    whole, keys = {"ProjectionType": "ALL"}, {"ProjectionType": "KEYS_ONLY"}
+    assert [index["Projection"] for index in indexes] == [whole, whole, keys]
 
 
 def _denied() -> list[dict[str, Any]]:

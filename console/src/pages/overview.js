@@ -1,7 +1,7 @@
 /** What was spent, by whom, what was refused, and what needs somebody. */
 import { call } from "../api.js";
 import { useCall, useLoaded } from "../load.js";
-import { millicentsText, sum } from "../money.js";
+import { compare, millicentsText, minus, sum } from "../money.js";
 import { Bars } from "../parts/bars.js";
 import { Chart } from "../parts/chart.js";
 import { Empty, Failed, Loaded, Page, Section } from "../parts/page.js";
@@ -42,7 +42,7 @@ function Spending({ from, to }) {
   const isComplete = Boolean(byDay.data);
   const note = html`${periodText(from, to)}${totals.data?.counted_at && html`, counted at <${When} at=${totals.data.counted_at} />`}`;
   return html`<${Section} title="Spending by meter" note=${note}>
-    <${Loaded} of=${totals} empty="Nothing was spent in this period.">
+    <${Loaded} of=${totals} empty=${whyEmpty(totals.data, "Nothing was spent in this period.")}>
       ${(/** @type {any} */ answer) => html`<${Total} answer=${answer} />
         ${byDay.error ? html`<${Failed} error=${byDay.error} again=${byDay.again} />`
           : html`<${Chart} points=${isComplete ? byDay.data : points} from=${from} to=${to} label="Spending by day and meter" none="without a meter" />`}`}
@@ -50,12 +50,25 @@ function Spending({ from, to }) {
   <//>`;
 }
 
-/** What was spent in all: the sum of a complete listing, or nothing where there is more of it. @param {{answer: any}} props */
+/**
+ * What was spent in all: of a complete listing, or nothing where there is more of it. What a parent pays for a member is
+ * on the records of both, so it is taken off once.
+ * @param {{answer: any}} props
+ */
 function Total({ answer }) {
   if (answer.next) return null;
-  const [charged, refunded, net] = ["charged", "refunded", "net"].map((name) => sum(answer.items.map((/** @type {any} */ each) => each[name])));
-  return html`<p class="headline"><b><${Money} of=${net} /></b> <span class="dim">${millicentsText(net)} millicents: charged ${millicentsText(charged)}, refunded ${millicentsText(refunded)}</span></p>`;
+  const twice = answer.through_members?.net ?? "0";
+  const recorded = sum(answer.items.map((/** @type {any} */ each) => each.net));
+  const spent = minus(recorded, twice);
+  return html`<p class="headline"><b><${Money} of=${spent} /></b> <span class="dim">${millicentsText(spent)} millicents, refunds taken off</span>
+    ${compare(twice, "0") !== 0 && html`<span class="dim">The bars show what accounts recorded, <${Money} of=${recorded} />: what a parent paid for a member, <${Money} of=${twice} />, is on the records of both.</span>`}
+  </p>`;
 }
+
+/** That there is nothing, or that it is not counted yet. @param {any} answer @param {string} nothing */
+const whyEmpty = (answer, nothing) => (answer?.counted_at
+  ? html`${nothing} The sums last changed at <${When} at=${answer.counted_at} />; they follow the ledger within about a minute.`
+  : "Nothing is counted in this period yet. The sums follow the ledger within about a minute.");
 
 /** The top spenders of today or of this month. */
 function Spenders() {
@@ -68,7 +81,7 @@ function Spenders() {
     <button type="button" aria-pressed=${isMonth ? "false" : "true"} onClick=${() => setMonth(false)}>Today</button>
   </div>`;
   return html`<${Section} title="Top spenders" note=${periodText(from, to)} actions=${actions}>
-    <${Loaded} of=${spenders} empty="Nobody has spent anything in this period.">
+    <${Loaded} of=${spenders} empty=${whyEmpty(spenders.data, "Nobody has spent anything in this period.")}>
       ${(/** @type {any} */ answer) => html`<${Bars} open=${(/** @type {string} */ name) => link("accounts", name)}
         items=${answer.items.map((/** @type {any} */ each) => ({ name: each.actor, amount: each.net }))} />`}
     <//>

@@ -36,8 +36,8 @@ export function Chart({ points, from, to, label, none = "without a name" }) {
           <span class="tabular dim">${currencyText(hovered === null ? each.total : each.amounts[hovered], config())}</span>
         </li>`)}
       </ul>
-      <p class="chart-note" aria-hidden="true">
-        <span>${hovered === null ? "" : html`${dayText(days[hovered])} (UTC): <b>${currencyText(sum(all.map((each) => each.amounts[hovered])), config())}</b>`}</span>
+      <p class="chart-note">
+        <span aria-hidden="true">${hovered === null ? "" : html`${dayText(days[hovered])} (UTC): <b>${currencyText(sum(all.map((each) => each.amounts[hovered])), config())}</b>`}</span>
         <button type="button" class="plain" onClick=${() => setTable(!isTable)}>${isTable ? "As a chart" : "As a table"}</button>
       </p>
     </figcaption>

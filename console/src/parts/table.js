@@ -44,7 +44,7 @@ export function Table({ rows, columns, label, keyOf, open, hasMore = false, more
     if (address) go(address);
   };
   return html`<div class="table-around">
-    <table class="table" aria-label=${label}>
+    <table class="table rows" aria-label=${label}>
       <thead><tr>${columns.map((column) => html`<th key=${column.name} scope="col" class=${classOf(column)}>${column.name}</th>`)}</tr></thead>
       <tbody ref=${body} onKeyDown=${onKeyDown} onClick=${onClick}>
         ${rows.map((row, index) => html`<tr key=${keyOf ? keyOf(row) : index} tabindex="0" data-open=${open?.(row)} class=${open?.(row) ? "is-link" : ""}>

@@ -22,6 +22,7 @@ from millicent.ids import in_path
 from millicent.keys import new_key
 from millicent.models import (
     Account,
+    AccountPage,
     ActivityItem,
     ActivityPage,
     Adjustment,
@@ -38,6 +39,7 @@ from millicent.models import (
     EntryPage,
     Health,
     Hold,
+    ListedAccount,
     Operation,
     Quote,
     RateCard,
@@ -77,7 +79,7 @@ Or a provider's report: `{"provider": "openai", "model": response.model, "raw": 
 """
 
 _Answer = TypeVar("_Answer")
-_Page = TypeVar("_Page", EntryPage, RatePage, AdjustmentPage, CurrencyPage, AuditPage, ActivityPage)
+_Page = TypeVar("_Page", AccountPage, EntryPage, RatePage, AdjustmentPage, CurrencyPage, AuditPage, ActivityPage)
 _NULL: Final = msgspec.Raw(b"null")
 """The value of a member that is sent as null; a member that is None is not sent."""
 _USER_AGENT: Final = f"millicent-python/{version('millicent')}"
@@ -604,6 +606,23 @@ class Millicent:
     def account(self, actor: str) -> Account:
         """Raises NotFound for an actor without entries."""
         return self._answer(Call("GET", _account_path(actor)), Account)
+
+    def accounts(
+        self,
+        prefix: str = "",
+        *,
+        status: Status | None = None,
+        low: bool | None = None,
+        page_size: int = _MAX_PAGE,
+    ) -> Iterator[ListedAccount]:
+        """The tenant's accounts whose names begin with `prefix`, by name; pages are fetched as they are read.
+
+        `low`: those below their highest threshold, or the others. For services and operators, else Forbidden.
+        """
+        wanted = None if low is None else "true" if low else "false"
+        params: Params = {"prefix": prefix or None, "status": status, "low": wanted, "limit": page_size}
+        for page in self._pages("/v1/accounts", params, AccountPage):
+            yield from page.items
 
     def entries(  # noqa: PLR0913 - one option for each parameter of the API
         self,

@@ -243,6 +243,34 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
 
 
+class ListedAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """An account in the list of its tenant, in its present state; `seq` is its newest entry, of `updated_at`.
+
+    `low`: available and held together are below its highest threshold. `updated_at` is null until an account that an
+    older release wrote has its next entry.
+    """
+
+    actor: str
+    available: Decimal
+    held: Decimal
+    funded: Decimal
+    spent: Decimal
+    status: str
+    seq: int
+    updated_at: datetime | None
+    low: bool
+
+
+class AccountPage(msgspec.Struct, frozen=True, kw_only=True):
+    """In the order of the names. `next` continues the listing and is opaque; the last page has none.
+
+    A page of a filtered listing looks at 400 accounts, so it may be short, or empty, before the last.
+    """
+
+    items: tuple[ListedAccount, ...]
+    next: str | None = None
+
+
 class FieldError(msgspec.Struct, frozen=True, kw_only=True):
     """One fault in a request: the JSON path of the field, and its requirement."""
 

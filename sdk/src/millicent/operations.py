@@ -3,6 +3,7 @@
 import base64
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -168,6 +169,52 @@ def _standstill(seen: Reconciliation, oldest: Waiting, wait_s: float) -> Finding
     return Finding(
         tenant=oldest.tenant, actor=oldest.actor, place=oldest.place, seq=oldest.seq, problem=f"stands still: {what}"
     )
+
+
+class Backfilled(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a part of a backfill has come. `next` continues it, None at the end."""
+
+    part: str
+    looked_at: int = 0
+    changed: int = 0
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class BackfillPart:
+    """What a newer release needs of what older releases wrote, and the function that adds it.
+
+    The function takes `backfill`, `after` and `budget_s`. Of its answer `looked_at` and `changed` are the names of two
+    counts, and `next` continues.
+    """
+
+    name: str
+    function: str
+    looked_at: str
+    changed: str
+
+
+BACKFILL: Final = (
+    BackfillPart("accounts", "DueFunctionName", "accounts", "listed"),
+    BackfillPart("boards", "BoardsFunctionName", "items", "boards"),
+)
+"""In this order."""
+
+
+def backfill(stack: Stack, part: BackfillPart, after: str | None = None) -> Iterator[Backfilled]:
+    """The sums so far, after each call of the function; the last one is complete. It may be stopped and run again."""
+    done = Backfilled(part=part.name, next=after)
+    while True:
+        request = {"backfill": True, "after": done.next, "budget_s": _BUDGET_S}
+        answer = _as(stack.invoke(stack.output(part.function), request), dict[str, Any])
+        try:
+            looked_at, changed = answer[part.looked_at] + done.looked_at, answer[part.changed] + done.changed
+            done = Backfilled(part=part.name, looked_at=looked_at, changed=changed, next=answer["next"])
+        except (KeyError, TypeError) as malformed:
+            raise UnexpectedAnswer(f"the function did not answer like Millicent's: {malformed!r}") from malformed
+        yield done
+        if done.next is None:
+            return
 
 
 def make_digest(stack: Stack) -> Digest:

@@ -6,6 +6,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 
 import click
 
+from millicent.cli.backfill import backfill_command
 from millicent.cli.console import console
 from millicent.cli.doctor import doctor
 from millicent.cli.estimate import estimate
@@ -38,7 +39,7 @@ from millicent.cli.policies import (
 )
 from millicent.cli.rates import quote, rates
 from millicent.cli.replay import replay
-from millicent.cli.reports import entries, rows_option, show_entries, statement, top, usage
+from millicent.cli.reports import accounts, entries, rows_option, show_entries, statement, top, usage
 from millicent.cli.show import show
 from millicent.cli.tail import tail
 from millicent.cli.terms import COMMANDS as TERMS_COMMANDS
@@ -344,6 +345,7 @@ main.add_command(replay)
 main.add_command(verify)
 main.add_command(digest)
 main.add_command(dlq)
+main.add_command(backfill_command)
 main.add_command(doctor)
 main.add_command(console)
 main.add_command(cost, "charge")
@@ -354,6 +356,7 @@ main.add_command(quote)
 for command in (configure, freeze, unfreeze, join, leave, limits, allowance):
     main.add_command(command)
 main.add_command(enqueue)
+main.add_command(accounts)
 main.add_command(entries)
 main.add_command(statement)
 main.add_command(usage)

@@ -1,4 +1,4 @@
-"""Reports on an account: `entries`, `statement` and `usage`; and on the tenant: `top`."""
+"""Reports on an account: `entries`, `statement` and `usage`; and on the tenant: `accounts` and `top`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -13,7 +13,7 @@ import click
 from millicent.cli.invocation import Invocation, json_option, pass_invocation
 from millicent.cli.output import print_facts, print_json, print_rows, print_text, writing
 from millicent.cli.values import DAY, INSTANT
-from millicent.client import Grouping, TenantGrouping
+from millicent.client import Grouping, Status, TenantGrouping
 from millicent.models import Entry, TenantUsagePage, UsagePage, UsageSums
 
 _ENTRY_COLUMNS: Final[Mapping[str, str]] = {
@@ -27,6 +27,17 @@ _ENTRY_COLUMNS: Final[Mapping[str, str]] = {
     "meter": "left",
     "reason": "left",
     "key": "left",
+}
+_ACCOUNT_COLUMNS: Final[Mapping[str, str]] = {
+    "actor": "left",
+    "available": "right",
+    "held": "right",
+    "funded": "right",
+    "spent": "right",
+    "status": "left",
+    "low": "left",
+    "seq": "right",
+    "updated": "left",
 }
 _SUM_COLUMNS: Final[Mapping[str, str]] = {"charged": "right", "refunded": "right", "net": "right", "count": "right"}
 _STANDARD_OUTPUT: Final = "-"
@@ -90,6 +101,27 @@ def statement(invocation: Invocation, /, actor: str, file: str | None, **filters
         show_entries(f"Statement of {actor}", listed)
         if not any(filters[name] for name in ("kind", "app", "meter", "model")):
             _show_balances(listed)
+
+
+@click.command()
+@click.option("--prefix", default="", help="Only accounts whose names begin with this.")
+@click.option("--status", type=click.Choice(get_args(Status)), help="Only open or only frozen accounts.")
+@click.option("--low/--not-low", default=None, help="Only accounts below their highest threshold, or only the others.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The most accounts.")
+@json_option
+@pass_invocation
+def accounts(invocation: Invocation, /, limit: int, **filters: Any) -> None:  # noqa: ANN401
+    """List the accounts of the tenant by name. For services and operators."""
+    with invocation.client() as client:
+        listed = list(islice(client.accounts(page_size=min(limit, 100), **filters), limit))
+    if invocation.as_json:
+        print_json({"items": listed})
+        return
+    rows = (
+        (a.actor, a.available, a.held, a.funded, a.spent, a.status, "low" if a.low else None, a.seq, a.updated_at)
+        for a in listed
+    )
+    print_rows("Accounts", _ACCOUNT_COLUMNS, rows)
 
 
 @click.command()

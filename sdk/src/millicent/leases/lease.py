@@ -61,7 +61,8 @@ class Lease:
         """
         if about.key and self.state.is_unsettled(about.key):
             return False
-        taken_from = self._chosen(microcents, now_s, reserved)
+        covered = None if reserved is None else self._covered(reserved, microcents, now_s)
+        taken_from = covered or self.state.fitting(microcents, now_s)
         if taken_from is None:
             self._raise_if_refused(microcents, now_s)
             return None
@@ -131,10 +132,6 @@ class Lease:
             # They are sent once more by the process that finds them, and answered as they were.
             self.state.last_error = failed
         return over
-
-    def _chosen(self, microcents: int, now_s: float, reserved: Reservation | None) -> Slice | None:
-        covered = None if reserved is None else self._covered(reserved, microcents, now_s)
-        return covered or self.state.fitting(microcents, now_s)
 
     def _covered(self, reserved: Reservation, microcents: int, now_s: float) -> Slice | None:
         """The slice of the reservation, if it still lasts and has what the spend needs beyond the reserved part."""
