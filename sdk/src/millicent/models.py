@@ -45,7 +45,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     currency, of which `exchange_rate` was used. If the price had a fraction of a microcent, `carry_before` and
     `carry_after` are the carry, in exact millicents. `merged` are two grants that were merged because the account had
     too many. `not_restored` is the part that was not returned because its grants had expired. `occurred_at` is when the
-    spending occurred, if the caller said so; `at` is when it was recorded. `hash` chains the entries of an account.
+    spending occurred, if the caller said so; `at` is when it was recorded. `charge` is the key of the charge that a
+    refund returns, `check_id` the check that came before a charge. `hash` chains the entries of an account.
     """
 
     key: str
@@ -84,6 +85,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     merged: Merger | None = None
     not_restored: Decimal = Decimal(0)
     occurred_at: Time | None = None
+    charge: str | None = None
+    check_id: str | None = None
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
