@@ -65,10 +65,16 @@ def _public_details(entry: Entry) -> dict[str, Any]:
         details["merged"] = _public_merger(entry.merged)
     if "occurred_at_ms" in entry.parameters:
         details["occurred_at"] = rfc3339(entry.occurred_at_ms)
-    details |= _public_family(entry)
+    details |= _public_family(entry) | _what_it_names(entry)
     if KINDS[entry.kind].answer == "settings":
         details["settings"] = public_settings(entry.parameters)
     return details | _public_price(entry)
+
+
+def _what_it_names(entry: Entry) -> dict[str, Any]:
+    """The charge that a refund returns, and the check that came before a charge: so that readers can tell what belongs
+    together."""
+    return {name: entry.parameters[name] for name in ("charge", "check_id") if entry.parameters.get(name) is not None}
 
 
 def _public_price(entry: Entry) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def test_an_allowance_comes_again_with_the_month(millicent: InMemoryMillicent) -
 def test_the_events_are_those_that_a_consumer_gets(millicent: InMemoryMillicent) -> None:
     millicent.clock.set("2025-11-23T12:13:20Z")
     millicent.fund("user:alice", 1000)
-    millicent.charge("user:alice", "42.125", meter="llm")
+    millicent.charge("user:alice", "42.125", meter="llm", check_id="check-1")
     expected = json.loads((ROOT / "events/bus/record-cost.json").read_text())
     event = millicent.events[-1]
     assert event.keys() == expected.keys()

@@ -68,11 +68,14 @@ const TONES = {
 /** A kind, an outcome or a status. One that this console does not know is shown as it is. @param {{of: string | null | undefined}} props */
 export const Badge = ({ of }) => (of ? html`<span class="badge ${TONES[of] ?? ""}"><bdi>${of.replaceAll("_", " ")}</bdi></span>` : null);
 
+/** Signs that would turn the order of what follows are shown as their number. @param {string} text */
+const withoutControls = (text) => text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 /** Whatever it is, as it is. @param {{of: unknown}} props */
 export function Raw({ of }) {
   if (of === null || of === undefined) return html`<span class="dim">–</span>`;
   if (typeof of !== "object") return html`<bdi class="name">${String(of)}</bdi>`;
-  return html`<pre class="raw"><code>${JSON.stringify(of, null, 2)}</code></pre>`;
+  return html`<pre class="raw"><code>${withoutControls(JSON.stringify(of, null, 2))}</code></pre>`;
 }
 
 /**

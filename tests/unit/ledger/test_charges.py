@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from shared.ledger.accounts import AccountState
-from shared.ledger.operations import Charge, FundingUpdate, GrantCredits
+from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Refund
 from shared.ledger.reducer import apply
+from shared.ledger.views import public_entry
 from tests.builders import ALICE, NOW_MS, after, history, operation, outcomes
 
 
@@ -80,3 +81,10 @@ def test_what_is_missing_to_an_account_that_owes_includes_the_debt() -> None:
 def test_with_enough_credits_every_mode_takes_the_cost(if_insufficient: str) -> None:
     _, entries = history(FundingUpdate(0, 10), Charge(10, if_insufficient))  # type: ignore[arg-type]
     assert (entries[-1].outcome, entries[-1].amount, entries[-1].shortfall) == ("applied", -10, 0)
+
+
+def test_readers_see_which_check_came_before_a_charge_and_which_charge_a_refund_returns() -> None:
+    _, entries = history(FundingUpdate(0, 100), Charge(30, check_id="check-1"), Charge(5), Refund("key-2", 10))
+    shown = [public_entry(entry) for entry in entries]
+    named = [{name: each[name] for name in ("charge", "check_id") if name in each} for each in shown]
+    assert named == [{}, {"check_id": "check-1"}, {}, {"charge": "key-2"}]

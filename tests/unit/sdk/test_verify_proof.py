@@ -2,69 +2,25 @@
 
 import ast
 import base64
-import hashlib
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from millicent import verify_proof
-from millicent.verify_proof import NotProved, fingerprint_of, records_from, verify
+from millicent.verify_proof import NotProved, fingerprint_of, records_from, sentence, verify
 from shared.adapters.stored_records import stored
-from shared.ledger.operations import Charge, GrantCredits
-from shared.ledger.records import record_of
-from shared.verification.digest import Digest, head_of, head_tree, inclusion_proof
-from tests.builders import ALICE, history
-
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-STATE, ENTRIES = history(GrantCredits(100), Charge(10), Charge(20))
-RECORDS = [record_of(entry) for entry in ENTRIES]
-Proof = dict[str, Any]
-
-
-def der(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = KEY) -> bytes:
-    return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def encoded(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-FINGERPRINT = hashlib.sha256(der()).hexdigest()
+from tests.proofs import ALTERED, FINGERPRINT, GOLDEN, KEY, RECORDS, Proof, cases, der, proof_of_three_entries
 
 
 @pytest.fixture
 def proof() -> Proof:
-    """Of Alice's three entries, among five accounts."""
-    states = [STATE, *(history(GrantCredits(1), account=type(ALICE)("main", f"user:{n}"))[0] for n in "bcde")]
-    heads = [head for chunk in head_tree(map(head_of, states)).chunks for head in chunk]
-    head = head_of(STATE)
-    text = Digest(
-        number=3,
-        made_at="2026-01-31T03:00:00.000Z",
-        count=5,
-        root=head_tree(heads).root,
-        previous="0" * 64,
-        key=FINGERPRINT,
-    ).text
-    return {
-        "version": 1,
-        "digest": {"text": text, "signature": signed(text), "public_key": encoded(der()), "key_id": "key"},
-        "head": {"tenant": head.tenant, "actor": head.actor, "seq": head.seq, "hash": head.hash},
-        "path": [list(step) for step in inclusion_proof(heads, heads.index(head))],
-        "records": RECORDS,
-    }
-
-
-def signed(text: str, key: rsa.RSAPrivateKey = KEY) -> str:
-    return encoded(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))
+    return proof_of_three_entries()
 
 
 def test_a_proof_says_what_is_proved(proof: Proof) -> None:
@@ -85,116 +41,7 @@ def test_records_may_begin_anywhere_but_must_end_in_the_head(proof: Proof) -> No
         verify(proof, FINGERPRINT, RECORDS[:2])
 
 
-def alter_text(proof: Proof) -> None:
-    proof["digest"]["text"] = proof["digest"]["text"].replace('"count":5', '"count":6')
-
-
-def alter_signature(proof: Proof) -> None:
-    proof["digest"]["signature"] = encoded(bytes(256))
-
-
-def shorten_signature(proof: Proof) -> None:
-    proof["digest"]["signature"] = encoded(base64.b64decode(proof["digest"]["signature"])[:-1])
-
-
-def lengthen_signature(proof: Proof) -> None:
-    proof["digest"]["signature"] = encoded(b"\x00" + base64.b64decode(proof["digest"]["signature"]))
-
-
-def sign_by_another(proof: Proof) -> None:
-    proof["digest"]["signature"] = signed(proof["digest"]["text"], OTHER)
-
-
-def bring_another_key(proof: Proof) -> None:
-    sign_by_another(proof)
-    proof["digest"]["public_key"] = encoded(der(OTHER))
-
-
-def sign_another_root(proof: Proof) -> None:
-    text = json.dumps(json.loads(proof["digest"]["text"]) | {"root": "0" * 64})
-    proof["digest"] |= {"text": text, "signature": signed(text)}
-
-
-def alter_head(proof: Proof) -> None:
-    proof["head"]["seq"] = 4
-
-
-def alter_path(proof: Proof) -> None:
-    proof["path"][0][1] = "0" * 64
-
-
-def turn_path(proof: Proof) -> None:
-    proof["path"][0][0] = "up"
-
-
-def shorten_path(proof: Proof) -> None:
-    proof["path"].pop()
-
-
-def alter_record(proof: Proof) -> None:
-    proof["records"] = [RECORDS[0], RECORDS[1].replace('"amount":-10', '"amount":-1'), RECORDS[2]]
-
-
-def alter_last_record(proof: Proof) -> None:
-    proof["records"] = [*RECORDS[:2], RECORDS[2].replace('"amount":-20', '"amount":-2')]
-
-
-def drop_record(proof: Proof) -> None:
-    proof["records"] = [RECORDS[0], RECORDS[2]]
-
-
-def swap_records(proof: Proof) -> None:
-    proof["records"] = [RECORDS[1], RECORDS[0], RECORDS[2]]
-
-
-def begin_elsewhere(proof: Proof) -> None:
-    first = json.loads(RECORDS[0]) | {"prev_hash": "1" * 64}
-    proof["records"] = [json.dumps(first), *RECORDS[1:]]
-
-
-def take_anothers_records(proof: Proof) -> None:
-    _, entries = history(GrantCredits(100), account=type(ALICE)("main", "user:b"))
-    proof["records"] = [record_of(entries[0])]
-
-
-def drop_member(proof: Proof) -> None:
-    del proof["head"]["hash"]
-
-
-def change_version(proof: Proof) -> None:
-    proof["version"] = 2
-
-
-def change_digests_version(proof: Proof) -> None:
-    text = json.dumps(json.loads(proof["digest"]["text"]) | {"version": 3})
-    proof["digest"] |= {"text": text, "signature": signed(text)}
-
-
-@pytest.mark.parametrize(
-    ("alter", "why"),
-    [
-        (alter_text, "signature does not match"),
-        (alter_signature, "signature does not match"),
-        (shorten_signature, "signature does not match"),
-        (lengthen_signature, "signature does not match"),
-        (sign_by_another, "signature does not match"),
-        (bring_another_key, "not signed with the trusted key"),
-        (sign_another_root, "path does not lead"),
-        (alter_head, "path does not lead"),
-        (alter_path, "path does not lead"),
-        (turn_path, "neither left nor right"),
-        (shorten_path, "path does not lead"),
-        (alter_record, "record 3 does not link"),
-        (alter_last_record, "do not lead to the head"),
-        (drop_record, "record 3 does not link"),
-        (swap_records, "record 1 does not link"),
-        (begin_elsewhere, "record 1 does not link"),
-        (take_anothers_records, "record 1 belongs to another account"),
-        (drop_member, "malformed"),
-        (change_version, "version"),
-        (change_digests_version, "version"),
-    ],
-)
+@pytest.mark.parametrize(("alter", "why"), ALTERED, ids=[alter.__name__ for alter, _ in ALTERED])
 def test_whatever_is_altered_proves_nothing(proof: Proof, alter: Callable[[Proof], None], why: str) -> None:
     alter(proof)
     with pytest.raises(NotProved, match=why):
@@ -282,3 +129,15 @@ def test_the_file_runs_by_itself(proof: Proof, tmp_path: Path) -> None:
     refused = run(str(file), "--key", "0" * 64)
     assert (refused.returncode, refused.stderr[:10]) == (1, "NOT PROVED")
     assert "neither a file nor a fingerprint" in run(str(file), "--key", "mine").stderr
+
+
+def test_the_proofs_by_which_the_console_is_tested_have_the_verdicts_of_this_verifier() -> None:
+    golden = json.loads(GOLDEN.read_text())
+    for case in golden["cases"]:
+        try:
+            said = sentence(verify(case["proof"], golden["fingerprint"]))
+        except NotProved as failure:
+            said = f"NOT PROVED: {failure}"
+        assert said == case["verdict"], case["name"]
+    assert [case["name"] for case in golden["cases"]] == [case["name"] for case in cases()]
+    assert golden["cases"][0]["proof"]["records"] == RECORDS
