@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from local import console_pack
-from local.console_pack import PACK, NotPackable, packed
+from local.console_pack import ENTRY, PACK, NotPackable, packed, reached
 from local.npm import Lock, installed
 from local.paths import ROOT
 from local.processes import ProcessFailedError
@@ -34,6 +34,7 @@ SOURCES: Final = ROOT / "console"
 SITE: Final = ROOT / "functions" / "console" / "site"
 MANIFEST: Final = "manifest"
 INDEX: Final = "index.html"
+WIDGETS: Final = "widgets.js"
 HASH_DIGITS: Final = 10
 TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
@@ -102,8 +103,9 @@ def site_files() -> dict[str, bytes]:
     files = {path.relative_to(SOURCES).as_posix(): path.read_bytes() for path in sources() if path.suffix in TYPES}
     files |= {each.path: SOURCE_MAP.sub(b"", (modules / each.file).read_bytes()) for each in (*LIBRARIES, STYLES)}
     by_path = {path: _by_path(path, content) for path, content in files.items()}
-    own = {path: content.decode() for path, content in by_path.items() if path.startswith("src/")}
-    return by_path | {PACK: packed(own).encode()}
+    own = {path: content.decode() for path, content in by_path.items() if path.startswith(("src/", WIDGETS))}
+    page, widgets = packed(reached(own, ENTRY)), packed(reached(own, WIDGETS), WIDGETS, WIDGETS)
+    return by_path | {PACK: page.encode(), WIDGETS: widgets.encode()}
 
 
 def write_site(files: Mapping[str, bytes], directory: Path) -> None:

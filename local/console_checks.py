@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from local.console import SOURCES, site_files
+from local.console import SOURCES, WIDGETS, site_files
 from local.console_pack import PACK
 from local.npm import Lock, installed, node
 from local.paths import ROOT
@@ -37,12 +37,14 @@ def check_types(modules: Path) -> None:
     run([modules / "typescript" / "bin" / "tsc", "--project", SOURCES / "tsconfig.json"])
 
 
-def check_pack() -> None:
-    """That what the page loads is JavaScript at all. Raises ProcessFailedError."""
+def check_packs() -> None:
+    """That what pages load is JavaScript at all. Raises ProcessFailedError."""
+    files = site_files()
     with tempfile.TemporaryDirectory() as scratch:
         pack = Path(scratch) / "pack.mjs"
-        pack.write_bytes(site_files()[PACK])
-        run(["--check", pack])
+        for name in (PACK, WIDGETS):
+            pack.write_bytes(files[name])
+            run(["--check", pack])
 
 
 def run_tests() -> None:
@@ -61,7 +63,7 @@ def main() -> None:
     modules = tools()
     generate_types(modules)
     check_types(modules)
-    check_pack()
+    check_packs()
     run_tests()
 
 

@@ -1,7 +1,8 @@
 """Puts the modules of the console into one file, so that opening it is one request and not forty.
 
 A module becomes a function that makes its exports, called when they are first needed. Nothing else changes: names and
-comments are those of the source, and libraries stay modules of their own.
+comments are those of the source, `import.meta.url` is where the module would be, and libraries stay modules of their
+own.
 
 It reads the few forms of import and export that the console is written in, and refuses any other:
 
@@ -32,37 +33,55 @@ class NotPackable(Exception):
     """A module uses a form of import or export that is not packed, or modules import each other in a circle."""
 
 
-def packed(modules: Mapping[str, str]) -> str:
-    """One module that is at PACK, of modules by their path. Libraries are those imported from below lib/.
+def packed(modules: Mapping[str, str], entry: str = ENTRY, at: str = PACK) -> str:
+    """One module that is at `at`, of modules by their path, with the exports of `entry`.
 
-    Raises NotPackable.
+    Libraries are those imported from below lib/. Raises NotPackable.
     """
-    makers = {path: _Maker(path, text, modules) for path, text in modules.items()}
+    makers = {path: _Maker(path, text, modules, at) for path, text in modules.items()}
     _refuse_circles(makers)
     libraries = sorted({name for maker in makers.values() for name in maker.libraries})
-    imports = (f'import * as {_variable(name)} from "../{name}";' for name in libraries)
+    imports = (f'import * as {_variable(name)} from "{_from(at, name)}";' for name in libraries)
     made = (
         f"{json.dumps(path)}: () => {{\n{maker.body}\nreturn {{ {', '.join(maker.exports)} }};\n}},"
         for path, maker in makers.items()
     )
     need = "const made = {};\nconst need = (name) => (made[name] ??= makers[name]());"
-    return "\n".join([*imports, need, "const makers = {", *made, "};", f"need({json.dumps(ENTRY)});", ""])
+    names = ", ".join(each.partition(":")[0] for each in makers[entry].exports)
+    begun = f"{f'export const {{ {names} }} = ' if names else ''}need({json.dumps(entry)});"
+    return "\n".join([*imports, need, "const makers = {", *made, "};", begun, ""])
+
+
+def reached(modules: Mapping[str, str], entry: str) -> dict[str, str]:
+    """Those that `entry` imports, at once or later, itself or through others. Raises NotPackable."""
+    found = {entry: modules[entry]}
+    waiting = [entry]
+    while waiting:
+        path = waiting.pop()
+        maker = _Maker(path, modules[path], modules, PACK)
+        new = [each for each in (*maker.needed, *maker.later) if each not in found]
+        found |= {each: modules[each] for each in new}
+        waiting += new
+    return {path: text for path, text in modules.items() if path in found}
 
 
 class _Maker:
     """The body of the function that a module becomes, and what it needs before."""
 
-    def __init__(self, path: str, text: str, modules: Mapping[str, str]) -> None:
+    def __init__(self, path: str, text: str, modules: Mapping[str, str], at: str) -> None:
         self._path = path
         self._modules = modules
+        self._at = at
         self.exports: list[str] = []
         self.needed: list[str] = []
+        self.later: list[str] = []
         self.libraries: list[str] = []
         text = _PASSED_ON.sub(self._passed_on, text)
         text = _IMPORT.sub(self._imported, text)
         text = _LISTED.sub(self._listed, text)
         text = _DECLARED.sub(self._declared, text)
-        self.body = _LATER.sub(self._later, text)
+        text = _LATER.sub(self._later, text)
+        self.body = text.replace("import.meta.url", f'new URL("{_from(at, path)}", import.meta.url).href')
         if left := _LEFT.search(self.body):
             raise NotPackable(f"{path} has a form that is not packed: {left[0]}")
 
@@ -92,7 +111,8 @@ class _Maker:
     def _later(self, found: re.Match[str]) -> str:
         path = self._resolved(found[1])
         if path not in self._modules:
-            return f'import("../{path}")'
+            return f'import("{_from(self._at, path)}")'
+        self.later.append(path)
         return f"Promise.resolve().then(() => need({json.dumps(path)}))"
 
     def _source(self, name: str) -> str:
@@ -118,6 +138,12 @@ def _pairs(names: str) -> Iterator[tuple[str, str]]:
 
 def _renamed(names: str) -> str:
     return ", ".join(one if one == other else f"{one}: {other}" for one, other in _pairs(names))
+
+
+def _from(at: str, path: str) -> str:
+    """The address of a file as a module at `at` names it."""
+    found = posixpath.relpath(path, posixpath.dirname(at) or ".")
+    return found if found.startswith(".") else f"./{found}"
 
 
 def _variable(path: str) -> str:

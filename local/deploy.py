@@ -33,6 +33,8 @@ PARAMETERS: Final = {
     "Architecture": sources.architecture(),
     # The emulator has no login page.
     "ConsoleLogin": "token",
+    # So that a page of one's own can be tried from wherever it is served. Without a token it reads nothing.
+    "ConsoleOrigins": "*",
     # So that a usage file of years ago can be tried.
     "MaxUsageAgeDays": "3650",
     # The emulator starts a process for every concurrent execution: the number must fit a laptop.
@@ -41,6 +43,7 @@ PARAMETERS: Final = {
     "FundingConcurrency": "8",
     "AccountsConcurrency": "8",
     "HistoryConcurrency": "8",
+    "TenantConcurrency": "4",
     "OutboxConcurrency": "2",
     "AuditConcurrency": "2",
     "UsageConcurrency": "2",

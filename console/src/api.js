@@ -19,7 +19,15 @@ const UNAUTHENTICATED = 401;
  * @property {string} [key]          the idempotency key of a mutation: with it, trying again is safe
  * @property {AbortSignal} [signal]
  * @property {string} [accept]       "text/csv" for a statement: the answer is then text
+ * @property {Bearer} [bearer]       who asks; without one whoever is signed in
+ *
+ * @typedef {object} Bearer
+ * @property {() => Promise<string | null>} token
+ * @property {() => Promise<boolean>} refused   called where the token was not accepted; true if there is another one now
  */
+
+/** @type {Bearer} */
+const SIGNED_IN = { token: currentToken, refused };
 
 /** A failure of a call. `problem` is what the API answered (RFC 9457), or null if nothing came. */
 export class ApiError extends Error {
@@ -68,18 +76,23 @@ export async function answered(method, path, options = {}) {
     const answer = await sent(method, path, options);
     if (answer === null) {
       if (!isRepeatable || tried >= 2) throw new ApiError(0, null, null);
+      // A browser may hide from a page of another site that a token was not accepted: a gateway answers that itself.
+      await options.bearer?.refused().catch(() => false);
     } else if (answer.ok) {
       return { content: await contentOf(answer), headers: answer.headers, status: answer.status };
-    } else if (!(answer.status === UNAUTHENTICATED && tried === 1 && (await refused()))) {
+    } else if (!(answer.status === UNAUTHENTICATED && tried === 1 && (await bearerOf(options).refused()))) {
       if (!isRepeatable || !AGAIN.has(answer.status) || tried >= TRIES) throw await errorOf(answer);
     }
     await pause(answer, tried, options.signal);
   }
 }
 
+/** @param {Options} options */
+const bearerOf = (options) => options.bearer ?? SIGNED_IN;
+
 /** Null if there was no answer. @param {string} method @param {string} path @param {Options} options */
 async function sent(method, path, options) {
-  const token = await currentToken();
+  const token = await bearerOf(options).token();
   const headers = {
     Accept: options.accept ?? "application/json; amounts=string",
     ...(token ? { Authorization: `Bearer ${token}` } : {}),

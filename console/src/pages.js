@@ -15,4 +15,8 @@ export const PAGES = [
   { path: "/", title: "Overview", key: "o", forOperators: true, load: () => import("./pages/overview.js") },
   { path: "/accounts", title: "Accounts", key: "a", forOperators: true, load: () => import("./pages/accounts.js") },
   { path: "/accounts/:actor", title: "Account", load: () => import("./pages/account.js") },
+  { path: "/rates", title: "Rates", key: "r", load: () => import("./pages/rates.js") },
+  { path: "/live", title: "Live", key: "l", forOperators: true, load: () => import("./pages/live.js") },
+  { path: "/health", title: "Health", key: "h", forOperators: true, load: () => import("./pages/health.js") },
+  { path: "/rates/card", title: "Rate card", load: () => import("./pages/rate_card.js") },
 ];

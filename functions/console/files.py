@@ -23,11 +23,12 @@ _IMPORT_MAP: Final = re.compile(r'<script type="importmap">(.*?)</script>', re.D
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """`deflated` is the content by gzip. `cache` is the value of Cache-Control."""
+    """`deflated` is the content by gzip. `cache` is the value of Cache-Control, `tag` that of ETag."""
 
     type: str
     deflated: bytes
     cache: str
+    tag: str
 
     @property
     def content(self) -> bytes:
@@ -64,7 +65,8 @@ class Site:
         if found is None:
             return None
         deflated = (self._directory / f"{own_name}.gz").read_bytes()
-        return File(found["type"], deflated, ASK_AGAIN if own_name == name else FOR_EVER)
+        tag = f'"{found["name"]}"'
+        return File(found["type"], deflated, ASK_AGAIN if own_name == name else FOR_EVER, tag)
 
     def page(self, base: str) -> Page:
         content = (self._directory / INDEX).read_text().replace(BASE, base)

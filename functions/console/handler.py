@@ -57,7 +57,10 @@ def file(name: str) -> Response:
     found = site.file(name)
     if found is None:
         raise RouteNotFound("the console has no such file")
-    headers = {**SAFE, "Cache-Control": found.cache, "Vary": "Accept-Encoding"}
+    # A browser may keep a file for pages of several sites, of which the gateway tells one that it may be read.
+    headers = {**SAFE, "Cache-Control": found.cache, "Vary": "Accept-Encoding, Origin", "ETag": found.tag}
+    if found.tag in (app.current_event.header("if-none-match") or ""):
+        return Response(HTTPStatus.NOT_MODIFIED, found.type, "", headers)
     if "gzip" not in (app.current_event.header("accept-encoding") or ""):
         return Response(HTTPStatus.OK, found.type, found.content.decode(), headers)
     return Response(HTTPStatus.OK, found.type, found.deflated, {**headers, "Content-Encoding": "gzip"})

@@ -14,6 +14,7 @@ from ministack import app
 from ministack.core import lambda_runtime, persistence
 from ministack.services import apigateway, cloudformation, dynamodb, sqs
 
+from local.emulated import cors
 from local.emulated.failing import ends_where_nothing_is_saved
 from local.emulated.journal import Journal
 from local.emulated.kept_resources import KeptResources
@@ -30,7 +31,7 @@ def install() -> None:
     """Raises SeamMovedError."""
     require_version(version("ministack"))
     require(app, "_parse_execute_api_url", "app", "main")
-    require(apigateway, "_match_route")
+    require(apigateway, "_match_route", *cors.SEAMS)
     require(lambda_runtime, "zipfile", "Worker")
     place = Path(persistence.STATE_DIR)
     with ends_where_nothing_is_saved(place):
@@ -42,6 +43,7 @@ def install() -> None:
         addition.install()
     lambda_runtime.zipfile = archives_unpacked_once()
     kept_and_ignored(app, apigateway)
+    cors.found_again(apigateway)
     app.app = SavingApplication(app.app, saved, queues)
 
 

@@ -11,13 +11,16 @@ import pytest
 from tests.integration.world import World
 
 
-def shown(world: World, name: str, accept: str | None = None) -> dict[str, Any]:
+def shown(world: World, name: str, accept: str | None = None, known: str | None = None) -> dict[str, Any]:
     path = "/console" + (f"/{name}" if name else "")
     event = {
         "version": "2.0",
         "routeKey": "GET /console/{proxy+}" if name else "GET /console",
         "rawPath": path,
-        "headers": {"accept-encoding": accept} if accept else {},
+        "headers": {
+            **({"accept-encoding": accept} if accept else {}),
+            **({"if-none-match": known} if known else {}),
+        },
         "requestContext": {"requestId": "r1", "stage": "$default", "http": {"method": "GET", "path": path}},
         "isBase64Encoded": False,
     }
@@ -49,7 +52,17 @@ def test_a_file_comes_deflated_to_who_takes_that_and_as_it_is_to_others(world: W
     assert gzip.decompress(base64.b64decode(deflated["body"])).decode() == plain["body"] == "export {};"
     assert plain["isBase64Encoded"] is False
     assert "Content-Encoding" not in plain["headers"]
-    assert {deflated["headers"]["Vary"], plain["headers"]["Vary"]} == {"Accept-Encoding"}
+    assert {deflated["headers"]["Vary"], plain["headers"]["Vary"]} == {"Accept-Encoding, Origin"}
+
+
+def test_a_file_that_a_browser_has_is_not_sent_again(world: World) -> None:
+    """Pages of other sites have no import map, so they ask for each file by its own name each time."""
+    first = shown(world, "src/main.js", "gzip")
+    again = shown(world, "src/main.js", "gzip", known=f'W/"other", {first["headers"]["ETag"]}')
+    assert (again["statusCode"], again["body"]) == (304, "")
+    assert again["headers"]["Cache-Control"] == "no-cache"
+    assert again["headers"]["ETag"] == first["headers"]["ETag"]
+    assert shown(world, "src/main.js", "gzip", known='"other"')["statusCode"] == 200
 
 
 def test_a_file_that_is_not_there_is_a_problem_document(world: World) -> None:

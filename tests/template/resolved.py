@@ -86,7 +86,7 @@ class Deployment:
             "Ref": self._reference,
             "Fn::GetAtt": lambda named: self._attribute(*named),
             "Fn::Sub": self._filled,
-            "Fn::Join": lambda given: given[0].join(str(self.value(each)) for each in given[1]),
+            "Fn::Join": lambda given: given[0].join(str(each) for each in self.value(given[1])),
             "Fn::Split": lambda given: self.value(given[1]).split(given[0]),
             "Fn::Select": lambda given: self.value(given[1])[given[0]],
             "Fn::If": lambda given: self.value(given[1 if self.holds(given[0]) else 2]),

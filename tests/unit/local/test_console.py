@@ -14,7 +14,7 @@ from local.console import _by_path as by_path
 from local.sources import fingerprint
 
 INDEX: Final = b"""<script type="importmap">{{importmap}}</script><script src="{{src/main.js}}"></script>"""
-MODULES: Final = sorted((SOURCES / "src").rglob("*.js"))
+MODULES: Final = [SOURCES / "widgets.js", *sorted((SOURCES / "src").rglob("*.js"))]
 
 
 def site_of(directory: Path, main: bytes = b"export {};") -> Site:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.console_pack import NotPackable, packed
+from local.console_pack import NotPackable, packed, reached
 
 MAIN = "src/main.js"
 
@@ -63,3 +63,27 @@ def test_modules_that_import_each_other_in_a_circle_are_refused() -> None:
     circle = {MAIN: 'import { a } from "./x.js";', "src/x.js": 'import { b } from "./main.js";'}
     with pytest.raises(NotPackable, match=r"src/main\.js -> src/x\.js -> src/main\.js"):
         packed(circle)
+
+
+def test_a_file_of_another_place_finds_libraries_and_modules_know_where_they_would_be() -> None:
+    modules = {
+        "widgets.js": 'import { a } from "./src/x.js";\nexport { a } from "./src/x.js";\nexport const b = 1;',
+        "src/x.js": 'import { h } from "../lib/htm.js";\nexport const a = new URL("..", import.meta.url);',
+    }
+    made = packed(modules, "widgets.js", "widgets.js")
+    assert 'import * as lib_htm_js from "./lib/htm.js";' in made
+    assert 'new URL("..", new URL("./src/x.js", import.meta.url).href)' in made
+    assert made.endswith('export const { a, b } = need("widgets.js");\n')
+    page = packed({MAIN: "", "src/x.js": modules["src/x.js"]})
+    assert 'new URL("..", new URL("./x.js", import.meta.url).href)' in page
+
+
+def test_a_file_has_what_its_first_module_reaches_at_once_or_later_and_nothing_else() -> None:
+    modules = {
+        MAIN: 'import { a } from "./x.js";\nconst load = () => import("./pages/y.js");',
+        "src/x.js": "export const a = 1;",
+        "src/pages/y.js": 'import { b } from "../z.js";',
+        "src/z.js": "export const b = 1;",
+        "src/widgets/other.js": "export const c = 1;",
+    }
+    assert list(reached(modules, MAIN)) == [MAIN, "src/x.js", "src/pages/y.js", "src/z.js"]
