@@ -58,6 +58,8 @@ class Stage:
             "LEDGER_TABLE": LEDGER,
             "AUDIT_TABLE": "audit",
             "USAGE_TABLE": "usage",
+            "ACTIVITY_TABLE": "activity",
+            "ACTIVITY_DAYS": "14",
             "EVENT_BUS": "millicent",
             "FAILURE_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/failures",
             "CHECK_EVENTS": "none",
@@ -105,7 +107,7 @@ def create_tables(url: str) -> None:
 
     dynamodb: Any = boto3.client("dynamodb", endpoint_url=url, region_name=REGION)
     ledger_table(LEDGER, region=REGION, host=url).whole.create_table(billing_mode="PAY_PER_REQUEST")
-    others = ("bare", "audit", "usage")
+    others = ("bare", "audit", "usage", "activity")
     for name, keys in (*((name, ("pk", "sk")) for name in others), ("naive", ("pk",)), ("naive-keys", ("id",))):
         dynamodb.create_table(
             TableName=name,

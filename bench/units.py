@@ -93,6 +93,12 @@ class Bench:
     def charge(self, actor: str) -> dict[str, Any]:
         return self.ask("cost", "POST /v1/cost", {"actor": actor, "cost": 12.345, **USUAL}, self.key())
 
+    def charged_once(self) -> list[tuple[dict[str, Any], Entry]]:
+        """The charge of another account."""
+        actor = self.funded()
+        self.charge(actor)
+        return self.entries(actor, 1)
+
     def batch(self, actor: str, **more: str) -> None:
         """`more` are further members of every line."""
         lines = [{"key": self.key(), "actor": actor, "cost": 12.345, **USUAL, **more} for _ in range(BATCH)]
@@ -240,6 +246,8 @@ def _batched(bench: Bench, actor: str, member: str) -> Iterator[tuple[str, Figur
     yield "publish, of a batch", bench.counted(lambda: bench.publish(batched), BATCH)
     yield "audit, of a batch", bench.counted(lambda: bench.audit(batched), BATCH)
     yield "usage, of a batch", bench.counted(lambda: bench.count_usage(batched), BATCH)
+    charged = [entry for _ in range(BATCH) for entry in bench.charged_once()]
+    yield "audit, of 90 accounts", bench.counted(lambda: bench.audit(charged), BATCH)
     slices = [bench.hold(actor, 2000), bench.hold(member, 2000)]
     yield "batched part of a hold", bench.counted(lambda: bench.batch(actor, hold=slices[0]), BATCH, row_of=actor)
     yield "batched charge of a member", bench.counted(lambda: bench.batch(member), BATCH, row_of=member)
@@ -252,6 +260,7 @@ def figures_of_interest(figures: Mapping[str, Figures]) -> dict[str, float]:
         "write_units_per_charge": figures["charge"].write_units,
         "read_units_per_charge": figures["charge"].read_units,
         "write_units_per_batched_charge": round(figures["batched charge"].write_units, 2),
+        "activity_write_units_of_a_batch": round(figures["audit, of 90 accounts"].write_units - 1, 2),
         "usage_write_units_alone": figures["usage, alone"].write_units,
         "dollars_per_million_charges": round(dollars_per_million_charges(CHARGES_A_MONTH), 2),
     }

@@ -3,10 +3,12 @@
 from itertools import count
 from typing import Final, cast
 
+from in_memory.activity import NoFailureQueues
 from in_memory.digests import NoDigests
 from in_memory.present import Part
 from shared.adapters.genai_rates import GenaiCard
 from shared.ports.accounts import AccountList
+from shared.ports.activity import ActivityFeed, FailureQueues, OpenHoldsOfTenants
 from shared.ports.boards import BoardStore
 from shared.ports.inspection import DigestStore
 from shared.ports.ledger import AuditTrail, EventBus, Ledger
@@ -34,6 +36,18 @@ def trail_of(_: Settings) -> AuditTrail:
 
 def usage_book_of(_: Settings) -> UsageBook:
     return cast("UsageBook", Part("book"))
+
+
+def feed_of(_: Settings) -> ActivityFeed:
+    return cast("ActivityFeed", Part("feed"))
+
+
+def open_holds_of(_: Settings) -> OpenHoldsOfTenants:
+    return cast("OpenHoldsOfTenants", Part("holds"))
+
+
+def failure_queues_of(_: Settings) -> FailureQueues:
+    return cast("FailureQueues", NoFailureQueues())
 
 
 def boards_of(_: Settings) -> BoardStore:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any, Final, Protocol
 
+from in_memory.activity import MemoryActivityFeed, MemoryOpenHolds
 from in_memory.audit import MemoryAuditTrail
 from in_memory.boards import MemoryBoardStore
 from in_memory.rates import MemoryRateStore
@@ -33,6 +34,10 @@ class World(Protocol):
     def trail(self) -> MemoryAuditTrail: ...
     @property
     def book(self) -> MemoryUsageBook: ...
+    @property
+    def feed(self) -> MemoryActivityFeed: ...
+    @property
+    def holds(self) -> MemoryOpenHolds: ...
     @property
     def boards(self) -> MemoryBoardStore: ...
     @property

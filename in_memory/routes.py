@@ -49,6 +49,8 @@ ROUTES: Final = (
     Route("GET /v1/accounts/{actor}/usage", "history", "credits/read"),
     Route("GET /v1/usage", "tenant", "credits/read"),
     Route("GET /v1/operations/{key}", "history", "credits/read"),
+    Route("GET /v1/activity", "tenant", "credits/read"),
+    Route("GET /v1/alerts", "tenant", "credits/read"),
     Route("GET /v1/accounts/{actor}/proof", "proof", "credits/read"),
     Route("GET /v1/digests/{number}", "proof", "credits/read"),
     Route("GET /openapi.json", "docs", None),

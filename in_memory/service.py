@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 from in_memory.accounts import MemoryAccounts
+from in_memory.activity import MemoryActivityFeed, MemoryOpenHolds
 from in_memory.audit import MemoryAuditTrail
 from in_memory.boards import PresentBoards
 from in_memory.bus import MemoryBus, size_bytes
@@ -83,7 +84,9 @@ class InMemoryService:
         self.boards = PresentBoards(self.book, self.clock.now_ms)
         self.rates = MemoryRateStore()
         self.terms = MemoryTermsStore()
-        self.bus = MemoryBus(self.ledger, self.trail, self.book)
+        self.feed = MemoryActivityFeed(self.clock.now_ms)
+        self.holds = MemoryOpenHolds(self.ledger)
+        self.bus = MemoryBus(self.ledger, self.trail, self.book, self.feed)
         self._failures: deque[Failure] = deque()
         self._published = 0
 

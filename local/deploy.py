@@ -43,6 +43,7 @@ PARAMETERS: Final = {
     "FundingConcurrency": "8",
     "AccountsConcurrency": "8",
     "HistoryConcurrency": "8",
+    "TenantConcurrency": "4",
     "OutboxConcurrency": "2",
     "AuditConcurrency": "2",
     "UsageConcurrency": "2",

@@ -113,6 +113,8 @@ STORY: Final = (
     Sample("tenant-usage", "The actors that spent most this month", "shown"),
     Sample("history-audit", "The audit rows", "shown", ("cost",)),
     Sample("audit", "The queue delivers a check twice; one row is kept", "queue"),
+    Sample("tenant-activity", "The latest charges of all accounts", "shown", ("cost",)),
+    Sample("tenant-alerts", "What to look at in the tenant", "shown", ("funding-update",)),
     Sample("outbox", "Rows of the ledger that are no entries: nothing is published", "queue"),
     Sample("policies-limits", "At most 5000 a day", "shown", ("funding-update",)),
     Sample("policies-allowance", "10000 a month", "shown", ("funding-update",)),

@@ -17,6 +17,7 @@ from functions.policies.schema import AllowanceRequest, LimitRequest, SettingsRe
 from functions.proof.schema import DigestNumber, ProofQuery
 from functions.rates.schema import QuoteRequest, RateDocument, RatesQuery
 from functions.rates.terms import AdjustmentDocument, CurrencyDocument, TermsQuery
+from functions.tenant.activity_schema import ActivityQuery
 from functions.tenant.usage_schema import TenantUsageQuery
 from millicent import models
 from openapi.answers import Proof, SignedDigest
@@ -26,7 +27,7 @@ from shared.ledger.frozen import dataclass
 from shared.ledger.operations import Reason
 from shared.ledger.policies import MAX_LIMITS
 
-Tag: TypeAlias = Literal["Checks and charges", "Holds", "Funding", "Rates", "Accounts", "Records", "Service"]
+Tag: TypeAlias = Literal["Checks and charges", "Holds", "Funding", "Rates", "Accounts", "Records", "Tenant", "Service"]
 
 SPENDING: Final[tuple[Reason, ...]] = ("insufficient_credits", "limit_exceeded", "account_frozen")
 ENDED: Final[tuple[Reason, ...]] = ("hold_not_found", "hold_captured", "hold_released", "hold_expired")
@@ -399,6 +400,21 @@ CALLS: Final = (
         query=OperationQuery,
         answer=models.Operation,
         errors=("operation_not_found",),
+    ),
+    Call(
+        route="GET /v1/activity",
+        tag="Tenant",
+        summary="The newest entries and checks of the whole tenant",
+        scope="credits/read",
+        query=ActivityQuery,
+        answer=models.ActivityPage,
+    ),
+    Call(
+        route="GET /v1/alerts",
+        tag="Tenant",
+        summary="What to look at: accounts that fell low, refusals of a day, holds that expire soon, failure queues",
+        scope="credits/read",
+        answer=models.Alerts,
     ),
     Call(route="GET /v1/health", tag="Service", summary="Check the health of the service", answer=models.Health),
     Call(route="GET /openapi.json", tag="Service", summary="This document", answer="application/json"),

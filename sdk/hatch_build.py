@@ -20,7 +20,19 @@ SOURCES = ("shared", "functions", "in_memory")
 REPLACED = {
     **{
         f"shared.composition.{part}": "in_memory.composition"
-        for part in ("accounts", "audit", "boards", "bus", "digests", "ledger", "rate_store", "rates", "terms", "usage")
+        for part in (
+            "accounts",
+            "activity",
+            "audit",
+            "boards",
+            "bus",
+            "digests",
+            "ledger",
+            "rate_store",
+            "rates",
+            "terms",
+            "usage",
+        )
     },
     "shared.runtime.clock": "in_memory.clock",
     "shared.runtime.observability": "in_memory.observability",

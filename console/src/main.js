@@ -3,11 +3,12 @@ import { loadConfig } from "./config.js";
 import { Frame } from "./frame.js";
 import { onKeyDown } from "./keys.js";
 import { follow } from "./router.js";
-import { start as startSession } from "./session.js";
+import { start as startSession, takeToken } from "./session.js";
 import { start as startTheme } from "./theme.js";
 import { html, render } from "./ui.js";
 
 async function begin() {
+  takeToken();
   startTheme();
   addEventListener("keydown", onKeyDown);
   const place = /** @type {HTMLElement} */ (document.getElementById("app"));

@@ -30,12 +30,24 @@ export const can = (scope) => opens(session.get().claims?.scopes ?? [], scope);
 /** Whether it may name other actors, as far as a browser can tell. The API decides. */
 export const isOperator = () => session.get().claims?.isOperator ?? false;
 
-/** Takes what the address and this tab have, and leaves an address that anybody may see. */
-export async function start() {
+/** @type {string | null} */
+let taken = null;
+
+/** Takes a token out of the address, before anything else happens: what is left, anybody may see. */
+export function takeToken() {
   const given = inFragment(location.hash);
-  if (given) {
-    history.replaceState(null, "", `#${given.to}`);
-    enter(given.token);
+  if (!given) return;
+  taken = given.token;
+  history.replaceState(null, "", `#${given.to}`);
+}
+
+/** Signs in with what the address and this tab have. */
+export async function start() {
+  takeToken();
+  const given = taken;
+  taken = null;
+  if (given !== null) {
+    if (!enter(given)) leave("out", "The token in the address is no access token (a JWT).");
     return;
   }
   try {

@@ -1,1 +1,1 @@
-"""What is told of a whole tenant: the sums of its usage."""
+"""What is told of a whole tenant: its activity, its alerts, and the sums of its usage."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import field
 
+from functions.tenant.activity_runtime import ActivityRuntime, activity_runtime
 from shared.composition.boards import boards_of
 from shared.composition.parts import identity_of
 from shared.edge.identity import IdentityRule
@@ -17,6 +18,7 @@ from shared.runtime.settings import settings_of
 class TenantRuntime:
     observability: Observability
     identity: IdentityRule
+    activity: ActivityRuntime
     boards: BoardStore
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
 
@@ -24,5 +26,8 @@ class TenantRuntime:
 def tenant_runtime() -> TenantRuntime:
     settings = settings_of("tenant")
     return TenantRuntime(
-        observability=observability(settings), identity=identity_of(settings), boards=boards_of(settings)
+        observability=observability(settings),
+        identity=identity_of(settings),
+        boards=boards_of(settings),
+        activity=activity_runtime(settings),
     )

@@ -83,6 +83,18 @@ class HashAttribute(PlainAttribute[str]):
         return value.hex()
 
 
+class BytesAttribute(PlainAttribute[bytes]):
+    """Bytes as they are."""
+
+    attr_type = BINARY
+
+    def serialize(self, value: bytes) -> bytes:
+        return value
+
+    def deserialize(self, value: bytes) -> bytes:
+        return value
+
+
 class RecordAttribute(PlainAttribute[str | bytes]):
     """A record as it is stored, see stored_records.py: bytes, or the text that an older release stored.
 

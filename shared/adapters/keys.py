@@ -11,6 +11,7 @@ POLICY_SK: Final = "POLICY"
 _TENANT: Final = "TENANT#"
 _ACTOR: Final = "#ACTOR#"
 _RATES: Final = "#RATES"
+_ACTIVITY: Final = "#ACTIVITY#"
 _ACCOUNTS: Final = "#ACCOUNTS#"
 LISTS_OF_A_TENANT: Final = 4
 """Over how many partitions of the index a tenant's accounts are spread: each takes a thousand new accounts a second."""
@@ -67,6 +68,16 @@ def rates_pk(tenant: str) -> str:
 def is_rates_pk(pk: str) -> bool:
     tenant = pk.removeprefix(_TENANT).removesuffix(_RATES)
     return bool(tenant) and "#" not in tenant and rates_pk(tenant) == pk
+
+
+def activity_pk(tenant: str, shard: int) -> str:
+    """The partition of a shard of a tenant's feed."""
+    return f"{_TENANT}{tenant}{_ACTIVITY}{shard}"
+
+
+def accounts_prefix(tenant: str) -> str:
+    """How the partitions of all accounts of a tenant begin."""
+    return f"{_TENANT}{tenant}{_ACTOR}"
 
 
 def entry_sk(key: str) -> str:

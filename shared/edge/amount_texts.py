@@ -42,6 +42,7 @@ AMOUNTS: Final = frozenset(
         "shortfall",
         "spendable",
         "spent",
+        "threshold",
         "used",
     }
 )

@@ -64,7 +64,15 @@ def _detail(entry: Entry, event_id: str, data: Mapping[str, Any]) -> dict[str, A
 
 def entry_event_id(entry: Entry) -> str:
     """The id of the entry's event, without building the event."""
-    return _event_id(entry.account, f"entry/{entry.seq}")
+    return event_id_of_entry(entry.account, entry.seq)
+
+
+def event_id_of_entry(account: Account, seq: int) -> str:
+    return _event_id(account, f"entry/{seq}")
+
+
+def event_id_of_check(account: Account, check_id: str) -> str:
+    return _event_id(account, f"check/{check_id}")
 
 
 def check_event(account: Account, check_id: str, answer: Mapping[str, Any], at_ms: int, correlation_id: str) -> Event:
@@ -73,7 +81,7 @@ def check_event(account: Account, check_id: str, answer: Mapping[str, Any], at_m
         detail_type=CHECK_DETAIL_TYPE,
         detail={
             "version": VERSION,
-            "event_id": _event_id(account, f"check/{check_id}"),
+            "event_id": event_id_of_check(account, check_id),
             "tenant": account.tenant,
             "actor": account.actor,
             "seq": None,

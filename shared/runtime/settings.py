@@ -13,6 +13,7 @@ IngestTenant: TypeAlias = Literal["default", "message"]
 DEFAULT_LEDGER_DEADLINE_MS: Final = 5000
 DEFAULT_AUDIT_GRACE_S: Final = 900
 DEFAULT_MAX_USAGE_AGE_DAYS: Final = 35
+DEFAULT_ACTIVITY_DAYS: Final = 14
 DEFAULT_MILLICENTS_PER_UNIT: Final = 100_000
 DEFAULT_TENANT_SHARDS: Final = 1
 
@@ -56,10 +57,12 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "history": _COMMON | _IDENTITY | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S"},
     "docs": _COMMON,
     "outbox": _COMMON | {"EVENT_BUS", "FAILURE_QUEUE_URL"},
-    "audit": _COMMON | {"AUDIT_TABLE"},
+    "audit": _COMMON | {"AUDIT_TABLE", "ACTIVITY_TABLE", "ACTIVITY_DAYS"},
     "usage": _COMMON | {"LEDGER_TABLE", "USAGE_TABLE"},
     "boards": _COMMON | {"USAGE_TABLE", "BOARDS_BUCKET", "TENANT_SHARDS"},
-    "tenant": _COMMON | _IDENTITY | {"USAGE_TABLE", "BOARDS_BUCKET"},
+    "tenant": _COMMON
+    | _IDENTITY
+    | {"LEDGER_TABLE", "ACTIVITY_TABLE", "FAILURE_QUEUE_URLS", "USAGE_TABLE", "BOARDS_BUCKET"},
     "reconcile": _COMMON
     | {"LEDGER_TABLE", "AUDIT_TABLE", "USAGE_TABLE", "AUDIT_GRACE_S", "DIGEST_BUCKET", "BOARDS_BUCKET"},
     "digest": _COMMON | {"LEDGER_TABLE", "DIGEST_BUCKET", "SIGNING_KEY", "EVENT_BUS"},
@@ -108,8 +111,11 @@ class Settings:
     ledger_deadline_ms: int = DEFAULT_LEDGER_DEADLINE_MS
     audit_table: str = ""
     usage_table: str = ""
+    activity_table: str = ""
+    activity_days: int = DEFAULT_ACTIVITY_DAYS
     event_bus: str = ""
     failure_queue_url: str = ""
+    failure_queue_urls: tuple[str, ...] = ()
     check_events: CheckEvents = "all"
     tenant_claim: str = ""
     default_tenant: str = ""
@@ -149,8 +155,11 @@ class Settings:
             ledger_deadline_ms=int(values.get("LEDGER_DEADLINE_MS", DEFAULT_LEDGER_DEADLINE_MS)),
             audit_table=values.get("AUDIT_TABLE", ""),
             usage_table=values.get("USAGE_TABLE", ""),
+            activity_table=values.get("ACTIVITY_TABLE", ""),
+            activity_days=int(values.get("ACTIVITY_DAYS", DEFAULT_ACTIVITY_DAYS)),
             event_bus=values.get("EVENT_BUS", ""),
             failure_queue_url=values.get("FAILURE_QUEUE_URL", ""),
+            failure_queue_urls=tuple(filter(None, values.get("FAILURE_QUEUE_URLS", "").split(","))),
             check_events=cast("CheckEvents", values.get("CHECK_EVENTS", "all")),
             tenant_claim=values.get("TENANT_CLAIM", ""),
             default_tenant=values.get("DEFAULT_TENANT", ""),
@@ -197,6 +206,7 @@ def _wrong_values(values: Mapping[str, str]) -> list[str]:
         "LEDGER_DEADLINE_MS",
         "AUDIT_GRACE_S",
         "MAX_USAGE_AGE_DAYS",
+        "ACTIVITY_DAYS",
         "TENANT_SHARDS",
         "CONSOLE_MILLICENTS_PER_UNIT",
     ):

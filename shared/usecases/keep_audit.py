@@ -32,22 +32,35 @@ EVENTS_AT_ONCE: Final = 10
 """Of a batch. A put is mostly waiting."""
 
 AuditResult: TypeAlias = Kept | Literal["malformed"]
+Row: TypeAlias = Entry | Event
+"""What becomes a row: an entry, or the event of a check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`body` is the JSON text of an event's envelope, as the queue delivers it."""
+    """`body` is the JSON text of an event's envelope, as the queue delivers it.
+
+    `is_repeated`: it was delivered before, and nobody knows how far that delivery came.
+    """
 
     message_id: str
     body: str
+    is_repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """The result of one message."""
+    """The result of one message, and the row that it is about, if it is about one."""
 
     message_id: str
     result: AuditResult
+    row: Row | None = None
+    is_repeated: bool = False
+
+    @property
+    def is_news(self) -> bool:
+        """Whether its row is new. One of a repeated message may be: the row was kept, and perhaps nothing after it."""
+        return self.row is not None and (self.result == "kept" or (self.result == "already_kept" and self.is_repeated))
 
     @property
     def is_failed(self) -> bool:
@@ -68,30 +81,44 @@ def keep_audit(messages: Iterable[Message], trail: AuditTrail) -> list[Audited]:
 
 
 def _audited(message: Message, trail: AuditTrail) -> Audited:
-    return Audited(message.message_id, keep_message(message.body, trail))
+    try:
+        envelope = json.loads(message.body, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError):
+        return Audited(message.message_id, "malformed")
+    return audit_event(message.message_id, envelope, trail, is_repeated=message.is_repeated)
 
 
 def keep_message(body: str, trail: AuditTrail) -> AuditResult:
-    try:
-        envelope = json.loads(body, parse_float=Decimal)
-    except (ValueError, ArithmeticError, RecursionError):
-        return "malformed"
-    return keep_event(envelope, trail)
+    return _audited(Message("", body), trail).result
 
 
 def keep_event(envelope: object, trail: AuditTrail) -> AuditResult:
     """Stores one event. `envelope` has at least source, detail-type and detail, its amounts as int or Decimal."""
+    return audit_event("", envelope, trail).result
+
+
+def audit_event(message_id: str, envelope: object, trail: AuditTrail, *, is_repeated: bool = False) -> Audited:
+    """The same, with the row that it is about."""
+    row = row_of(envelope)
+    if row is None or row == "malformed":
+        return Audited(message_id, row or "already_kept")
+    # The event of an entry has the id that the entry gives it, or there would be no row.
+    kept = trail.keep_check(row) if isinstance(row, Event) else trail.keep_entry(row, entry_event_id(row))
+    return Audited(message_id, kept, row, is_repeated)
+
+
+def row_of(envelope: object) -> Row | Literal["malformed"] | None:
+    """The row that an event makes; None for an event of ours that makes none."""
     if not isinstance(envelope, Mapping) or envelope.get("source") != SOURCE:
         return "malformed"
     detail_type, detail = envelope.get("detail-type"), envelope.get("detail")
     if not isinstance(detail_type, str) or not isinstance(detail, Mapping):
         return "malformed"
     if detail_type in _OF_NO_ROW:
-        return "already_kept"
+        return None
     if detail_type == CHECK_DETAIL_TYPE:
-        return trail.keep_check(Event(detail_type, detail)) if _is_check(detail) else "malformed"
-    entry = _entry_of(detail_type, detail)
-    return trail.keep_entry(entry, detail["event_id"]) if entry else "malformed"
+        return Event(detail_type, detail) if _is_check(detail) else "malformed"
+    return _entry_of(detail_type, detail) or "malformed"
 
 
 def _is_check(detail: Mapping[str, Any]) -> bool:

@@ -159,6 +159,10 @@ KNOWN: Final = (
         ("GET", f"{ENTRIES}?after=AAAA", None), where="query.after", detail="of an earlier page",
     ),
     KnownException(
+        "where a listing goes on is opaque: only what a page gave is one",
+        ("GET", "/v1/activity?newer_than=AAAA", None), where="query.newer_than", detail="of an earlier page",
+    ),
+    KnownException(
         "the days from `from` to `to` are counted",
         ("GET", f"/v1/accounts/{ALICE}/usage?from=2020-01-01&to=2026-01-01", None),
         where="query.from", detail="366 up to `to`",

@@ -53,7 +53,7 @@ def test_a_request_is_answered_by_its_route(world: World, routed: dict[str, Any]
     assert (answer["statusCode"], '"actor":"user:alice"' in answer["body"]) == (200, True)
 
 
-@pytest.mark.parametrize("path", ["/v1/accounts", "/v1/accounts/a/b", "/v1xaccounts/a", "/v1/accounts/"])
+@pytest.mark.parametrize("path", ["/v1/account", "/v1/accounts/a/b", "/v1xaccounts/a", "/v1/accounts/"])
 def test_a_path_of_no_route_is_not_found(world: World, path: str) -> None:
     answer = world.invoke("accounts", event(routeKey="$default", rawPath=path))
     assert (answer["statusCode"], '"code":"route_not_found"' in answer["body"]) == (404, True)

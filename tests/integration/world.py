@@ -19,6 +19,7 @@ REGION: Final = "eu-central-1"
 LEDGER_TABLE: Final = "ledger"
 AUDIT_TABLE: Final = "audit"
 USAGE_TABLE: Final = "usage"
+ACTIVITY_TABLE: Final = "activity"
 BUS: Final = "millicent"
 TAP_QUEUE: Final = "tap"
 SPENDING: Final = ("credit.record-cost", "credit.capture", "credit.refund")
@@ -27,8 +28,22 @@ FAILURE_QUEUE: Final = "failures"
 DIGEST_BUCKET: Final = "digests"
 SIGNING_KEY: Final = "alias/digests"
 BOARDS_BUCKET: Final = "boards"
-FAILURE_QUEUE_URL: Final = f"https://sqs.{REGION}.amazonaws.com/123456789012/{FAILURE_QUEUE}"
+FAILURE_QUEUES: Final = (
+    "millicent-outbox-failures",
+    "millicent-rule-failures",
+    "millicent-audit-failures",
+    "millicent-usage-failures",
+    "millicent-ingest-failures.fifo",
+    "millicent-schedule-failures",
+)
+"""Those that the alerts of a tenant look at, by their names in the template."""
 
+
+def failure_queue_url(name: str) -> str:
+    return f"https://sqs.{REGION}.amazonaws.com/123456789012/{name}"
+
+
+FAILURE_QUEUE_URL: Final = failure_queue_url(FAILURE_QUEUE)
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -38,8 +53,11 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "LEDGER_TABLE": LEDGER_TABLE,
     "AUDIT_TABLE": AUDIT_TABLE,
     "USAGE_TABLE": USAGE_TABLE,
+    "ACTIVITY_TABLE": ACTIVITY_TABLE,
+    "ACTIVITY_DAYS": "14",
     "EVENT_BUS": BUS,
     "FAILURE_QUEUE_URL": FAILURE_QUEUE_URL,
+    "FAILURE_QUEUE_URLS": ",".join(map(failure_queue_url, FAILURE_QUEUES)),
     "CHECK_EVENTS": "all",
     "AUDIT_GRACE_S": "900",
     "MAX_USAGE_AGE_DAYS": "35",
@@ -93,7 +111,14 @@ FUNCTIONS: Final = (
     "boards",
     "tenant",
 )
-FUNCTION_OF: Final = {"refunds": "cost", "digests": "proof", "grants": "funding", "operations": "history"}
+FUNCTION_OF: Final = {
+    "refunds": "cost",
+    "digests": "proof",
+    "grants": "funding",
+    "operations": "history",
+    "activity": "tenant",
+    "alerts": "tenant",
+}
 """Where the path does not name it."""
 ALL_SCOPES: Final = "credits/read credits/charge credits/fund"
 SERVICE: Final[Mapping[str, Any]] = {"sub": "billing", "client_id": "billing", "scope": ALL_SCOPES}
@@ -127,7 +152,8 @@ def create_resources() -> None:
     """The tables, the bus and the bucket as template.yaml declares them, and a queue that receives all of the bus."""
     _create_tables()
     events, sqs = client("events"), client("sqs")
-    sqs.create_queue(QueueName=FAILURE_QUEUE)
+    for queue in (FAILURE_QUEUE, *FAILURE_QUEUES):
+        sqs.create_queue(QueueName=queue, Attributes={"FifoQueue": "true"} if queue.endswith(".fifo") else {})
     tap_url = sqs.create_queue(QueueName=TAP_QUEUE)["QueueUrl"]
     tap_arn = sqs.get_queue_attributes(QueueUrl=tap_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     events.create_event_bus(Name=BUS)
@@ -176,7 +202,7 @@ def _create_tables() -> None:
         ],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )
-    for table in (AUDIT_TABLE, USAGE_TABLE):
+    for table in (AUDIT_TABLE, USAGE_TABLE, ACTIVITY_TABLE):
         dynamodb.create_table(
             TableName=table, KeySchema=keys, AttributeDefinitions=texts, BillingMode="PAY_PER_REQUEST"
         )

@@ -462,8 +462,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         (
             "give the events of an account one id",
-            '    return _event_id(entry.account, f"entry/{entry.seq}")\n',
-            '    return _event_id(entry.account, "entry")\n',
+            '    return _event_id(account, f"entry/{seq}")\n',
+            '    return _event_id(account, "entry")\n',
         ),
         killers=(SIMULATOR, "tests/unit/ledger/test_events.py"),
     ),

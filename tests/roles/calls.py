@@ -92,9 +92,9 @@ def _events(_: str, parameters: Parameters, names: Names) -> Iterator[Need]:
         yield Need("events:PutEvents", _arn("events", f"event-bus/{names.get(bus, bus)}"))
 
 
-def _message(_: str, parameters: Parameters, names: Names) -> Iterator[Need]:
+def _queue(operation: str, parameters: Parameters, names: Names) -> Iterator[Need]:
     url = names.get(parameters["QueueUrl"], parameters["QueueUrl"])
-    yield Need("sqs:SendMessage", _arn("sqs", url.rpartition("/")[2]))
+    yield Need(f"sqs:{operation}", _arn("sqs", url.rpartition("/")[2]))
 
 
 def _object(operation: str, parameters: Parameters, names: Names) -> Iterator[Need]:
@@ -131,7 +131,7 @@ _KNOWN: Final[Mapping[tuple[str, str], Callable[[str, Parameters, Names], Iterat
     ("dynamodb", "Query"): _listing,
     ("dynamodb", "Scan"): _listing,
     ("events", "PutEvents"): _events,
-    ("sqs", "SendMessage"): _message,
+    **{("sqs", operation): _queue for operation in ("SendMessage", "GetQueueAttributes")},
     ("s3", "GetObject"): _object,
     ("s3", "PutObject"): _object,
     ("s3", "DeleteObjects"): _objects,

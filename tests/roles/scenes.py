@@ -77,6 +77,14 @@ def _put_terms(scene: Scene, what: str, terms: dict[str, Any]) -> Answer:
     return scene.world.call("PUT", f"/v1/rates/{what}", terms, claims=ADMIN)
 
 
+def _alerted(scene: Scene) -> Answer:
+    """After an account fell below a threshold, one of whose holds is over by now."""
+    scene.told("warn at 5000")
+    scene.world.settle()
+    scene.told("3600s pass")
+    return scene.world.get("/v1/alerts", claims=ADMIN)
+
+
 ROUTES: Final[Mapping[str, Callable[[Scene], Answer]]] = {
     "POST /v1/check": lambda scene: scene.world.check(scene.usage),
     "POST /v1/cost": lambda scene: scene.told("join team", f"charge {USAGE} of {METER}"),
@@ -112,6 +120,8 @@ ROUTES: Final[Mapping[str, Callable[[Scene], Answer]]] = {
     "GET /v1/usage": lambda scene: _of_a_tenant(scene, "/v1/usage"),
     "GET /v1/accounts/{actor}/proof": lambda scene: _proved(scene, "/proof"),
     "GET /v1/digests/{number}": lambda scene: _proved(scene, None),
+    "GET /v1/activity": lambda scene: scene.world.get("/v1/activity"),
+    "GET /v1/alerts": _alerted,
     "GET /v1/health": lambda scene: scene.world.get("/v1/health"),
     "GET /openapi.json": lambda scene: scene.world.get("/openapi.json"),
     "GET /asyncapi.json": lambda scene: scene.world.get("/asyncapi.json"),

@@ -189,6 +189,18 @@ def test_a_digest_that_contradicts_the_one_before_raises_an_alarm() -> None:
     assert (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"]) == ("Millicent", "Maximum", 1)
 
 
+def test_what_the_feed_of_activity_lacks_raises_an_alarm() -> None:
+    (alarm,) = [each for each in ALARMS.values() if each["MetricName"] == "ActivityLinesLost"]
+    dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+    assert dimensions == {"service": "audit", "stage": {"Ref": "Stage"}}
+    assert (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"]) == ("Millicent", "Sum", 1)
+
+
+def test_the_alerts_of_a_tenant_know_every_failure_exit_and_no_other_queue() -> None:
+    told = properties("TenantFunction")["Environment"]["Variables"]["FAILURE_QUEUE_URLS"]
+    assert sorted(references(told)) == sorted(FAILURE_QUEUES)
+
+
 def test_an_account_that_stays_behind_raises_an_alarm() -> None:
     (alarm,) = [each for each in ALARMS.values() if each["MetricName"] == "AccountsBehind"]
     dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}

@@ -8,7 +8,7 @@ from tests.template.loading import FUNCTIONS, ROOT, of_type, properties, templat
 
 GLOBALS: Final[dict[str, Any]] = template()["Globals"]["Function"]
 PARAMETERS: Final[dict[str, Any]] = template()["Parameters"]
-RESERVED: Final = ("Check", "Cost", "Funding", "Holds", "Accounts", "History", "Outbox")
+RESERVED: Final = ("Check", "Cost", "Funding", "Holds", "Accounts", "History", "Tenant", "Outbox")
 MUTATIONS: Final = ("Cost", "Funding", "Holds", "Policies", "Rates")
 LAST_TRY_MS: Final = 3_000
 """A try that begins just before the deadline: 1 s to connect, 2 s to read."""

@@ -19,7 +19,7 @@ BOARDS: Final = {"Fn::Sub": "${BoardsBucket.Arn}/*"}
 BOARDS_ALONE: Final = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*#BOARDS"]}}
 FOUND_BY_INDEX: Final = {"Fn::Sub": "${LedgerTable.Arn}/index/open-holds"}
 LISTED_BY_INDEX: Final = {"Fn::Sub": "${LedgerTable.Arn}/index/accounts"}
-READERS: Final = {"Check", "Accounts", "History", "Usage", "Reconcile", "Digest"}
+READERS: Final = {"Check", "Accounts", "History", "Tenant", "Usage", "Reconcile", "Digest"}
 """Of the ledger. The others that reach it record in it."""
 WRITES: Final = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
 AUDIT_OVERWRITES: Final = {"UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLUpdate", "PartiQLDelete"}

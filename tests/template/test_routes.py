@@ -36,6 +36,8 @@ SCOPES: Final = {
     "GET /v1/accounts/{actor}/proof": "credits/read",
     "GET /v1/digests/{number}": "credits/read",
     "GET /v1/operations/{key}": "credits/read",
+    "GET /v1/activity": "credits/read",
+    "GET /v1/alerts": "credits/read",
     "GET /v1/usage": "credits/read",
 }
 OPEN: Final = (
@@ -67,6 +69,8 @@ FUNCTION: Final = {
     "GET /v1/accounts/{actor}/audit": "History",
     "GET /v1/accounts/{actor}/usage": "History",
     "GET /v1/operations/{key}": "History",
+    "GET /v1/activity": "Tenant",
+    "GET /v1/alerts": "Tenant",
     "GET /v1/usage": "Tenant",
     "GET /v1/accounts/{actor}/proof": "Proof",
     "GET /v1/digests/{number}": "Proof",

@@ -9,6 +9,7 @@ from local.closure import closure
 from tests.template.loading import ROOT, of_type, properties, resource
 
 TABLES: Final = ("LedgerTable", "AuditTable", "UsageTable")
+FORGETTING: Final = "ActivityTable"
 OVERWRITES: Final = {
     "dynamodb:UpdateItem",
     "dynamodb:DeleteItem",
@@ -38,8 +39,19 @@ def _keys(schema: list[dict[str, str]]) -> list[tuple[str, str]]:
     return [(key["AttributeName"], key["KeyType"]) for key in schema]
 
 
-def test_there_are_three_tables() -> None:
-    assert set(of_type("AWS::DynamoDB::Table")) == set(TABLES)
+def test_there_are_three_tables_of_record_and_one_that_forgets() -> None:
+    assert set(of_type("AWS::DynamoDB::Table")) == {*TABLES, FORGETTING}
+
+
+def test_the_feed_forgets_by_itself_and_goes_with_its_stack() -> None:
+    assert properties(FORGETTING)["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert resource(FORGETTING)["DeletionPolicy"] == "Delete"
+    assert resource(FORGETTING)["UpdateReplacePolicy"] == "Delete"
+
+
+def test_the_feed_is_encrypted_keyed_and_scaled_as_the_others_are() -> None:
+    for name in ("SSESpecification", "KeySchema", "BillingMode"):
+        assert properties(FORGETTING)[name] == properties("UsageTable")[name]
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -7,6 +7,8 @@ import { Amount, Badge, Name, When } from "../parts/values.js";
 import { choose, go, link, refine } from "../router.js";
 import { html, useCallback, useEffect, useRef, useState } from "../ui.js";
 
+/** @typedef {import("../../types/api.js").components["schemas"]["ListedAccount"]} ListedAccount */
+
 const PAGE = 50;
 
 /** @param {import("../pages.js").PageProps} props */
@@ -41,7 +43,7 @@ export function View({ query }) {
     </form>
     <div class="panel">
       <${Loaded} of=${accounts} empty=${emptyText(settled, query)}>
-        ${(/** @type {any[]} */ items) => html`<${Table} label="Accounts" rows=${items} columns=${COLUMNS} keyOf=${actorOf} open=${addressOf}
+        ${(/** @type {ListedAccount[]} */ items) => html`<${Table} label="Accounts" rows=${items} columns=${COLUMNS} keyOf=${actorOf} open=${addressOf}
           hasMore=${accounts.hasMore} more=${accounts.more} isLoading=${accounts.isLoading} />`}
       <//>
     </div>
@@ -53,13 +55,13 @@ const Choice = ({ label, name, now = "", of }) => html`<div class="segmented" ro
   ${of.map(([value, text]) => html`<button key=${value} type="button" aria-pressed=${value === now ? "true" : "false"} onClick=${() => choose({ [name]: value })}>${text}</button>`)}
 </div>`;
 
-const actorOf = (/** @type {any} */ row) => row.actor;
-const addressOf = (/** @type {any} */ row) => link("accounts", row.actor);
+const actorOf = (/** @type {ListedAccount} */ row) => row.actor;
+const addressOf = (/** @type {ListedAccount} */ row) => link("accounts", row.actor);
 
-/** The account that enter opens: the only one that is left, or the name as it was typed. @param {any[] | null} items @param {string} typed */
+/** The account that enter opens: the only one that is left, or the name as it was typed. @param {ListedAccount[] | null} items @param {string} typed */
 const only = (items, typed) => (items?.length === 1 && items[0].actor.startsWith(typed) ? items[0].actor : typed);
 
-/** @type {import("../parts/table.js").Column<any>[]} */
+/** @type {import("../parts/table.js").Column<ListedAccount>[]} */
 const COLUMNS = [
   { name: "Account", cell: (row) => html`<a href=${addressOf(row)}><${Name} of=${row.actor} /></a> ${row.status !== "open" && html`<${Badge} of=${row.status} />`} ${row.low === true && html`<${Badge} of="low" />`}` },
   { name: "Available", cell: (row) => html`<${Amount} of=${row.available} />`, isNumber: true },
@@ -72,5 +74,5 @@ const COLUMNS = [
 function emptyText(prefix, query) {
   if (prefix) return html`No account${query.status || query.low ? " of these filters" : ""} has a name that begins with <code>${prefix}</code>.`;
   if (query.status || query.low) return "No account fits these filters.";
-  return "There is no account yet. The first funding of an actor makes one.";
+  return html`There is no account yet: the first funding of an actor makes one. Accounts that are older than this list are in it after <code>millicent backfill</code>.`;
 }

@@ -12,6 +12,8 @@ import { spendingByDay } from "../spending.js";
 import { lastDays, periodText, utcDay } from "../time.js";
 import { html, useEffect, useMemo, useRef, useState } from "../ui.js";
 
+/** @typedef {import("../../types/api.js").components["schemas"]["TenantUsagePage"]} TenantUsagePage */
+
 const PERIODS = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"]];
 const TOP = 8;
 const NEWEST = 12;
@@ -43,7 +45,7 @@ function Spending({ from, to }) {
   const note = html`${periodText(from, to)}${totals.data?.counted_at && html`, counted at <${When} at=${totals.data.counted_at} />`}`;
   return html`<${Section} title="Spending by meter" note=${note}>
     <${Loaded} of=${totals} empty=${whyEmpty(totals.data, "Nothing was spent in this period.")}>
-      ${(/** @type {any} */ answer) => html`<${Total} answer=${answer} />
+      ${(/** @type {TenantUsagePage} */ answer) => html`<${Total} answer=${answer} />
         ${byDay.error ? html`<${Failed} error=${byDay.error} again=${byDay.again} />`
           : html`<${Chart} points=${isComplete ? byDay.data : points} from=${from} to=${to} label="Spending by day and meter" none="without a meter" />`}`}
     <//>
@@ -53,19 +55,19 @@ function Spending({ from, to }) {
 /**
  * What was spent in all: of a complete listing, or nothing where there is more of it. What a parent pays for a member is
  * on the records of both, so it is taken off once.
- * @param {{answer: any}} props
+ * @param {{answer: TenantUsagePage}} props
  */
 function Total({ answer }) {
   if (answer.next) return null;
-  const twice = answer.through_members?.net ?? "0";
-  const recorded = sum(answer.items.map((/** @type {any} */ each) => each.net));
+  const twice = answer.through_members.net;
+  const recorded = sum(answer.items.map((each) => each.net));
   const spent = minus(recorded, twice);
   return html`<p class="headline"><b><${Money} of=${spent} /></b> <span class="dim">${millicentsText(spent)} millicents, refunds taken off</span>
     ${compare(twice, "0") !== 0 && html`<span class="dim">The bars show what accounts recorded, <${Money} of=${recorded} />: what a parent paid for a member, <${Money} of=${twice} />, is on the records of both.</span>`}
   </p>`;
 }
 
-/** That there is nothing, or that it is not counted yet. @param {any} answer @param {string} nothing */
+/** That there is nothing, or that it is not counted yet. @param {TenantUsagePage | null} answer @param {string} nothing */
 const whyEmpty = (answer, nothing) => (answer?.counted_at
   ? html`${nothing} The sums last changed at <${When} at=${answer.counted_at} />; they follow the ledger within about a minute.`
   : "Nothing is counted in this period yet. The sums follow the ledger within about a minute.");
@@ -82,8 +84,8 @@ function Spenders() {
   </div>`;
   return html`<${Section} title="Top spenders" note=${periodText(from, to)} actions=${actions}>
     <${Loaded} of=${spenders} empty=${whyEmpty(spenders.data, "Nobody has spent anything in this period.")}>
-      ${(/** @type {any} */ answer) => html`<${Bars} open=${(/** @type {string} */ name) => link("accounts", name)}
-        items=${answer.items.map((/** @type {any} */ each) => ({ name: each.actor, amount: each.net }))} />`}
+      ${(/** @type {TenantUsagePage} */ answer) => html`<${Bars} open=${(/** @type {string} */ name) => link("accounts", name)}
+        items=${answer.items.map((each) => ({ name: each.actor ?? null, amount: each.net }))} />`}
     <//>
   <//>`;
 }

@@ -23,8 +23,11 @@ from millicent.keys import new_key
 from millicent.models import (
     Account,
     AccountPage,
+    ActivityItem,
+    ActivityPage,
     Adjustment,
     AdjustmentPage,
+    Alerts,
     AuditPage,
     AuditTrail,
     BatchResult,
@@ -46,6 +49,7 @@ from millicent.models import (
     UsagePage,
     Verified,
 )
+from millicent.recent import Recent
 from millicent.retry import Clock, RetryPolicy
 from millicent.tokens import BearerAuth, Token
 from millicent.transport import Call, Params, Transport, is_replayed
@@ -75,7 +79,7 @@ Or a provider's report: `{"provider": "openai", "model": response.model, "raw": 
 """
 
 _Answer = TypeVar("_Answer")
-_Page = TypeVar("_Page", AccountPage, EntryPage, RatePage, AdjustmentPage, CurrencyPage, AuditPage)
+_Page = TypeVar("_Page", AccountPage, EntryPage, RatePage, AdjustmentPage, CurrencyPage, AuditPage, ActivityPage)
 _NULL: Final = msgspec.Raw(b"null")
 """The value of a member that is sent as null; a member that is None is not sent."""
 _USER_AGENT: Final = f"millicent-python/{version('millicent')}"
@@ -795,6 +799,38 @@ class Millicent:
     def put_currency(self, currency: Wire) -> CurrencyRate:
         """Creates the next version of a currency's rate, as `put_adjustment` does of an adjustment."""
         return self._answer(Call("PUT", "/v1/rates/currencies", currency), CurrencyRate)
+
+    def activity(
+        self,
+        *,
+        kind: str | None = None,
+        outcome: str | None = None,
+        actor: str | None = None,
+        page_size: int = _MAX_PAGE,
+    ) -> Iterator[ActivityItem]:
+        """Entries and checks of the whole tenant, newest first, each once; pages are fetched as they are read.
+
+        A kind is that of an entry or check, an outcome applied, partial, refused or allowed. For what comes from now
+        on, see millicent.following. Raises Forbidden for an end user.
+        """
+        listed = Recent()
+        params: Params = {"kind": kind, "outcome": outcome, "actor": actor, "limit": page_size}
+        for page in self._pages("/v1/activity", params, ActivityPage):
+            yield from (item for item in page.items if listed.is_new(item.id))
+
+    def activity_page(
+        self, *, after: str | None = None, newer_than: str | None = None, limit: int = _MAX_PAGE, **filters: str | None
+    ) -> ActivityPage:
+        """One page of `activity`: after the `next` of an earlier one, or of what came since the `newer` of one."""
+        params: Params = {**filters, "limit": limit, "after": after, "newer_than": newer_than}
+        return self._answer(Call("GET", "/v1/activity", params=params), ActivityPage)
+
+    def alerts(self) -> Alerts:
+        """Accounts that fell low, refusals of a day, holds that expire soon; failure queues with credits/admin.
+
+        Raises Forbidden for an end user.
+        """
+        return self._answer(Call("GET", "/v1/alerts"), Alerts)
 
     def health(self) -> Health:
         """Needs no token."""

@@ -22,9 +22,12 @@ MEMORY_GB: Final = 1.0
 MILLION: Final = 1_000_000
 
 _STREAM_WINDOW_S: Final = 1
-_QUEUE_WINDOW_S: Final = 10
+_AUDIT_WINDOW_S: Final = 5
+_USAGE_WINDOW_S: Final = 10
 _EVENTS_AT_ONCE: Final = 100
 """As the template sets them: how long batches fill, and how large they get."""
+_ROW_UNITS: Final = 1
+"""Of a row of the audit table."""
 _QUEUE_CALL: Final = 10
 """Messages that a call of SQS receives or deletes, and events that a call of EventBridge takes."""
 
@@ -166,13 +169,15 @@ def _behind(month: Month, events_per_s: float) -> Load:
 
 
 def _audited(events_per_s: float, units: Units) -> Load:
-    batch = _full(events_per_s, _QUEUE_WINDOW_S)
-    return _queued(batch).plus(_invoked("audit", units, batch), _of_tables(units))
+    """A row, and a share of the item that a batch is in the feed of its tenant."""
+    batch = _full(events_per_s, _AUDIT_WINDOW_S)
+    of_feed = max(1 / batch, COUNTED["audit, of 90 accounts"].write_units - _ROW_UNITS)
+    return _queued(batch).plus(_invoked("audit", units, batch), Load({"write_units": _ROW_UNITS + of_feed}))
 
 
 def _counted(month: Month, units: Units) -> Load:
     """A charge's or capture's way to the sums of usage."""
-    batch = _full((month.charges + month.holds) / MONTH_S, _QUEUE_WINDOW_S)
+    batch = _full((month.charges + month.holds) / MONTH_S, _USAGE_WINDOW_S)
     return _queued(batch).plus(_invoked("usage", COUNTED["usage, alone"], batch), _of_tables(units))
 
 

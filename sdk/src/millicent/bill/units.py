@@ -30,8 +30,9 @@ COUNTED: Final[Mapping[str, Units]] = {
     "batched part of a hold": Units(0.03, 3.06, 0.02, 9),
     "batched charge of a member": Units(0.06, 6.09, 0.03, 9),
     "publish, alone": Units(0, 0, 0, 765),
-    "audit, alone": Units(1, 1, 0, 756),
-    "audit of a check": Units(1, 1, 0, 756),
+    "audit, alone": Units(2, 2, 0, 826),
+    "audit, of 90 accounts": Units(1.01, 1.06, 0, 9),
+    "audit of a check": Units(2, 2, 0, 826),
     "usage, alone": Units(3, 1, 1.5, 775),
     "usage, of a batch": Units(0.03, 0.01, 0.07, 9),
 }

@@ -41,6 +41,7 @@ from millicent.cli.rates import quote, rates
 from millicent.cli.replay import replay
 from millicent.cli.reports import accounts, entries, rows_option, show_entries, statement, top, usage
 from millicent.cli.show import show
+from millicent.cli.tail import tail
 from millicent.cli.terms import COMMANDS as TERMS_COMMANDS
 from millicent.cli.values import AMOUNT, INSTANT, JSON_OBJECT
 from millicent.client import Category, IfExpired, IfInsufficient, Millicent, Overrun
@@ -360,6 +361,7 @@ main.add_command(entries)
 main.add_command(statement)
 main.add_command(usage)
 main.add_command(top)
+main.add_command(tail)
 main.add_command(show)
 main.add_command(estimate)
 

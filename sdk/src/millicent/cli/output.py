@@ -57,6 +57,13 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
     _print(table)
 
 
+def print_line(*cells: tuple[object, int]) -> None:
+    """One line: values and their widths, below 0 for the left side; a value of width 0 is left out if it is absent."""
+    shown = [(_printable(_words(value)), width) for value, width in cells if width or value is not None]
+    texts = (text.ljust(-width) if width <= 0 else text.rjust(width) for text, width in shown)
+    print_text(f"{'  '.join(texts).rstrip()}\n")
+
+
 def print_rows(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[object]]) -> None:
     """`columns` maps each heading to its alignment, `left` or `right`. Without rows no table is printed."""
     table = Table(title=Text(title), title_justify="left")
