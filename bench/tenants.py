@@ -165,8 +165,9 @@ def _counted(dynamodb: Any, ask: Callable[[int], None], pages: int) -> Counted: 
     with Meter(dynamodb).counting() as counted:
         for page in range(pages):
             ask(page)
-    if counted.disagreements:
-        raise RuntimeError(f"DynamoDB Local counts otherwise: {counted.disagreements[:3]}")
+    # Local asks nothing for a query that finds nothing, which AWS counts as half a unit.
+    if otherwise := [each for each in counted.disagreements if not each.endswith("Local says 0.0")]:
+        raise RuntimeError(f"DynamoDB Local counts otherwise: {otherwise[:3]}")
     return counted
 
 

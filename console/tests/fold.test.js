@@ -71,6 +71,10 @@ test("equal steps that follow each other are counted", () => {
   assert.deepEqual(steps(folded(listed(...WORK()))[0].entries), [["hold", 1], ["capture", 2], ["refund", 1]]);
 });
 
+test("a check that a charge names is its first step, though it has no entry", () => {
+  assert.deepEqual(steps([entry("charge", "c", { check_id: "k" }), entry("refund", "r", { charge: "c" })]), [["check", 1], ["charge", 1], ["refund", 1]]);
+});
+
 test("what was refunded of a charge counts what is its own, and no refusal", () => {
   const refunds = [
     entry("refund", "a", { charge: "c", amount: "1.5" }), entry("refund", "b", { charge: "c", amount: "2" }),

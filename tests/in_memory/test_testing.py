@@ -91,7 +91,14 @@ def test_a_charge_without_any_answer_until_the_deadline_has_an_unknown_outcome(m
     assert len([name for name in names(millicent.events) if name == "credit.record-cost"]) == 1
 
 
-@pytest.mark.parametrize("read", [lambda each: each.account("user:alice"), lambda each: each.usage("user:alice")])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda each: each.account("user:alice"),
+        lambda each: each.usage("user:alice"),
+        lambda each: list(each.accounts()),
+    ],
+)
 def test_a_read_fails_too(millicent: InMemoryMillicent, read: Callable[[Millicent], object]) -> None:
     millicent.fund("user:alice", 1000)
     millicent.fail_next("unavailable", times=100)
@@ -182,6 +189,19 @@ def test_audit_and_usage_know_a_charge_at_once(millicent: InMemoryMillicent) -> 
     assert [(each.meter, each.net) for each in millicent.usage("user:alice").items] == [("llm", Decimal(30))]
 
 
+def test_accounts_are_listed_with_what_is_due_applied(millicent: InMemoryMillicent) -> None:
+    for actor in ("user:bob", "user:alice", "team"):
+        millicent.grant(actor, 100)
+    millicent.hold("user:bob", 40, ttl_s=60)
+    millicent.configure("team", low_balance_thresholds=[200], status="frozen")
+    shown: list[object] = [(each.actor, each.available, each.held) for each in millicent.accounts("user:", page_size=1)]
+    assert shown == [("user:alice", 100, 0), ("user:bob", 60, 40)]
+    millicent.clock.advance(timedelta(seconds=61))
+    assert [each.available for each in millicent.accounts("user:b")] == [100]
+    assert [(each.actor, each.status) for each in millicent.accounts(low=True)] == [("team", "frozen")]
+    assert list(millicent.accounts(low=True, status="open")) == []
+
+
 def test_a_rate_card_prices_the_next_charge(millicent: InMemoryMillicent) -> None:
     millicent.fund("user:alice", 100)
     millicent.put_rate({"meter": "pages", "prices": {"pages": {"price": "1.5"}}})
@@ -228,6 +248,8 @@ def test_an_end_user_acts_for_itself_alone(millicent: InMemoryMillicent) -> None
         assert alice.charge("user:alice", 1).entry.by == "user:alice"
         with pytest.raises(Forbidden):
             alice.charge("user:bob", 1)
+        with pytest.raises(Forbidden, match="services and operators"):
+            list(alice.accounts())
 
 
 def test_a_call_without_a_token_is_refused(millicent: InMemoryMillicent) -> None:

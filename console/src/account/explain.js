@@ -103,7 +103,7 @@ function Decided({ limit, isRefused }) {
 
 /** @param {{entry: any, balance: any}} props */
 function Balances({ entry, balance }) {
-  return html`<section><h3>Balances</h3><div class="table-around"><table class="table">
+  return html`<section><h3>Balances</h3><div class="table-around" tabindex="0" role="region" aria-label="Balances"><table class="table">
     <thead><tr><th scope="col"><span class="hidden">Balance</span></th><th scope="col" class="number">Before</th><th scope="col" class="number">Change</th><th scope="col" class="number">After</th></tr></thead>
     <tbody>
       ${changes(entry).map((each) => html`<tr key=${each.name}><th scope="row">${each.name}</th><td class="number"><${Amount} of=${each.before} isPlain=${true} /></td><td class="number"><${Amount} of=${each.change} isPlain=${true} isChange=${true} /></td><td class="number"><${Amount} of=${each.after} isPlain=${true} /></td></tr>`)}
@@ -120,7 +120,7 @@ function Paid({ entry }) {
   if (!entry.drawn?.length) return null;
   const { rest } = drawnOf(entry);
   const isOwed = CHARGES.has(entry.kind) && microcents(rest) > 0n;
-  return html`<section><h3>${grantsTitle(entry)}</h3><div class="table-around"><table class="table">
+  return html`<section><h3>${grantsTitle(entry)}</h3><div class="table-around" tabindex="0" role="region" aria-label="Grants"><table class="table">
     <thead><tr><th scope="col">Grant</th><th scope="col">Category</th><th scope="col" class="number">Priority</th><th scope="col">Expires</th><th scope="col" class="number">Amount</th></tr></thead>
     <tbody>
       ${entry.drawn.map((/** @type {any} */ each) => html`<tr key=${each.grant}><td><${Id} of=${each.grant} /></td><td><${Badge} of=${each.category} /></td><td class="number">${each.priority}</td><td><${When} at=${each.expires_at} /></td><td class="number"><${Amount} of=${each.amount} /></td></tr>`)}
@@ -161,7 +161,7 @@ function Arithmetic({ entry }) {
     if (!isSame) return html`<p class="dim">At that time the price is now that of <${Name} of=${answer.card} />${answer.adjustment && html` with <${Name} of=${answer.adjustment} />`}. A capture keeps the price of its hold, and a newer release may have corrected a price. So the arithmetic of this entry cannot be shown.</p>`;
     const total = priceSum(answer.items, entry);
     const hasCarry = total.carryBefore !== "0" || total.carryAfter !== "0";
-    return html`<div class="table-around"><table class="table">
+    return html`<div class="table-around" tabindex="0" role="region" aria-label="Arithmetic of the price"><table class="table">
       <thead><tr><th scope="col">Quantity</th><th scope="col" class="number">Units × price</th><th scope="col" class="number">Millicents</th></tr></thead>
       <tbody>
         ${priceSteps(answer.items).map((each) => html`<tr key=${each.item}><th scope="row">${each.item.replaceAll("_", " ")}</th><td class="number">${each.arithmetic}</td><td class="number">${each.amount} ${!each.adds && html`<${Badge} of="does not add up" />`}</td></tr>`)}

@@ -88,11 +88,15 @@ export function refundedOf(entries, key) {
   return millicents(refunds.reduce((total, entry) => total + microcents(entry.amount), 0n));
 }
 
-/** Kinds in the order in which they came, equal ones that follow each other counted: [["hold", 1], ["capture", 2]]. @param {Entry[]} entries */
+/**
+ * What happened in the order in which it came, equal steps that follow each other counted: [["hold", 1], ["capture", 2]].
+ * A check has no entry; the charge names the one that came before it.
+ * @param {Entry[]} entries
+ */
 export function steps(entries) {
   /** @type {[string, number][]} */
   const found = [];
-  for (const { kind } of entries) {
+  for (const kind of entries.flatMap((entry) => (entry.check_id && entry.kind !== "check" ? ["check", entry.kind] : [entry.kind]))) {
     const last = found.at(-1);
     if (last && last[0] === kind) last[1] += 1;
     else found.push([kind, 1]);

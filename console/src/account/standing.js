@@ -22,10 +22,10 @@ export function Figures({ account }) {
   const isOverdrawn = microcents(account.available) < 0n;
   const others = [["Held", account.held, "set aside for work that goes on"], ["Spent", account.spent, "by charges and captures, less refunds"], ["Funded", account.funded, "in all, by funding and grants"]];
   return html`<dl class="figures" aria-label="Balances">
-    <div class="figure ${isOverdrawn ? "bad" : ""}"><dt>Available</dt><dd><${Money} of=${account.available} /></dd>
-      <span class="under"><${Amount} of=${account.available} isPlain=${true} /> millicents, as of entry ${account.seq}</span></div>
-    ${others.map(([name, amount, note]) => html`<div class="figure" key=${name}><dt>${name}</dt><dd><${Money} of=${amount} /></dd><span class="under">${note}</span></div>`)}
-    ${microcents(expired) !== 0n && html`<div class="figure"><dt>Expired</dt><dd><${Money} of=${expired} /></dd><span class="under">of grants that were not spent in time</span></div>`}
+    <div class="figure ${isOverdrawn ? "bad" : ""}"><dt>Available</dt><dd><${Money} of=${account.available} />
+      <span class="under"><${Amount} of=${account.available} isPlain=${true} /> millicents, as of entry ${account.seq}</span></dd></div>
+    ${others.map(([name, amount, note]) => html`<div class="figure" key=${name}><dt>${name}</dt><dd><${Money} of=${amount} /> <span class="under">${note}</span></dd></div>`)}
+    ${microcents(expired) !== 0n && html`<div class="figure"><dt>Expired</dt><dd><${Money} of=${expired} /> <span class="under">of grants that were not spent in time</span></dd></div>`}
   </dl>`;
 }
 

@@ -58,7 +58,7 @@ function periodOf(query) {
 
 /** @param {{entries: any[]}} props */
 function Lines({ entries }) {
-  return html`<div class="table-around"><table class="table dense">
+  return html`<div class="table-around" tabindex="0" role="region" aria-label="Entries of the statement"><table class="table dense">
     <thead><tr><th scope="col">Entry</th><th scope="col">When</th><th scope="col">Kind</th><th scope="col">For</th><th scope="col">Key</th><th scope="col" class="number">Amount</th><th scope="col" class="number">Available</th><th scope="col" class="number">Held</th></tr></thead>
     <tbody>
       <tr><td colspan="6">Before entry ${entries[0].seq}</td><td class="number"><${Amount} of=${entries[0].available_before} isPlain=${true} /></td><td class="number"><${Amount} of=${entries[0].held_before} isPlain=${true} /></td></tr>

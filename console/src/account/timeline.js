@@ -78,7 +78,7 @@ const COLUMNS = [
   { name: "For", cell: (row) => html`<${For} of=${row} />`, isMinor: true },
   { name: "Amount", cell: (row) => html`<${Taken} of=${row} /><span class="narrow dim small" title="Available after">= <${Amount} of=${row.newest.available_after} isPlain=${true} /></span>`, isNumber: true },
   { name: "Available after", cell: (row) => html`<${Amount} of=${row.newest.available_after} isPlain=${true} />`, isNumber: true, isMinor: true },
-  { name: "Entry", cell: (row) => html`<span class="tabular dim nowrap">${row.entries.length > 1 ? `${row.entries[0].seq} – ${row.newest.seq}` : row.newest.seq}</span>`, isNumber: true, isMinor: true },
+  { name: "Entry", cell: (row) => html`<span class="tabular dim nowrap">${row.entries.length > 1 ? `${row.entries[0].seq} … ${row.newest.seq}` : row.newest.seq}</span>`, isNumber: true, isMinor: true },
 ];
 
 /** @param {{of: import("./fold.js").Work}} props */

@@ -2,6 +2,7 @@
 import { inPath } from "../api.js";
 import { ActionDialog } from "../account/action_dialog.js";
 import { nothingYet } from "../account/actions.js";
+import { nextChange } from "../account/due.js";
 import { Explained } from "../account/explain.js";
 import { newestSpending } from "../account/fold.js";
 import { ProofSection } from "../account/proof_section.js";
@@ -16,9 +17,12 @@ import { Badge } from "../parts/values.js";
 import { choose } from "../router.js";
 import { can } from "../session.js";
 import { periodText } from "../time.js";
-import { html, useCallback, useState } from "../ui.js";
+import { html, useCallback, useEffect, useState } from "../ui.js";
 
 const NOT_FOUND = 404;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** So that the clocks of browser and service may differ a little. */
+const LATE_MS = 1500;
 
 /** @param {import("../pages.js").PageProps} props */
 export function View({ params, query }) {
@@ -38,6 +42,12 @@ function AccountPage({ actor, query }) {
     setVersion((before) => before + 1);
   }, [found.again, entries.again]);
   useShortcut("r", "Ask again", again);
+  useEffect(() => {
+    const due = found.data ? nextChange(found.data, Date.now()) : null;
+    if (due === null || due - Date.now() > LONGEST_TIMER_MS) return undefined;
+    const timer = setTimeout(found.again, due - Date.now() + LATE_MS);
+    return () => clearTimeout(timer);
+  }, [found.data, found.again]);
   const act = useCallback((/** @type {string} */ name, /** @type {any} */ subject) => setAction({ name, subject }), []);
   const isNew = found.error?.status === NOT_FOUND;
   const account = found.data ?? (isNew ? nothingYet(actor) : null);
