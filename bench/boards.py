@@ -2,7 +2,7 @@
 
     python -m bench.boards [--accounts 100000] [--entries 2000000] [--reads 60]
 
-The boards are those of a month in which each account has entries on several days, built by the backfill's own steps.
+The boards are those of a month in which each account has entries on four days, built by the backfill's own steps.
 Pointers are on DynamoDB Local, and their units are counted on the wire. The texts are in memory, where S3 would add its
 round trips: one for a meter, app, model or day, two for actors, several at once where a period has several months. The
 milliseconds are the clock's, for the tenant function's use case and the JSON of its answer.
@@ -41,7 +41,7 @@ from shared.usecases.merge_boards import BoardDesk, merge_boards
 
 TENANT: Final = "main"
 MONTH: Final = "2026-01"
-DAYS: Final = 20
+DAYS: Final = 4
 METERS: Final = 8
 FEWEST: Final = 100
 ASKED: Final[Sequence[tuple[TenantGrouping, DayRange]]] = (
@@ -50,7 +50,7 @@ ASKED: Final[Sequence[tuple[TenantGrouping, DayRange]]] = (
     ("app", DayRange("2026-01-01", "2026-01-31")),
     ("day", DayRange("2026-01-01", "2026-01-31")),
     ("actor", DayRange("2026-01-01", "2026-01-31")),
-    ("actor", DayRange("2026-01-05", "2026-01-05")),
+    ("actor", DayRange("2026-01-03", "2026-01-03")),
 )
 CHARGES_A_MINUTE: Final = (1, 5, 60, 2000)
 

@@ -41,6 +41,10 @@ class MemoryBoardStore:
         except KeyError as gone:
             raise PartGone(str(gone)) from gone
 
+    def lines(self, place: BoardPlace, name: str) -> Iterable[str]:
+        (text,) = self.texts([(place, name)])
+        return text.splitlines()
+
     def keep(self, place: BoardPlace, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():
             if self.kept.setdefault((place, name), text) != text:

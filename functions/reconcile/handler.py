@@ -4,6 +4,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.reconcile.runtime import reconcile_runtime
 from functions.reconcile.schema import ReconcileRequest, answer, continued, reconcile_request
+from shared.usecases.board_sums import BoardSums
 from shared.usecases.reconcile_accounts import (
     LastDigest,
     ReconcileTerms,
@@ -52,7 +53,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     runtime.observability.count("ReconciliationsAsked")
     request = reconcile_request(event)
     policy = policy_for(request, context)
-    sources = Sources(runtime.books, runtime.trail, LastDigest(runtime.digests))
+    sources = Sources(runtime.books, runtime.trail, LastDigest(runtime.digests), BoardSums(runtime.boards))
     if request.account:
         run = reconcile_one(request.account, sources, policy)
     else:

@@ -6,8 +6,10 @@ from dataclasses import field
 from shared.adapters.dynamodb_inspection import DynamoLedgerInspection
 from shared.adapters.lambda_continuation import LambdaContinuation, lambda_client
 from shared.composition.audit import trail_of
+from shared.composition.boards import boards_of
 from shared.composition.digests import digests_of
 from shared.ledger.frozen import dataclass
+from shared.ports.boards import BoardStore
 from shared.ports.inspection import Continuation, DigestStore, LedgerInspection
 from shared.ports.ledger import AuditTrail
 from shared.runtime.clock import epoch_now_ms, monotonic_now_ms
@@ -21,6 +23,7 @@ class ReconcileRuntime:
     books: LedgerInspection
     digests: DigestStore
     trail: AuditTrail
+    boards: BoardStore
     continuation: Continuation
     grace_s: int
     now_ms: Callable[[], int] = field(default=epoch_now_ms)
@@ -34,6 +37,7 @@ def reconcile_runtime() -> ReconcileRuntime:
         books=DynamoLedgerInspection(settings.ledger_table, settings.audit_table, settings.usage_table),
         digests=digests_of(settings),
         trail=trail_of(settings),
+        boards=boards_of(settings),
         continuation=LambdaContinuation(lambda_client()),
         grace_s=settings.audit_grace_s,
     )

@@ -7,7 +7,7 @@ newer pointers have followed.
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property, partial
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 8
 """Boards, and requests for each of them."""
 _DELETED_AT_ONCE: Final = 1000
+_UNPACKED_AT_ONCE: Final = 1 << 16
 _LEVEL: Final = 1
 """The texts are written far more often than they are read, and a higher level saves little."""
 _MISSING: Final = frozenset({"NoSuchKey", "404"})
@@ -61,6 +62,9 @@ class StoredBoards:
     def texts(self, wanted: Sequence[tuple[BoardPlace, str]]) -> Sequence[str]:
         return list(at_once(lambda each: self._text(*each), wanted))
 
+    def lines(self, place: BoardPlace, name: str) -> Iterable[str]:
+        return _lines(self._body(place, name))
+
     def keep(self, place: BoardPlace, texts: Mapping[str, str]) -> None:
         list(at_once(lambda name: self._keep(place, name, texts[name]), list(texts)))
 
@@ -79,9 +83,12 @@ class StoredBoards:
         return self._make_client()
 
     def _text(self, place: BoardPlace, name: str) -> str:
+        return zlib.decompress(self._body(place, name)).decode()
+
+    def _body(self, place: BoardPlace, name: str) -> bytes:
         key = _key(place, name)
         try:
-            return zlib.decompress(self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()).decode()
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING:
                 raise PartGone(f"{key} is gone") from error
@@ -90,6 +97,14 @@ class StoredBoards:
     def _keep(self, place: BoardPlace, name: str, text: str) -> None:
         body = zlib.compress(text.encode(), _LEVEL)
         self._client.put_object(Bucket=self._bucket, Key=_key(place, name), Body=body)
+
+
+def _lines(body: bytes) -> Iterator[str]:
+    unpacking, begun, packed = zlib.decompressobj(), b"", body
+    while not unpacking.eof:
+        *whole, begun = (begun + unpacking.decompress(packed, _UNPACKED_AT_ONCE)).split(b"\n")
+        packed = unpacking.unconsumed_tail
+        yield from (line.decode() for line in whole)
 
 
 def at_once(ask: Callable[[_Asked], _Answer], asked: Sequence[_Asked]) -> Iterable[_Answer]:

@@ -7,7 +7,7 @@ that comes twice, late or out of order changes nothing, and one that was lost is
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Final, Literal, TypeAlias, cast, get_args
 
 from shared.ledger.accounts import Account
@@ -105,9 +105,22 @@ def spent_in(line: str) -> Sums:
     return Sums(int(charged), int(refunded), int(count))
 
 
+def rank(actor: str, line: str) -> tuple[int, str]:
+    """Sorts actors by what they spent, the most first, and by name where that is equal."""
+    charged, refunded, _ = line.split(" ", 2)
+    return int(refunded) - int(charged), actor
+
+
 def text_of_lines(lines: Mapping[str, str]) -> str:
-    """No actor has a space in its name."""
-    return "".join(f"{actor} {lines[actor]}\n" for actor in sorted(lines))
+    """In the order of their ranks, so that who asks for the first reads no others. No actor has a space in its name."""
+    return "".join(f"{actor} {lines[actor]}\n" for actor in sorted(lines, key=lambda actor: rank(actor, lines[actor])))
+
+
+def ranked_in(lines: Iterable[str]) -> Iterator[tuple[tuple[int, str], Sums]]:
+    """The rank and the spending of each actor, in the order of the lines of a text; takes no more than is asked for."""
+    for line in lines:
+        actor, told = line.split(" ", 1)
+        yield rank(actor, told), spent_in(told)
 
 
 def lines_of_text(text: str) -> Lines:

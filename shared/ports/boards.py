@@ -53,6 +53,10 @@ class BoardStore(Protocol):
         """By place and name, in this order. Raises PartGone."""
         ...
 
+    def lines(self, place: BoardPlace, name: str) -> Iterable[str]:
+        """The lines of a text, which is unpacked as far as they are taken. Raises PartGone, at once."""
+        ...
+
     def keep(self, place: BoardPlace, texts: Mapping[str, str]) -> None:
         """By name. No name is ever kept with another text."""
         ...

@@ -1,10 +1,13 @@
 """Sums the spending of a tenant, by meter, app, model, day or actor, from its boards."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from heapq import merge
+from itertools import dropwhile, islice
+from operator import itemgetter
 from typing import Final, Literal, TypeAlias
 
-from shared.ledger.boards import OWN, Totals, lines_of_text, spent_in, sums_in, totals_of_text
+from shared.ledger.boards import OWN, Totals, ranked_in, sums_in, totals_of_text
 from shared.ledger.errors import LedgerUnavailable
 from shared.ledger.frozen import dataclass
 from shared.ledger.usage import Sums
@@ -17,6 +20,7 @@ TRIES_MAX: Final = 5
 """Reads of texts that were replaced twice meanwhile."""
 
 _MONTH: Final = slice(len("2026-01"))
+_Items: TypeAlias = tuple[tuple[str, Sums], ...]
 _Boards: TypeAlias = Sequence[tuple[BoardPlace, Pointer]]
 
 
@@ -75,11 +79,12 @@ def _usage(asked: TenantUsageAsked, boards: _Boards, store: BoardStore) -> Tenan
     totals = [totals_of_text(text) for text in _texts(boards, TOTALS_PART, store)]
     all_sums, own = _summed(totals, "day", asked.period), _summed(totals, OWN, asked.period)
     changed_at_ms = max((pointer.changed_at_ms for _, pointer in boards), default=None)
-    items: tuple[tuple[str, Sums], ...]
+    items: _Items
     next_after: str | Rank | None
     if asked.grouping == "actor":
         part = ACTORS_PART if _is_month(asked.period) else asked.period.first
-        items, next_after = _ranked(_texts(boards, part, store), asked)
+        lines = [store.lines(place, pointer.names[part]) for place, pointer in boards if part in pointer.names]
+        items, next_after = _ranked(lines, asked)
     else:
         items, next_after = _named(_summed(totals, asked.grouping, asked.period), asked)
     return TenantUsage(items, next_after, _minus(_total(all_sums), _total(own)), changed_at_ms)
@@ -97,25 +102,23 @@ def _summed(totals: Iterable[Totals], grouping: str, period: DayRange) -> dict[s
     return found
 
 
-def _named(sums: Mapping[str, Sums], asked: TenantUsageAsked) -> tuple[tuple[tuple[str, Sums], ...], str | None]:
+def _named(sums: Mapping[str, Sums], asked: TenantUsageAsked) -> tuple[_Items, str | None]:
     after = asked.after if isinstance(asked.after, str) else None
     names = sorted(name for name in sums if after is None or name > after)
     page = names[: asked.limit]
     return tuple((name, sums[name]) for name in page), page[-1] if len(names) > len(page) else None
 
 
-def _ranked(texts: Iterable[str], asked: TenantUsageAsked) -> tuple[tuple[tuple[str, Sums], ...], Rank | None]:
-    after = asked.after.order if isinstance(asked.after, Rank) else None
-    ranked: list[tuple[tuple[int, str], Sums]] = []
-    for text in texts:
-        for actor, line in lines_of_text(text).items():
-            sums = spent_in(line)
-            order = sums.refunded - sums.charged, actor
-            if after is None or order > after:
-                ranked.append((order, sums))
-    ranked.sort(key=lambda each: each[0])
-    page = ranked[: asked.limit]
-    last = Rank(-page[-1][0][0], page[-1][0][1]) if len(ranked) > len(page) else None
+def _ranked(
+    of_shards: Iterable[Iterable[str]], asked: TenantUsageAsked
+) -> tuple[tuple[tuple[str, Sums], ...], Rank | None]:
+    ranking: Iterator[tuple[tuple[int, str], Sums]] = merge(*map(ranked_in, of_shards), key=itemgetter(0))
+    if isinstance(asked.after, Rank):
+        after = asked.after.order
+        ranking = dropwhile(lambda each: each[0] <= after, ranking)
+    found = list(islice(ranking, asked.limit + 1))
+    page = found[: asked.limit]
+    last = Rank(-page[-1][0][0], page[-1][0][1]) if len(found) > len(page) else None
     return tuple((actor, sums) for (_, actor), sums in page), last
 
 

@@ -27,6 +27,7 @@ from shared.ledger.kinds import KINDS
 from shared.ledger.usage import is_counted, miscounted
 from shared.ports.inspection import DigestStore, Item, LedgerInspection, Row, StoredState, StoredUsage
 from shared.ports.ledger import AuditTrail
+from shared.usecases.board_sums import GRACE_MS, BoardSums
 from shared.usecases.digest_heads import DigestHeads
 from shared.verification.accounts import (
     NOT_AN_OPERATION,
@@ -209,6 +210,7 @@ class Sources:
     books: LedgerInspection
     trail: AuditTrail
     digest: LastDigest
+    boards: BoardSums | None = None
 
 
 def reconcile_accounts(after: str | None, sources: Sources, policy: ReconcileTerms) -> Run:
@@ -311,6 +313,7 @@ def _examine(account: Account, sources: Sources, policy: ReconcileTerms) -> Acco
             *_beside_findings(account, look, beside),
             *_readable(account, _half_findings(look, books, policy)),
             *_readable(account, _usage_findings(account, look)),
+            *_board_findings(account, look, sources.boards, policy),
             *_row_findings(account, "audit", look.audited),
             *(found for found in comparison.findings if found.seq not in late_seqs),
         ),
@@ -438,6 +441,18 @@ def _usage_findings(account: Account, look: _Look) -> Iterator[Finding]:
     for slot in miscounted(look.entries, look.usage.stored):
         of_what = slot.day if slot.grouping == "day" else f"{slot.grouping} {slot.name} on {slot.day}"
         yield Finding(account, "usage", None, f"of {of_what} does not match the entries")
+
+
+def _board_findings(
+    account: Account, look: _Look, boards: BoardSums | None, policy: ReconcileTerms
+) -> Iterator[Finding]:
+    """Of an account that spends at this moment the boards are behind."""
+    if boards is None or look.usage is None:
+        return
+    newest_ms = max((entry.at_ms for entry in look.entries if is_counted(entry)), default=0)
+    if policy.now_ms - newest_ms >= max(policy.grace_ms, GRACE_MS):
+        for problem in boards.problems(account, look.usage.stored.sums):
+            yield Finding(account, "usage", None, problem)
 
 
 def _half_findings(look: _Look, books: LedgerInspection, policy: ReconcileTerms) -> Iterator[Finding]:

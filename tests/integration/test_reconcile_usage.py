@@ -1,6 +1,7 @@
 """The reconciler compares the sums of usage with the ledger."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -200,3 +201,42 @@ def test_sums_of_an_older_release_which_counted_no_models_have_no_findings(of_ol
     assert found(of_old) == []
     (day,) = [row for row in sums(of_old) if row["sk"]["S"].startswith("DAY#")]
     assert json.loads(day["sums"]["S"])["model"] == {"": [5000, 0, 1]}
+
+
+def later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long enough for the boards to have what was spent."""
+    runtime = world.modules["reconcile"].runtime
+    now_ms = runtime.now_ms() + 24 * 3600 * 1000
+    monkeypatch.setattr(world.modules["reconcile"], "runtime", replace(runtime, now_ms=lambda: now_ms))
+
+
+def problems(world: World) -> list[str]:
+    found = world.invoke("reconcile", {"tenant": "main", "actor": ALICE, "grace_s": 86400})["findings"]
+    return [each["problem"] for each in found if "sums of the tenant" in each["problem"]]
+
+
+def test_sums_of_a_tenant_that_are_those_of_its_accounts_are_right(
+    counted: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted.invoke("boards", counted.usage_stream_event())
+    later(counted, monkeypatch)
+    assert problems(counted) == []
+
+
+def test_an_account_that_a_board_does_not_have_as_it_is_is_a_finding_until_it_is_counted_again(
+    counted: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted.invoke("boards", counted.usage_stream_event())
+    counted.cost({"actor": ALICE, "cost": 1})
+    counted.count_usage()
+    assert problems(counted) == []
+    later(counted, monkeypatch)
+    (problem,) = problems(counted)
+    assert problem.endswith("does not match the sums of the tenant")
+    counted.invoke("boards", {"backfill": True})
+    assert problems(counted) == []
+
+
+def test_nothing_is_said_of_a_month_without_boards(counted: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    later(counted, monkeypatch)
+    assert problems(counted) == []

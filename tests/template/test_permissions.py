@@ -94,6 +94,7 @@ def test_the_sums_of_tenants_are_written_by_the_function_that_adds_them_up_alone
         ("BoardsRole", "s3:PutObject"),
         ("BoardsRole", "s3:DeleteObject"),
         ("TenantRole", "s3:GetObject"),
+        ("ReconcileRole", "s3:GetObject"),
     }
 
 

@@ -119,6 +119,9 @@ class TurningStore:
         found: Sequence[str] = self._turn(lambda: self._store.texts(wanted))
         return found
 
+    def lines(self, place: BoardPlace, name: str) -> Iterable[str]:
+        return self._store.lines(place, name)
+
     def keep(self, place: BoardPlace, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():
             self._turn(partial(self._store.keep, place, {name: text}))

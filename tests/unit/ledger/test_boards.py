@@ -11,6 +11,7 @@ from shared.ledger.boards import (
     Register,
     faults,
     lines_of_text,
+    ranked_in,
     spent_in,
     sums_in,
     text_of_lines,
@@ -154,6 +155,17 @@ def test_the_sums_tell_what_accounts_spent_themselves_from_what_parents_paid_for
     board = empty()
     board.merge([Register(account("team:c"), day, "", 2, sums)])
     assert board.totals == {day: {"day": {"": [9, 0, 2]}, "own": {"": [4, 0, 1]}}}
+
+
+def test_a_text_has_its_actors_by_what_they_spent_and_then_by_name() -> None:
+    day = DAYS[0]
+    spent = {"user:a": Sums(5, 0, 1), "user:b": Sums(30, 22, 2), "user:c": Sums(5, 0, 9), "user:d": Sums(0, 3, 0)}
+    board = empty()
+    board.merge(Register(account(actor), day, "", 1, {Slot("day", "", day): sums}) for actor, sums in spent.items())
+    for text in (text_of_lines(board.days[day]), text_of_lines(board.actors)):
+        ranked = list(ranked_in(text.splitlines()))
+        assert [actor for (_, actor), _ in ranked] == ["user:b", "user:a", "user:c", "user:d"]
+        assert {actor: sums for (_, actor), sums in ranked} == spent
 
 
 def test_a_board_whose_sums_were_altered_is_found_out() -> None:
