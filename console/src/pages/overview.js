@@ -12,7 +12,12 @@ import { spendingByDay } from "../spending.js";
 import { lastDays, periodText, utcDay } from "../time.js";
 import { html, useEffect, useMemo, useRef, useState } from "../ui.js";
 
-/** @typedef {import("../../types/api.js").components["schemas"]["TenantUsagePage"]} TenantUsagePage */
+/**
+ * @typedef {import("../../types/api.js").components["schemas"]["TenantUsagePage"]} TenantUsagePage
+ * @typedef {import("../../types/api.js").components["schemas"]["ActivityItem"]} ActivityItem
+ * @typedef {import("../../types/api.js").components["schemas"]["ActivityPage"]} ActivityPage
+ * @typedef {import("../../types/api.js").components["schemas"]["Alerts"]} Alerts
+ */
 
 const PERIODS = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"]];
 const TOP = 8;
@@ -93,27 +98,29 @@ function Spenders() {
 /** Refusals, balances below a threshold, holds that expire, failure queues. */
 function Attention() {
   const alerts = useCall("/v1/alerts");
+  const withheld = Object.values(/** @type {Alerts | null} */ (alerts.data)?.withheld ?? {});
   return html`<${Section} title="Needs attention" note=${alerts.data?.refused?.since && html`refusals since <${When} at=${alerts.data.refused.since} />`}>
     <${Loaded} of=${alerts} isEmpty=${isQuiet} empty="Nothing was refused, no balance crossed its threshold, and no hold is about to expire.">
-      ${(/** @type {any} */ answer) => html`<div class="panel-body alerts">
-        <${AlertList} title="Refused" items=${answer.refused?.items} isPart=${answer.refused?.complete === false}
-          line=${(/** @type {any} */ each) => html`<${Who} of=${each.actor} /> <${Badge} of=${each.reason} /> <span class="tabular alert-figure">${each.count} ×</span>`} />
-        <${AlertList} title="Below a threshold" items=${answer.low}
-          line=${(/** @type {any} */ each) => html`<${Who} of=${each.actor} /> <span class="alert-figure"><${Amount} of=${each.available} /> <span class="dim">below <${Amount} of=${each.threshold} isPlain=${true} /></span></span>`} />
-        <${AlertList} title="Holds that expire soon" items=${answer.expiring_holds?.items} isPart=${answer.expiring_holds?.complete === false}
-          line=${(/** @type {any} */ each) => html`<${Who} of=${each.actor} /> <span class="alert-figure"><${Amount} of=${each.amount} isPlain=${true} /> <${When} at=${each.expires_at} isDistance=${true} /></span>`} />
+      ${(/** @type {Alerts} */ answer) => html`<div class="panel-body alerts">
+        <${AlertList} title="Refused" items=${answer.refused.items} isPart=${!answer.refused.complete}
+          line=${(/** @type {Alerts["refused"]["items"][0]} */ each) => html`<${Who} of=${each.actor} /> <${Badge} of=${each.reason} /> <span class="tabular alert-figure">${each.count} ×</span>`} />
+        <${AlertList} title="Below a threshold" items=${answer.low} isPart=${!answer.low_complete}
+          line=${(/** @type {Alerts["low"][0]} */ each) => html`<${Who} of=${each.actor} /> <span class="alert-figure"><${Amount} of=${each.available} /> <span class="dim">below <${Amount} of=${each.threshold} isPlain=${true} /></span></span>`} />
+        <${AlertList} title="Holds that expire soon" items=${answer.expiring_holds.items} isPart=${!answer.expiring_holds.complete}
+          line=${(/** @type {Alerts["expiring_holds"]["items"][0]} */ each) => html`<${Who} of=${each.actor} /> <span class="alert-figure"><${Amount} of=${each.remaining} isPlain=${true} /> <${When} at=${each.expires_at} isDistance=${true} /></span>`} />
         <${AlertList} title="Failure queues" items=${queuesOf(answer)}
           line=${(/** @type {any} */ each) => html`<${Name} of=${each.name} /> <span class="tabular alert-figure">${each.messages} messages</span>`} />
       </div>`}
     <//>
+    ${withheld.map((reason) => html`<p key=${reason} class="panel-body dim small">Not shown: ${reason}</p>`)}
   <//>`;
 }
 
-/** @param {any} answer */
-const queuesOf = (answer) => (Array.isArray(answer.failure_queues) ? answer.failure_queues.filter((/** @type {any} */ each) => each.messages > 0) : []);
+/** @param {Alerts} answer */
+const queuesOf = (answer) => (answer.failure_queues ?? []).filter((each) => each.messages > 0);
 
-/** @param {any} answer */
-const isQuiet = (answer) => [answer.low, answer.refused?.items, answer.expiring_holds?.items, queuesOf(answer)].every((items) => !items?.length);
+/** @param {Alerts} answer */
+const isQuiet = (answer) => [answer.low, answer.refused.items, answer.expiring_holds.items, queuesOf(answer)].every((items) => items.length === 0);
 
 const SHOWN = 5;
 
@@ -137,21 +144,23 @@ function Live() {
   const [asked, setAsked] = useState(0);
   const newest = useLoaded((signal) => call("GET", "/v1/activity", { query: { limit: NEWEST }, signal }), [asked]);
   const shown = useRef(/** @type {any} */ (null));
+  // The next question waits for the answer to this one, however slow it is.
   useEffect(() => {
+    if (newest.isLoading) return undefined;
     const timer = setInterval(() => document.visibilityState === "visible" && setAsked((before) => before + 1), EVERY_MS);
     return () => clearInterval(timer);
-  }, []);
+  }, [newest.isLoading]);
   if (newest.data) shown.current = newest.data;
   const calm = { ...newest, isLoading: false, data: newest.data ?? (newest.error ? null : shown.current) };
   return html`<${Section} title="Live" note="newest first, asked again every 5 seconds">
     <${Loaded} of=${calm} empty=${html`Nothing has happened lately. <code>millicent fund</code> or the API makes the first entry.`}>
-      ${(/** @type {any} */ answer) => html`<${Table} label="Newest activity" rows=${answer.items} columns=${ACTIVITY}
-        keyOf=${(/** @type {any} */ row) => row.id} open=${(/** @type {any} */ row) => link("accounts", row.actor)} />`}
+      ${(/** @type {ActivityPage} */ answer) => html`<${Table} label="Newest activity" rows=${answer.items} columns=${ACTIVITY}
+        keyOf=${(/** @type {ActivityItem} */ row) => row.id} open=${(/** @type {ActivityItem} */ row) => link("accounts", row.actor)} />`}
     <//>
   <//>`;
 }
 
-/** @type {import("../parts/table.js").Column<any>[]} */
+/** @type {import("../parts/table.js").Column<ActivityItem>[]} */
 export const ACTIVITY = [
   { name: "When", cell: (row) => html`<${When} at=${row.at} />` },
   { name: "Account", cell: (row) => html`<${Who} of=${row.actor} />` },
