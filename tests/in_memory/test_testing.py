@@ -189,6 +189,19 @@ def test_audit_and_usage_know_a_charge_at_once(millicent: InMemoryMillicent) -> 
     assert [(each.meter, each.net) for each in millicent.usage("user:alice").items] == [("llm", Decimal(30))]
 
 
+def test_the_sums_of_the_tenant_know_a_charge_at_once_over_all_pages(millicent: InMemoryMillicent) -> None:
+    with millicent.client() as client:
+        for number in range(5):
+            client.grant(f"user:{number}", 100)
+            client.charge(f"user:{number}", number + 1, meter=f"m-{number % 2}")
+        ranked = client.tenant_usage(group_by="actor", max_items=3)
+        assert [(each.actor, each.net) for each in ranked.items] == [("user:4", 5), ("user:3", 4), ("user:2", 3)]
+        assert ranked.next is not None
+        by_meter = client.tenant_usage()
+        assert {each.meter: each.net for each in by_meter.items} == {"m-0": 9, "m-1": 6}
+        assert (by_meter.next, by_meter.through_members.count) == (None, 0)
+
+
 def test_accounts_are_listed_with_what_is_due_applied(millicent: InMemoryMillicent) -> None:
     for actor in ("user:bob", "user:alice", "team"):
         millicent.grant(actor, 100)
