@@ -14,30 +14,18 @@
  * @property {boolean} isSigned         the signature is that key's, over this text
  */
 
-const SMALLEST_KEY_BITS = 2048;
-const RSA = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+import { bytesOf, isSigned, sha256, utf8 } from "./account/proof.js";
 
 /** @param {SignedDigest} signed @returns {Promise<Digest>} */
 export async function read(signed) {
   const told = JSON.parse(signed.text);
-  const key = bytes(signed.public_key);
+  const key = bytesOf(signed.public_key);
   const fingerprint = await sha256(key);
   return {
     number: told.number, made_at: told.made_at, count: told.count, regressions: told.regressions ?? 0, previous: told.previous ?? null,
-    fingerprint, hash: await sha256(new TextEncoder().encode(signed.text)),
-    isSigned: told.key === fingerprint && (await isSignature(signed, key)),
+    fingerprint, hash: await sha256(utf8(signed.text)),
+    isSigned: told.key === fingerprint && (await isSigned(signed.text, bytesOf(signed.signature), key).catch(() => false)),
   };
-}
-
-/** @param {SignedDigest} signed @param {Uint8Array<ArrayBuffer>} key a SubjectPublicKeyInfo in DER */
-async function isSignature(signed, key) {
-  try {
-    const known = await crypto.subtle.importKey("spki", key, RSA, false, ["verify"]);
-    const { modulusLength } = /** @type {RsaKeyAlgorithm} */ (/** @type {unknown} */ (known.algorithm));
-    return modulusLength >= SMALLEST_KEY_BITS && await crypto.subtle.verify(RSA, known, bytes(signed.signature), new TextEncoder().encode(signed.text));
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -50,13 +38,4 @@ export function fault(digest, before) {
   if (before && before.hash !== digest.previous) return `it does not follow from number ${before.number}`;
   if (before && before.fingerprint !== digest.fingerprint) return "another key signed it than the one before";
   return null;
-}
-
-/** @param {string} base64 @returns {Uint8Array<ArrayBuffer>} */
-const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-
-/** @param {Uint8Array<ArrayBuffer>} content */
-async function sha256(content) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
-  return [...digest].map((each) => each.toString(16).padStart(2, "0")).join("");
 }

@@ -2,7 +2,7 @@
  * Activity as it comes. A listing since a mark repeats some items, a late one comes below newer ones, and the same item may
  * be told twice: here each is once, the newest first.
  *
- * @typedef {{id: string, at: string, actor: string, seq?: number | null}} Item   what of an item the order needs
+ * @typedef {import("../types/api.js").components["schemas"]["ActivityItem"]} Item
  * @typedef {object} Feed
  * @property {Item[]} items       those that are shown
  * @property {Item[]} waiting     those that came while it was paused

@@ -6,6 +6,7 @@
  * @typedef {import("../types/api.js").components["schemas"]["RateCard"]} RateCard
  * @typedef {{amount: string, per: bigint}} Priced   millicents with at most three decimals, for `per` units
  */
+import { decimal } from "./account/decimals.js";
 import { millicents } from "./money.js";
 
 const SHAPE = /^(-?)(\d+)(?:\.(\d+))?$/;
@@ -17,12 +18,9 @@ const TENTHS = 1000n;
 /** @typedef {{count: bigint, of: bigint}} Quotient */
 
 /** @param {string | number} text @returns {Quotient} */
-export function decimal(text) {
-  const found = SHAPE.exec(String(text).trim());
-  if (!found) throw new RangeError(`${text} is not a decimal number`);
-  const [, sign, whole, fraction = ""] = found;
-  const size = BigInt(whole + fraction);
-  return { count: sign ? -size : size, of: 10n ** BigInt(fraction.length) };
+function quotient(text) {
+  const { count, decimals } = decimal(text);
+  return { count, of: 10n ** BigInt(decimals) };
 }
 
 /** "1,234.000001": every digit that it has. What is no number is given as it is. @param {string | number} text @param {string} [locale] */
@@ -46,7 +44,7 @@ const LETTERS = [[1_000_000_000n, "B"], [1_000_000n, "M"], [1000n, "K"]];
  * @param {{price: string, per?: number}} price @returns {Priced}
  */
 export function priced({ price, per = 1 }) {
-  const { count, of } = decimal(price);
+  const { count, of } = quotient(price);
   let units = BigInt(per);
   let scaled = count * 10n ** BigInt(MILLICENT_DECIMALS);
   while (scaled % of !== 0n) {
@@ -58,7 +56,7 @@ export function priced({ price, per = 1 }) {
 
 /** What one unit costs. @param {{price: string, per?: number}} price @returns {Quotient} */
 function ofOne({ price, per = 1 }) {
-  const { count, of } = decimal(price);
+  const { count, of } = quotient(price);
   return { count, of: of * BigInt(per) };
 }
 

@@ -106,10 +106,6 @@ class BoardPointers(RepeatableTable):
         )
         return self._until_deadline(lambda: is_written(lambda: item.save(condition=is_as_it_was)))
 
-    def forget(self, place: BoardPlace) -> None:
-        """Deletes the pointer: the board begins anew."""
-        self._until_deadline(lambda: (self._items(boards_pk(place.tenant), _sk(place)).delete(),))
-
     def _found(self, pk: str, sk: str) -> BoardItem | None:
         try:
             return self._items.get(pk, sk, consistent_read=True)

@@ -73,7 +73,7 @@ class StoredBoards:
 
     def drop(self, place: BoardPlace, names: Iterable[str]) -> None:
         keys = [_key(place, name) for name in names]
-        with suppress(ClientError, BotoCoreError):  # what is left over is swept up
+        with suppress(ClientError, BotoCoreError):  # what is left over is read by nobody
             for start in range(0, len(keys), _DELETED_AT_ONCE):
                 some: Any = [{"Key": key} for key in keys[start : start + _DELETED_AT_ONCE]]
                 self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": some, "Quiet": True})

@@ -1,6 +1,6 @@
 """Port of the sums of tenants: where boards are kept."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from shared.ledger.accounts import Account
@@ -89,15 +89,3 @@ class RegisterPage:
     registers: Sequence[Register]
     malformed: Sequence[str]
     next: str | None
-
-
-class BoardSweep(Protocol):
-    """What is left over when a change is interrupted."""
-
-    def boards(self) -> Iterator[BoardPlace]:
-        """Every board of every tenant that there is a text or a pointer of."""
-        ...
-
-    def names(self, place: BoardPlace, older_than_ms: int) -> Sequence[str]:
-        """Of the texts that were kept before this time."""
-        ...

@@ -73,7 +73,7 @@ async function signed(shown, fingerprint) {
 }
 
 /** @param {string} text @param {Uint8Array<ArrayBuffer>} signature @param {Uint8Array<ArrayBuffer>} der */
-async function isSigned(text, signature, der) {
+export async function isSigned(text, signature, der) {
   const key = await crypto.subtle.importKey("spki", der, RSA, false, ["verify"]);
   const { modulusLength } = /** @type {RsaKeyAlgorithm} */ (/** @type {unknown} */ (key.algorithm));
   if (modulusLength < SMALLEST_KEY_BITS) throw new RangeError("the key is too short to be trusted");
@@ -139,10 +139,10 @@ export async function sha256(bytes) {
 export const hashOf = (record) => sha256(utf8(record));
 
 /** @param {string} text @returns {Uint8Array<ArrayBuffer>} */
-const utf8 = (text) => new TextEncoder().encode(text);
+export const utf8 = (text) => new TextEncoder().encode(text);
 
 /** Raises for what is not base64. @param {string} text @returns {Uint8Array<ArrayBuffer>} */
-const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+export const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 /** @param {string} text @returns {Uint8Array<ArrayBuffer>} */
 function fromHex(text) {

@@ -2,11 +2,11 @@
 import { call } from "../api.js";
 import { config } from "../config.js";
 import { fault, read } from "../digests.js";
-import { numberText } from "../prices.js";
 import { useCall, useLoaded } from "../load.js";
 import { Empty, Failed, Loaded, Page, Section } from "../parts/page.js";
 import { Table } from "../parts/table.js";
 import { Badge, Fields, Id, Name, When } from "../parts/values.js";
+import { numberText } from "../prices.js";
 import { can } from "../session.js";
 import { html } from "../ui.js";
 
@@ -95,7 +95,7 @@ function Verdict({ of }) {
     const text = `Number ${contradicted.map((each) => each.number).join(", ")} says that histories were rewritten since the digest before. The log of the digest function names the accounts.`;
     return html`<${Failed} error=${{ title: "A digest contradicts the one before", message: text }} />`;
   }
-  return html`<p class="panel-body"><${Badge} of="ok" /> Each of these has the signature of its key, and follows from the one before. Compare the key's fingerprint with the one that you have kept.</p>`;
+  return html`<p class="panel-body"><${Badge} of="ok" /> The newest was made <${When} at=${of[0]?.made_at} isDistance=${true} />. Each of these has the signature of its key, and follows from the one before. Compare the key's fingerprint with the one that you have kept.</p>`;
 }
 
 /** @type {import("../parts/table.js").Column<any>[]} */

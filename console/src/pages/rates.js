@@ -92,7 +92,7 @@ const ADJUSTMENTS = [
   { name: "Adjustment", cell: (row) => html`<${Name} of=${row.adjustment} /> ${row.isNow && html`<${Badge} of="in effect" />`} ${row.active === false && html`<${Badge} of="off" />`}` },
   { name: "For", cell: (row) => html`<span class="dim">${forText(row)}</span>` },
   { name: "Price", cell: (row) => html`<span class="tabular">${formula(row)}</span>`, isNumber: true },
-  { name: "Since", cell: (row) => html`<${Since} of=${row} />`, isMinor: true },
+  { name: "Since", cell: (row) => html`<${Since} of=${row} />` },
 ];
 
 /** @param {any} row */

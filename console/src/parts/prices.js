@@ -51,7 +51,7 @@ const Tiers = ({ of, mode = "graduated", by, per }) => html`<ul class="tiers">
 </ul>`;
 
 /** Where two versions differ. @param {{of: import("../prices.js").Difference[]}} props */
-export const Differences = ({ of }) => html`<${Table} label="Differences" rows=${of} columns=${DIFFERENCES} keyOf=${(/** @type {any} */ row) => `${row.quantity} ${row.field}`} />`;
+export const Differences = ({ of }) => html`<div class="differences"><${Table} label="Differences" rows=${of} columns=${DIFFERENCES} keyOf=${(/** @type {any} */ row) => `${row.quantity} ${row.field}`} /></div>`;
 
 /** @type {import("./table.js").Column<any>[]} */
 const DIFFERENCES = [

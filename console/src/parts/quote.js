@@ -139,6 +139,6 @@ function Quoted({ of }) {
 const ITEMS = [
   { name: "Item", cell: (row) => html`<${Name} of=${row.item} />` },
   { name: "Units", cell: (row) => numberText(row.units), isNumber: true },
-  { name: "Price", cell: (row) => html`${numberText(row.price)} <span class="dim">${perText(BigInt(row.per))}</span>`, isNumber: true, isMinor: true },
+  { name: "Price", cell: (row) => html`${numberText(row.price)} <span class="dim">${perText(BigInt(row.per))}</span>`, isNumber: true },
   { name: "Millicents", cell: (row) => html`<${Exact} of=${row.amount} />`, isNumber: true },
 ];
