@@ -87,3 +87,8 @@ def test_a_file_has_what_its_first_module_reaches_at_once_or_later_and_nothing_e
         "src/widgets/other.js": "export const c = 1;",
     }
     assert list(reached(modules, MAIN)) == [MAIN, "src/x.js", "src/pages/y.js", "src/z.js"]
+
+
+def test_a_comment_with_lines_of_its_own_stays_out_and_code_behind_a_comment_stays() -> None:
+    text = "/** What it is. */\nconst a = 1;\n/** @type {X} */ (a).b();\nconst c = 2;\n/**\n * Told.\n */\nconst d = 3;"
+    assert "const a = 1;\n/** @type {X} */ (a).b();\nconst c = 2;\nconst d = 3;" in packed({MAIN: text})
