@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from random import Random
 from statistics import NormalDist
@@ -13,10 +12,6 @@ from millicent.replay import Usage, zipf_actors
 
 SEED: Final = 20_231_116
 METER: Final = "llm"
-FIRST_REQUEST_AT: Final = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
-"""A fixed time: prices depend on the time, so a repeated run charges the same."""
-SECONDS_BETWEEN_REQUESTS: Final = 0.18
-"""On average; close to the rate of a busy conversational service."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +50,14 @@ SHARES: Final = tuple(accumulate(traffic.share for traffic in TRAFFIC))
 
 
 def generated_usage(rows: int, seed: int = SEED) -> list[Usage]:
-    """The first `rows` of an endless sequence: a longer run begins with the same rows, under the same keys."""
+    """The first `rows` of an endless sequence: a longer run begins with the same rows, under the same keys.
+
+    They name no time, so they occur when they are charged, and are seen among the spending of the day.
+    """
     drawn = zip(range(1, rows + 1), zipf_actors(seed=seed), _requests(seed), strict=False)
     return [
         Usage(
-            key=f"generated-2-{seed}-{number}",
+            key=f"generated-3-{seed}-{number}",
             actor=actor,
             usage={
                 "meter": METER,
@@ -67,23 +65,20 @@ def generated_usage(rows: int, seed: int = SEED) -> list[Usage]:
                 "input_tokens": input_tokens,
                 "output_tokens": output_tokens,
             },
-            occurred_at=at,
             row=number,
         )
-        for number, actor, (traffic, input_tokens, output_tokens, at) in drawn
+        for number, actor, (traffic, input_tokens, output_tokens) in drawn
     ]
 
 
-def _requests(seed: int) -> Iterator[tuple[Traffic, int, int, datetime]]:
+def _requests(seed: int) -> Iterator[tuple[Traffic, int, int]]:
     # Only random() yields the same numbers in every version of Python.
     chance = Random(seed)  # noqa: S311 - to be repeated, not to be unguessable
-    at = FIRST_REQUEST_AT
     while True:
         traffic = _chosen(chance.random())
         input_tokens = traffic.input_tokens.at(_open(chance.random()))
         output_tokens = traffic.output_tokens.at(_open(chance.random()))
-        at += timedelta(seconds=-math.log(_open(chance.random())) * SECONDS_BETWEEN_REQUESTS)
-        yield traffic, input_tokens, output_tokens, at
+        yield traffic, input_tokens, output_tokens
 
 
 def _chosen(quantile: float) -> Traffic:
