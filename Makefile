@@ -115,6 +115,10 @@ scale: dev ## Simulate what one account, many accounts and a team carry (docs/sc
 diagrams: dev ## Regenerate docs/protocol.md after a change of the protocol
 	$(VENV)/python -m local.protocol_diagram > docs/protocol.md
 
+.PHONY: pictures
+pictures: ready dev ## Photograph the pages of the console into docs/images after a change of one (STATE=.millicent: as it is there)
+	$(VENV)/python -m tests.browser.pictures $(if $(STATE),--state "$(STATE)")
+
 .PHONY: fmt
 fmt: dev ## Format, and fix what ruff can fix
 	$(VENV)/ruff check --fix --quiet || true

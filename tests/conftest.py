@@ -21,6 +21,7 @@ settings.load_profile("unhurried")
 SUITES: Final = Path(__file__).parent
 SHARED_SETUP: Final = {
     "e2e": "laptop cloud",
+    "browser": "laptop cloud of the console",
     "package": "build",
     "cloudformation": "stack",
     "concurrency": "DynamoDB Local",

@@ -47,7 +47,7 @@ function Navigation({ help, who }) {
   const { segments } = useRoute();
   const shown = PAGES.filter((page) => page.key && (isOperator() || !page.forOperators));
   return html`<nav class="nav" aria-label="Pages">
-    <a class="brand" href=${link()} aria-label="Millicent"><span class="brand-mark" aria-hidden="true">m</span><span class="brand-name">Millicent</span></a>
+    <a class="brand" href=${link()} aria-label="Millicent"><span class="brand-mark" aria-hidden="true"></span><span class="brand-name">Millicent</span></a>
     <ul class="nav-pages">
       ${shown.map((page) => html`<${NavLink} key=${page.path} page=${page} isHere=${`/${segments[0] ?? ""}` === page.path} />`)}
       ${!isOperator() && html`<li><a href=${link("accounts", who)} aria-current=${segments[0] === "accounts" ? "page" : undefined}>My account</a></li>`}

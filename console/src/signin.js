@@ -10,7 +10,7 @@ export function SignedOut({ isAgain = false }) {
   const { why } = useStore(session);
   const hasLogin = Boolean(config().client_id);
   return html`<div class="signin">
-    ${!isAgain && html`<h1><span class="brand-mark" aria-hidden="true">m</span> Millicent</h1>`}
+    ${!isAgain && html`<h1><span class="brand-mark" aria-hidden="true"></span> Millicent</h1>`}
     ${why && html`<p class="error" role="alert">${why}</p>`}
     ${hasLogin && html`<${LogIn} />`}
     <${WithToken} isFirst=${!hasLogin} />

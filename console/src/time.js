@@ -58,6 +58,12 @@ export function lastDays(count, now = Date.now()) {
   return { from: plusDays(to, 1 - count), to };
 }
 
+/** The first and the last day of the month that a UTC day is in. @param {string} day */
+export function monthOf(day) {
+  const from = `${day.slice(0, 7)}-01`;
+  return { from, to: plusDays(`${plusDays(from, 31).slice(0, 7)}-01`, -1) };
+}
+
 /** "Mon, Dec 1": a day in UTC, whatever the viewer's zone. @param {string} day @param {string} [locale] */
 export function dayText(day, locale) {
   const instant = new Date(`${day}T00:00:00Z`);

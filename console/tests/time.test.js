@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { days, dayText, distance, lastDays, localText, periodText, plusDays, utcDay, utcTitle } from "../src/time.js";
+import { days, dayText, distance, lastDays, monthOf, localText, periodText, plusDays, utcDay, utcTitle } from "../src/time.js";
 
 const ZONES = ["Pacific/Kiritimati", "America/Los_Angeles", "Asia/Kolkata"];
 
@@ -56,6 +56,12 @@ test("the last days include today, and are days in UTC", () => {
   const now = Date.parse("2026-12-01T00:30:00Z");
   assert.deepEqual(lastDays(30, now), { from: "2026-11-02", to: "2026-12-01" });
   assert.equal(days("2026-11-02", "2026-12-01").length, 30);
+});
+
+test("a month ends with its last day", () => {
+  assert.deepEqual(monthOf("2026-12-01"), { from: "2026-12-01", to: "2026-12-31" });
+  assert.deepEqual(monthOf("2026-04-30"), { from: "2026-04-01", to: "2026-04-30" });
+  assert.deepEqual(monthOf("2028-02-10"), { from: "2028-02-01", to: "2028-02-29" });
 });
 
 test("a distance is in the largest unit that fits", () => {

@@ -47,7 +47,7 @@ export function Spending({ actor, query, hasMembers, spent, version }) {
     <${Loaded} of=${totals} empty=${isBehind ? "Nothing is counted in this period yet. The newest entries are counted within some ten seconds." : "Nothing was spent in this period."}>
       ${(/** @type {any} */ answer) => html`<${Total} answer=${answer} />
         ${byDay.error ? html`<${Failed} error=${byDay.error} again=${byDay.again} />`
-          : html`<${Chart} points=${byDay.data ?? points} from=${from} to=${to} label=${`Spending by day and ${by}`} none=${`without a ${by}`} />`}
+          : html`<${Chart} points=${byDay.data ?? points} isLoading=${!byDay.data} from=${from} to=${to} label=${`Spending by day and ${by}`} none=${`without a ${by}`} />`}
         <${Bars} open=${open} none=${by === "member" ? "the account itself" : `without a ${by}`}
           items=${largest(answer.items).slice(0, MOST_BARS).map((each) => ({ name: each[by] ?? null, amount: each.net, note: html`<span class="dim small">${each.count} ×</span>` }))} />`}
     <//>

@@ -9,7 +9,7 @@ import { Table } from "../parts/table.js";
 import { Amount, Badge, Money, Name, When } from "../parts/values.js";
 import { choose, link } from "../router.js";
 import { spendingByDay } from "../spending.js";
-import { lastDays, periodText, utcDay } from "../time.js";
+import { lastDays, monthOf, periodText, utcDay } from "../time.js";
 import { html, useEffect, useMemo, useRef, useState } from "../ui.js";
 
 /**
@@ -52,7 +52,7 @@ function Spending({ from, to }) {
     <${Loaded} of=${totals} empty=${whyEmpty(totals.data, "Nothing was spent in this period.")}>
       ${(/** @type {TenantUsagePage} */ answer) => html`<${Total} answer=${answer} />
         ${byDay.error ? html`<${Failed} error=${byDay.error} again=${byDay.again} />`
-          : html`<${Chart} points=${isComplete ? byDay.data : points} from=${from} to=${to} label="Spending by day and meter" none="without a meter" />`}`}
+          : html`<${Chart} points=${isComplete ? byDay.data : points} from=${from} to=${to} isLoading=${!isComplete} label="Spending by day and meter" none="without a meter" />`}`}
     <//>
   <//>`;
 }
@@ -80,8 +80,8 @@ const whyEmpty = (answer, nothing) => (answer?.counted_at
 /** The top spenders of today or of this month. */
 function Spenders() {
   const [isMonth, setMonth] = useState(true);
-  const to = utcDay(Date.now());
-  const from = isMonth ? `${to.slice(0, 7)}-01` : to;
+  const today = utcDay(Date.now());
+  const { from, to } = isMonth ? monthOf(today) : { from: today, to: today };
   const spenders = useCall("/v1/usage", { group_by: "actor", from, to, limit: TOP });
   const actions = html`<div class="segmented" role="group" aria-label="Period">
     <button type="button" aria-pressed=${isMonth ? "true" : "false"} onClick=${() => setMonth(true)}>This month</button>

@@ -19,14 +19,15 @@ const NARROWEST = 200;
  * @param {string} props.to             the last
  * @param {string} props.label          what is drawn, for screen readers
  * @param {string} [props.none]         the name of what has none
+ * @param {boolean} [props.isLoading]   more points are on their way
  */
-export function Chart({ points, from, to, label, none = "without a name" }) {
+export function Chart({ points, from, to, label, none = "without a name", isLoading = false }) {
   const days = useMemo(() => daysOf(from, to), [from, to]);
   const all = useMemo(() => seriesOf(points, days), [points, days]);
   const [hovered, setHovered] = useState(/** @type {number | null} */ (null));
   const [isTable, setTable] = useState(false);
   const nameOf = (/** @type {import("../series.js").Series} */ each) => (each.isOthers ? "others" : each.name ?? none);
-  return html`<figure class="chart" aria-label=${label}>
+  return html`<figure class="chart" aria-label=${label} aria-busy=${isLoading ? "true" : "false"}>
     ${isTable ? html`<${AsTable} days=${days} all=${all} nameOf=${nameOf} />` : html`<${Drawn} days=${days} all=${all} hover=${setHovered} />`}
     <figcaption>
       <ul class="legend">
