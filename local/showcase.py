@@ -198,12 +198,12 @@ def _charged_too_much(actor: str, key: str) -> Step:
 
 
 def _hold(actor: str, key: str, ttl_s: int) -> Step:
-    return lambda client: client.hold(actor, 5_000, ttl_s=ttl_s, app="agents", key=key)
+    return lambda client: client.hold(actor, 5_000, ttl_s=ttl_s, app="agents", meter="llm", key=key)
 
 
 def _hold_in_parts(actor: str, key: str) -> Step:
     def work(client: Millicent) -> None:
-        held = client.hold(actor, 9_000, ttl_s=3_600, app="agents", key=key).entry.hold
+        held = client.hold(actor, 9_000, ttl_s=3_600, app="agents", meter="llm", key=key).entry.hold
         if held is not None:
             client.capture(actor, held.id, 2_500, final=False, app="agents", key=f"{key}-1")
             client.capture(actor, held.id, 4_000, app="agents", key=f"{key}-2")

@@ -44,7 +44,10 @@ def test_a_usual_charge_is_two_calls_five_write_units_and_one_read_unit(units: d
         ("batched part of a hold", 3.1),
         ("batched charge of a member", 6.1),
         ("batched part of a member", 6.3),
-        ("audit, alone", 1),
+        # Its row, and the item of the feed, which a batch of events has once for each tenant.
+        ("audit, alone", 2),
+        ("audit, of a batch", 1.1),
+        ("audit, of 90 accounts", 1.1),
         ("usage, alone", 1),
         ("usage, of a batch", 0.1),
     ],

@@ -1,7 +1,7 @@
 """A kind of operation is one row of the table, and is known everywhere that a user or a check meets it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,7 +31,12 @@ def _filters_by_kind(document: dict[str, Any]) -> Iterator[list[str]]:
     """What each call that filters by kind takes."""
     for path in document["paths"].values():
         for call in path.values():
-            yield from (each["schema"]["enum"] for each in call.get("parameters", ()) if each.get("name") == "kind")
+            yield from (_values(each["schema"]) for each in call.get("parameters", ()) if each.get("name") == "kind")
+
+
+def _values(schema: Mapping[str, Any]) -> list[str]:
+    """Also of a schema that has several: activity is of checks too."""
+    return [value for part in schema.get("anyOf", (schema,)) for value in part.get("enum", ())]
 
 
 @each_kind
