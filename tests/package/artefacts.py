@@ -11,29 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from shared.runtime.settings import VARIABLES
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 SAM: Final = ROOT / ".tools" / "sam" / "bin" / "sam"
 RUNTIME: Final = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-FUNCTIONS: Final = (
-    "Check",
-    "Cost",
-    "Funding",
-    "Holds",
-    "Ingest",
-    "Policies",
-    "Rates",
-    "Accounts",
-    "History",
-    "Docs",
-    "Outbox",
-    "Audit",
-    "Usage",
-    "Reconcile",
-    "Digest",
-    "Due",
-    "Proof",
-    "Console",
-)
+FUNCTIONS: Final = tuple(map(str.capitalize, VARIABLES))
+"""All there are: a new one is tried like the others."""
 
 
 @dataclass(frozen=True)

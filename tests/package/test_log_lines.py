@@ -28,7 +28,9 @@ WITHIN_A_SHORT_DEADLINE: Final = ("Cost", "Funding", "Holds", "Policies")
 """Functions whose LEDGER_DEADLINE_MS is set, here to a moment: others ask a ledger that is down for seconds."""
 STRICT: Final = ("Cost", "Docs", "Audit")
 """Of each way to answer one: through the resolver, through powertools' own, and from a queue."""
-QUEUED: Final = {"Outbox", "Audit", "Usage", "Ingest", "Reconcile", "Digest", "Due"}
+QUEUED: Final = {"Outbox", "Audit", "Usage", "Boards", "Ingest", "Reconcile", "Digest", "Due"}
+OF_FILES: Final = {"Docs", "Console"}
+"""Functions that answer with files, and call nothing of AWS."""
 Line = Mapping[str, Any]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the runtime client is published for Linux alone")
@@ -74,7 +76,7 @@ def calls(name: str) -> Iterable[tuple[Any, Mood]]:
     first, *others = samples(name)
     for event in (first, *others):
         yield event, "empty"
-    if name == "Docs":
+    if name in OF_FILES:
         yield first | {"rawPath": "/nowhere"}, "empty"
         yield {}, "empty"
         return
@@ -145,7 +147,7 @@ def test_no_library_says_a_word_not_even_at_debug(printed: Print, name: str) -> 
     assert [line for line in seen.logged if line not in of_ours and line not in of_the_runtime] == []
 
 
-@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - {"Docs"}))
+@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - OF_FILES))
 def test_an_error_has_the_class_of_its_cause_and_the_code_and_request_id_of_aws(printed: Print, name: str) -> None:
     told = [line for line in printed(name, "DEBUG").errors if line.get("aws_code") == "AccessDeniedException"]
     assert {line["aws_request_id"] for line in told} == {REQUEST_ID}

@@ -52,7 +52,10 @@ HASH_BASED_UNCHECKED: Final = 0b01
 VALUES: Final = {
     "AUDIT_GRACE_S": "900",
     "MAX_USAGE_AGE_DAYS": "35",
+    "ACTIVITY_DAYS": "14",
+    "ACTIVITY_TABLE": "activity",
     "AUDIT_TABLE": "audit",
+    "BOARDS_BUCKET": "boards",
     "CHECK_EVENTS": "all",
     "DEFAULT_TENANT": "default",
     "OPERATOR_CLAIM": "cognito:groups",
@@ -61,6 +64,7 @@ VALUES: Final = {
     "DIGEST_BUCKET": "digests",
     "EVENT_BUS": "bus",
     "FAILURE_QUEUE_URL": "http://127.0.0.1/failures",
+    "FAILURE_QUEUE_URLS": "http://127.0.0.1/failures,http://127.0.0.1/others",
     "INGEST_TENANT": "default",
     "BUILD": "",
     "CONSOLE": "enabled",
@@ -79,6 +83,7 @@ VALUES: Final = {
     "SIGNING_KEY": "arn:aws:kms:eu-west-1:123456789012:key/1",
     "STAGE": "test",
     "TENANT_CLAIM": "tenant",
+    "TENANT_SHARDS": "1",
     "USAGE_TABLE": "usage",
 }
 SET_BY_LAMBDA: Final = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
