@@ -20,7 +20,7 @@ from shared.adapters.poison_queue import SqsPoisonQueue
 from shared.ledger.times import rfc3339
 from tests.ids import REAL
 from tests.integration.test_failure_queues import StackInProcess
-from tests.integration.world import Context, World, client, new_key
+from tests.integration.world import FIFO, Context, World, client, new_key
 from tests.template.resolved import STACK
 
 ALICE: Final = "user:alice"
@@ -33,8 +33,7 @@ SENDER: Final = "AROAEXAMPLE:worker"
 @pytest.fixture
 def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> StackInProcess:
     """A stack with the ingest queue and its failure queue; 1000 millicents for Alice and Bob each."""
-    attributes = {"FifoQueue": "true", "DeduplicationScope": "messageGroup"}
-    urls = [client("sqs").create_queue(QueueName=n, Attributes=attributes)["QueueUrl"] for n in (QUEUE, FAILURES)]
+    urls = [client("sqs").create_queue(QueueName=n, Attributes=FIFO)["QueueUrl"] for n in (QUEUE, FAILURES)]
     found = StackInProcess("millicent", None, world=world)  # type: ignore[arg-type]
     found.clients["sqs"] = client("sqs")
     found.__dict__["outputs"] = {"IngestQueueUrl": urls[0], "IngestFailureQueueUrl": urls[1]}

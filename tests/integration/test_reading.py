@@ -255,7 +255,7 @@ def test_health_is_open(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/v1/accounts"), ("DELETE", f"/v1/accounts/{ALICE}"), ("GET", "/v1/cost")]
+    ("method", "path"), [("GET", "/v1/account"), ("DELETE", f"/v1/accounts/{ALICE}"), ("GET", "/v1/cost")]
 )
 def test_a_call_that_does_not_exist_is_a_problem_too(world: World, method: str, path: str) -> None:
     answer = world.call(method, path)

@@ -148,12 +148,15 @@ def handlers() -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"functions.{name}.handler") for name in FUNCTIONS}
 
 
+FIFO: Final = {"FifoQueue": "true", "DeduplicationScope": "messageGroup"}
+
+
 def create_resources() -> None:
     """The tables, the bus and the bucket as template.yaml declares them, and a queue that receives all of the bus."""
     _create_tables()
     events, sqs = client("events"), client("sqs")
     for queue in (FAILURE_QUEUE, *FAILURE_QUEUES):
-        sqs.create_queue(QueueName=queue, Attributes={"FifoQueue": "true"} if queue.endswith(".fifo") else {})
+        sqs.create_queue(QueueName=queue, Attributes=FIFO if queue.endswith(".fifo") else {})
     tap_url = sqs.create_queue(QueueName=TAP_QUEUE)["QueueUrl"]
     tap_arn = sqs.get_queue_attributes(QueueUrl=tap_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     events.create_event_bus(Name=BUS)
