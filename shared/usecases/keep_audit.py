@@ -124,7 +124,10 @@ def row_of(envelope: object) -> Row | Literal["malformed"] | None:
 def _is_check(detail: Mapping[str, Any]) -> bool:
     data = detail.get("data")
     named = (detail.get(name) for name in ("event_id", "tenant", "actor", "occurred_at"))
-    return all(isinstance(name, str) for name in named) and isinstance(data, Mapping) and "check_id" in data
+    if not all(isinstance(name, str) for name in named) or not isinstance(data, Mapping):
+        return False
+    # The entry of a charge may name the check before it. An entry has its record, which no check has.
+    return "check_id" in data and "record" not in data
 
 
 def _entry_of(detail_type: str, detail: Mapping[str, Any]) -> Entry | None:
