@@ -245,6 +245,15 @@ def test_a_token_without_the_scope_is_forbidden(millicent: InMemoryMillicent) ->
         reader.charge("user:alice", 1)
 
 
+def test_an_actor_acts_for_others_only_with_the_scope_for_it(millicent: InMemoryMillicent) -> None:
+    millicent.fund("user:bob", 100)
+    with millicent.client(scopes=["credits/read"], actor="user:carol") as user, pytest.raises(Forbidden):
+        user.account("user:bob")
+    with millicent.client(scopes=["credits/read", "credits/act"], actor="user:carol") as operator:
+        assert operator.account("user:bob").available == 100
+        assert [each.actor for each in operator.accounts()] == ["user:bob"]
+
+
 def test_the_gateway_refuses_before_a_function_is_called(millicent: InMemoryMillicent) -> None:
     def asked(path: str, token: str | None) -> tuple[int, str, str]:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}

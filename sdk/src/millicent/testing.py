@@ -27,9 +27,10 @@ from millicent.models import Receipt
 from millicent.retry import Clock, RetryPolicy, steady_now_s
 
 Failure: TypeAlias = Literal["lost_answer", "throttled", "account_busy", "unavailable"]
-Scope: TypeAlias = Literal["credits/read", "credits/charge", "credits/fund", "credits/admin"]
+Scope: TypeAlias = Literal["credits/read", "credits/charge", "credits/fund", "credits/admin", "credits/act"]
 
 ALL_SCOPES: Final[tuple[Scope, ...]] = ("credits/read", "credits/charge", "credits/fund", "credits/admin")
+"""Those that open calls. With `credits/act` an `actor` of `client` may act for others too: it is an operator."""
 _BASE_URL: Final = "http://127.0.0.1"
 """Nothing is sent there. An address of this machine, so that no proxy of the environment's is asked."""
 _SERVICE: Final = "millicent._service.in_memory.service"
