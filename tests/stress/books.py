@@ -27,11 +27,12 @@ from tests.stress.oracle import TENANT
 
 LEDGER_TABLE: Final = "ledger"
 AUDIT_TABLE: Final = "audit"
+ACTIVITY_TABLE: Final = "activity"
 INDEXES: Final = {ENTRIES_BY_SEQ: "entry_seq", OPEN_HOLDS: "open_until"}
 
 
 def create_tables(url: str) -> str:
-    """Both tables as the template declares them. Returns the ARN of the ledger's stream."""
+    """The tables as the template declares them. Returns the ARN of the ledger's stream."""
     client = _client(url)
     client.create_table(
         TableName=LEDGER_TABLE,
@@ -39,7 +40,8 @@ def create_tables(url: str) -> str:
         GlobalSecondaryIndexes=[_index(name, ordered_by) for name, ordered_by in INDEXES.items()],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )
-    client.create_table(TableName=AUDIT_TABLE, **_definition("pk", "sk"))
+    for table in (AUDIT_TABLE, ACTIVITY_TABLE):
+        client.create_table(TableName=table, **_definition("pk", "sk"))
     arn: str = client.describe_table(TableName=LEDGER_TABLE)["Table"]["LatestStreamArn"]
     return arn
 
