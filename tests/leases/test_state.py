@@ -382,6 +382,13 @@ def test_a_reservation_waits_behind_those_who_came_before() -> None:
     assert desk.spend(100, ticket="first")
 
 
+def test_where_there_is_room_for_all_a_newcomer_does_not_wait_for_who_came_before() -> None:
+    desk = stocked()
+    desk.lease.wait("first", 100_000, desk.now_s)
+    assert desk.spend(1)
+    assert desk.spend(100, ticket="first")
+
+
 def test_who_waits_for_a_slice_keeps_nobody_from_the_one_that_is_there() -> None:
     desk = stocked()
     assert not desk.spend(3500, ticket="first")

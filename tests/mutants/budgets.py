@@ -38,12 +38,12 @@ MISTAKES_OF_BUDGETS: Final[tuple[Mistakes, ...]] = (
             ),
             (
                 "serve whoever is the first to ask again",
-                "        if self.wanted and self._is_behind(ticket, now_s):\n",
+                "        if self.wanted and self._is_behind(microcents, now_s, ticket):\n",
                 "        if False:\n",
             ),
             (
                 "let who waits for a slice keep all others waiting",
-                "            if self.fitting(microcents, now_s) is not None:\n",
+                "            if self.fitting(wanted, now_s) is not None:\n",
                 "            if True:\n",
             ),
             (

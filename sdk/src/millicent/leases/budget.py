@@ -316,6 +316,7 @@ class Budget:
                     self._pause(patience)
             finally:
                 self._lease.state.wanted.pop(ticket, None)
+                self._lease.state.covered.discard(ticket)
                 # Those who waited behind it may be next.
                 self._changed.notify_all()
 

@@ -101,6 +101,8 @@ class Lease:
         is_covered = reserved is not None and self._covered(reserved, microcents, now_s) is not None
         beyond = max(microcents - reserved.left, 0) if reserved is not None and is_covered else microcents
         self.state.wanted[ticket] = beyond
+        if is_covered:
+            self.state.covered.add(ticket)
 
     def _give_back(self, reserved: Reservation, microcents: int) -> None:
         reserved.left -= microcents

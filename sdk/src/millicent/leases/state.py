@@ -44,12 +44,14 @@ _ENDED: Final = frozenset({"hold_expired", "hold_released", "hold_captured", "ho
 class BudgetState:
     """`prefix` begins every key. What is not settled yet is `bounded` where a crash would lose it: to one slice."""
 
-    def __init__(self, terms: Terms, prefix: str, now_s: float, *, bounded: bool) -> None:
+    def __init__(self, terms: Terms, prefix: str, now_s: float, *, bounded: bool) -> None:  # noqa: PLR0915 - one for each thing that it knows
         self.terms = terms
         self.counts = Counts()
         self.slices: dict[int, Slice] = {}
         self.wanted: dict[object, int] = {}
         """What is waited for of a slice, by the ticket of who waits: the first came first."""
+        self.covered: set[object] = set()
+        """Tickets of those who wait for more than that, since a reservation covers the rest."""
         self.unsettled_microcents = 0
         self.unsettled_spends = 0
         self.finished = 0
@@ -97,20 +99,31 @@ class BudgetState:
 
     def must_wait(self, microcents: int, now_s: float, ticket: object) -> bool:
         """Whether a flush has to come first, since a crash would lose more than a slice; or others who came before."""
-        if self.wanted and self._is_behind(ticket, now_s):
+        if self.wanted and self._is_behind(microcents, now_s, ticket):
             return True
         if self._bound is None or not self.unsettled_microcents:
             return False
         return self.unsettled_microcents + microcents > self._bound
 
-    def _is_behind(self, ticket: object, now_s: float) -> bool:
-        """Whether somebody came before, and has a slice. Who has none waits for the ledger, and others may go on."""
-        for other, microcents in self.wanted.items():
+    def _is_behind(self, microcents: int, now_s: float, ticket: object) -> bool:
+        """Whether somebody came before, has a slice, and there is not room for both.
+
+        Who has no slice waits for the ledger, and others may go on. Where there is room for all, nobody waits: or each
+        spend of several threads would wait until another thread has run.
+        """
+        before = 0
+        for other, wanted in self.wanted.items():
             if other == ticket:
-                return False
-            if self.fitting(microcents, now_s) is not None:
-                return True
-        return False
+                break
+            if self.fitting(wanted, now_s) is not None:
+                if other in self.covered:
+                    return True
+                before += wanted
+        return before > 0 and not self._has_room(before + microcents, now_s)
+
+    def _has_room(self, microcents: int, now_s: float) -> bool:
+        is_within = self._bound is None or self.unsettled_microcents + microcents <= self._bound
+        return is_within and self.fitting(microcents, now_s) is not None
 
     def fitting(self, microcents: int, now_s: float) -> Slice | None:
         """The oldest slice that has so much left."""
