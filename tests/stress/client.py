@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from shared.runtime.clock import epoch_now_ms
 from tests.stress.asked import Asked
 from tests.stress.calls import FUNCTIONS, event_of, lookup_event, named_by, seq_of_made
 from tests.stress.environment import Environment, EnvironmentEndedError, prepare
@@ -46,8 +47,14 @@ def main(directory: Path, client: int) -> None:
 def work(sends: list[Send], journal: Journal, killed: set[int]) -> None:
     environment = Environment()
     for send in sends:
+        wait_until(send.not_before_ms)
         until_answered(send, environment, journal, is_killed_already=send.number in killed)
     environment.close()
+
+
+def wait_until(not_before_ms: int | None) -> None:
+    while not_before_ms is not None and (left_ms := not_before_ms - epoch_now_ms()) > 0:
+        time.sleep(left_ms / 1000)
 
 
 def until_answered(send: Send, environment: Environment, journal: Journal, *, is_killed_already: bool) -> None:

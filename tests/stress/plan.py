@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from tests.stress.asked import Asked
-from tests.stress.script import finale, opening
+from tests.stress.script import EXPIRES_AFTER_MS, finale, opening
 
 MODES: Final = ("refuse", "partial", "overdraw")
 
@@ -65,12 +65,14 @@ class Send:
     """One request; several operations are a batch of charges and of parts of holds.
 
     `kill_after_ms`: the function's process is killed so long after it was given the request.
+    `not_before_ms`: the request waits until then, for a grant or hold that has to expire before it.
     """
 
     number: int
     lane: int
     asked: tuple[Asked, ...]
     kill_after_ms: int | None
+    not_before_ms: int | None = None
 
     @property
     def is_batch(self) -> bool:
@@ -147,7 +149,11 @@ class _Desk:
                     self.grants.append(asked)
 
 
-_Due: TypeAlias = tuple[float, int, tuple[Asked, ...]]
+class _Due(NamedTuple):
+    at: float
+    lane: int
+    asked: tuple[Asked, ...]
+    not_before_ms: int | None = None
 
 
 class _Work(NamedTuple):
@@ -159,21 +165,26 @@ def plan(operations: int, seed: int, now_ms: int) -> Plan:
     """`now_ms` is when the run starts. The script's operations are among the number asked for, which exceeds theirs."""
     desk = _Desk(random.Random(seed), _Clock(now_ms, longest_life_ms=max(operations * 10, 60_000)))
     first, last = opening(now_ms), finale()
+    all_is_expired_at_ms = now_ms + EXPIRES_AFTER_MS
     by_chance = operations - len({asked.key for asked in (*first, *last)})
-    due = [*_in_the_scripts_lane(-1, first), *_by_chance(desk, by_chance), *_in_the_scripts_lane(operations, last)]
-    due.sort(key=lambda each: each[0])
+    due = [
+        *_in_the_scripts_lane(-1, first),
+        *_by_chance(desk, by_chance),
+        *_in_the_scripts_lane(operations, last, all_is_expired_at_ms),
+    ]
+    due.sort(key=lambda each: each.at)
     kill_share = max(KILL_SHARE, KILLS_MIN / operations)
     return Plan(
         operations,
         tuple(
-            Send(number, lane, asked, _kill_after_ms(desk.chance, kill_share))
-            for number, (_, lane, asked) in enumerate(due)
+            Send(number, each.lane, each.asked, _kill_after_ms(desk.chance, kill_share), each.not_before_ms)
+            for number, each in enumerate(due)
         ),
     )
 
 
-def _in_the_scripts_lane(at: int, script: list[Asked]) -> list[_Due]:
-    return [(at, 0, (asked,)) for asked in script]
+def _in_the_scripts_lane(at: int, script: list[Asked], not_before_ms: int | None = None) -> list[_Due]:
+    return [_Due(at, 0, (asked,), not_before_ms) for asked in script]
 
 
 def _by_chance(desk: _Desk, operations: int) -> Iterator[_Due]:
@@ -181,7 +192,7 @@ def _by_chance(desk: _Desk, operations: int) -> Iterator[_Due]:
     while number < operations:
         asked = _ask_at(desk, number, operations)
         lane = desk.chance.randrange(LANES)
-        yield number, lane, asked
+        yield _Due(number, lane, asked)
         yield from _more_sends(desk.chance, number, lane, asked, operations)
         number += len(asked)
 
@@ -384,13 +395,13 @@ def _more_sends(
     """
     if chance.random() < DUPLICATE_SHARE:
         latest = chance.choice((0.5, 200, operations - number))
-        yield number + chance.uniform(0, latest), _lane_of_another(chance, lane), asked
+        yield _Due(number + chance.uniform(0, latest), _lane_of_another(chance, lane), asked)
     one = chance.choice(asked)
     if len(asked) > 1:
-        yield number + chance.uniform(0, 200), _lane_of_another(chance, lane), (one,)
+        yield _Due(number + chance.uniform(0, 200), _lane_of_another(chance, lane), (one,))
     if chance.random() < REUSED_KEY_SHARE:
         other = Asked(one.key, one.actor, "charge", {"cost": 40_001 + number, "if_insufficient": "overdraw"})
-        yield number + chance.uniform(0, 200), _lane_of_another(chance, lane), (other,)
+        yield _Due(number + chance.uniform(0, 200), _lane_of_another(chance, lane), (other,))
 
 
 def _lane_of_another(chance: random.Random, lane: int) -> int:

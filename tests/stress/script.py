@@ -1,6 +1,7 @@
 """The scenes that chance may leave out of a short run, each played in order on accounts that have no other part.
 
-What waits for time to pass begins with the run and ends with it. A new scene is a few lines in `opening`.
+What waits for time to pass begins with the run and ends with it. However fast the machine is, `finale` is not sent
+before `EXPIRES_AFTER_MS`. A new scene is a few lines in `opening`.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any, Final
 from tests.stress.asked import Asked
 
 EXPIRES_AFTER_MS: Final = 30_000
-"""Enough for everything to start up, and over before the shortest run ends."""
+"""Enough for everything to start up. After it, what the finale meets has expired."""
 SHORT_TTL_MS: Final = 1000
 LONG_TTL_MS: Final = 3_600_000
 FUNDS: Final = 100_000
@@ -22,12 +23,13 @@ LAPSED: Final = "scene:lapsed"
 
 
 def opening(starts_at_ms: int) -> list[Asked]:
+    """The first grant has to be recorded before it expires, so nothing is sent before it."""
     return [
+        _grant(LAPSED, {"expires_at_ms": starts_at_ms + EXPIRES_AFTER_MS}),
         *_of_balances(),
         *_of_holds(),
         *_of_settings(),
         *_of_a_family(),
-        _grant(LAPSED, {"expires_at_ms": starts_at_ms + EXPIRES_AFTER_MS}),
         *(asked for actor in BLOCKED for asked in (_funding(actor), _hold(actor, FUNDS, SHORT_TTL_MS))),
     ]
 

@@ -23,9 +23,11 @@ from tests.stress.asked import Asked
 from tests.stress.bus import LATE, LOST_ANSWER, REFUSED_CALL, REFUSED_ENTRY, REPEATED, Bus, Message, Queue, Shares
 from tests.stress.calls import ROUTES, body_of, event_of, named_by
 from tests.stress.chance import happens
+from tests.stress.client import wait_until
 from tests.stress.journal import Journal, Line, Progress, journal_file, lines
 from tests.stress.plan import CLIENTS, GOVERNED, HOT, LANES, SCARCE, Plan, Send, client_of, plan, read, write
 from tests.stress.proxy import FaultProxy, ledger_rules
+from tests.stress.script import LAPSED, finale, opening
 
 TAKEN_AS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "charge": lambda body: convert(body, CostRequest),
@@ -72,6 +74,23 @@ def test_a_plan_has_every_operation_and_duplicates_from_other_clients(made: Plan
     assert len(clients) == made.operations == 12_000
     assert sum(len(each) > 1 for each in clients.values()) > 400
     assert {send.lane for send in made.sends} == set(range(LANES))
+
+
+def test_what_has_to_meet_expired_credits_waits_for_them_however_fast_the_machine(made: Plan) -> None:
+    expires_at_ms = next(asked.expires_at_ms for asked in opening(NOW_MS) if asked.actor == LAPSED)
+    waits_until_ms = {asked.key: send.not_before_ms for send in made.sends for asked in send.asked}
+    assert {waits_until_ms[asked.key] for asked in finale()} == {expires_at_ms}
+
+
+def test_a_client_waits_until_the_time_of_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_ms = [NOW_MS]
+    monkeypatch.setattr("tests.stress.client.epoch_now_ms", lambda: now_ms[0])
+    monkeypatch.setattr(
+        "tests.stress.client.time.sleep", lambda seconds: now_ms.append(now_ms.pop() + int(seconds * 500) + 1)
+    )
+    wait_until(NOW_MS + 1000)
+    assert now_ms[0] >= NOW_MS + 1000
+    wait_until(None)
 
 
 def test_a_plan_has_a_scarce_a_hot_and_two_hundred_other_accounts(made: Plan) -> None:
