@@ -43,7 +43,7 @@ class MemoryBoardStore:
 
     def lines(self, place: BoardPlace, name: str) -> Iterable[str]:
         (text,) = self.texts([(place, name)])
-        return text.splitlines()
+        return text.removesuffix("\n").split("\n") if text else []
 
     def keep(self, place: BoardPlace, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():

@@ -3,13 +3,13 @@
 <tenant>/<month>/<shard>/<version>-<token>/<part>    written once, deleted after a pointer has left it
 
 The tenant is percent-encoded. S3 reads what was written last, so whoever has a pointer finds its texts, unless two
-newer pointers have followed.
+newer pointers have followed. A deflated text has a checksum: one that is damaged or cut is as good as gone.
 """
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
@@ -17,7 +17,9 @@ from urllib.parse import quote
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.adapters.board_items import BoardPointers
+from shared.adapters.dynamodb_answers import is_failed, is_lost
 from shared.adapters.s3_digests import s3_client
+from shared.ledger.errors import LedgerUnavailable
 from shared.ports.boards import BoardPlace, PartGone, Pointer
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class StoredBoards:
         return list(at_once(lambda each: self._text(*each), wanted))
 
     def lines(self, place: BoardPlace, name: str) -> Iterable[str]:
-        return _lines(self._body(place, name))
+        return _lines(self._body(place, name), _key(place, name))
 
     def keep(self, place: BoardPlace, texts: Mapping[str, str]) -> None:
         list(at_once(lambda name: self._keep(place, name, texts[name]), list(texts)))
@@ -83,12 +85,15 @@ class StoredBoards:
         return self._make_client()
 
     def _text(self, place: BoardPlace, name: str) -> str:
-        return zlib.decompress(self._body(place, name)).decode()
+        body = self._body(place, name)
+        with _whole(_key(place, name)):
+            return zlib.decompress(body).decode()
 
     def _body(self, place: BoardPlace, name: str) -> bytes:
         key = _key(place, name)
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            with _answered():
+                return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING:
                 raise PartGone(f"{key} is gone") from error
@@ -96,15 +101,43 @@ class StoredBoards:
 
     def _keep(self, place: BoardPlace, name: str, text: str) -> None:
         body = zlib.compress(text.encode(), _LEVEL)
-        self._client.put_object(Bucket=self._bucket, Key=_key(place, name), Body=body)
+        with _answered():
+            self._client.put_object(Bucket=self._bucket, Key=_key(place, name), Body=body)
 
 
-def _lines(body: bytes) -> Iterator[str]:
+def _lines(body: bytes, key: str) -> Iterator[str]:
     unpacking, begun, packed = zlib.decompressobj(), b"", body
     while not unpacking.eof:
-        *whole, begun = (begun + unpacking.decompress(packed, _UNPACKED_AT_ONCE)).split(b"\n")
+        with _whole(key):
+            unpacked = unpacking.decompress(packed, _UNPACKED_AT_ONCE)
         packed = unpacking.unconsumed_tail
+        if not unpacked and not packed and not unpacking.eof:
+            raise PartGone(f"{key} has no end")
+        *whole, begun = (begun + unpacked).split(b"\n")
         yield from (line.decode() for line in whole)
+
+
+@contextmanager
+def _whole(key: str) -> Iterator[None]:
+    try:
+        yield
+    except zlib.error as damaged:
+        raise PartGone(f"{key} is damaged") from damaged
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Raises LedgerUnavailable where the bucket fails or does not answer; what it refuses, somebody has to mend."""
+    try:
+        yield
+    except ClientError as error:
+        if is_failed(error):
+            raise LedgerUnavailable("the bucket of boards failed") from error
+        raise
+    except BotoCoreError as error:
+        if is_lost(error):
+            raise LedgerUnavailable("the bucket of boards did not answer") from error
+        raise
 
 
 def at_once(ask: Callable[[_Asked], _Answer], asked: Sequence[_Asked]) -> Iterable[_Answer]:
