@@ -6,13 +6,14 @@ The tenant is percent-encoded. S3 reads what was written last, so whoever has a 
 newer pointers have followed. A deflated text has a checksum: one that is damaged or cut is as good as gone.
 """
 
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,7 +21,7 @@ from shared.adapters.board_items import BoardPointers
 from shared.adapters.dynamodb_answers import is_failed, is_lost
 from shared.adapters.s3_digests import s3_client
 from shared.ledger.errors import LedgerUnavailable
-from shared.ports.boards import BoardPlace, PartGone, Pointer
+from shared.ports.boards import BoardPlace, PartGone, Pointer, TextPage
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,6 +32,7 @@ _DELETED_AT_ONCE: Final = 1000
 _UNPACKED_AT_ONCE: Final = 1 << 16
 _LEVEL: Final = 1
 """The texts are written far more often than they are read, and a higher level saves little."""
+_KEY: Final = re.compile(r"([^/]+)/(\d{4}-\d\d)/(\d+)/(\d+-[^/]+/[^/]+)")
 _MISSING: Final = frozenset({"NoSuchKey", "404"})
 
 _Asked = TypeVar("_Asked")
@@ -79,6 +81,13 @@ class StoredBoards:
             for start in range(0, len(keys), _DELETED_AT_ONCE):
                 some: Any = [{"Key": key} for key in keys[start : start + _DELETED_AT_ONCE]]
                 self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": some, "Quiet": True})
+
+    def listed(self, after: str | None) -> TextPage:
+        with _answered():
+            page = self._client.list_objects_v2(Bucket=self._bucket, StartAfter=after or "")
+        keys = [each["Key"] for each in page.get("Contents", ())]
+        texts = [found for found in map(_text_at, keys) if found is not None]
+        return TextPage(texts, keys[-1] if page["IsTruncated"] else None)
 
     @cached_property
     def _client(self) -> "S3Client":
@@ -146,6 +155,16 @@ def at_once(ask: Callable[[_Asked], _Answer], asked: Sequence[_Asked]) -> Iterab
         return map(ask, asked)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         return list(threads.map(ask, asked))
+
+
+def _text_at(key: str) -> tuple[BoardPlace, str] | None:
+    """The place and the name of a text; None for a key that is none of ours."""
+    found = _KEY.fullmatch(key)
+    if found is None:
+        return None
+    tenant, month, shard, name = found.groups()
+    place = BoardPlace(unquote(tenant), month, int(shard))
+    return (place, name) if _key(place, name) == key else None
 
 
 def _key(place: BoardPlace, name: str) -> str:

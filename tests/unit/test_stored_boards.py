@@ -115,3 +115,21 @@ def test_a_bucket_that_refuses_is_an_error_that_somebody_has_to_mend(store: Stor
     bucket.failure = error("AccessDenied", 403)
     with pytest.raises(ClientError):
         store.texts([(PLACE, "1-a/actors")])
+
+
+def test_texts_are_listed_with_their_places_and_what_is_none_is_passed_over(store: StoredBoards, bucket: Any) -> None:
+    places = [BoardPlace(tenant, "2026-01", 3) for tenant in ("main", "..", "a/b%", "ten.ant")]
+    for place in places:
+        store.keep(place, {"12-x-7_/totals": "{}", "1-a/2026-01-31": ""})
+    for key in ("readme", "main/2026-01/3/totals", "main/2026-01/03/1-a/totals", "a.b/2026-01/3/1-a/totals"):
+        bucket.objects[key] = b""
+    found, after = list[tuple[BoardPlace, str]](), None
+    while True:
+        page = store.listed(after)
+        found += page.texts
+        after = page.next
+        if after is None:
+            break
+    assert sorted(found, key=str) == sorted(
+        ((place, name) for place in places for name in ("12-x-7_/totals", "1-a/2026-01-31")), key=str
+    )
