@@ -6,7 +6,8 @@ Each thread charges again as soon as it is answered, through the ledger that the
 function. One that was shed comes back after the Retry-After that it would be told. All charge one account, or each has
 an account of its own. Leased threads share a budget of the client, whose calls the functions answer in this process;
 their time ends when everything is on the record. Beside them one thread sends batches with the same client to the same
-functions: that is what a service has without a lease. A figure is the median of the rounds, which take turns; p99 is
+functions: that is what a service has without a lease. The emulator's part are the same requests without any work of the
+service (bench/replay.py). A figure is the median of the rounds, which take turns; p99 is
 that of the answers of all rounds, also of those that shed. The run fails unless every charge that was recorded is in
 its account's balance once. One without an answer in time (failed) may be there too.
 """
@@ -28,6 +29,7 @@ from unittest.mock import patch
 from uuid import uuid4
 
 from bench.gateway import Gateway
+from bench.replay import Replay
 from bench.report import Report, over, rows
 from bench.stage import LEDGER, stage
 from millicent import BatchCharge, Millicent
@@ -57,19 +59,24 @@ SLICES: Final[Mapping[Record, int]] = {"each": 2, "sum": 1000}
 
 @dataclass(frozen=True)
 class Cell:
-    """`record` is that of a budget, if the charges are leased. Charges of a client go through the functions too."""
+    """`record` is that of a budget, if the charges are leased. Charges of a client go through the functions too.
+
+    What is replayed is one thread's, and shows what the emulator takes.
+    """
 
     batch: int
     is_spread: bool
     threads: int
     record: Record | None = None
     is_by_client: bool = False
+    is_replayed: bool = False
 
     @property
     def name(self) -> str:
         what = f"batches of {self.batch}" if self.batch > 1 else "single"
         what = f'leased, record="{self.record}"' if self.record else what
         what = f"{what} by the client" if self.is_by_client else what
+        what = f"{what}, the emulator's part" if self.is_replayed else what
         where = "an account each" if self.is_spread else "one account"
         return f"{what}, {where}, {self.threads} thread{'s' if self.threads > 1 else ''}"
 
@@ -83,10 +90,18 @@ class Cell:
 ONE, EIGHT, CROWD = (Cell(1, False, threads) for threads in (1, 8, 32))
 BATCHED, BATCHED_BY_EIGHT = (Cell(MAX_BATCH, False, threads) for threads in (1, 8))
 BATCHED_BY_CLIENT: Final = Cell(MAX_BATCH, False, 1, is_by_client=True)
+ONE_REPLAYED, BATCHED_REPLAYED = (Cell(batch, False, 1, is_replayed=True) for batch in (1, MAX_BATCH))
 EACH, SUM = (Cell(1, False, 1, record) for record in RECORDS)
 CELLS: Final = (
-    *(ONE, EIGHT, CROWD, Cell(1, True, 8), Cell(1, True, 32)),
-    *(BATCHED, BATCHED_BY_EIGHT, Cell(MAX_BATCH, True, 8), Cell(MAX_BATCH, True, 32), BATCHED_BY_CLIENT),
+    *(ONE, ONE_REPLAYED, EIGHT, CROWD, Cell(1, True, 8), Cell(1, True, 32)),
+    *(
+        BATCHED,
+        BATCHED_REPLAYED,
+        BATCHED_BY_EIGHT,
+        Cell(MAX_BATCH, True, 8),
+        Cell(MAX_BATCH, True, 32),
+        BATCHED_BY_CLIENT,
+    ),
     *(EACH, Cell(1, False, 8, "each"), SUM, Cell(1, False, 8, "sum")),
 )
 
@@ -146,6 +161,9 @@ class Crew:
         if cell.record is not None:
             self._spend(cell.record, cell, accounts[0], seconds, outcome)
             return
+        if cell.is_replayed:
+            self._replay(accounts[0], cell, seconds, outcome)
+            return
         self._ledger.transactions.clear()
         ends_s = time.monotonic() + seconds
         together = Tally()
@@ -166,6 +184,15 @@ class Crew:
         outcome.per_s.append(stats.settled / (time.monotonic() - begun_s))
         outcome.together.recorded += stats.settled
         self._check({account}, Tally(stats.settled))
+
+    def _replay(self, account: Account, cell: Cell, seconds: float, outcome: Outcome) -> None:
+        replay = Replay(lambda: self._charge([_operation(account, Charge(1)) for _ in range(cell.batch)]))
+        begun_s = time.monotonic()
+        sent = 0
+        while time.monotonic() < begun_s + seconds:
+            replay.send()
+            sent += cell.batch
+        outcome.per_s.append(sent / seconds)
 
     def _charge_until(self, ends_s: float, account: Account, cell: Cell) -> Tally:
         tally = Tally()
@@ -266,6 +293,8 @@ def _figures(outcomes: Mapping[Cell, Outcome]) -> dict[str, float]:
     return {
         "single_per_s": median(outcomes[ONE].per_s),
         "batched_over_single": times(BATCHED, ONE),
+        "batched_over_single_of_the_emulator": times(BATCHED_REPLAYED, ONE_REPLAYED),
+        "batched_over_the_emulators_batched": times(BATCHED, BATCHED_REPLAYED),
         "batched_over_single_of_8_threads": times(BATCHED_BY_EIGHT, EIGHT),
         "leased_each_over_single": times(EACH, ONE),
         "leased_each_over_batched": times(EACH, BATCHED),

@@ -9,10 +9,13 @@ item that is updated is first replaced by a copy.
 
 For each call moto also looks through all methods of a service, and for each event it makes a parser of paths. What it
 finds is always the same, so here it looks once.
+
+A value of DynamoDB has one of ten members, such as S or N. moto looks for each of the ten, and for those that are not
+there under several names: a third of a call. Here it looks at the one that is there.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy, deepcopy
 from functools import lru_cache
@@ -25,6 +28,8 @@ from jsonpath_ng.ext.parser import parse
 from moto import mock_aws
 from moto.core import responses
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.parse import BaseJSONParser
+from moto.core.serialize import BaseJSONSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
@@ -32,7 +37,7 @@ from moto.dynamodb.models.table import Table
 
 @contextmanager
 def mocked_aws() -> Iterator[None]:
-    with one_call_at_a_time(), cheap_transactions(), looked_up_once(), mock_aws():
+    with one_call_at_a_time(), cheap_transactions(), looked_up_once(), plain_values(), mock_aws():
         yield
 
 
@@ -56,6 +61,49 @@ _path = lru_cache(parse)
 def looked_up_once() -> Iterator[None]:
     with patch.object(responses, "method_names_from_class", _methods_of), patch.object(paths, "parse", _path):
         yield
+
+
+@contextmanager
+def plain_values() -> Iterator[None]:
+    """Only the member that a value has is read and written. Anything else goes moto's way."""
+    write = BaseJSONSerializer._serialize_type_structure
+    read: Callable[..., Any] = BaseJSONParser._parse_structure
+
+    def write_plainly(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if _has_one_member(shape, value):
+            serialized[serializer.get_serialized_name(shape, key)] = _written(value, serializer._base64)
+        else:
+            write(serializer, serialized, value, shape, key)
+
+    def read_plainly(parser: Any, shape: Any, value: Any) -> Any:
+        if not _has_one_member(shape, value):
+            return read(parser, shape, value)
+        ((kind, content),) = value.items()
+        return {kind: parser._parse_shape(shape.members[kind], content)}
+
+    with (
+        patch.object(BaseJSONSerializer, "_serialize_type_structure", write_plainly),
+        patch.object(BaseJSONParser, "_parse_structure", read_plainly),
+    ):
+        yield
+
+
+def _has_one_member(shape: Any, value: Any) -> bool:
+    return shape.name == "AttributeValue" and type(value) is dict and len(value) == 1
+
+
+def _written(value: dict[str, Any], base64: Callable[[bytes], str]) -> dict[str, Any]:
+    ((kind, content),) = value.items()
+    match kind:
+        case "M":
+            return {kind: {name: _written(each, base64) for name, each in content.items()}}
+        case "L":
+            return {kind: [_written(each, base64) for each in content]}
+        case "B":
+            return {kind: base64(content)}
+        case "BS":
+            return {kind: [base64(each) for each in content]}
+    return value
 
 
 @contextmanager

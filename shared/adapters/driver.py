@@ -7,9 +7,8 @@ from typing import Final, TypeVar
 
 from shared.ledger.errors import LedgerThrottled, LedgerUnavailable
 from shared.ledger.frozen import dataclass
+from shared.ledger.pauses import FIRST_PAUSE_MS, LONGEST_PAUSE_MS
 from shared.ledger.protocol import (
-    FIRST_PAUSE_MS,
-    LONGEST_PAUSE_MS,
     Busy,
     Command,
     CommandOutcome,

@@ -24,6 +24,7 @@ What was read, or came back with a conflict, before a pause is stale after it: a
 has committed meanwhile, so a change that is made from it is a transaction that must fail. A read costs a twentieth of
 that. A transaction that was turned away because of another one (Busy) says the same: the other one moves the state.
 After TRIES_MAX lost tries, or if others alone took its time, a request gives up: a crowd is shed and does not grow.
+pauses.py says how long a pause is.
 
 The one exception: while an earlier commit of the request is in doubt, the very same change goes again. Only its own
 hash shows that an entry under the key is this request's.
@@ -41,6 +42,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Final, NamedTuple, NoReturn, TypeAlias, TypeVar
 
+from shared.ledger import pauses
 from shared.ledger.accounts import Account, AccountState
 from shared.ledger.batches import Standing, first_group
 from shared.ledger.context import Position, References
@@ -64,12 +66,6 @@ from shared.ledger.operations import Expire, Operation, Terms, named_hold
 from shared.ledger.parents import is_whole, payers, positions, positions_of_all
 from shared.ledger.reducer import NOTHING_NAMED, Change, apply, catch_up
 
-FIRST_PAUSE_MS: Final = 20
-"""Twice what a transaction takes: the one that was in the way is over by then, as a rule."""
-LONGEST_PAUSE_MS: Final = 280
-"""Every pause but the first: who loses twice has met a crowd, which must spread over many transactions."""
-LARGE_BATCH: Final = 45
-"""From so many charges a batch pauses twice as long, and its lost tries count double: they take longer, and cost."""
 MAX_BATCH: Final = 90
 """Charges per transaction: its limit is 100 items, and the state, its policy and some due items need room too."""
 DUE_WITH_ONE: Final = 30
@@ -78,8 +74,6 @@ DUE_WITH_BATCH: Final = 4
 """The same beside a full batch."""
 DUE_ALONE: Final = 48
 """The same in a transaction of their own."""
-TRIES_MAX: Final = 8
-"""Tries that a request may lose against other writers of its accounts: less than a second of pauses as a rule."""
 BACKLOG_MS: Final = 7000
 """How far a request may exceed its deadline to apply due items: 10,000 holds need some 200 transactions."""
 
@@ -264,6 +258,7 @@ def _record(operation: Operation, now_ms: int, budget: "_RetryBudget") -> Steps[
     been valid when it was recorded.
     """
     state, references = yield from _read(operation, budget)
+    budget.meet(payers(state, references), now_ms)
     while True:
         state, references = yield from _caught_up(state, operation, now_ms, references, DUE_WITH_ONE, budget)
         try:
@@ -315,6 +310,7 @@ def record_batch(operations: Sequence[Operation], now_ms: int) -> Steps[dict[str
     budget = _RetryBudget(len(operations))
     try:
         standing = yield from _read_batch(pending, now_ms, budget)
+        budget.meet(standing.payers, now_ms)
         while pending:
             change = first_group(standing, pending.values(), now_ms)
             conflict = yield from _commit(change, budget)
@@ -530,9 +526,10 @@ class _RetryBudget:
     """The time left for a request, and what its attempts have shown so far."""
 
     def __init__(self, charges: int = 1) -> None:
-        self._weight = 2 if charges >= LARGE_BATCH else 1
+        self._tries_max = pauses.tries_of(charges)
         self._left_ms = self._given_back_ms = 0
         self._has_paused = False
+        self._was_quiet = True
         self._tries_lost = 0
         self.is_in_doubt = False
         """Whether a commit of this request may still be written, or may have been."""
@@ -549,6 +546,11 @@ class _RetryBudget:
     def give_back(self, elapsed_ms: int) -> None:
         """Adds the time spent on due items to the request's time, up to a bound."""
         self._given_back_ms = min(self._given_back_ms + elapsed_ms, BACKLOG_MS)
+
+    def meet(self, payers: Iterable[Position], now_ms: int) -> None:
+        """Remembers whether every account that pays had been left alone before this request read it."""
+        changed_at_ms = max((payer.state.updated_at_ms or 0 for payer in payers), default=0)
+        self._was_quiet = pauses.is_quiet(changed_at_ms, now_ms)
 
     def learn(self, account: Account, holds: Iterable[Hold]) -> None:
         """Remembers holds that came back from the table itself, which are newer than the index."""
@@ -575,16 +577,20 @@ class _RetryBudget:
         if isinstance(outcome, Committed):
             self._tries_lost = 0
         elif self._has_lost:
-            self._tries_lost += self._weight
+            self._tries_lost += 1
 
     def pause(self) -> Steps[None]:
         self.raise_when_out_of_time()
-        if self._tries_lost >= TRIES_MAX and not self.is_in_doubt:
+        if self._tries_lost >= self._tries_max and not self.is_in_doubt:
             self._raise_busy()
-        longest_ms = LONGEST_PAUSE_MS if self._has_paused else FIRST_PAUSE_MS
+        yield from self.send(Pause(min(self._ceiling_ms(), self.remaining_ms)))
         self._has_paused = True
-        yield from self.send(Pause(min(longest_ms * self._weight, self.remaining_ms)))
         self.raise_when_out_of_time()
+
+    def _ceiling_ms(self) -> int:
+        if self._has_lost:
+            return pauses.after_lost_tries_ms(self._tries_lost, was_quiet=self._was_quiet)
+        return pauses.LONGEST_PAUSE_MS if self._has_paused else pauses.FIRST_PAUSE_MS
 
     def raise_when_out_of_time(self) -> None:
         if self.remaining_ms > 0:

@@ -19,7 +19,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.responses import DynamoHandler
 from moto.events.utils import EventTemplateParser
 
-from tests.moto_calls import cheap_transactions, looked_up_once
+from tests.moto_calls import cheap_transactions, looked_up_once, plain_values
 
 REGION: Final = "eu-central-1"
 TABLES: Final = {"sorted": ("pk", "sk"), "plain": ("pk",)}
@@ -33,6 +33,28 @@ writes: Final = st.tuples(
     st.sampled_from(CALLS), st.sampled_from(sorted(TABLES)), st.sampled_from(NAMES), st.integers(0, 1)
 ).map(tuple[str, str, str, int])
 transactions: Final = st.lists(st.lists(writes, min_size=1, max_size=4), min_size=1, max_size=6)
+
+texts: Final = st.text(max_size=3)
+numbers: Final = st.integers(-9, 9).map(str)
+binaries: Final = st.binary(min_size=1, max_size=4)
+kinds: Final = [
+    texts.map(lambda text: {"S": text}),
+    numbers.map(lambda number: {"N": number}),
+    binaries.map(lambda binary: {"B": binary}),
+    st.booleans().map(lambda flag: {"BOOL": flag}),
+    st.just({"NULL": True}),
+    st.sets(st.text(min_size=1, max_size=3), min_size=1, max_size=3).map(lambda members: {"SS": sorted(members)}),
+    st.sets(numbers, min_size=1, max_size=3).map(lambda members: {"NS": sorted(members)}),
+    st.sets(binaries, min_size=1, max_size=3).map(lambda members: {"BS": sorted(members)}),
+]
+values: Final = st.recursive(
+    st.one_of(*kinds),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda members: {"L": members})
+        | st.dictionaries(st.text(min_size=1, max_size=3), inner, max_size=3).map(lambda members: {"M": members})
+    ),
+    max_leaves=6,
+)
 
 
 @cache
@@ -142,3 +164,44 @@ def test_what_is_looked_up_once_is_what_moto_finds() -> None:
     assert again == [found, found] == [{"who": "user:alice", "what": 3, "none": "<none>"}] * 2
     assert methods == [method_names_from_class(DynamoHandler)] * 2
     assert methods[0] is methods[1]
+
+
+def kept_and_given_back(dynamodb: Any, value: dict[str, Any]) -> list[Any]:
+    """A value on every way into moto and out of it."""
+    key = {each: {"S": "a"} for each in TABLES["sorted"]}
+    item = {**key, "value": value}
+    refused = {
+        "TableName": "sorted",
+        "Item": item,
+        "ConditionExpression": "attribute_not_exists(pk)",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    dynamodb.put_item(TableName="sorted", Item=item)
+    with pytest.raises(ClientError) as caught:
+        dynamodb.transact_write_items(TransactItems=[{"Put": refused}])
+    return [
+        caught.value.response["CancellationReasons"],
+        dynamodb.get_item(TableName="sorted", Key=key)["Item"],
+        dynamodb.transact_get_items(TransactItems=[{"Get": {"TableName": "sorted", "Key": key}}])["Responses"],
+        dynamodb.query(
+            TableName="sorted",
+            KeyConditionExpression="pk = :pk",
+            FilterExpression="#v = :v",
+            ExpressionAttributeNames={"#v": "value"},
+            ExpressionAttributeValues={":pk": key["pk"], ":v": value},
+        )["Items"],
+    ]
+
+
+@pytest.mark.usefixtures("aws_credentials")
+def test_values_that_are_read_and_written_plainly_are_those_of_moto() -> None:
+    with tables() as dynamodb:
+
+        @settings(max_examples=60)
+        @given(values)
+        def same(value: dict[str, Any]) -> None:
+            expected = kept_and_given_back(dynamodb, value)
+            with plain_values():
+                assert kept_and_given_back(dynamodb, value) == expected
+
+        same()

@@ -340,13 +340,17 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         ("read again while in doubt", "case Busy() if not budget.is_in_doubt:", "case Busy():"),
         ("send a doomed change again", "case Busy() if not budget.is_in_doubt:", "case Busy() if False:"),
-        ("stay in the crowd", "if self._tries_lost >= TRIES_MAX and not self.is_in_doubt:", "if False:"),
+        ("stay in the crowd", "if self._tries_lost >= self._tries_max and not self.is_in_doubt:", "if False:"),
         (
             "call an account busy while in doubt",
-            "if self._tries_lost >= TRIES_MAX and not self.is_in_doubt:",
-            "if self._tries_lost >= TRIES_MAX:",
+            "if self._tries_lost >= self._tries_max and not self.is_in_doubt:",
+            "if self._tries_lost >= self._tries_max:",
         ),
-        ("give up a try early", "if self._tries_lost >= TRIES_MAX and", "if self._tries_lost >= TRIES_MAX - 1 and"),
+        (
+            "give up a try early",
+            "if self._tries_lost >= self._tries_max and",
+            "if self._tries_lost >= self._tries_max - 1 and",
+        ),
         (
             "call an account busy for want of capacity of the table",
             "(isinstance(outcome, Busy) and not outcome.throttled)",
@@ -368,7 +372,40 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "            self._tries_lost = 0\n        elif",
             "            pass\n        elif",
         ),
+        ("forget what was quiet", "    budget.meet(payers(state, references), now_ms)\n", ""),
+        ("forget it of a batch", "        budget.meet(standing.payers, now_ms)\n", ""),
+        (
+            "call every account quiet",
+            "self._was_quiet = pauses.is_quiet(changed_at_ms, now_ms)",
+            "self._was_quiet = True",
+        ),
+        (
+            "call no account quiet",
+            "self._was_quiet = pauses.is_quiet(changed_at_ms, now_ms)",
+            "self._was_quiet = False",
+        ),
+        (
+            "ask the member alone whether it was quiet",
+            "max((payer.state.updated_at_ms or 0 for payer in payers), default=0)",
+            "next(iter(payers)).state.updated_at_ms or 0",
+        ),
+        (
+            "wait for an answer as for a crowd",
+            "        if self._has_lost:\n            return pauses.after",
+            "        if self._tries_lost:\n            return pauses.after",
+        ),
         killers=(_PROTOCOL, _REFERENCES, SIMULATOR),
+    ),
+    *_of(
+        "shared.ledger.pauses",
+        ("let a newcomer come back first", "CROWD_PAUSES_MS[min(place,", "CROWD_PAUSES_MS[::-1][min(place,"),
+        ("let a large batch try as often", "return TRIES_MAX // 2 if", "return TRIES_MAX if"),
+        (
+            "count the moment's pause as one in a crowd",
+            "place = tries - 2 if was_quiet else tries - 1",
+            "place = tries - 1",
+        ),
+        killers=(_PROTOCOL,),
     ),
     *_of(
         "shared.ledger.reducer",
@@ -609,8 +646,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(_ANSWERS,),
     ),
     *_of(
-        "shared.adapters.dynamodb_audit",
-        ("an audit row that can be replaced", "item.save(condition=self._items.pk.does_not_exist())", "item.save()"),
+        "shared.adapters.repeatable",
+        ("an audit row that can be replaced", 'item.save(condition=Path("pk").does_not_exist())', "item.save()"),
         killers=("tests/contract/test_audit_trail.py",),
     ),
     *_of(

@@ -3,16 +3,16 @@
     python -m tests.stress [--operations 50000] [--seed 1]
 
 Clients call the functions that change accounts; these reach DynamoDB Local through a fault proxy. Its stream goes
-through the real outbox, a loopback bus that fails and repeats, and the real audit function, into the audit table.
-Functions and clients are killed with SIGKILL all the while. In the end a judge that shares nothing with the product
-reads both tables.
+through the real outbox and a loopback bus that fails and repeats; from there to the real audit function, into the audit
+table, and to the real usage function, into the usage table. The stream of that goes to the real boards function, into a
+bucket of the laptop cloud's S3. Functions and clients are killed with SIGKILL all the while. In the end a judge that
+shares nothing with the product reads the tables, and what accounts and the tenant are said to have spent.
 
 The last line is the verdict as JSON; the exit status is 0 only if it is clean and every fault and every scene happened.
 """
 
 import argparse
 import json
-import os
 import random
 import signal
 import subprocess
@@ -20,27 +20,33 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any, BinaryIO, Final
 
-from local.dynamodb_local import CREDENTIALS, running
+from local.dynamodb_local import running
 from local.paths import ROOT
 from local.processes import ProcessFailedError, stop
 from shared.runtime.clock import epoch_now_ms
 from tests.simulation.table import LedgerTable
 from tests.simulation.verdict import FIGURES, Verdict
 from tests.stress.asked import Asked
-from tests.stress.books import ACTIVITY_TABLE, AUDIT_TABLE, LEDGER_TABLE, audit_of, create_tables, ledger_of
+from tests.stress.books import Streams, audit_of, create_tables, ledger_of
+from tests.stress.bucket import bucket
 from tests.stress.bus import BUS_FAULTS
 from tests.stress.client import TURNED_AWAY
-from tests.stress.downstream import DOWNSTREAM_FAULTS, Report
+from tests.stress.downstream import DOWNSTREAM_FAULTS, Report, Settings
 from tests.stress.journal import Line, Progress, journal_file, lines
-from tests.stress.oracle import SCENES, TENANT, THROTTLED, Answer, Books, Evidence, judge, scenes
-from tests.stress.plan import CLIENTS, Plan, Send, client_of, plan, write
-from tests.stress.proxy import NETWORK_DOWN, FaultProxy, audit_rules, ledger_rules
+from tests.stress.oracle import SCENES, THROTTLED, Answer, Books, Evidence, judge, scenes
+from tests.stress.plan import CLIENTS, Plan, Send, client_of, plan, ready_file, write
+from tests.stress.proxy import NETWORK_DOWN, FaultProxy, bucket_rules, downstream_rules, ledger_rules
+from tests.stress.reading import Readings, Tenant
+from tests.stress.spending import SPENDING_SCENES, Spending, judge_spending, scenes_of_spending, spending_of
+from tests.stress.sums_stream import SUMS_FAULTS
+from tests.stress.variables import Addresses, variables_of
 
 FULL_RUN: Final = 50_000
 """Operations of the run that the faults' frequencies are made for."""
@@ -87,15 +93,18 @@ def main() -> int:
 
 def stress(operations: int, seed: int) -> Result:
     started_s = time.monotonic()
-    made = plan(operations, seed, epoch_now_ms())
-    with tempfile.TemporaryDirectory() as scratch, running() as database:
+    with tempfile.TemporaryDirectory() as scratch, running() as database, bucket(Path(scratch)) as bucket_url:
         directory = Path(scratch)
-        write(made.sends, directory)
-        run = Run(made, directory, database.url, create_tables(database.url), seed)
-        ledger, report = run.through()
+        addresses, streams = Addresses(database.url, bucket_url), create_tables(database.url)
+        run = Run(operations, directory, addresses, streams, seed)
+        made, ledger, report = run.through()
         evidence = heard(made, directory, Books(ledger, audit_of(database.url, made.actors)))
+        spending = spending_of(ledger)
+        told = run.readings(made.actors, spending)
         faults = counted(run, report, directory)
     verdict, seen = judge(evidence), scenes(evidence)
+    judge_spending(spending, told, report.forgotten, verdict)
+    seen.update(scenes_of_spending(spending, told))
     seconds = round(time.monotonic() - started_s, 1)
     return Result(operations, seconds, verdict, faults, seen, list(complaints(run, report, faults, seen)))
 
@@ -103,53 +112,78 @@ def stress(operations: int, seed: int) -> Result:
 class Run:
     """The processes of one run, and what is done to them on the way."""
 
-    def __init__(self, made: Plan, directory: Path, database_url: str, stream_arn: str, seed: int) -> None:
-        self.scale = max(FULL_RUN / made.operations, 1.0)
-        self.ledger_proxy = FaultProxy(database_url, ledger_rules(self.scale), directory / "ledger-faults.yml")
-        self.audit_proxy = FaultProxy(database_url, audit_rules(self.scale), directory / "audit-faults.yml")
+    def __init__(self, operations: int, directory: Path, addresses: Addresses, streams: Streams, seed: int) -> None:
+        self.scale = max(FULL_RUN / operations, 1.0)
+        self.proxies = {
+            "ledger": FaultProxy(addresses.dynamodb, ledger_rules(self.scale), directory / "ledger-faults.yml"),
+            "downstream": FaultProxy(addresses.dynamodb, downstream_rules(self.scale), directory / "more-faults.yml"),
+            "bucket": FaultProxy(addresses.s3, bucket_rules(self.scale), directory / "bucket-faults.yml"),
+        }
         self.kills = 0
-        self._made = made
+        self._operations = operations
         self._directory = directory
-        self._database_url = database_url
-        self._stream_arn = stream_arn
+        self._addresses = addresses
+        self._streams = streams
         self._seed = seed
         self._chance = random.Random(f"run {seed}")
         self._clients: dict[int, subprocess.Popen[bytes]] = {}
 
-    def through(self) -> tuple[LedgerTable, Report]:
+    def through(self) -> tuple[Plan, LedgerTable, Report]:
         """Until every request has its answer and every entry has reached the audit table."""
-        with started(self.ledger_proxy), started(self.audit_proxy), self._downstream() as downstream:
+        with all_started(self.proxies.values()), self._downstream() as downstream:
             try:
-                self._send_all()
+                made = self._planned()
+                self._send_all(len(made.sends))
             finally:
                 for client in self._clients.values():
                     stop(client)
-            say("all answered; the rest is on its way to the audit table")
+            say("all answered; the rest is on its way to the other tables")
             time.sleep(SETTLING_S)
-            ledger = ledger_of(self._database_url, self._made.actors)
+            ledger = ledger_of(self._addresses.dynamodb, made.actors)
             told, _ = downstream.communicate(b"%d\n" % sum(map(len, ledger.journal.values())), TIME_LIMIT_S)
         if downstream.returncode:
             raise ProcessFailedError(f"the consumers ended with status {downstream.returncode}")
-        return ledger, Report(**json.loads(told))
+        return made, ledger, Report(**json.loads(told))
 
-    def _send_all(self) -> None:
+    def readings(self, actors: list[str], spending: Spending) -> Readings:
+        """What accounts and the tenant are said to have spent, past every proxy."""
+        days = spending.days
+        command = [sys.executable, "-m", "tests.stress.reading", min(days), max(days)]
+        variables = variables_of(self._addresses, self._directory)
+        with self._log() as log:
+            asked = json.dumps(actors).encode()
+            told = subprocess.run(command, cwd=ROOT, env=variables, input=asked, stdout=PIPE, stderr=log, check=True)
+        read = json.loads(told.stdout)
+        return Readings(read["accounts"], Tenant(**read["before"]), Tenant(**read["after"]))
+
+    def _planned(self) -> Plan:
+        """The plan, made and given to the clients when these are ready: its times begin now."""
         for client in range(CLIENTS):
             self._start_client(client)
+        while not all(ready_file(self._directory, client).exists() for client in range(CLIENTS)):
+            if not self._is_at_work():
+                raise ProcessFailedError("the clients ended before they were ready")
+            time.sleep(POLL_S)
+        made = plan(self._operations, self._seed, epoch_now_ms())
+        write(made.sends, self._directory)
+        return made
+
+    def _send_all(self, requests: int) -> None:
         progress = Progress(journal_file(self._directory, client) for client in range(CLIENTS))
         events = self._events()
         next_report_s = time.monotonic() + REPORT_EVERY_S
         while self._is_at_work():
             time.sleep(POLL_S)
-            share = progress.update() / len(self._made.sends)
+            share = progress.update() / requests
             while events and share >= events[0][0]:
                 events.pop(0)[1]()
             if time.monotonic() >= next_report_s:
                 next_report_s += REPORT_EVERY_S
-                say(f"{progress.answered} of {len(self._made.sends)} requests answered")
+                say(f"{progress.answered} of {requests} requests answered")
 
     def _events(self) -> list[tuple[float, Callable[[], None]]]:
         """What is done when a share of all requests has been answered."""
-        is_full = self._made.operations >= FULL_RUN
+        is_full = self._operations >= FULL_RUN
         kills, restarts = CLIENT_KILLS[is_full], PROXY_RESTARTS[is_full]
         events = [
             *((self._chance.uniform(0.02, 0.95), self._kill_a_client) for _ in range(kills)),
@@ -174,12 +208,12 @@ class Run:
         self._start_client(client)
 
     def _restart_proxies(self) -> None:
-        self.ledger_proxy.restart()
-        self.audit_proxy.restart()
+        for proxy in self.proxies.values():
+            proxy.restart()
 
     def _start_client(self, client: int) -> None:
         command = [sys.executable, "-m", "tests.stress.client", str(self._directory), str(client)]
-        variables = environment(self.ledger_proxy.url)
+        variables = variables_of(Addresses(self.proxies["ledger"].url, self._addresses.s3), self._directory)
         with self._log() as log:
             self._clients[client] = subprocess.Popen(command, cwd=ROOT, env=variables, stderr=log)
 
@@ -189,13 +223,19 @@ class Run:
 
     @contextmanager
     def _downstream(self) -> Iterator[subprocess.Popen[bytes]]:
-        arguments = [self._stream_arn, self._database_url, self.audit_proxy.url, str(self._seed), str(self.scale)]
-        command = [sys.executable, "-m", "tests.stress.downstream", *arguments]
-        variables = environment(self.audit_proxy.url)
+        faulty = Addresses(self.proxies["downstream"].url, self.proxies["bucket"].url)
+        settings = Settings(
+            self._streams.ledger,
+            self._streams.usage,
+            self._addresses.dynamodb,
+            faulty.dynamodb,
+            self._seed,
+            self.scale,
+        )
+        command = [sys.executable, "-m", "tests.stress.downstream", json.dumps(asdict(settings))]
+        variables = variables_of(faulty, self._directory)
         with self._log() as log:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
-            )
+            process = subprocess.Popen(command, cwd=ROOT, env=variables, stdin=PIPE, stdout=PIPE, stderr=log)
         try:
             yield process
         finally:
@@ -203,43 +243,12 @@ class Run:
 
 
 @contextmanager
-def started(proxy: FaultProxy) -> Iterator[None]:
-    proxy.start()
-    try:
+def all_started(proxies: Iterable[FaultProxy]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for proxy in proxies:
+            stack.callback(proxy.stop)
+            proxy.start()
         yield
-    finally:
-        proxy.stop()
-
-
-def environment(dynamodb_url: str) -> dict[str, str]:
-    """What a function finds in its environment, and the way to the database."""
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        "PYTHONPATH": str(ROOT),
-        "AWS_DEFAULT_REGION": CREDENTIALS["region_name"],
-        "AWS_REGION": CREDENTIALS["region_name"],
-        "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
-        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
-        "LEDGER_TABLE": LEDGER_TABLE,
-        "AUDIT_TABLE": AUDIT_TABLE,
-        "ACTIVITY_TABLE": ACTIVITY_TABLE,
-        "ACTIVITY_DAYS": "14",
-        "AUDIT_GRACE_S": "60",
-        "MAX_USAGE_AGE_DAYS": "35",
-        # Nothing that is asked of the function which looks operations up touches it.
-        "USAGE_TABLE": "usage",
-        "EVENT_BUS": "millicent",
-        "TENANT_CLAIM": "custom:tenant",
-        "DEFAULT_TENANT": TENANT,
-        "OPERATOR_CLAIM": "cognito:groups",
-        "OPERATOR_VALUE": "millicent-operators",
-        "CONSOLE_CLIENT": "console",
-        "STAGE": "stress",
-        "POWERTOOLS_SERVICE_NAME": "millicent",
-        "POWERTOOLS_METRICS_NAMESPACE": "Millicent",
-        "POWERTOOLS_LOG_LEVEL": "INFO",
-    }
 
 
 def heard(made: Plan, directory: Path, books: Books) -> Evidence:
@@ -310,8 +319,8 @@ def all_lines(directory: Path) -> Iterator[Line]:
 def counted(run: Run, report: Report, directory: Path) -> Counter[str]:
     happenings = Counter(line.happening for line in all_lines(directory))
     faults = Counter(report.faults)
-    faults.update({f"ledger {name}": number for name, number in run.ledger_proxy.struck.items()})
-    faults.update({f"audit {name}": number for name, number in run.audit_proxy.struck.items()})
+    for where, proxy in run.proxies.items():
+        faults.update({f"{where} {name}": number for name, number in proxy.struck.items()})
     faults[KILLED_CLIENT] = run.kills
     faults[KILLED_FUNCTION] = happenings["killed"]
     return faults
@@ -319,19 +328,19 @@ def counted(run: Run, report: Report, directory: Path) -> Counter[str]:
 
 def every_fault(run: Run) -> list[str]:
     return [
-        *(f"ledger {name}" for name in (*run.ledger_proxy.rules, NETWORK_DOWN)),
-        *(f"audit {name}" for name in (*run.audit_proxy.rules, NETWORK_DOWN)),
+        *(f"{where} {name}" for where, proxy in run.proxies.items() for name in (*proxy.rules, NETWORK_DOWN)),
         KILLED_CLIENT,
         KILLED_FUNCTION,
         *DOWNSTREAM_FAULTS,
         *BUS_FAULTS,
+        *SUMS_FAULTS,
     ]
 
 
 def complaints(run: Run, report: Report, faults: Mapping[str, int], seen: Mapping[str, int]) -> Iterator[str]:
     """What makes a run worth nothing, however clean its verdict."""
     yield from (f"never happened: {name}" for name in every_fault(run) if not faults.get(name))
-    yield from (f"never came about: {name}" for name in SCENES if not seen.get(name))
+    yield from (f"never came about: {name}" for name in (*SCENES, *SPENDING_SCENES) if not seen.get(name))
     if report.poisoned:
         yield f"{report.poisoned} messages ended in a failure queue"
     if not report.is_drained:
@@ -352,13 +361,8 @@ def tell(result: Result) -> None:
 
 
 def figures(result: Result) -> dict[str, Any]:
-    """What a run is judged by; all that the verdict counts must be zero.
-
-    The usage of a tenant is not counted in this world, so nothing is said of it.
-    """
-    counts: dict[str, int] = {
-        figure: result.verdict.figures[figure] for figure in FIGURES if figure != "usage_miscounted"
-    }
+    """What a run is judged by; all that the verdict counts must be zero."""
+    counts: dict[str, int] = {figure: result.verdict.figures[figure] for figure in FIGURES}
     return {"operations": result.operations, "faults": result.faults.total(), **counts, "seconds": result.seconds}
 
 

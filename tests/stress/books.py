@@ -1,6 +1,7 @@
 """The tables: made with a stream, and read back as they lie, past every proxy."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -23,27 +24,47 @@ from shared.ledger.accounts import Account
 from tests.rows import record_text
 from tests.simulation.downstream import AuditRow
 from tests.simulation.table import LedgerTable, Row
+from tests.stress.names import ACTIVITY_TABLE, AUDIT_TABLE, LEDGER_TABLE, USAGE_TABLE
 from tests.stress.oracle import TENANT
 
-LEDGER_TABLE: Final = "ledger"
-AUDIT_TABLE: Final = "audit"
-ACTIVITY_TABLE: Final = "activity"
+SUMS_OF_ACCOUNTS: Final = ("DAY#", "day#", "app#", "meter#", "model#", "member#")
+NEW_IMAGES: Final = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
 INDEXES: Final = {ENTRIES_BY_SEQ: "entry_seq", OPEN_HOLDS: "open_until"}
 
 
-def create_tables(url: str) -> str:
-    """The tables as the template declares them. Returns the ARN of the ledger's stream."""
+@dataclass(frozen=True)
+class Streams:
+    """The ARN of each."""
+
+    ledger: str
+    usage: str
+
+
+def create_tables(url: str) -> Streams:
+    """The tables as the template declares them."""
     client = _client(url)
     client.create_table(
         TableName=LEDGER_TABLE,
         **_definition("pk", "sk", *INDEXES.values()),
         GlobalSecondaryIndexes=[_index(name, ordered_by) for name, ordered_by in INDEXES.items()],
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        StreamSpecification=NEW_IMAGES,
     )
+    client.create_table(TableName=USAGE_TABLE, **_definition("pk", "sk"), StreamSpecification=NEW_IMAGES)
     for table in (AUDIT_TABLE, ACTIVITY_TABLE):
         client.create_table(TableName=table, **_definition("pk", "sk"))
-    arn: str = client.describe_table(TableName=LEDGER_TABLE)["Table"]["LatestStreamArn"]
-    return arn
+    return Streams(_stream_of(client, LEDGER_TABLE), _stream_of(client, USAGE_TABLE))
+
+
+def sums_of_accounts(url: str) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """The items of the usage table that its stream delivers, by pk and sk. There are few, so a scan is not slow."""
+    pages = _client(url).get_paginator("scan").paginate(TableName=USAGE_TABLE, ConsistentRead=True)
+    items = (item for page in pages for item in page["Items"])
+    return {(item["pk"]["S"], item["sk"]["S"]): item for item in items if is_of_an_account(item["sk"]["S"])}
+
+
+def is_of_an_account(sk: str) -> bool:
+    """The filter of the event source mapping in the template: nothing but sums of accounts."""
+    return sk.startswith(SUMS_OF_ACCOUNTS)
 
 
 def ledger_of(url: str, actors: Iterable[str]) -> LedgerTable:
@@ -93,6 +114,11 @@ def audit_of(url: str, actors: Iterable[str]) -> dict[Account, dict[int, AuditRo
 
 def _account(actor: str) -> Account:
     return Account(TENANT, actor)
+
+
+def _stream_of(client: Any, table: str) -> str:
+    arn: str = client.describe_table(TableName=table)["Table"]["LatestStreamArn"]
+    return arn
 
 
 def _definition(*attributes: str) -> dict[str, Any]:

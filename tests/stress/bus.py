@@ -1,11 +1,11 @@
-"""A bus and its queue on the loopback: takes PutEvents over HTTP; fails, repeats, delays and reorders as AWS may."""
+"""A bus and its queues on the loopback: takes PutEvents over HTTP; fails, repeats, delays and reorders as AWS may."""
 
 import hashlib
 import heapq
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +19,9 @@ REFUSED_CALL: Final = "a call not taken"
 LOST_ANSWER: Final = "events taken, answer lost"
 REPEATED: Final = "an event delivered twice"
 LATE: Final = "an event delivered late and out of order"
-BUS_FAULTS: Final = (REFUSED_ENTRY, REFUSED_CALL, LOST_ANSWER, REPEATED, LATE)
+SET_ASIDE: Final = "an event set aside in a failure queue"
+LOST: Final = "an event lost for good, as a later one of its account was not"
+BUS_FAULTS: Final = (REFUSED_ENTRY, REFUSED_CALL, LOST_ANSWER, REPEATED, LATE, SET_ASIDE, LOST)
 
 LONGEST_DELAY_S: Final = 3.0
 
@@ -81,15 +83,34 @@ class Queue:
         return bool(self._waiting) and self._waiting[0].due_s <= now_s
 
 
+@dataclass
+class Rule:
+    """Where events of these kinds go; all, where none is named.
+
+    `signals_alone`: an event says no more than that there is something new in its account, so the newest of each is
+    enough. Such a rule has a failure queue. `failing` are the actors of whom every event ends there.
+    """
+
+    queue: Queue
+    kinds: frozenset[str] | None = None
+    signals_alone: bool = False
+    failing: frozenset[str] = frozenset()
+    failures: list[str] = field(default_factory=list)
+
+    def takes(self, kind: str) -> bool:
+        return self.kinds is None or kind in self.kinds
+
+
 @dataclass(frozen=True)
 class Shares:
-    """How often each fault strikes: entries of a call, calls, or events."""
+    """How often each fault strikes: entries of a call, calls, or events. What is set aside are signals alone."""
 
     refused_entry: float = 0.01
     refused_call: float = 0.02
     lost_answer: float = 0.02
     repeated: float = 0.03
     late: float = 0.03
+    set_aside: float = 0.03
 
     def times(self, scale: float) -> "Shares":
         return Shares(*(getattr(self, each.name) * scale for each in fields(self)))
@@ -98,8 +119,8 @@ class Shares:
 class Bus:
     """Takes events as EventBridge does; `now_s` is read by whoever calls."""
 
-    def __init__(self, queue: Queue, chance: random.Random, shares: Shares) -> None:
-        self._queue = queue
+    def __init__(self, rules: Sequence[Rule], chance: random.Random, shares: Shares) -> None:
+        self._rules = rules
         self._chance = chance
         self._shares = shares
         self._lock = Lock()
@@ -121,14 +142,45 @@ class Bus:
         self.poisoned.append(body)
         return 200, {"MessageId": "1", "MD5OfMessageBody": hashlib.md5(body.encode()).hexdigest()}  # noqa: S324
 
+    def _is_set_aside(self, envelope: str, rule: Rule) -> bool:
+        if _account(envelope)[1] in rule.failing:
+            self.struck[SET_ASIDE] += 1
+            return True
+        return self._strikes(self._shares.set_aside, SET_ASIDE)
+
+    def redrive(self, now_s: float) -> int:
+        """What an operator does with failure queues at last; returns the number of messages.
+
+        Of signals only the newest of each account comes back, so that the sums have to do without the others.
+        """
+        with self._lock:
+            return sum(self._redriven(rule, now_s) for rule in self._rules)
+
+    def _redriven(self, rule: Rule, now_s: float) -> int:
+        newest = sorted(rule.failures, key=_seq)
+        kept = {_account(envelope): envelope for envelope in newest}
+        self.struck[LOST] += len(newest) - len(kept)
+        for envelope in kept.values():
+            rule.queue.send(envelope, now_s)
+        rule.failures.clear()
+        return len(kept)
+
     def _put(self, entry: dict[str, Any], now_s: float) -> dict[str, str]:
         if self._strikes(self._shares.refused_entry, REFUSED_ENTRY):
             return {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
         envelope = _envelope(entry)
-        self._queue.send(envelope, now_s + self._delay_s())
-        if self._strikes(self._shares.repeated, REPEATED):
-            self._queue.send(envelope, now_s + self._delay_s())
+        for rule in self._rules:
+            if rule.takes(entry["DetailType"]):
+                self._deliver(envelope, rule, now_s)
         return {"EventId": "11710aed-b79e-4468-a20b-bb3c0c3b4860"}
+
+    def _deliver(self, envelope: str, rule: Rule, now_s: float) -> None:
+        if rule.signals_alone and self._is_set_aside(envelope, rule):
+            rule.failures.append(envelope)
+            return
+        rule.queue.send(envelope, now_s + self._delay_s())
+        if self._strikes(self._shares.repeated, REPEATED):
+            rule.queue.send(envelope, now_s + self._delay_s())
 
     def _delay_s(self) -> float:
         return self._chance.uniform(0, LONGEST_DELAY_S) if self._strikes(self._shares.late, LATE) else 0.0
@@ -181,6 +233,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers["x-amz-target"] == "AWSEvents.PutEvents":
             return self.bus.put_events(content["Entries"], self.now_s())
         return self.bus.send_message(content["MessageBody"])
+
+
+def _seq(envelope: str) -> int:
+    seq: int = json.loads(envelope)["detail"]["seq"]
+    return seq
+
+
+def _account(envelope: str) -> tuple[str, str]:
+    detail = json.loads(envelope)["detail"]
+    return detail["tenant"], detail["actor"]
 
 
 def _envelope(entry: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 from shared.ledger.times import rfc3339
 from tests.stress.asked import Asked
@@ -43,6 +44,8 @@ _OF_THEIR_OWN: Final = {
 """Settings that have a call of their own. The actor is in the path of all of these."""
 BATCH: Final = Route("cost", "POST", "/v1/cost/batch")
 LOOKUP: Final = Route("history", "GET", "/v1/operations/{key}")
+ACCOUNT_USAGE: Final = Route("history", "GET", "/v1/accounts/{actor}/usage")
+TENANT_USAGE: Final = Route("tenant", "GET", "/v1/usage")
 FUNCTIONS: Final = tuple(sorted({route.function for route in (*ROUTES.values(), _SETTINGS, BATCH, LOOKUP)}))
 
 
@@ -89,6 +92,17 @@ def lookup_event(actor: str, key: str, request: str) -> tuple[str, dict[str, Any
     return LOOKUP.function, _http_event(LOOKUP, LOOKUP.path.format(key=key), request, query={"actor": actor})
 
 
+def account_usage_event(actor: str, query: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """As event_of, for the sums of an account."""
+    path = ACCOUNT_USAGE.path.format(actor=actor)
+    return ACCOUNT_USAGE.function, _http_event(ACCOUNT_USAGE, path, "reading", query=query)
+
+
+def tenant_usage_event(query: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """As event_of, for the sums of the tenant."""
+    return TENANT_USAGE.function, _http_event(TENANT_USAGE, TENANT_USAGE.path, "reading", query=query)
+
+
 def body_of(asked: Asked) -> dict[str, Any]:
     if "allowance" in asked.terms:
         return _all_spelled(asked.terms["allowance"])
@@ -121,8 +135,8 @@ def _in_seconds(_name: str, ttl_ms: int) -> tuple[str, Any]:
     return "ttl_s", ttl_ms // 1000
 
 
-def _as_a_time(_name: str, at_ms: int) -> tuple[str, Any]:
-    return "expires_at", rfc3339(at_ms)
+def _as_a_time(public: str) -> Callable[[str, int], tuple[str, Any]]:
+    return lambda _name, at_ms: (public, rfc3339(at_ms))
 
 
 _SPELLED: Final[Mapping[str, Callable[[str, Any], tuple[str, Any]]]] = {
@@ -131,7 +145,8 @@ _SPELLED: Final[Mapping[str, Callable[[str, Any], tuple[str, Any]]]] = {
     "low_balance_thresholds": _all_in_millicents,
     "limits": _each_spelled,
     "ttl_ms": _in_seconds,
-    "expires_at_ms": _as_a_time,
+    "expires_at_ms": _as_a_time("expires_at"),
+    "occurred_at_ms": _as_a_time("occurred_at"),
 }
 
 
@@ -150,7 +165,7 @@ def _http_event(
         "version": "2.0",
         "routeKey": f"{route.method} {route.path}",
         "rawPath": path,
-        "rawQueryString": "",
+        "rawQueryString": urlencode(query or {}),
         "headers": headers,
         "queryStringParameters": dict(query or {}),
         "requestContext": {

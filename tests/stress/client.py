@@ -2,7 +2,8 @@
 
     python -m tests.stress.client DIRECTORY NUMBER
 
-It may be killed at any moment and started again: what has no answer in its journal is sent again, with the same key.
+It says that it is ready, and waits for its part of the plan. It may be killed at any moment and started again: what has
+no answer in its journal is sent again, with the same key.
 """
 
 import json
@@ -21,16 +22,20 @@ from tests.stress.asked import Asked
 from tests.stress.calls import FUNCTIONS, event_of, lookup_event, named_by, seq_of_made
 from tests.stress.environment import Environment, EnvironmentEndedError, prepare
 from tests.stress.journal import Journal, journal_file, lines
-from tests.stress.plan import LANES_PER_CLIENT, Send, read
+from tests.stress.plan import LANES_PER_CLIENT, Send, plan_file, read, ready_file
 
 TURNED_AWAY: Final = frozenset({429, 503})
 FOUND: Final = 200
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 2.0
+POLL_S: Final = 0.05
 
 
 def main(directory: Path, client: int) -> None:
     prepare(FUNCTIONS)
+    environments = [Environment() for _ in range(LANES_PER_CLIENT)]
+    ready_file(directory, client).touch()
+    wait_for(plan_file(directory, client))
     file = journal_file(directory, client)
     done = {line.send for line in lines(file) if line.happening == "answered"}
     killed = {line.send for line in lines(file) if line.happening == "killed"}
@@ -40,12 +45,20 @@ def main(directory: Path, client: int) -> None:
             lanes[send.lane].append(send)
     journal = Journal(file)
     with ThreadPoolExecutor(LANES_PER_CLIENT) as threads:
-        for lane in [threads.submit(work, sends, journal, killed) for sends in lanes.values()]:
+        at_work = [
+            threads.submit(work, sends, environment, journal, killed)
+            for sends, environment in zip(lanes.values(), environments, strict=False)
+        ]
+        for lane in at_work:
             lane.result()
 
 
-def work(sends: list[Send], journal: Journal, killed: set[int]) -> None:
-    environment = Environment()
+def wait_for(file: Path) -> None:
+    while not file.exists():
+        time.sleep(POLL_S)
+
+
+def work(sends: list[Send], environment: Environment, journal: Journal, killed: set[int]) -> None:
     for send in sends:
         wait_until(send.not_before_ms)
         until_answered(send, environment, journal, is_killed_already=send.number in killed)

@@ -1,9 +1,12 @@
-"""Everything after the ledger: stream, outbox, bus, queue and audit, with consumers that are killed in mid-batch.
+"""Everything after the ledger, with consumers that are killed in mid-batch.
 
-    python -m tests.stress.downstream STREAM_ARN DATABASE_URL AUDIT_PROXY_URL SEED
+    the ledger's stream -> outbox -> bus -> two queues -> audit
+                                                       -> usage -> the usage table's stream -> boards
 
-Ends when it reads on its standard input how many entries there are and all of them went through, or nothing more moves;
-then prints what happened as JSON.
+    python -m tests.stress.downstream SETTINGS
+
+SETTINGS is a JSON text. Ends when it reads on its standard input how many entries there are and all of them went
+through, or nothing more moves; then prints what happened as JSON.
 """
 
 import json
@@ -13,138 +16,68 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import boto3
 
 from local.dynamodb_local import CREDENTIALS
-from tests.stress.bus import Bus, Message, Queue, Shares, serving
-from tests.stress.chance import happens
-from tests.stress.environment import Environment, EnvironmentEndedError, prepare
-from tests.stress.stream import Stream
+from tests.stress.books import is_of_an_account, sums_of_accounts
+from tests.stress.bus import Bus, Queue, Rule, Shares, serving
+from tests.stress.consumers import Consumer, QueueMapping, StreamMapping
+from tests.stress.environment import prepare
+from tests.stress.script import OVERDRAWN, POOR
+from tests.stress.stream import Stream, is_new_entry
+from tests.stress.sums_stream import SHARDS, Boards, Image, Key, SumsMapping, SumsShard, SumsShares
 
-OUTBOX_BATCH: Final = 100
 AUDIT_BATCH: Final = 10
 AUDIT_CONCURRENCY: Final = 4
-STREAM_POLL_S: Final = 0.25
-"""As often as Lambda looks into a shard."""
-RECEIVES_MAX: Final = 100
-"""A message that came so often goes to the failure queue."""
+USAGE_BATCH: Final = 100
+USAGE_CONCURRENCY: Final = 2
+SPENDING: Final = frozenset({"credit.record-cost", "credit.capture", "credit.refund"})
+"""What the template's rule sends to the usage queue."""
 IDLE_LIMIT_S: Final = 60.0
 POLL_S: Final = 0.1
 
 KILLED_OUTBOX: Final = "the outbox killed in mid-batch"
 KILLED_AUDIT: Final = "the audit killed in mid-batch"
+KILLED_USAGE: Final = "the usage killed in mid-batch"
+KILLED_BOARDS: Final = "the boards killed in mid-batch"
 REPEATED_BATCH: Final = "a batch of the stream delivered twice"
-DOWNSTREAM_FAULTS: Final = (KILLED_OUTBOX, KILLED_AUDIT, REPEATED_BATCH)
+DOWNSTREAM_FAULTS: Final = (KILLED_OUTBOX, KILLED_AUDIT, KILLED_USAGE, KILLED_BOARDS, REPEATED_BATCH)
 
 KILL_SHARE: Final = 0.02
-LONGEST_KILL_DELAY_MS: Final = 30
 REPEAT_SHARE: Final = 0.02
 HIGHEST_SHARE: Final = 0.1
+HIGHEST_SCALE: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What this process is told: `dynamodb_url` leads past every proxy, `faulty_url` through one."""
+
+    ledger_stream: str
+    usage_stream: str
+    dynamodb_url: str
+    faulty_url: str
+    seed: int
+    scale: float
 
 
 @dataclass
 class Report:
-    """`faults` by name; `ended` environments that were not killed, so their handler raised."""
+    """`faults` by name; `ended` environments that were not killed, so their handler raised.
+
+    `forgotten` are the actors of whom the boards were never told something; a backfill tells it.
+    """
 
     entries: int
     faults: dict[str, int]
     ended: int
     poisoned: int
     is_drained: bool
-
-
-class Consumer:
-    """Hands batches to a function, kills it now and then, and says what it did not take."""
-
-    def __init__(self, function: str, killed: str, chance: random.Random, kill_share: float) -> None:
-        self._function = function
-        self._killed = killed
-        self._chance = chance
-        self._kill_share = kill_share
-        self._environment = Environment()
-        self.struck: Counter[str] = Counter()
-        self.ended = 0
-
-    def failed(self, records: Sequence[Any]) -> set[str] | None:
-        """The ids that the function reported as failed; None when it ended before it had answered."""
-        kills = happens(self._chance, self._kill_share, self.struck[self._killed])
-        kill_after_ms = self._chance.randint(0, LONGEST_KILL_DELAY_MS) if kills else None
-        try:
-            answer = self._environment.invoke(self._function, {"Records": records}, kill_after_ms)
-        except EnvironmentEndedError:
-            self.struck[self._killed] += kills
-            self.ended += not kills
-            return None
-        return {each["itemIdentifier"] for each in answer["batchItemFailures"]}
-
-    def close(self) -> None:
-        self._environment.close()
-
-
-class StreamMapping:
-    """In order, and again from the first record that failed."""
-
-    def __init__(self, stream: Stream, consumer: Consumer, chance: random.Random, repeat_share: float) -> None:
-        self._stream = stream
-        self._consumer = consumer
-        self._chance = chance
-        self._repeat_share = repeat_share
-        self.entries = 0
-        self.repeated = 0
-
-    def run(self, is_over: Callable[[], bool]) -> None:
-        while not is_over():
-            records = self._stream.poll()
-            for start in range(0, len(records), OUTBOX_BATCH):
-                self._deliver(records[start : start + OUTBOX_BATCH])
-            if len(records) < OUTBOX_BATCH:
-                time.sleep(STREAM_POLL_S)
-        self._consumer.close()
-
-    def _deliver(self, batch: list[Any]) -> None:
-        waiting = batch
-        while waiting:
-            waiting = self._not_taken(waiting)
-        self.entries += len(batch)
-        if happens(self._chance, self._repeat_share, self.repeated):
-            self.repeated += 1
-            self._consumer.failed(batch)
-
-    def _not_taken(self, batch: list[Any]) -> list[Any]:
-        failed = self._consumer.failed(batch)
-        if failed is None:
-            return batch
-        numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
-        first = min((numbers.index(number) for number in failed), default=len(batch))
-        return batch[first:]
-
-
-class QueueMapping:
-    """In any order; what failed becomes visible again."""
-
-    def __init__(self, queue: Queue, consumer: Consumer) -> None:
-        self._queue = queue
-        self._consumer = consumer
-        self.given_up: list[Message] = []
-
-    def run(self, is_over: Callable[[], bool]) -> None:
-        while not is_over():
-            batch = self._queue.receive(time.monotonic(), AUDIT_BATCH, wait_s=0.05)
-            if batch:
-                self._deliver(batch)
-        self._consumer.close()
-
-    def _deliver(self, batch: list[Message]) -> None:
-        failed = self._consumer.failed([{"messageId": str(each.number), "body": each.body} for each in batch])
-        kept = [each for each in batch if failed is None or str(each.number) in failed]
-        given_up = [each for each in kept if each.receives >= RECEIVES_MAX]
-        self.given_up += given_up
-        self._queue.delete([each for each in batch if each not in kept] + given_up)
-        self._queue.give_back([each for each in kept if each not in given_up], time.monotonic())
+    forgotten: list[str]
 
 
 @dataclass(frozen=True)
@@ -152,14 +85,17 @@ class Pipeline:
     """All of it, each part with chance of its own so that the seed decides what each meets."""
 
     bus: Bus
-    queue: Queue
+    queues: list[Queue]
     stream_mapping: StreamMapping
     queue_mappings: list[QueueMapping]
+    sums_mapping: SumsMapping
+    shards: list[SumsShard]
     consumers: list[Consumer]
+    sums: Callable[[], dict[Key, Image]]
 
     def run(self, expected_entries: Callable[[], int | None]) -> Report:
         over = threading.Event()
-        runs = [self.stream_mapping.run, *(each.run for each in self.queue_mappings)]
+        runs = [self.stream_mapping.run, *(each.run for each in self.queue_mappings), self.sums_mapping.run]
         threads = [threading.Thread(target=run, args=(over.is_set,)) for run in runs]
         for thread in threads:
             thread.start()
@@ -171,18 +107,30 @@ class Pipeline:
 
     def _wait(self, expected_entries: Callable[[], int | None]) -> bool:
         """Until all is through, or nothing has moved for long. Returns whether all is."""
-        moved_s, last = time.monotonic(), (-1, -1)
+        moved_s, last = time.monotonic(), (-1, -1, -1)
         while time.monotonic() - moved_s < IDLE_LIMIT_S:
             time.sleep(POLL_S)
-            expected, now = expected_entries(), (self.stream_mapping.entries, self.queue.unfinished)
-            if expected is not None and self.stream_mapping.entries >= expected and not self.queue.unfinished:
+            expected = expected_entries()
+            if expected is not None and self._is_through(expected):
                 return True
+            now = self.stream_mapping.entries, self._unfinished, self.sums_mapping.delivered
             if expected is None or now != last:
                 moved_s, last = time.monotonic(), now
         return False
 
+    def _is_through(self, expected: int) -> bool:
+        """Once the queues are empty for the first time, what was set aside comes back."""
+        if self.stream_mapping.entries < expected or self._unfinished or self.bus.redrive(time.monotonic()):
+            return False
+        return self.sums_mapping.has_delivered(self.sums())
+
+    @property
+    def _unfinished(self) -> int:
+        return sum(queue.unfinished for queue in self.queues)
+
     def _report(self, is_drained: bool) -> Report:
-        faults = sum((each.struck for each in self.consumers), Counter(self.bus.struck))
+        struck = [self.bus.struck, *(each.struck for each in self.consumers), *(each.struck for each in self.shards)]
+        faults = sum(struck, Counter[str]())
         faults[REPEATED_BATCH] += self.stream_mapping.repeated
         given_up = sum(len(each.given_up) for each in self.queue_mappings)
         return Report(
@@ -191,23 +139,48 @@ class Pipeline:
             ended=sum(each.ended for each in self.consumers),
             poisoned=len(self.bus.poisoned) + given_up,
             is_drained=is_drained,
+            forgotten=self.sums_mapping.forgotten_actors,
         )
 
 
-def pipeline(stream: Stream, bus: Bus, queue: Queue, seed: int, scale: float) -> Pipeline:
-    kill_share, repeat_share = (min(share * scale, HIGHEST_SHARE) for share in (KILL_SHARE, REPEAT_SHARE))
-    outbox = Consumer("outbox", KILLED_OUTBOX, random.Random(f"outbox {seed}"), kill_share)
-    audits = [
-        Consumer("audit", KILLED_AUDIT, random.Random(f"audit {number} {seed}"), kill_share)
-        for number in range(AUDIT_CONCURRENCY)
-    ]
+def pipeline(settings: Settings, bus: Bus, audit_queue: Queue, usage_queue: Queue) -> Pipeline:
+    kill_share, repeat_share = (min(share * settings.scale, HIGHEST_SHARE) for share in (KILL_SHARE, REPEAT_SHARE))
+
+    def consumers(function: str, killed: str, number: int) -> list[Consumer]:
+        chances = [random.Random(f"{function} {each} {settings.seed}") for each in range(number)]
+        return [Consumer(function, killed, chance, kill_share) for chance in chances]
+
+    (outbox,) = consumers("outbox", KILLED_OUTBOX, 1)
+    audits = consumers("audit", KILLED_AUDIT, AUDIT_CONCURRENCY)
+    usages = consumers("usage", KILLED_USAGE, USAGE_CONCURRENCY)
+    boards = consumers("boards", KILLED_BOARDS, 2 * SHARDS)
+    options: Any = {"endpoint_url": settings.dynamodb_url, **CREDENTIALS}
+    client = boto3.client("dynamodbstreams", **options)
+    shards = [_shard(number, boards[2 * number : 2 * number + 2], settings) for number in range(SHARDS)]
     return Pipeline(
         bus=bus,
-        queue=queue,
-        stream_mapping=StreamMapping(stream, outbox, random.Random(f"stream {seed}"), repeat_share),
-        queue_mappings=[QueueMapping(queue, audit) for audit in audits],
-        consumers=[outbox, *audits],
+        queues=[audit_queue, usage_queue],
+        stream_mapping=StreamMapping(
+            Stream(client, settings.ledger_stream, is_new_entry),
+            outbox,
+            random.Random(f"stream {settings.seed}"),
+            repeat_share,
+        ),
+        queue_mappings=[
+            *(QueueMapping(audit_queue, audit, AUDIT_BATCH) for audit in audits),
+            *(QueueMapping(usage_queue, usage, USAGE_BATCH) for usage in usages),
+        ],
+        sums_mapping=SumsMapping(Stream(client, settings.usage_stream, lambda _, sk: is_of_an_account(sk)), shards),
+        shards=shards,
+        consumers=[outbox, *audits, *usages, *boards],
+        sums=lambda: sums_of_accounts(settings.dynamodb_url),
     )
+
+
+def _shard(number: int, boards: list[Consumer], settings: Settings) -> SumsShard:
+    chance = random.Random(f"sums {number} {settings.seed}")
+    shares = SumsShares().times(min(settings.scale, HIGHEST_SCALE))
+    return SumsShard(Boards(*boards), chance, shares, frozenset({OVERDRAWN}))
 
 
 class Expected:
@@ -227,20 +200,19 @@ class Expected:
         self._entries = int(line)
 
 
-def main(stream_arn: str, database_url: str, audit_url: str, seed: int, scale: float) -> None:
-    options: Any = {"endpoint_url": database_url, **CREDENTIALS}
-    client = boto3.client("dynamodbstreams", **options)
-    queue = Queue()
-    bus = Bus(queue, random.Random(f"bus {seed}"), Shares().times(min(scale, 5)))
+def main(settings: Settings) -> None:
+    audit_queue, usage_queue = Queue(), Queue()
+    rules = [Rule(audit_queue), Rule(usage_queue, SPENDING, signals_alone=True, failing=frozenset({POOR}))]
+    bus = Bus(rules, random.Random(f"bus {settings.seed}"), Shares().times(min(settings.scale, HIGHEST_SCALE)))
     with serving(bus, time.monotonic) as address:
-        os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = audit_url
+        os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = settings.faulty_url
         os.environ["AWS_ENDPOINT_URL_EVENTBRIDGE"] = address
         os.environ["AWS_ENDPOINT_URL_SQS"] = address
         os.environ["FAILURE_QUEUE_URL"] = f"{address}/123456789012/failures"
-        prepare(("outbox", "audit"))
-        report = pipeline(Stream(client, stream_arn), bus, queue, seed, scale).run(Expected())
+        prepare(("outbox", "audit", "usage", "boards"))
+        report = pipeline(settings, bus, audit_queue, usage_queue).run(Expected())
     print(json.dumps(asdict(report)))  # noqa: T201 - for the process that started this one
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))
+    main(Settings(**json.loads(sys.argv[1])))

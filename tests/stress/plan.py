@@ -58,6 +58,10 @@ BATCH_PAYERS_MAX: Final = 3
 REMEMBERED: Final = 30
 """A hold, charge or grant is named by what is asked soon after it, while that may still be under way."""
 TTLS_S: Final = (1, 3, 600, 3600)
+LATE_SHARE: Final = 0.04
+"""Of charges: those of usage that is told late."""
+LATE_BY_DAYS: Final = (1, 2, 34)
+DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -209,11 +213,13 @@ def _key(number: int) -> str:
 
 
 def write(sends: tuple[Send, ...], directory: Path) -> None:
-    """One file a client."""
+    """One file a client, each there with all that is in it."""
     for client in range(CLIENTS):
         mine = (send for send in sends if client_of(send.lane) == client)
         text = "".join(json.dumps(asdict(send)) + "\n" for send in mine)
-        plan_file(directory, client).write_text(text)
+        unfinished = plan_file(directory, client).with_suffix(".unfinished")
+        unfinished.write_text(text)
+        unfinished.rename(plan_file(directory, client))
 
 
 def read(directory: Path, client: int) -> Iterator[Send]:
@@ -225,6 +231,11 @@ def read(directory: Path, client: int) -> Iterator[Send]:
 
 def plan_file(directory: Path, client: int) -> Path:
     return directory / f"plan-{client}.jsonl"
+
+
+def ready_file(directory: Path, client: int) -> Path:
+    """There once the client is ready for its part of the plan."""
+    return directory / f"ready-{client}"
 
 
 def client_of(lane: int) -> int:
@@ -253,6 +264,8 @@ def _charge(desk: _Desk, key: str) -> Asked:
 def _charge_to(desk: _Desk, key: str, actor: str) -> Asked:
     mode = desk.chance.choices(MODES, (90, 7, 3))[0]
     terms = {"cost": desk.chance.randint(0, 40_000), "if_insufficient": mode}
+    if desk.chance.random() < LATE_SHARE:
+        terms["occurred_at_ms"] = desk.clock.starts_at_ms - desk.chance.choice(LATE_BY_DAYS) * DAY_MS
     return Asked(key, actor, "charge", terms)
 
 

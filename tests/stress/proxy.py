@@ -23,6 +23,7 @@ from tests.faults.test_faults import (
     THROTTLE,
     Fault,
 )
+from tests.stress.names import LEDGER_TABLE, USAGE_TABLE
 
 STALL: Final[Fault] = {"latency": 2300}
 """Longer than the client waits: it gives up, and the write comes late."""
@@ -43,9 +44,30 @@ TRANSACTIONS: Final = {
     "canceled for a throttle": CANCEL_FOR_A_THROTTLE,
 }
 RARE: Final = {"stalled, then written": STALL}
+IN_VAIN: Final[Fault] = {"response": {"set_headers": {"content-length": "none"}}}
+"""The proxy cannot pass such an answer on, and says so with an error of its own: a text is kept, and nobody is told."""
+CUT_THE_UPLOAD: Final[Fault] = {"request": {"cut_upload": {"after_bytes": 1}}}
+S3_ERRORS: Final = {
+    "connection reset": RESET,
+    "server error": {"error": {"code": "InternalError", "status": 500}},
+    "throttled": {"error": {"code": "SlowDown", "status": 503}},
+    "slow": SLOW,
+}
+BUCKET_CALLS: Final = {
+    "GetObject": {
+        "answer lost": LOSE_THE_ANSWER,
+        "answer cut short": CUT_THE_ANSWER_SHORT,
+        "answer garbled": GARBLE_THE_ANSWER,
+        **S3_ERRORS,
+    },
+    "PutObject": {"answer lost": IN_VAIN, "upload cut short": CUT_THE_UPLOAD, **S3_ERRORS},
+    "DeleteObjects": {"answer lost": LOSE_THE_ANSWER, **S3_ERRORS},
+}
 SELDOM_CALLED: Final = {"answer lost": LOSE_THE_ANSWER, "throttled": THROTTLE}
 LEDGER_CALLS: Final = {"GetItem": ANY_CALL, "TransactWriteItems": {**ANY_CALL, **TRANSACTIONS}}
 AUDIT_CALLS: Final = {"PutItem": ANY_CALL}
+DAY_CALLS: Final = {"PutItem": ANY_CALL, "Query": SELDOM_CALLED}
+POINTER_CALLS: Final = {"PutItem": ANY_CALL, "GetItem": SELDOM_CALLED}
 NETWORK_DOWN: Final = "no connection for a moment"
 
 SHARE: Final = 0.004
@@ -124,13 +146,40 @@ def ledger_rules(scale: float) -> dict[str, Fault]:
     return common | rare | of_open_holds
 
 
-def audit_rules(scale: float) -> dict[str, Fault]:
-    return rules_of(AUDIT_CALLS, min(SHARE * scale, HIGHEST_SHARE))
-
-
-def rules_of(calls: dict[str, dict[str, Fault]], share: float) -> dict[str, Fault]:
+def downstream_rules(scale: float) -> dict[str, Fault]:
+    """Of the audit table and the feed, the sums of accounts, the pointers to boards, and the entries counted."""
+    share = min(SHARE * scale, HIGHEST_SHARE)
     return {
-        f"{operation}: {name}": {"service": "dynamodb", "operation": operation, "probability": share, **fault}
+        **_named("audit", rules_of(AUDIT_CALLS, share, body=f"TableName != '{USAGE_TABLE}'")),
+        **_named("sums", rules_of(DAY_CALLS, share, body=f"TableName == '{USAGE_TABLE}' && !({_POINTS})")),
+        **_named("boards", rules_of(POINTER_CALLS, share, body=_POINTS)),
+        **_named("entries", rules_of({"Query": SELDOM_CALLED}, share, resource=LEDGER_TABLE)),
+    }
+
+
+def bucket_rules(scale: float) -> dict[str, Fault]:
+    return rules_of(BUCKET_CALLS, min(SHARE * scale, HIGHEST_SHARE), service="s3")
+
+
+_POINTS: Final = "contains(not_null(Item.pk.S, Key.pk.S, ''), '#BOARDS')"
+
+
+def _named(what: str, rules: dict[str, Fault]) -> dict[str, Fault]:
+    return {f"{what} {name}": rule for name, rule in rules.items()}
+
+
+def rules_of(
+    calls: dict[str, dict[str, Fault]], share: float, service: str = "dynamodb", **where: str
+) -> dict[str, Fault]:
+    """`where` narrows down which calls a rule is for."""
+    return {
+        f"{operation}: {name}": {
+            "service": service,
+            "operation": operation,
+            "probability": share,
+            **where,
+            **fault,
+        }
         for operation, faults in calls.items()
         for name, fault in faults.items()
     }

@@ -13,6 +13,8 @@ EXPIRES_AFTER_MS: Final = 30_000
 """Enough for everything to start up. After it, what the finale meets has expired."""
 SHORT_TTL_MS: Final = 1000
 LONG_TTL_MS: Final = 3_600_000
+LONG_AGO_MS: Final = 34 * 86_400_000
+"""In an earlier month on any day, and not too late to be recorded."""
 FUNDS: Final = 100_000
 HALF: Final = FUNDS // 2
 BEYOND: Final = FUNDS * 2
@@ -20,6 +22,10 @@ BEYOND: Final = FUNDS * 2
 BLOCKED: Final = tuple(f"scene:blocked-{number}" for number in range(8))
 """Accounts whose credits are all in a hold that expires: so many that the query for such holds meets every fault."""
 LAPSED: Final = "scene:lapsed"
+OVERDRAWN: Final = "scene:overdrawn"
+"""It pays once. The stream of the usage table loses every record of it."""
+POOR: Final = "scene:poor"
+"""It pays once and gets some of that back. No event of it reaches the usage queue before the end."""
 
 
 def opening(starts_at_ms: int) -> list[Asked]:
@@ -30,6 +36,7 @@ def opening(starts_at_ms: int) -> list[Asked]:
         *_of_holds(),
         *_of_settings(),
         *_of_a_family(),
+        *_of_late_usage(starts_at_ms),
         *(asked for actor in BLOCKED for asked in (_funding(actor), _hold(actor, FUNDS, SHORT_TTL_MS))),
     ]
 
@@ -43,7 +50,7 @@ def finale() -> list[Asked]:
 
 
 def _of_balances() -> list[Asked]:
-    overdrawn, voided, poor, topped_up = "scene:overdrawn", "scene:voided", "scene:poor", "scene:topped-up"
+    overdrawn, voided, poor, topped_up = OVERDRAWN, "scene:voided", POOR, "scene:topped-up"
     refused = _charge(topped_up, BEYOND)
     return [
         _funding(overdrawn),
@@ -110,6 +117,12 @@ def _of_a_family() -> list[Asked]:
         _charge(member, HALF),
         Asked(f"{member}:refused", member, "charge", {"cost": FUNDS, "if_insufficient": "refuse"}),
     ]
+
+
+def _of_late_usage(starts_at_ms: int) -> list[Asked]:
+    late = "scene:late"
+    terms = {"cost": HALF, "if_insufficient": "refuse", "occurred_at_ms": starts_at_ms - LONG_AGO_MS}
+    return [_funding(late), _charge(late, HALF), Asked(f"{late}:long-ago", late, "charge", terms)]
 
 
 def _funding(actor: str) -> Asked:

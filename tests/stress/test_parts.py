@@ -20,7 +20,7 @@ from shared.ledger.accounts import Account
 from shared.ledger.operations import Configure
 from shared.pricing.catalogue import NoModels
 from tests.stress.asked import Asked
-from tests.stress.bus import LATE, LOST_ANSWER, REFUSED_CALL, REFUSED_ENTRY, REPEATED, Bus, Message, Queue, Shares
+from tests.stress.bus import LATE, LOST_ANSWER, REFUSED_CALL, REFUSED_ENTRY, REPEATED, Bus, Message, Queue, Rule, Shares
 from tests.stress.calls import ROUTES, body_of, event_of, named_by
 from tests.stress.chance import happens
 from tests.stress.client import wait_until
@@ -45,7 +45,7 @@ SETTINGS_TAKEN_AS: Final[Mapping[str, Callable[[Any], Configure]]] = {
     "allowance": allowance,
 }
 NOW_MS = 1_763_900_000_000
-NEVER = Shares(0, 0, 0, 0, 0)
+NEVER = Shares(0, 0, 0, 0, 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def test_progress_counts_every_answer_once_and_no_half_written_line(tmp_path: Pa
 
 def test_a_bus_without_faults_delivers_each_event_once_word_for_word() -> None:
     queue = Queue()
-    status, content = Bus(queue, random.Random(1), NEVER).put_events([entry(1), entry(2)], 0.0) or (0, {})
+    status, content = Bus([Rule(queue)], random.Random(1), NEVER).put_events([entry(1), entry(2)], 0.0) or (0, {})
     assert (status, content["FailedEntryCount"]) == (200, 0)
     assert ['"detail": {"amount":0.001}}' in each.body for each in delivered(queue)] == [True, False]
 
@@ -217,28 +217,28 @@ def test_a_proxy_is_told_each_rule_twice_once_for_sure_and_then_by_chance(tmp_pa
 
 def test_an_entry_that_the_bus_refused_is_not_delivered() -> None:
     queue = Queue()
-    bus = Bus(queue, random.Random(1), Shares(1, 0, 0, 0, 0))
+    bus = Bus([Rule(queue)], random.Random(1), Shares(1, 0, 0, 0, 0, 0))
     _, content = bus.put_events([entry(1)], 0.0) or (0, {})
     assert (content["FailedEntryCount"], delivered(queue), bus.struck[REFUSED_ENTRY]) == (1, [], 1)
 
 
 def test_a_call_that_the_bus_refused_delivers_nothing() -> None:
     queue = Queue()
-    bus = Bus(queue, random.Random(1), Shares(0, 1, 0, 0, 0))
+    bus = Bus([Rule(queue)], random.Random(1), Shares(0, 1, 0, 0, 0, 0))
     assert (bus.put_events([entry(1)], 0.0) or (0, {}))[0] == 500
     assert (delivered(queue), bus.struck[REFUSED_CALL]) == ([], 1)
 
 
 def test_events_whose_answer_was_lost_are_delivered() -> None:
     queue = Queue()
-    bus = Bus(queue, random.Random(1), Shares(0, 0, 1, 0, 0))
+    bus = Bus([Rule(queue)], random.Random(1), Shares(0, 0, 1, 0, 0, 0))
     assert bus.put_events([entry(1)], 0.0) is None
     assert (len(delivered(queue)), bus.struck[LOST_ANSWER]) == (1, 1)
 
 
 def test_events_are_delivered_twice_late_and_out_of_order() -> None:
     queue = Queue()
-    bus = Bus(queue, random.Random(1), Shares(0, 0, 0, 1, 1))
+    bus = Bus([Rule(queue)], random.Random(1), Shares(0, 0, 0, 1, 1, 0))
     bus.put_events([entry(number) for number in range(9)], 0.0)
     assert delivered(queue) == []
     bodies = [each.body for each in delivered(queue, now_s=10.0)]

@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
+from millicent.calls import MAX_PAGE
 from millicent.models import ActivityItem, ActivityPage
 
 POLL_S: Final = 2.0
-_MAX_PAGE: Final = 100
 
 
 class _Paging(Protocol):
     def activity_page(
-        self, *, after: str | None = None, newer_than: str | None = None, limit: int = 100, **filters: str | None
+        self, *, after: str | None = None, newer_than: str | None = None, limit: int = MAX_PAGE, **filters: str | None
     ) -> ActivityPage: ...
 
 
@@ -33,7 +33,7 @@ class Following:
 
     def begin(self, limit: int) -> list[ActivityItem]:
         """The newest items, oldest first: so many, and all that came in the last seconds."""
-        page = first = self._page(limit=max(1, min(limit, _MAX_PAGE)))
+        page = first = self._page(limit=max(1, min(limit, MAX_PAGE)))
         items = list(page.items)
         while len(items) < limit and page.next is not None:
             page = self._page(after=page.next)
@@ -52,7 +52,7 @@ class Following:
         self._newer_than, self._shown = first.newer, frozenset(items)
         return _oldest_first(news)
 
-    def _page(self, *, after: str | None = None, newer_than: str | None = None, limit: int = _MAX_PAGE) -> ActivityPage:
+    def _page(self, *, after: str | None = None, newer_than: str | None = None, limit: int = MAX_PAGE) -> ActivityPage:
         return self._client.activity_page(after=after, newer_than=newer_than, limit=limit, **self._filters)
 
 

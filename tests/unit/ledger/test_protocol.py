@@ -1,10 +1,12 @@
 """The protocol against a scripted store: what it asks, and what it makes of every answer."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
-from shared.ledger.accounts import AccountState
+from shared.ledger.accounts import Account, AccountState
+from shared.ledger.context import Position, References
 from shared.ledger.entries import Entry
 from shared.ledger.errors import (
     AccountBusy,
@@ -14,12 +16,9 @@ from shared.ledger.errors import (
     LedgerUnavailable,
     RecordDamaged,
 )
-from shared.ledger.operations import Charge, FundingUpdate, GrantCredits, Operation
+from shared.ledger.operations import Charge, Configure, FundingUpdate, GrantCredits, Operation
+from shared.ledger.pauses import CROWD_PAUSES_MS, FIRST_PAUSE_MS, LARGE_BATCH, LONGEST_PAUSE_MS, QUIET_MS, TRIES_MAX
 from shared.ledger.protocol import (
-    FIRST_PAUSE_MS,
-    LARGE_BATCH,
-    LONGEST_PAUSE_MS,
-    TRIES_MAX,
     Busy,
     Command,
     CommandOutcome,
@@ -40,14 +39,28 @@ from shared.ledger.protocol import (
     record_batch,
 )
 from shared.ledger.records import hash_of
-from shared.ledger.reducer import apply
+from shared.ledger.reducer import NOTHING_NAMED, apply
 from tests.builders import ALICE, NOW_MS, after, operation
 
+TEAM = Account("main", "team:a")
 FUNDED = after(FundingUpdate(0, 100))
 CHARGE = operation("k", Charge(30), request="this request")
 WRITTEN = apply(FUNDED, CHARGE, NOW_MS).entries[-1]
 BY_ANOTHER_REQUEST = apply(FUNDED, replace(CHARGE, correlation_id="another request"), NOW_MS).entries[-1]
 OTHER_CONTENT = apply(FUNDED, operation("k", Charge(31)), NOW_MS).entries[-1]
+
+
+def ceilings_ms(commands: Iterable[Command]) -> list[int]:
+    return [command.ceiling_ms for command in commands if isinstance(command, Pause)]
+
+
+def pauses_of_a_member(parent_is_quiet_for_ms: int) -> list[int]:
+    """Of a charge that loses one try."""
+    member = after(FundingUpdate(0, 100), Configure(parent=TEAM.actor))
+    team = replace(FUNDED, account=TEAM, updated_at_ms=NOW_MS - parent_is_quiet_for_ms)
+    found = Found(replace(member, updated_at_ms=0), References(parent=Position(team, NOTHING_NAMED)))
+    _, commands = run(found, Busy(), found, Committed())
+    return ceilings_ms(commands)
 
 
 def run(
@@ -205,16 +218,43 @@ def test_a_read_is_tried_again_until_it_answers() -> None:
     assert [type(command) for command in commands] == [Read, Pause, Read, Pause, Read, Commit]
 
 
-def test_the_first_pause_outlasts_a_transaction_and_the_others_a_crowd() -> None:
+def test_the_first_pause_without_an_answer_outlasts_a_transaction_and_the_others_are_longer() -> None:
     _, commands = run(Found(FUNDED), *[Unknown()] * 12, Committed())
-    ceilings = [command.ceiling_ms for command in commands if isinstance(command, Pause)]
-    assert ceilings == [FIRST_PAUSE_MS, *[LONGEST_PAUSE_MS] * 11]
+    assert ceilings_ms(commands) == [FIRST_PAUSE_MS, *[LONGEST_PAUSE_MS] * 11]
 
 
-@pytest.mark.parametrize(("charges", "weight"), [(LARGE_BATCH - 1, 1), (LARGE_BATCH, 2)])
-def test_a_large_batch_pauses_twice_as_long_and_loses_half_as_many_tries(charges: int, weight: int) -> None:
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_in_a_crowd_a_newcomer_stays_away_longest(lost: tuple[CommandOutcome]) -> None:
+    just_now = Found(replace(FUNDED, updated_at_ms=NOW_MS - QUIET_MS + 1))
+    _, commands = run(*(just_now, *lost[1:]) * (TRIES_MAX - 1), just_now, Committed())
+    assert ceilings_ms(commands) == [*CROWD_PAUSES_MS, *[CROWD_PAUSES_MS[-1]] * (TRIES_MAX - 1 - len(CROWD_PAUSES_MS))]
+    assert list(CROWD_PAUSES_MS) == sorted(CROWD_PAUSES_MS, reverse=True)
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_two_requests_that_meet_at_a_quiet_account_wait_for_a_moment_only(lost: tuple[CommandOutcome]) -> None:
+    quiet = Found(replace(FUNDED, updated_at_ms=NOW_MS - QUIET_MS))
+    changed = Found(replace(FUNDED, updated_at_ms=NOW_MS))
+    _, commands = run(quiet, *lost[1:], changed, *lost[1:], changed, *lost[1:], changed, Committed())
+    assert ceilings_ms(commands) == [FIRST_PAUSE_MS, *CROWD_PAUSES_MS[:2]]
+
+
+def test_a_member_whose_parent_changed_a_moment_ago_has_met_a_crowd() -> None:
+    assert pauses_of_a_member(QUIET_MS) == [FIRST_PAUSE_MS]
+    assert pauses_of_a_member(QUIET_MS - 1) == [CROWD_PAUSES_MS[0]]
+
+
+def test_a_pause_for_want_of_an_answer_does_not_follow_from_the_tries_that_were_lost() -> None:
+    quiet = Found(replace(FUNDED, updated_at_ms=NOW_MS - QUIET_MS))
+    _, commands = run(*(quiet, Busy()) * 2, Unknown(), quiet, Unknown(), Committed())
+    assert ceilings_ms(commands) == [FIRST_PAUSE_MS, CROWD_PAUSES_MS[0], LONGEST_PAUSE_MS, LONGEST_PAUSE_MS]
+
+
+@pytest.mark.parametrize(("charges", "tries"), [(LARGE_BATCH - 1, TRIES_MAX), (LARGE_BATCH, TRIES_MAX // 2)])
+def test_a_large_batch_loses_half_as_many_tries(charges: int, tries: int) -> None:
     steps = record_batch([operation(f"k{number}", Charge(1)) for number in range(charges)], NOW_MS)
-    answers: dict[type[Command], CommandOutcome] = {Read: Found(FUNDED), Commit: Busy(), Pause: Resumed()}
+    busy = Found(replace(FUNDED, updated_at_ms=NOW_MS))
+    answers: dict[type[Command], CommandOutcome] = {Read: busy, Commit: Busy(), Pause: Resumed()}
     commands: list[Command] = [next(steps)]
     answered: set[type] = set()
     try:
@@ -223,9 +263,8 @@ def test_a_large_batch_pauses_twice_as_long_and_loses_half_as_many_tries(charges
     except StopIteration as ended:
         answered = {type(answer) for answer in ended.value.values()}
     assert answered == {AccountBusy}
-    tries = TRIES_MAX // weight
-    ceilings_ms = [command.ceiling_ms for command in commands if isinstance(command, Pause)]
-    assert ceilings_ms == [weight * FIRST_PAUSE_MS, *[weight * LONGEST_PAUSE_MS] * (tries - 2)]
+    assert ceilings_ms(commands)[:3] == list(CROWD_PAUSES_MS[:3])
+    assert len(ceilings_ms(commands)) == tries - 1
     assert len(committed_states(commands)) == tries
 
 

@@ -13,8 +13,8 @@ from shared.ledger.entries import Entry
 from shared.ledger.errors import AccountBusy, LedgerError, LedgerUnavailable
 from shared.ledger.holds import Hold
 from shared.ledger.operations import Charge, Configure, GrantCredits, Operation, PlaceHold, Terms
+from shared.ledger.pauses import TRIES_MAX
 from shared.ledger.protocol import (
-    TRIES_MAX,
     Busy,
     Command,
     CommandOutcome,

@@ -10,9 +10,9 @@ from shared.ledger.due import DueHolds
 from shared.ledger.entries import Entry
 from shared.ledger.holds import Hold
 from shared.ledger.operations import CaptureHold, Charge, ExtendHold, FundingUpdate, Operation, PlaceHold, ReleaseHold
+from shared.ledger.pauses import TRIES_MAX
 from shared.ledger.protocol import (
     DUE_WITH_ONE,
-    TRIES_MAX,
     Busy,
     CommandOutcome,
     Commit,
