@@ -2,6 +2,7 @@
 
     python -m local.console            into functions/console/site, unless it is there already
     python -m local.console serve      the files of console/ themselves, before the laptop cloud: reload after a change
+    python -m local.console sizes      how much a browser loads, compressed: of the page at first, and of the elements
 
 A file is served under its own name and under one with a hash of its content, which a browser keeps for ever; the import
 map in index.html leads from the one to the other. Libraries are called by name in the sources (`from "preact"`) and by
@@ -18,7 +19,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,8 @@ LIBRARIES: Final = (
 )
 STYLES: Final = Library("", "uplot/dist/uPlot.min.css", "lib/uplot.css")
 IMPORTED_BY_NAME: Final = re.compile(r"""(\bfrom\s*|\bimport\s*\(?\s*)(["'])(preact/hooks|preact|htm|uplot)\2""")
+IMPORTED_LIBRARY: Final = re.compile(r"""^import [^"']*from\s*["'][./]*(lib/\w+\.js)["']""", re.MULTILINE)
+STYLE_SHEETS: Final = ("styles.css", "lib/uplot.css")
 SOURCE_MAP: Final = re.compile(rb"\n?//# sourceMappingURL=\S+\s*$")
 
 
@@ -113,7 +116,7 @@ def write_site(files: Mapping[str, bytes], directory: Path) -> None:
     named = {path: _hashed(path, content) for path, content in files.items() if path != INDEX}
     for path, content in files.items():
         if path != INDEX:
-            _write(directory / f"{path}.gz", gzip.compress(content, 9, mtime=0))
+            _write(directory / f"{path}.gz", _compressed(content))
     _write(directory / INDEX, page(files[INDEX].decode(), named).encode())
     manifest = {path: {"name": name, "type": TYPES[Path(path).suffix]} for path, name in named.items()}
     _write(directory / MANIFEST, json.dumps(manifest, indent=1).encode())
@@ -146,6 +149,10 @@ def _hashed(path: str, content: bytes) -> str:
     return f"{stem}.{hashlib.sha256(content).hexdigest()[:HASH_DIGITS]}.{suffix}"
 
 
+def _compressed(content: bytes) -> bytes:
+    return gzip.compress(content, 9, mtime=0)
+
+
 def _write(file: Path, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
@@ -164,11 +171,21 @@ def _alone() -> Iterator[None]:
         yield
 
 
+def loaded_bytes(files: Mapping[str, bytes], entries: Sequence[str]) -> int:
+    """The size of these files and of the libraries that they import at once, compressed as they are served."""
+    libraries = {each for path in entries for each in IMPORTED_LIBRARY.findall(files[path].decode())}
+    return sum(len(_compressed(files[path])) for path in (*entries, *sorted(libraries)))
+
+
 def main(arguments: list[str]) -> None:
     if arguments == ["serve"]:
         from local.console_server import serve  # noqa: PLC0415 - it needs what is installed later
 
         serve()
+    elif arguments == ["sizes"]:
+        files = site_files()
+        for name, entries in {"page": (INDEX, *STYLE_SHEETS, PACK), "elements": (WIDGETS,)}.items():
+            sys.stdout.write(f"{name:<10}{loaded_bytes(files, entries) / 1000:6.1f} KB\n")
     else:
         built()
 

@@ -3,6 +3,7 @@ what an answer holds from the client's model of it."""
 
 from collections.abc import Mapping
 from dataclasses import field
+from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -96,6 +97,11 @@ class Call:
         return self.route.partition(" ")[2]
 
 
+_changed: Final = partial(Call, keyed=True, answer=models.Receipt)
+"""A mutation, which is done once for its key."""
+_recorded: Final = partial(_changed, status=201)
+"""A mutation that makes something."""
+
 CALLS: Final = (
     Call(
         route="POST /v1/check",
@@ -107,15 +113,12 @@ CALLS: Final = (
         errors=("unpriced", "invalid_operation"),
         sample="check",
     ),
-    Call(
+    _recorded(
         route="POST /v1/cost",
         tag="Checks and charges",
         summary="Charge a cost",
         scope="credits/charge",
-        keyed=True,
         body=(CostRequest,),
-        answer=models.Receipt,
-        status=201,
         refusals=SPENDING,
         errors=("unpriced", "unknown_currency"),
         sample="cost",
@@ -129,90 +132,69 @@ CALLS: Final = (
         answer=models.BatchResults,
         sample="cost-batch",
     ),
-    Call(
+    _recorded(
         route="POST /v1/refunds",
         tag="Checks and charges",
         summary="Refund a charge or a part of it",
         scope="credits/charge",
-        keyed=True,
         body=(RefundRequest,),
-        answer=models.Receipt,
-        status=201,
         refusals=("charge_not_found", "exceeds_charge"),
         sample="cost-refund",
     ),
-    Call(
+    _recorded(
         route="POST /v1/holds",
         tag="Holds",
         summary="Hold credits",
         scope="credits/charge",
-        keyed=True,
         body=(PlaceHoldRequest,),
-        answer=models.Receipt,
-        status=201,
         refusals=SPENDING,
         errors=("unpriced", "too_many_holds"),
         sample="holds",
     ),
-    Call(
+    _recorded(
         route="POST /v1/holds/{id}/capture",
         tag="Holds",
         summary="Capture a hold, or a part of it",
         scope="credits/charge",
-        keyed=True,
         body=(CaptureRequest,),
-        answer=models.Receipt,
-        status=201,
         refusals=(*ENDED, "exceeds_hold", *SPENDING),
         errors=("unpriced", "unknown_currency"),
         sample="holds-capture",
     ),
-    Call(
+    _recorded(
         route="POST /v1/holds/{id}/release",
         tag="Holds",
         summary="Release a hold",
         scope="credits/charge",
-        keyed=True,
         body=(ReleaseRequest,),
-        answer=models.Receipt,
-        status=201,
         refusals=ENDED,
         sample="holds-release",
     ),
-    Call(
+    _recorded(
         route="POST /v1/holds/{id}/extend",
         tag="Holds",
         summary="Extend a hold",
         scope="credits/charge",
-        keyed=True,
         body=(ExtendRequest,),
-        answer=models.Receipt,
-        status=201,
         refusals=ENDED,
         sample="holds-extend",
     ),
-    Call(
+    _recorded(
         route="POST /v1/funding",
         tag="Funding",
         summary="Set the funded total, or add a grant",
         scope="credits/fund",
-        keyed=True,
         body=(FundingUpdateRequest, GrantRequest),
-        answer=models.Receipt,
-        status=201,
         refusals=("funding_conflict", "would_overdraw"),
         errors=("too_many_grants",),
         sample="funding-update",
     ),
-    Call(
+    _recorded(
         route="POST /v1/grants/{id}/void",
         tag="Funding",
         summary="Void a grant: take back its unspent credits",
         scope="credits/fund",
-        keyed=True,
         body=(VoidRequest,),
-        answer=models.Receipt,
-        status=201,
         refusals=("grant_not_found",),
         sample="funding-void",
     ),
@@ -299,43 +281,35 @@ CALLS: Final = (
         answer=models.Account,
         errors=("account_not_found",),
     ),
-    Call(
+    _changed(
         route="PATCH /v1/accounts/{actor}",
         tag="Accounts",
         summary="Change the settings of an account",
         scope="credits/fund",
-        keyed=True,
         body=(SettingsRequest,),
-        answer=models.Receipt,
         sample="policies",
     ),
-    Call(
+    _changed(
         route="PUT /v1/accounts/{actor}/limits",
         tag="Accounts",
         summary="Replace the spending limits of an account",
         scope="credits/fund",
-        keyed=True,
         body=(LimitsRequest,),
-        answer=models.Receipt,
         sample="policies-limits",
     ),
-    Call(
+    _changed(
         route="PUT /v1/accounts/{actor}/allowance",
         tag="Accounts",
         summary="Set the allowance of an account",
         scope="credits/fund",
-        keyed=True,
         body=(AllowanceRequest,),
-        answer=models.Receipt,
         sample="policies-allowance",
     ),
-    Call(
+    _changed(
         route="DELETE /v1/accounts/{actor}/allowance",
         tag="Accounts",
         summary="End the allowance of an account",
         scope="credits/fund",
-        keyed=True,
-        answer=models.Receipt,
     ),
     Call(
         route="GET /v1/accounts/{actor}/entries",

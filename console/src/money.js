@@ -77,12 +77,15 @@ function units(count, per) {
 /** Intl formats a decimal text exactly, though its type says number. @param {Intl.NumberFormat} format @param {string} text */
 const formatted = (format, text) => format.format(/** @type {any} */ (text));
 
+/** Without what separates thousands. @param {string} text */
+const ungrouped = (text) => text.trim().replace(/(?<=\d)[,_ \u00a0\u202f](?=\d{3}(\D|$))/g, "");
+
 /**
  * Millicents of what somebody typed: "1,000.5". Null if it is no amount of 0 or more.
  * @param {string} text @returns {string | null}
  */
 export function typedMillicents(text) {
-  const plain = text.trim().replace(/(?<=\d)[,_ \u00a0\u202f](?=\d{3}(\D|$))/g, "");
+  const plain = ungrouped(text);
   return /^\d+(\.\d{1,3})?$/.test(plain) ? millicents(microcents(plain)) : null;
 }
 
@@ -91,7 +94,7 @@ export function typedMillicents(text) {
  * @param {string} text @param {Currency} currency @returns {string | null}
  */
 export function typedCurrency(text, currency) {
-  const plain = text.trim().replace(/(?<=\d)[,_ \u00a0\u202f](?=\d{3}(\D|$))/g, "");
+  const plain = ungrouped(text);
   const found = /^(\d+)(?:\.(\d+))?$/.exec(plain);
   if (!found) return null;
   const fraction = found[2] ?? "";

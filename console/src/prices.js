@@ -145,11 +145,10 @@ export function cardsOf(versions) {
 }
 
 /**
- * The version in effect at an instant: of those that have begun, the one that began last, and of those the newest.
+ * The version in effect at an instant: of those that have begun, the newest. It can begin before an older one, to correct it.
  * @param {RateCard[]} versions @param {number} now milliseconds @returns {RateCard | null}
  */
 export function inEffect(versions, now) {
   const begun = versions.filter((each) => !each.effective_from || Date.parse(each.effective_from) <= now);
-  const from = (/** @type {RateCard} */ each) => (each.effective_from ? Date.parse(each.effective_from) : 0);
-  return begun.sort((one, other) => from(other) - from(one) || Number(other.version) - Number(one.version))[0] ?? null;
+  return begun.sort((one, other) => Number(other.version) - Number(one.version))[0] ?? null;
 }

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
-from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.dynamodb_answers import FAILURES, TRANSACTION_CANCELED, error_code
 from shared.adapters.items import PolicyItem, StateItem, ledger_table
 from shared.adapters.keys import (
@@ -23,12 +22,11 @@ from shared.adapters.keys import (
     lists_of,
 )
 from shared.adapters.pynamo import AttributeDeserializationError
-from shared.adapters.repeatable import answered
+from shared.adapters.repeatable import RepeatableTable
 from shared.ledger.accounts import Account, AccountState
-from shared.ledger.protocol import Busy, Unknown
+from shared.ledger.protocol import Busy
 from shared.ports.accounts import Names
 
-DEADLINE_MS: Final = 5000
 KEYS_OF_A_BATCH: Final = 100
 """The most that DynamoDB reads by one BatchGetItem."""
 
@@ -36,22 +34,12 @@ _UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, Attribute
 _Raw = dict[str, Any]
 
 
-class DynamoAccounts:
+class DynamoAccounts(RepeatableTable):
     """Implements ports.AccountList. After the deadline it raises as the ledger does."""
 
-    def __init__(
-        self,
-        table_name: str,
-        deadline_ms: int = DEADLINE_MS,
-        *,
-        pace: Pace = REAL_PACE,
-        region: str | None = None,
-        host: str | None = None,
-    ) -> None:
-        self._name = table_name
-        self._table = ledger_table(table_name, region=region, host=host)
-        self._deadline_ms = deadline_ms
-        self._pace = pace
+    def _open(self) -> None:
+        self._name = self._place[0]
+        self._table = ledger_table(*self._place)
 
     def names(self, tenant: str, prefix: str, after: str | None, limit: int) -> Names:
         """What a list has beyond its page comes after the last name of that page, so names after it must wait."""
@@ -74,11 +62,12 @@ class DynamoAccounts:
     def _page(self, listed_in: str, between: tuple[str, str], limit: int) -> _Raw:
         begun = self._table.begun
 
-        def ask() -> _Raw | Busy | Unknown:
+        def ask() -> _Raw:
             found = begun.accounts.query(listed_in, range_key_condition=begun.pk.between(*between), page_size=limit + 1)
-            return answered(lambda: next(found.page_iter))
+            page: _Raw = next(found.page_iter)
+            return page
 
-        return retry_until_deadline(ask, self._pace, self._deadline_ms)
+        return self._until_deadline(ask)
 
     def _states(self, batch: Sequence[Account]) -> dict[Account, AccountState]:
         items = self._items(batch, STATE_SK)
@@ -93,29 +82,26 @@ class DynamoAccounts:
         """By their pk."""
         keys: Any = [{"pk": account_pk(each), "sk": sk} for each in accounts]
 
-        def ask() -> _Raw | Busy | Unknown:
-            answer = answered(lambda: self._table.connection.batch_get_item(self._name, keys, consistent_read=True))
-            return Busy(throttled=True) if isinstance(answer, dict) and answer.get("UnprocessedKeys") else answer
+        def ask() -> _Raw | Busy:
+            answer: _Raw = self._table.connection.batch_get_item(self._name, keys, consistent_read=True)
+            return Busy(throttled=True) if answer.get("UnprocessedKeys") else answer
 
-        answer = retry_until_deadline(ask, self._pace, self._deadline_ms) if keys else {"Responses": {self._name: ()}}
+        answer = self._until_deadline(ask) if keys else {"Responses": {self._name: ()}}
         return {item["pk"]["S"]: item for item in answer["Responses"][self._name]}
 
     def _at_once(self, account: Account) -> AccountState | None:
         keys = ({"pk": {"S": account_pk(account)}, "sk": {"S": sk}} for sk in (STATE_SK, POLICY_SK))
         gets = [{"TableName": self._name, "Key": key} for key in keys]
 
-        def ask() -> _Raw | Busy | Unknown:
-            return _answered_at_once(lambda: self._table.connection.transact_get_items(gets))
-
-        answer = retry_until_deadline(ask, self._pace, self._deadline_ms)
+        answer = self._until_deadline(lambda: _at_once(lambda: self._table.connection.transact_get_items(gets)))
         stored, policy = (each.get("Item") for each in answer["Responses"])
         state = _state(account, stored)
         return state and _whole(state, policy)
 
 
-def _answered_at_once(ask: Callable[[], _Raw]) -> _Raw | Busy | Unknown:
+def _at_once(ask: Callable[[], _Raw]) -> _Raw | Busy:
     try:
-        return answered(ask)
+        return ask()
     except FAILURES as failure:
         if error_code(failure) != TRANSACTION_CANCELED:
             raise

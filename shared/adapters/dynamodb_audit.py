@@ -4,40 +4,27 @@ from typing import Any, Final
 
 import msgspec
 
-from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
-from shared.adapters.dynamodb_answers import CONDITION_FAILED, FAILURES, error_code, translated
 from shared.adapters.items import AuditItem, audit_table
 from shared.adapters.keys import SEQ_MAX, account_pk, audit_check_sk, audit_entry_sk, audited_seq
-from shared.adapters.pynamo import DoesNotExist, PutError
+from shared.adapters.pynamo import DoesNotExist
+from shared.adapters.repeatable import RepeatableTable, put_once
 from shared.adapters.stored_records import text_of
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.events import Event
-from shared.ledger.protocol import Busy, Unknown
+from shared.ledger.protocol import Unknown
 from shared.ledger.views import public_entry
 from shared.ports.ledger import Kept, Page
-
-DEADLINE_MS: Final = 5000
 
 # The same event has the same text, whatever the order of its keys and the type of its amounts.
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 
 
-class DynamoAuditTrail:
-    """Implements ports.AuditTrail. Every call may be repeated; after `deadline_ms` it raises as the ledger does."""
+class DynamoAuditTrail(RepeatableTable):
+    """Implements ports.AuditTrail. Every call may be repeated; after the deadline it raises as the ledger does."""
 
-    def __init__(
-        self,
-        table_name: str,
-        deadline_ms: int = DEADLINE_MS,
-        *,
-        pace: Pace = REAL_PACE,
-        region: str | None = None,
-        host: str | None = None,
-    ) -> None:
-        self._items = audit_table(table_name, region=region, host=host)
-        self._deadline_ms = deadline_ms
-        self._pace = pace
+    def _open(self) -> None:
+        self._items = audit_table(*self._place)
 
     def keep_entry(self, entry: Entry, event_id: str) -> Kept:
         return self._keep(self._items.of(entry, event_id))
@@ -54,49 +41,35 @@ class DynamoAuditTrail:
         )
 
     def page(self, account: Account, limit: int, before_seq: int | None) -> Page[Entry]:
-        rows = retry_until_deadline(lambda: self._query(account, limit + 1, before_seq), self._pace, self._deadline_ms)
+        rows = self._until_deadline(lambda: self._query(account, limit + 1, before_seq))
         shown = rows[:limit]
         entries = tuple(entry for row in shown if (entry := _entry_of(row)) is not None)
         return Page(entries, audited_seq(shown[-1].sk) if len(rows) > limit else None, len(entries) == len(shown))
 
     def _keep(self, item: AuditItem) -> Kept:
-        if retry_until_deadline(lambda: self._put(item), self._pace, self._deadline_ms):
+        if self._until_deadline(lambda: put_once(item)):
             return "kept"
-        stored = retry_until_deadline(lambda: self._get(item), self._pace, self._deadline_ms)
+        stored = self._until_deadline(lambda: self._get(item))
         return "already_kept" if _content(stored) == _content(item) else "differs"
 
-    def _put(self, item: AuditItem) -> bool | Busy | Unknown:
-        try:
-            item.save(condition=self._items.pk.does_not_exist())
-        except PutError as failure:
-            return False if error_code(failure) == CONDITION_FAILED else translated(failure)
-        except FAILURES as failure:
-            return translated(failure)
-        return True
-
-    def _get(self, item: AuditItem) -> AuditItem | Busy | Unknown:
+    def _get(self, item: AuditItem) -> AuditItem | Unknown:
         try:
             return self._items.get(item.pk, item.sk, consistent_read=True)
         except DoesNotExist:
             # The put found a row and the read did not. Rows are never deleted, so one of the two answers was wrong.
             return Unknown()
-        except FAILURES as failure:
-            return translated(failure)
 
-    def _query(self, account: Account, limit: int, before_seq: int | None) -> list[AuditItem] | Busy | Unknown:
+    def _query(self, account: Account, limit: int, before_seq: int | None) -> list[AuditItem]:
         newest = SEQ_MAX if before_seq is None else max(before_seq - 1, 0)
-        try:
-            return list(
-                self._items.query(
-                    account_pk(account),
-                    range_key_condition=self._items.sk.between(audit_entry_sk(0), audit_entry_sk(newest)),
-                    scan_index_forward=False,
-                    consistent_read=True,
-                    limit=limit,
-                )
+        return list(
+            self._items.query(
+                account_pk(account),
+                range_key_condition=self._items.sk.between(audit_entry_sk(0), audit_entry_sk(newest)),
+                scan_index_forward=False,
+                consistent_read=True,
+                limit=limit,
             )
-        except FAILURES as failure:
-            return translated(failure)
+        )
 
 
 def _content(row: AuditItem) -> dict[str, Any]:

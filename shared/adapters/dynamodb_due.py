@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, Final
 
-from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
-from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.items import ledger_table
 from shared.adapters.keys import account_of
-from shared.ledger.protocol import Busy, Unknown
+from shared.adapters.repeatable import RepeatableTable
 from shared.ports.due import AccountBehind, AccountsBehind
 
 DEADLINE_MS: Final = 20_000
@@ -24,39 +22,28 @@ _KEY: Final = ("pk", "open_until", "sk")
 _Raw = dict[str, Any]
 
 
-class DynamoDueAccounts:
+class DynamoDueAccounts(RepeatableTable):
     """Implements ports.DueAccounts. After the deadline it raises as the ledger does."""
 
-    def __init__(
-        self,
-        table_name: str,
-        deadline_ms: int = DEADLINE_MS,
-        *,
-        pace: Pace = REAL_PACE,
-        region: str | None = None,
-        host: str | None = None,
-    ) -> None:
-        self._holds = ledger_table(table_name, region=region, host=host).holds
-        self._pace = pace
-        self._deadline_ms = deadline_ms
+    default_deadline_ms = DEADLINE_MS
+
+    def _open(self) -> None:
+        self._holds = ledger_table(*self._place).holds
 
     def behind(self, before_ms: int, after: str | None) -> AccountsBehind:
         """The cursor is the key of the hold that was evaluated last."""
         key = json.loads(after) if after else None
-        page = retry_until_deadline(lambda: self._page(before_ms, key), self._pace, self._deadline_ms)
+        page = self._until_deadline(lambda: self._page(before_ms, key))
         last = page.get("LastEvaluatedKey")
         return AccountsBehind(tuple(_accounts(page["Items"])), _cursor(last) if last else None)
 
-    def _page(self, before_ms: int, key: _Raw | None) -> _Raw | Busy | Unknown:
+    def _page(self, before_ms: int, key: _Raw | None) -> _Raw:
         found = self._holds.open_holds.scan(
             filter_condition=self._holds.open_until <= before_ms,
             attributes_to_get=list(_KEY),
             last_evaluated_key=key,
         )
-        try:
-            page: _Raw = next(found.page_iter)
-        except FAILURES as failure:
-            return translated(failure)
+        page: _Raw = next(found.page_iter)
         return page
 
 

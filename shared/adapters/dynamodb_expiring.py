@@ -24,8 +24,7 @@ class DynamoOpenHoldsOfTenants(RepeatableTable):
 
     @cached_property
     def _holds(self) -> type[HoldItem]:
-        name, region, host = self._place
-        return ledger_table(name, region=region, host=host).holds
+        return ledger_table(*self._place).holds
 
     def expiring(self, tenant: str, from_ms: int, to_ms: int) -> ExpiringHolds:
         found: list[tuple[Account, Hold]] = []

@@ -8,10 +8,9 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
 from shared.adapters.items import ledger_table
 from shared.adapters.keys import BEGUN_SK, STATE_SK, account_of
-from shared.adapters.repeatable import answered, is_written
+from shared.adapters.repeatable import RepeatableTable, is_written
 from shared.ledger.accounts import Account, Begun
 from shared.ports.accounts import Unlisted
 
@@ -21,26 +20,18 @@ DEADLINE_MS: Final = 20_000
 _Raw = dict[str, Any]
 
 
-class DynamoUnlistedAccounts:
+class DynamoUnlistedAccounts(RepeatableTable):
     """Implements ports.UnlistedAccounts. After the deadline it raises as the ledger does."""
 
-    def __init__(
-        self,
-        table_name: str,
-        deadline_ms: int = DEADLINE_MS,
-        *,
-        pace: Pace = REAL_PACE,
-        region: str | None = None,
-        host: str | None = None,
-    ) -> None:
-        self._table = ledger_table(table_name, region=region, host=host)
-        self._pace = pace
-        self._deadline_ms = deadline_ms
+    default_deadline_ms = DEADLINE_MS
+
+    def _open(self) -> None:
+        self._table = ledger_table(*self._place)
 
     def page(self, after: str | None) -> Unlisted:
         """The cursor is the last evaluated key."""
         key = json.loads(after) if after else None
-        page = retry_until_deadline(lambda: answered(lambda: self._page(key)), self._pace, self._deadline_ms)
+        page = self._until_deadline(lambda: self._page(key))
         accounts, last = _accounts(page["Items"], STATE_SK), page.get("LastEvaluatedKey")
         listed = _accounts((item for item in page["Items"] if "listed_in" in item), BEGUN_SK)
         unlisted = tuple(account for account in accounts if account not in listed)
@@ -49,11 +40,7 @@ class DynamoUnlistedAccounts:
     def list_account(self, account: Account) -> bool:
         begun = self._table.begun
         item, is_unlisted = begun.of(account, Begun()), begun.listed_in.does_not_exist()
-
-        def write() -> bool:
-            return is_written(lambda: item.save(condition=is_unlisted))
-
-        return retry_until_deadline(lambda: answered(write), self._pace, self._deadline_ms)
+        return self._until_deadline(lambda: is_written(lambda: item.save(condition=is_unlisted)))
 
     def _page(self, key: _Raw | None) -> _Raw:
         whole = self._table.whole

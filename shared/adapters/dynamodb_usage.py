@@ -12,15 +12,13 @@ of today, which is the usual one, is one write.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property, partial
-from typing import Final, TypeVar
+from functools import cached_property
+from typing import Final
 
-from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
-from shared.adapters.dynamodb_answers import FAILURES, translated
 from shared.adapters.items import EntryItem, ledger_table
 from shared.adapters.keys import account_pk, entry_sk
 from shared.adapters.pynamo import Action, Condition, DoesNotExist
-from shared.adapters.repeatable import answered, is_written
+from shared.adapters.repeatable import RepeatableTable, is_written
 from shared.adapters.usage_items import (
     CLOSED,
     COUNTED_SK,
@@ -35,12 +33,9 @@ from shared.adapters.usage_walk import Walk, with_days
 from shared.ledger.accounts import Account
 from shared.ledger.entries import Entry
 from shared.ledger.frozen import dataclass
-from shared.ledger.protocol import Busy, Unknown
 from shared.ledger.usage import Counted, Grouping, Slot, Sums, Tally
 from shared.ledger.usage_days import Day, extended, new_day
 from shared.ports.usage import DayRange, UsagePage
-
-DEADLINE_MS: Final = 5000
 
 _ROWS_AT_ONCE: Final = 400
 """A year of one name, and what is left of a page."""
@@ -48,8 +43,6 @@ _QUERIES_MAX: Final = 200
 """For one page: a page ends early rather than late."""
 _LAST: Final = "~"
 """Sorts after the rest of any key."""
-
-_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,65 +65,39 @@ class _Head:
         return self.begun.through if self.day is None else self.day.counted
 
 
-class DynamoEntriesForward:
+class DynamoEntriesForward(RepeatableTable):
     """Implements usage_ports.EntriesForward."""
 
-    def __init__(
-        self,
-        table_name: str,
-        deadline_ms: int = DEADLINE_MS,
-        *,
-        pace: Pace = REAL_PACE,
-        region: str | None = None,
-        host: str | None = None,
-    ) -> None:
-        self._items = ledger_table(table_name, region=region, host=host).entries
-        self._deadline_ms = deadline_ms
-        self._pace = pace
+    def _open(self) -> None:
+        self._items = ledger_table(*self._place).entries
 
     def following(self, account: Account, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Ends before a row that is not an entry: no entry after it can be counted."""
-        return retry_until_deadline(lambda: self._following(account, after_seq, limit), self._pace, self._deadline_ms)
+        return self._until_deadline(lambda: self._following(account, after_seq, limit))
 
     def entry(self, account: Account, key: str) -> Entry | None:
-        return retry_until_deadline(lambda: self._found(account, key), self._pace, self._deadline_ms)[0]
+        return self._until_deadline(lambda: self._found(account, key))[0]
 
-    def _following(self, account: Account, after_seq: int, limit: int) -> tuple[Entry, ...] | Busy | Unknown:
+    def _following(self, account: Account, after_seq: int, limit: int) -> tuple[Entry, ...]:
         rows = self._items.by_seq.query(
             account_pk(account), range_key_condition=self._items.entry_seq > after_seq, limit=limit
         )
-        try:
-            return tuple(_readable(rows))
-        except FAILURES as failure:
-            return translated(failure)
+        return tuple(_readable(rows))
 
-    def _found(self, account: Account, key: str) -> tuple[Entry | None] | Busy | Unknown:
+    def _found(self, account: Account, key: str) -> tuple[Entry | None]:
         try:
             return (self._items.get(account_pk(account), entry_sk(key), consistent_read=True).entry,)
         except DoesNotExist:
             return (None,)
-        except FAILURES as failure:
-            return translated(failure)
 
 
-class DynamoUsageBook:
+class DynamoUsageBook(RepeatableTable):
     """Implements usage_ports.UsageBook.
 
-    Every call may be repeated; after `deadline_ms` a step raises as the ledger does.
+    Every call may be repeated; after the deadline a step raises as the ledger does.
     """
 
-    def __init__(
-        self,
-        table_name: str,
-        deadline_ms: int = DEADLINE_MS,
-        *,
-        pace: Pace = REAL_PACE,
-        region: str | None = None,
-        host: str | None = None,
-    ) -> None:
-        self._table = partial(usage_table, table_name, region=region, host=host)
-        self._deadline_ms = deadline_ms
-        self._pace = pace
+    def _open(self) -> None:
         self._seen: dict[Account, _Head] = {}
         """The head that was read or written last, for the addition that follows. Where it is out of date, the
         condition of a write fails.
@@ -139,7 +106,7 @@ class DynamoUsageBook:
     @cached_property
     def _items(self) -> type[UsageItem]:
         # Created on demand: creating a client is slow, and most readers of a history need none.
-        return self._table()
+        return usage_table(*self._place)
 
     def counted_through(self, account: Account) -> int:
         head = self._head(account)
@@ -274,11 +241,11 @@ class DynamoUsageBook:
 
     def _rows(self, account: Account, lower: str, upper: str, *, newest: bool = False) -> _Rows:
         """The first rows with an sk from `lower` to `upper`, both inclusive, or the last one. A strong read."""
-        return self._asked(lambda: self._query(account, lower, upper, newest=newest))
+        return self._until_deadline(lambda: self._query(account, lower, upper, newest=newest))
 
     def _item(self, account: Account, sk: str) -> UsageItem | None:
         """A strong read."""
-        return self._asked(lambda: (self._found(account, sk),))[0]
+        return self._until_deadline(lambda: (self._found(account, sk),))[0]
 
     def _found(self, account: Account, sk: str) -> UsageItem | None:
         try:
@@ -300,10 +267,7 @@ class DynamoUsageBook:
 
     def _is_done(self, write: Callable[[], object]) -> bool:
         """Whether a write was made; False if its condition failed."""
-        return self._asked(lambda: is_written(write))
-
-    def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
-        return retry_until_deadline(lambda: answered(ask), self._pace, self._deadline_ms)
+        return self._until_deadline(lambda: is_written(write))
 
 
 def _readable(rows: Iterable[EntryItem]) -> Iterator[Entry]:

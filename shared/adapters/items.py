@@ -389,7 +389,7 @@ class LedgerTable:
     connection: Connection
 
 
-def ledger_table(table_name: str, *, region: str | None = None, host: str | None = None) -> LedgerTable:
+def ledger_table(table_name: str, region: str | None = None, host: str | None = None) -> LedgerTable:
     """`region` and `host` default to those of the AWS SDK's configuration."""
     whole = bound_to(AnyItem, table_name, region, host)
     entries = bound_to(EntryItem, table_name, region, host)
@@ -404,7 +404,7 @@ def ledger_table(table_name: str, *, region: str | None = None, host: str | None
     return LedgerTable(whole, begun, states, entries, holds, tallies, policies, wired(whole))
 
 
-def audit_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[AuditItem]:
+def audit_table(table_name: str, region: str | None = None, host: str | None = None) -> type[AuditItem]:
     """Defaults as for `ledger_table`."""
     items = bound_to(AuditItem, table_name, region, host)
     wired(items)

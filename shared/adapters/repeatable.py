@@ -1,7 +1,7 @@
 """A table of which every call may be repeated: reads, and writes that a second one does not change."""
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from shared.adapters.connection import bound_to, wired
 from shared.adapters.driver import REAL_PACE, Pace, retry_until_deadline
@@ -16,12 +16,14 @@ _Model = TypeVar("_Model", bound=Model)
 
 
 class RepeatableTable:
-    """Asks until there is an answer or the deadline is over."""
+    """Asks until there is an answer or the deadline is over. A class may have another default deadline."""
+
+    default_deadline_ms: ClassVar = DEADLINE_MS
 
     def __init__(
         self,
         table_name: str,
-        deadline_ms: int = DEADLINE_MS,
+        deadline_ms: int | None = None,
         *,
         pace: Pace = REAL_PACE,
         region: str | None = None,
@@ -29,7 +31,11 @@ class RepeatableTable:
     ) -> None:
         self._place = table_name, region, host
         self._pace = pace
-        self._deadline_ms = deadline_ms
+        self._deadline_ms = self.default_deadline_ms if deadline_ms is None else deadline_ms
+        self._open()
+
+    def _open(self) -> None:
+        """Makes the client at once, if each usage needs one."""
 
     def _bound(self, model: type[_Model]) -> type[_Model]:
         """The model on this table. It makes a client: call it at the first usage, since that takes time."""
@@ -37,7 +43,7 @@ class RepeatableTable:
         wired(items)
         return items
 
-    def _until_deadline(self, ask: Callable[[], _Answer]) -> _Answer:
+    def _until_deadline(self, ask: Callable[[], _Answer | Busy | Unknown]) -> _Answer:
         return retry_until_deadline(lambda: answered(ask), self._pace, self._deadline_ms)
 
 

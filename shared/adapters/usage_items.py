@@ -111,7 +111,7 @@ def counted_through(items: Iterable[UsageItem]) -> int:
     return by_sk[COUNTED_SK].begun.through if COUNTED_SK in by_sk else 0
 
 
-def usage_table(table_name: str, *, region: str | None = None, host: str | None = None) -> type[UsageItem]:
+def usage_table(table_name: str, region: str | None = None, host: str | None = None) -> type[UsageItem]:
     """Defaults as for `ledger_table`."""
     items = bound_to(UsageItem, table_name, region, host)
     wired(items)

@@ -89,9 +89,17 @@ class AccountState:
 
     @property
     def is_low(self) -> bool:
-        """Whether available and held together are below the highest threshold, as an entry would warn of it."""
-        thresholds = self.policy.thresholds if self.policy else ()
-        return bool(thresholds) and self.available + self.held < thresholds[0].amount
+        """Whether it is below a threshold, as an entry would warn of it."""
+        return bool(self.thresholds_above)
+
+    @property
+    def thresholds_above(self) -> tuple[int, ...]:
+        """The low-balance thresholds that available and held together are below, the highest first.
+
+        Held credits count as present, since most of them return.
+        """
+        there = self.available + self.held
+        return tuple(each.amount for each in self.policy.thresholds if there < each.amount) if self.policy else ()
 
     @property
     def spendable(self) -> int:

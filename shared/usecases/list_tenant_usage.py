@@ -7,7 +7,7 @@ from itertools import dropwhile, islice
 from operator import itemgetter
 from typing import Final, Literal, TypeAlias
 
-from shared.ledger.boards import OWN, Totals, ranked_in, sums_in, totals_of_text
+from shared.ledger.boards import OWN, BoardGrouping, Totals, ranked_in, sums_in, totals_of_text
 from shared.ledger.errors import LedgerUnavailable
 from shared.ledger.frozen import dataclass
 from shared.ledger.usage import Sums
@@ -15,7 +15,7 @@ from shared.ports.boards import BoardPlace, BoardStore, PartGone, Pointer
 from shared.ports.usage import DayRange
 from shared.usecases.merge_boards import ACTORS_PART, TOTALS_PART
 
-TenantGrouping: TypeAlias = Literal["day", "app", "meter", "model", "actor"]
+TenantGrouping: TypeAlias = Literal[BoardGrouping, "actor"]
 TRIES_MAX: Final = 5
 """Reads of texts that were replaced twice meanwhile."""
 

@@ -104,10 +104,7 @@ def tenant_alerts(
 
 
 def low_accounts(tenant: str, stretch: FeedStretch, ledger: Ledger, now_ms: int) -> LowAccounts:
-    """Each account once. Whether it still is low is read strongly, and by its thresholds of now.
-
-    As a crossing does, this counts held credits as present, since most of them return.
-    """
+    """Each account once. Whether it still is low is read strongly, and by its thresholds of now."""
     fell = {line.actor: line for line in reversed(stretch.lines) if line.low_balance}
     newest = sorted(fell.values(), key=lambda line: line.order, reverse=True)
     looked_at = newest[:LOW_MAX]
@@ -120,11 +117,9 @@ def low_accounts(tenant: str, stretch: FeedStretch, ledger: Ledger, now_ms: int)
 
 def _low(account: Account, at_ms: int, ledger: Ledger, now_ms: int) -> LowAccount | None:
     state = present_state(account, ledger, now_ms)
-    if state is None or state.policy is None:
+    if state is None or not state.is_low:
         return None
-    there = state.available + state.held
-    below = [each.amount for each in state.policy.thresholds if there < each.amount]
-    return LowAccount(account.actor, min(below), state.available, at_ms) if below else None
+    return LowAccount(account.actor, min(state.thresholds_above), state.available, at_ms)
 
 
 def refusals(stretch: FeedStretch) -> Refusals:

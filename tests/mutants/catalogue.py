@@ -646,8 +646,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         killers=(_ANSWERS,),
     ),
     *_of(
-        "shared.adapters.dynamodb_audit",
-        ("an audit row that can be replaced", "item.save(condition=self._items.pk.does_not_exist())", "item.save()"),
+        "shared.adapters.repeatable",
+        ("an audit row that can be replaced", 'item.save(condition=Path("pk").does_not_exist())', "item.save()"),
         killers=("tests/contract/test_audit_trail.py",),
     ),
     *_of(

@@ -23,6 +23,9 @@ export function changes(entry) {
 /** @param {string} name @param {string} before @param {string} after @returns {Change} */
 export const change = (name, before, after) => ({ name, before, after, change: millicents(microcents(after) - microcents(before)) });
 
+/** Whether an account is below a threshold. Held credits count as present, as for the warning. @param {{available: any, held: any}} account @param {any} threshold */
+export const isBelow = (account, threshold) => microcents(account.available) + microcents(account.held) < microcents(threshold);
+
 /** The amount without its sign. @param {Entry} entry */
 export const sizeOf = (entry) => {
   const amount = microcents(entry.amount);

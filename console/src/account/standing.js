@@ -7,6 +7,7 @@ import { link } from "../router.js";
 import { can } from "../session.js";
 import { html, useState } from "../ui.js";
 import { limitText } from "./actions.js";
+import { isBelow } from "./arithmetic.js";
 
 /** @typedef {(name: string, subject?: any) => void} Act  opens the dialog of an action */
 
@@ -29,19 +30,12 @@ export function Figures({ account }) {
   </dl>`;
 }
 
-/** Grants in the order in which they are spent. @param {any[]} grants */
-export function inOrder(grants) {
-  const numberOf = (/** @type {any} */ grant) => Number(/\d+/.exec(grant.id)?.[0] ?? 0);
-  return [...grants].sort((one, other) => one.priority - other.priority
-    || (one.expires_at ? Date.parse(one.expires_at) : Infinity) - (other.expires_at ? Date.parse(other.expires_at) : Infinity) || numberOf(one) - numberOf(other) || 0);
-}
-
-/** @param {{account: any, act?: Act}} props */
+/** In the order in which they are spent, which is that of the API. @param {{account: any, act?: Act}} props */
 export function Grants({ account, act }) {
-  const grants = inOrder(account.grants ?? []);
+  const grants = account.grants ?? [];
   return html`<${Section} title="Grants" note="spent from the first to the last">
     ${grants.length === 0 ? html`<${Empty}>No grant is open.<//>` : html`<ol class="panel-body item-list">
-      ${grants.map((grant) => html`<li key=${grant.id}>
+      ${grants.map((/** @type {any} */ grant) => html`<li key=${grant.id}>
         <div class="row-text"><span><${Id} of=${grant.id} /> <${Badge} of=${grant.category} /> <span class="dim">priority ${grant.priority}</span></span>
           <span class="row-figure"><${Amount} of=${grant.remaining} /> <span class="dim">of <${Amount} of=${grant.amount} isPlain=${true} /></span></span></div>
         <${Share} part=${grant.remaining} of=${grant.amount} label=${`Left of ${grant.id}`} />
@@ -114,7 +108,7 @@ export function Settings({ account, members, period, act }) {
       <${Fields} of=${[
         ["Status", html`<${Badge} of=${account.status ?? "open"} /> ${account.status === "frozen" ? button("unfreeze", "Open") : button("freeze", "Freeze")}`],
         ["Allowance", html`<${Allowance} of=${account.allowance} /> ${button("allowance", account.allowance ? "Change" : "Set")} ${account.allowance && button("end_allowance", "End")}`],
-        ["Warns below", thresholds.length ? html`<ul class="inline">${thresholds.map((/** @type {any} */ each) => html`<li key=${each}><${Amount} of=${each} /> ${microcents(account.available) < microcents(each) && html`<${Badge} of="low" />`}</li>`)}</ul>` : "no threshold"],
+        ["Warns below", thresholds.length ? html`<ul class="inline">${thresholds.map((/** @type {any} */ each) => html`<li key=${each}><${Amount} of=${each} /> ${isBelow(account, each) && html`<${Badge} of="low" />`}</li>`)}</ul>` : "no threshold"],
         ["May be overdrawn by", html`<${Amount} of=${account.overdraft_limit} />`],
         ["Time zone", html`${account.time_zone ?? "UTC"} <span class="dim small">of its limits and allowance</span>`],
         ["Parent", html`${account.parent ? html`<a href=${link("accounts", account.parent)}><${Name} of=${account.parent} /></a> <span class="dim small">pays with it</span>` : "none"} ${account.parent ? button("leave", "Leave") : button("join", "Join")}`],

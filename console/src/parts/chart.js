@@ -58,7 +58,7 @@ function Drawn({ days, all, hover }) {
     if (!uPlot || !element) return undefined;
     const width = () => Math.max(NARROWEST, element.clientWidth);
     const data = [days.map((_, index) => index), ...stacked(all).map((amounts) => amounts.map(height)).reverse()];
-    const chart = new uPlot(options(uPlot, days, all, width(), hover), data, element);
+    const chart = new uPlot(options(uPlot, element, days, all, width(), hover), data, element);
     const watcher = new ResizeObserver(() => chart.setSize({ width: width(), height: HEIGHT }));
     watcher.observe(element);
     return () => {
@@ -69,9 +69,9 @@ function Drawn({ days, all, hover }) {
   return html`<div class="chart-place" ref=${place} aria-hidden="true">${!uPlot && html`<${Loading} />`}</div>`;
 }
 
-/** @param {any} uPlot @param {string[]} days @param {import("../series.js").Series[]} all @param {number} width @param {(index: number | null) => void} hover */
-function options(uPlot, days, all, width, hover) {
-  const colour = (/** @type {string} */ name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** @param {any} uPlot @param {Element} element @param {string[]} days @param {import("../series.js").Series[]} all @param {number} width @param {(index: number | null) => void} hover */
+function options(uPlot, element, days, all, width, hover) {
+  const colour = (/** @type {string} */ name) => colourOf(name, element);
   const bars = uPlot.paths.bars({ size: [0.7, 40] });
   const drawn = all.map((each, index) => ({
     fill: colour(each.isOthers ? "--series-others" : `--series-${index + 1}`), width: 0, points: { show: false }, paths: bars,
@@ -90,6 +90,15 @@ function options(uPlot, days, all, width, hover) {
     // The tallest first, so that each covers what is above it.
     series: [{}, ...drawn.reverse()],
   };
+}
+
+/** What a custom property is at present, in the light or the dark: a canvas has to be told one colour. @param {string} name @param {Element} within */
+function colourOf(name, within) {
+  const probe = within.appendChild(document.createElement("i"));
+  probe.style.color = `var(${name})`;
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
 }
 
 /** @param {string} day */

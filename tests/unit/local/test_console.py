@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from functions.console.files import ASK_AGAIN, FOR_EVER, Site, policy
-from local.console import NOT_SERVED, SOURCES, sources, write_site
+from local.console import NOT_SERVED, SOURCES, loaded_bytes, sources, write_site
 from local.console import _by_path as by_path
 from local.sources import fingerprint
 
@@ -107,3 +107,14 @@ def test_an_import_is_relative_and_names_a_file_that_is_there_or_it_is_a_library
 
 def test_a_module_is_small() -> None:
     assert [path.name for path in MODULES if path.read_text().count("\n") > 600] == []
+
+
+def test_what_is_loaded_is_what_is_named_and_the_libraries_imported_at_once() -> None:
+    def bytes_of(page: bytes) -> int:
+        files = {"src/pack.js": page, "lib/small.js": b"1", "lib/large.js": b"".join(b"%d" % n for n in range(2000))}
+        return loaded_bytes(files, ("src/pack.js",))
+
+    later = bytes_of(b'const a = () => import("../lib/large.js");\n')
+    small = bytes_of(b'import * as a from "../lib/small.js";\n')
+    large = bytes_of(b'import * as a from "../lib/large.js";\n')
+    assert later < small < large

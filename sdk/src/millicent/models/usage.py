@@ -18,7 +18,10 @@ class PlainSums(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsageSums(PlainSums, frozen=True, kw_only=True):
-    """The sums of a period for the named day, app, meter, model, member or actor, or for all entries without one."""
+    """The sums charged and refunded in a period; `net` is the difference, `count` the number of charges and captures.
+
+    They are for the named day, app, meter, model, member or actor, or for all entries without one.
+    """
 
     day: date | None = None
     app: str | None = None
