@@ -52,6 +52,7 @@ ASKED: Final[Sequence[tuple[TenantGrouping, DayRange]]] = (
     ("actor", DayRange("2026-01-01", "2026-01-31")),
     ("actor", DayRange("2026-01-03", "2026-01-03")),
 )
+LISTED_AT_ONCE: Final = 5
 CHARGES_A_MINUTE: Final = (1, 5, 60, 2000)
 
 
@@ -71,6 +72,11 @@ class Bucket:
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: ARG002, N803 - as S3 has it
         self.calls += 1
         self.objects[Key] = Body
+
+    def list_objects_v2(self, *, Bucket: str, StartAfter: str) -> dict[str, Any]:  # noqa: ARG002, N803 - as S3 has it
+        self.calls += 1
+        keys = sorted(key for key in self.objects if key > StartAfter)
+        return {"Contents": [{"Key": key} for key in keys[:LISTED_AT_ONCE]], "IsTruncated": len(keys) > LISTED_AT_ONCE}
 
     def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> None:  # noqa: ARG002, N803 - as S3 has it
         self.calls += 1

@@ -8,7 +8,7 @@ from in_memory.usage import MemoryUsageBook
 from shared.ledger.accounts import Account
 from shared.ledger.boards import DAY_PART, Register
 from shared.ledger.usage import Slot, Sums
-from shared.ports.boards import BoardPlace, PartGone, Pointer, RegisterPage
+from shared.ports.boards import BoardPlace, PartGone, Pointer, RegisterPage, TextPage
 from shared.usecases.merge_boards import BoardDesk, merge_boards
 
 
@@ -43,7 +43,7 @@ class MemoryBoardStore:
 
     def lines(self, place: BoardPlace, name: str) -> Iterable[str]:
         (text,) = self.texts([(place, name)])
-        return text.splitlines()
+        return text.removesuffix("\n").split("\n") if text else []
 
     def keep(self, place: BoardPlace, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():
@@ -60,6 +60,9 @@ class MemoryBoardStore:
     def drop(self, place: BoardPlace, names: Iterable[str]) -> None:
         for name in names:
             self.kept.pop((place, name), None)
+
+    def listed(self, after: str | None) -> TextPage:  # noqa: ARG002 - all are on one page
+        return TextPage(list(self.kept), None)
 
 
 class PresentBoards(MemoryBoardStore):

@@ -13,7 +13,7 @@ from local.paths import ROOT
 
 EVENTS: Final = ROOT / "events"
 
-Answer: TypeAlias = Literal["created", "shown", "queue", "reconcile", "digest", "due", "boards"]
+Answer: TypeAlias = Literal["created", "shown", "queue", "reconcile", "digest", "due", "boards", "swept"]
 """What a right answer is: `created` is 201, and 200 when the sample is sent again; `shown` is 200."""
 
 STATUSES: Final[Mapping[Answer, frozenset[int]]] = {"created": frozenset({200, 201}), "shown": frozenset({200})}
@@ -25,6 +25,7 @@ ANSWERS: Final[Mapping[Answer, str]] = {
     "digest": "the `number` of the digest",
     "due": "`failed` is empty",
     "boards": "`malformed` is empty",
+    "swept": "the number of texts `deleted`",
 }
 MEMBERS: Final[Mapping[Answer, str]] = {
     "created": "statusCode",
@@ -34,6 +35,7 @@ MEMBERS: Final[Mapping[Answer, str]] = {
     "digest": "number",
     "due": "failed",
     "boards": "malformed",
+    "swept": "deleted",
 }
 """Of the answer: the one that says whether it is right."""
 
@@ -62,7 +64,7 @@ class Sample:
         match self.answer:
             case "created" | "shown":
                 return found in STATUSES[self.answer]
-            case "digest":
+            case "digest" | "swept":
                 return isinstance(found, int)
             case _:
                 return found == []
@@ -110,6 +112,7 @@ STORY: Final = (
     Sample("history-usage", "Spending by meter", "shown", ("cost",)),
     Sample("boards", "The sums of a day of the account were deleted: the tenant's follow what is left", "boards"),
     Sample("boards-backfill", "The sums of tenants are built from those of all accounts", "boards"),
+    Sample("boards-sweep", "Texts that interrupted invocations left behind are deleted", "swept"),
     Sample("tenant-usage", "The actors that spent most this month", "shown"),
     Sample("history-audit", "The audit rows", "shown", ("cost",)),
     Sample("audit", "The queue delivers a check twice; one row is kept", "queue"),

@@ -9,6 +9,7 @@ const FIRST_PAUSE_MS = 300;
 const LONGEST_PAUSE_MS = 5000;
 const AGAIN = new Set([429, 502, 503, 504]);
 const UNAUTHENTICATED = 401;
+const FINAL = new Set([400, 403, 422]);
 
 /** @typedef {Record<string, string | number | boolean | null | undefined>} Query */
 
@@ -23,7 +24,7 @@ const UNAUTHENTICATED = 401;
  *
  * @typedef {object} Bearer
  * @property {() => Promise<string | null>} token
- * @property {() => Promise<boolean>} refused   called where the token was not accepted; true if there is another one now
+ * @property {(token: string | null, isAgain: boolean) => Promise<boolean>} refused   called where this token was not accepted; true if there is another one now. `isAgain`: it was a new one
  */
 
 /** @type {Bearer} */
@@ -44,6 +45,11 @@ export class ApiError extends Error {
 
   get title() {
     return this.problem?.title ?? (this.status === 0 ? "No answer" : `Answered with ${this.status}`);
+  }
+
+  /** Whether the same question would only be refused again. */
+  get isFinal() {
+    return FINAL.has(this.status);
   }
 
   /** Faults of a request's fields. @returns {{path: string, detail: string}[]} */
@@ -72,27 +78,28 @@ export async function call(method, path, options = {}) {
 /** The same with the headers, for a `Link` or `Idempotency-Replayed`. @param {string} method @param {string} path @param {Options} [options] */
 export async function answered(method, path, options = {}) {
   const isRepeatable = method === "GET" || Boolean(options.key);
+  const bearer = options.bearer ?? SIGNED_IN;
+  let isRenewed = false;
   for (let tried = 1; ; tried += 1) {
-    const answer = await sent(method, path, options);
+    const token = await bearer.token();
+    const answer = await sent(method, path, options, token);
     if (answer === null) {
       if (!isRepeatable || tried >= 2) throw new ApiError(0, null, null);
       // A browser may hide from a page of another site that a token was not accepted: a gateway answers that itself.
-      await options.bearer?.refused().catch(() => false);
+      await options.bearer?.refused(token, tried > 1).catch(() => false);
     } else if (answer.ok) {
       return { content: await contentOf(answer), headers: answer.headers, status: answer.status };
-    } else if (!(answer.status === UNAUTHENTICATED && tried === 1 && (await bearerOf(options).refused()))) {
+    } else if (answer.status === UNAUTHENTICATED && (await bearer.refused(token, isRenewed))) {
+      isRenewed = true;
+    } else {
       if (!isRepeatable || !AGAIN.has(answer.status) || tried >= TRIES) throw await errorOf(answer);
     }
     await pause(answer, tried, options.signal);
   }
 }
 
-/** @param {Options} options */
-const bearerOf = (options) => options.bearer ?? SIGNED_IN;
-
-/** Null if there was no answer. @param {string} method @param {string} path @param {Options} options */
-async function sent(method, path, options) {
-  const token = await bearerOf(options).token();
+/** Null if there was no answer. @param {string} method @param {string} path @param {Options} options @param {string | null} token */
+async function sent(method, path, options, token) {
   const headers = {
     Accept: options.accept ?? "application/json; amounts=string",
     ...(token ? { Authorization: `Bearer ${token}` } : {}),

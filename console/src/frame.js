@@ -1,5 +1,6 @@
 /** What is around every page: navigation, sign-in, help, notes. */
 import { matched } from "./address.js";
+import { config } from "./config.js";
 import { useStore } from "./follow.js";
 import { shortcuts, useShortcut } from "./keys.js";
 import { PAGES } from "./pages.js";
@@ -9,6 +10,7 @@ import { Toasts } from "./parts/toast.js";
 import { go, link, useRoute } from "./router.js";
 import { isOperator, session, signOut } from "./session.js";
 import { SignedOut } from "./signin.js";
+import { plain } from "./text.js";
 import { choose as chooseTheme, theme } from "./theme.js";
 import { html, useCallback, useEffect, useErrorBoundary, useRef, useState } from "./ui.js";
 import { viewersZone } from "./time.js";
@@ -26,7 +28,7 @@ export function Frame() {
     <${Navigation} help=${help} who=${claims?.sub ?? ""} />
     <main id="content" tabindex="-1"><${Content} /></main>
     ${isHelping && html`<${Help} close=${() => setHelping(false)} />`}
-    ${state === "ended" && html`<${Dialog} title="Sign in again"><p>The token is not accepted any more. This page stays as it is.</p><${SignedOut} isAgain=${true} /><//>`}
+    ${state === "ended" && html`<${Dialog} title="Sign in again"><p>The token is not accepted any more. ${config().client_id ? "Signing in leads back to this page." : "This page stays as it is."}</p><${SignedOut} isAgain=${true} /><//>`}
     <${Toasts} />
   </div>`;
 }
@@ -53,7 +55,7 @@ function Navigation({ help, who }) {
       ${!isOperator() && html`<li><a href=${link("accounts", who)} aria-current=${segments[0] === "accounts" ? "page" : undefined}>My account</a></li>`}
     </ul>
     <div class="nav-foot">
-      <span class="who" title=${`Signed in as ${who}`}><bdi>${who}</bdi></span>
+      <span class="who" title=${`Signed in as ${plain(who)}`}><bdi>${plain(who)}</bdi></span>
       <span class="dim small" title="Times are shown in this zone; days of usage are days in UTC">${viewersZone()}</span>
       <div class="nav-tools">
         <${ThemeSwitch} />
@@ -82,7 +84,7 @@ function ThemeSwitch() {
 function Content() {
   const { path, segments, query } = useRoute();
   const found = PAGES.map((page) => ({ page, params: matched(page.path, segments) })).find((each) => each.params);
-  if (!found?.params) return html`<${Page} title="No such page"><${Empty}>The console has no page at <code>${path}</code>. <a href=${link()}>To the overview</a><//><//>`;
+  if (!found?.params) return html`<${Page} title="No such page"><${Empty}>The console has no page at <code>${plain(path)}</code>. <a href=${link()}>To the overview</a><//><//>`;
   const isMine = isOperator() || !found.page.forOperators;
   if (!isMine) return html`<${Page} title=${found.page.title}><${NotAnOperator} /><//>`;
   return html`<${Opened} key=${found.page.path} page=${found.page} params=${found.params} query=${query} path=${path} />`;

@@ -11,6 +11,19 @@
 
 export const MOST = 500;
 
+/**
+ * One turn after the other until the signal: the first at once, the next `everyMs` after the answer to the one before, however slow that was,
+ * and none while nobody looks. So a slow service never has two questions of a page before it. A turn that gives false is the last.
+ * @param {() => Promise<unknown>} turn never fails @param {AbortSignal} signal @param {number} everyMs @param {() => boolean} [isSeen]
+ */
+export async function turns(turn, signal, everyMs, isSeen = () => document.visibilityState === "visible") {
+  let goesOn = (await turn()) !== false;
+  while (goesOn && !signal.aborted) {
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+    if (!signal.aborted && isSeen()) goesOn = (await turn()) !== false;
+  }
+}
+
 /** @type {Feed} */
 export const NOTHING = { items: [], waiting: [], isCut: false };
 

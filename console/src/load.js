@@ -1,6 +1,7 @@
 /** Answers of the API for a page: there, failed, or on their way. */
 import { call } from "./api.js";
 import { useStore } from "./follow.js";
+import { turns } from "./live.js";
 import { session } from "./session.js";
 import { useCallback, useEffect, useRef, useState } from "./ui.js";
 
@@ -14,10 +15,11 @@ import { useCallback, useEffect, useRef, useState } from "./ui.js";
 
 /**
  * What `load` gives. It is asked again when one of `follows` changes, and after a new sign-in; an older question is
- * aborted, so that a late answer never replaces a newer one.
- * @param {(signal: AbortSignal) => Promise<any>} load @param {unknown[]} follows @returns {Loading}
+ * aborted, so that a late answer never replaces a newer one. With `everyMs` it is asked again and again, each time that long after the answer,
+ * but not after a refusal that would only be repeated.
+ * @param {(signal: AbortSignal) => Promise<any>} load @param {unknown[]} follows @param {number | null} [everyMs] @returns {Loading}
  */
-export function useLoaded(load, follows) {
+export function useLoaded(load, follows, everyMs = null) {
   const { count } = useStore(session);
   const [asked, setAsked] = useState(0);
   const [state, setState] = useState(/** @type {{data: any, error: any, isLoading: boolean}} */ ({ data: null, error: null, isLoading: true }));
@@ -25,13 +27,23 @@ export function useLoaded(load, follows) {
   newest.current = load;
   useEffect(() => {
     const aborter = new AbortController();
-    setState((before) => ({ ...before, isLoading: true }));
-    newest.current(aborter.signal).then(
-      (data) => !aborter.signal.aborted && setState({ data, error: null, isLoading: false }),
-      (error) => !aborter.signal.aborted && setState({ data: null, error, isLoading: false }),
-    );
+    const { signal } = aborter;
+    const ask = () => {
+      setState((before) => ({ ...before, isLoading: true }));
+      return newest.current(signal).then(
+        (data) => {
+          if (!signal.aborted) setState({ data, error: null, isLoading: false });
+        },
+        (error) => {
+          if (!signal.aborted) setState({ data: null, error, isLoading: false });
+          return !error.isFinal;
+        },
+      );
+    };
+    if (everyMs === null) ask();
+    else turns(ask, signal, everyMs);
     return () => aborter.abort();
-  }, [...follows, asked, count]);
+  }, [...follows, asked, count, everyMs]);
   const again = useCallback(() => setAsked((before) => before + 1), []);
   return { ...state, again };
 }

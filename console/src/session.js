@@ -6,7 +6,7 @@
  * Elsewhere people sign in at the issuer: authorization code with PKCE.
  */
 import { config, consoleUrl } from "./config.js";
-import { exchanged, refreshed, signInAddress, signOutAddress } from "./oauth.js";
+import { begun, exchanged, refreshed, revoke, signInAddress, signOutAddress } from "./oauth.js";
 import { claimsOf, inFragment, opens } from "./token.js";
 import { store } from "./ui.js";
 
@@ -16,7 +16,7 @@ import { store } from "./ui.js";
  * @property {string | null} token
  * @property {import("./token.js").Claims | null} claims
  * @property {string | null} why                          what went wrong with signing in
- * @property {number} count                               grows with each token: calls are made again
+ * @property {number} count                               grows whenever somebody comes in: all calls are made again. Not when a token is renewed
  */
 
 const REFRESH = "millicent.refresh";
@@ -33,8 +33,16 @@ export const isOperator = () => session.get().claims?.isOperator ?? false;
 /** @type {string | null} */
 let taken = null;
 
-/** Takes a token out of the address, before anything else happens: what is left, anybody may see. */
+/** What the issuer answered to this page. @type {URLSearchParams | null} */
+let answer = null;
+
+/** Takes a token, or a code, out of the address, before anything else happens: what is left, anybody may see. */
 export function takeToken() {
+  const asked = new URLSearchParams(location.search);
+  if (asked.has("code") || asked.has("error")) {
+    answer = asked;
+    history.replaceState(null, "", location.pathname + (location.hash || "#/"));
+  }
   const given = inFragment(location.hash);
   if (!given) return;
   taken = given.token;
@@ -44,44 +52,54 @@ export function takeToken() {
 /** Signs in with what the address and this tab have. */
 export async function start() {
   takeToken();
-  const given = taken;
-  taken = null;
+  const [given, answered] = [taken, answer];
+  taken = answer = null;
   if (given !== null) {
     if (!enter(given)) leave("out", "The token in the address is no access token (a JWT).");
     return;
   }
   try {
-    const back = await exchanged(config(), redirectUrl(), new URL(location.href));
-    if (back) {
-      history.replaceState(null, "", location.pathname + back.to);
-      entered(back);
-    } else if (!(await refresh())) leave("out", null);
+    if (answered && config().client_id) await comeBack(answered);
+    else if (!(await refresh())) leave("out", null);
   } catch (failure) {
-    history.replaceState(null, "", location.pathname + location.hash);
     leave("out", String(failure instanceof Error ? failure.message : failure));
   }
 }
 
-/** @param {string} token @returns {boolean} false if it is no token */
+/** To the page from which somebody went to sign in, whatever the issuer said. @param {URLSearchParams} answered */
+async function comeBack(answered) {
+  const { verifier, to } = begun(answered);
+  history.replaceState(null, "", location.pathname + to);
+  entered(await exchanged(config(), redirectUrl(), answered, verifier));
+}
+
+/** With a token that somebody brought; there is none to renew it. @param {string} token @returns {boolean} false if it is no token */
 export function enter(token) {
+  if (!use(token)) return false;
+  forgetRefresh();
+  return true;
+}
+
+/** @param {string} token @param {boolean} [isRenewed] of whoever is in @returns {boolean} false if it is no token */
+function use(token, isRenewed = false) {
   const claims = claimsOf(token.trim(), config());
   if (!claims) return false;
-  session.set({ state: "in", token: token.trim(), claims, why: null, count: session.get().count + 1 });
+  session.set({ state: "in", token: token.trim(), claims, why: null, count: session.get().count + (isRenewed ? 0 : 1) });
   return true;
 }
 
 /** @param {{access_token: string, refresh_token?: string}} granted */
 function entered(granted) {
+  if (!use(granted.access_token, session.get().state === "in")) throw new Error("The issuer gave an access token that cannot be read: it must be a JWT.");
   if (granted.refresh_token) sessionStorage.setItem(REFRESH, granted.refresh_token);
-  if (!enter(granted.access_token)) throw new Error("the issuer gave an access token that cannot be read: it must be a JWT");
 }
 
 /** The token for a call, renewed shortly before its end. @returns {Promise<string | null>} */
 export async function currentToken() {
-  const { token, claims } = session.get();
+  const { claims } = session.get();
   const isNearItsEnd = claims?.expiresAt != null && claims.expiresAt - Date.now() < EARLY_MS;
   if (isNearItsEnd && sessionStorage.getItem(REFRESH)) await refresh().catch(() => false);
-  return session.get().token ?? token;
+  return session.get().token;
 }
 
 /** @type {Promise<boolean> | null} */
@@ -99,20 +117,27 @@ async function renewed() {
   const kept = sessionStorage.getItem(REFRESH);
   if (!kept || !config().client_id) return false;
   const granted = await refreshed(config(), kept);
-  if (!granted) {
-    sessionStorage.removeItem(REFRESH);
-    return false;
+  const isStillWanted = sessionStorage.getItem(REFRESH) === kept;
+  if (granted && isStillWanted) {
+    entered(granted);
+    return true;
   }
-  entered(granted);
-  return true;
+  // Somebody signed out meanwhile, or came in with another token.
+  if (granted?.refresh_token) await revoke(config(), granted.refresh_token);
+  if (isStillWanted) sessionStorage.removeItem(REFRESH);
+  return false;
 }
 
-/** The API did not accept the token: a new one, or the question to sign in, over the page as it is. */
-export async function refused() {
-  const before = session.get();
-  if (before.state !== "in") return false;
-  if (await refresh().catch(() => false)) return true;
-  if (session.get().token === before.token) leave("ended", null);
+/**
+ * The API did not accept this token: a new one, or the question to sign in, over the page as it is. What was asked with an older
+ * token than the present one is asked again with that.
+ * @param {string | null} token @param {boolean} isAgain   the new one was not accepted either @returns {Promise<boolean>}
+ */
+export async function refused(token, isAgain) {
+  if (session.get().state !== "in") return false;
+  if (!isAgain && session.get().token !== token) return true;
+  if (!isAgain && (await refresh().catch(() => false))) return true;
+  if (session.get().token === token) leave("ended", null);
   return false;
 }
 
@@ -126,12 +151,32 @@ export async function signIn() {
   location.assign(await signInAddress(config(), redirectUrl(), location.hash || "#/"));
 }
 
+/** Here, in the other tabs of the same person, and at the issuer. */
 export async function signOut() {
-  sessionStorage.removeItem(REFRESH);
-  leave("out", null);
+  tabs?.postMessage(session.get().claims?.sub);
+  const isRevoked = forget();
   const address = await signOutAddress(config(), redirectUrl()).catch(() => null);
+  await isRevoked;
   if (address) location.assign(address);
 }
+
+async function forget() {
+  leave("out", null);
+  await forgetRefresh();
+}
+
+/** A refresh token that nobody needs any more is made worthless, since it may outlive this tab. */
+async function forgetRefresh() {
+  const kept = sessionStorage.getItem(REFRESH);
+  sessionStorage.removeItem(REFRESH);
+  if (kept && config().client_id) await revoke(config(), kept);
+}
+
+/** Tells the other tabs who signed out. Node, which tests this module's neighbours, has no tabs. */
+const tabs = typeof location === "undefined" ? null : new BroadcastChannel("millicent.signed-out");
+tabs?.addEventListener("message", ({ data }) => {
+  if (data === session.get().claims?.sub && session.get().state !== "out") forget();
+});
 
 /** As the client has it registered: without a slash at its end. */
 const redirectUrl = () => consoleUrl;

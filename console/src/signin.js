@@ -3,6 +3,7 @@ import { config } from "./config.js";
 import { useStore } from "./follow.js";
 import { Field } from "./parts/dialog.js";
 import { enter, session, signIn } from "./session.js";
+import { plain } from "./text.js";
 import { html, useState } from "./ui.js";
 
 /** @param {{isAgain?: boolean}} props */
@@ -11,7 +12,7 @@ export function SignedOut({ isAgain = false }) {
   const hasLogin = Boolean(config().client_id);
   return html`<div class="signin">
     ${!isAgain && html`<h1><span class="brand-mark" aria-hidden="true"></span> Millicent</h1>`}
-    ${why && html`<p class="error" role="alert">${why}</p>`}
+    ${why && html`<p class="error" role="alert">${plain(why)}</p>`}
     ${hasLogin && html`<${LogIn} />`}
     <${WithToken} isFirst=${!hasLogin} />
   </div>`;
@@ -21,7 +22,7 @@ function LogIn() {
   const [failure, setFailure] = useState("");
   const go = () => signIn().catch((error) => setFailure(String(error.message ?? error)));
   return html`<p><button type="button" class="button primary" autofocus onClick=${go}>Sign in</button></p>
-    ${failure && html`<p class="error" role="alert">The login cannot be reached: ${failure}</p>`}`;
+    ${failure && html`<p class="error" role="alert">${failure}</p>`}`;
 }
 
 /** @param {{isFirst: boolean}} props */

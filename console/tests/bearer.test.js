@@ -29,11 +29,22 @@ test("elements that ask at once cause one question", async () => {
 test("a token that was refused is asked for once more, and the same one again is no other", async () => {
   let given = token(600);
   const bearer = bearerOf(() => given, RULE, () => NOW);
-  await bearer.token();
-  assert.equal(await bearer.refused(), false);
+  const old = await bearer.token();
+  assert.equal(await bearer.refused(old, false), false);
   given = token(900);
-  assert.equal(await bearer.refused(), true);
+  assert.equal(await bearer.refused(old, false), true);
   assert.equal(await bearer.token(), given);
+  assert.equal(await bearer.refused(given, true), false);
+});
+
+test("where an older token was refused, there is another one, and nobody is asked", async () => {
+  let asked = 0;
+  const bearer = bearerOf(() => token(600 + asked++), RULE, () => NOW);
+  const old = await bearer.token();
+  await Promise.all([bearer.refused(old, false), bearer.refused(old, false)]);
+  assert.equal(asked, 2);
+  assert.equal(await bearer.refused(old, false), true);
+  assert.equal(asked, 2);
 });
 
 test("a page without a token has no account, and a failure of the page's function is told", async () => {

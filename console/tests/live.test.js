@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { merged, NOTHING, resumed, withOlder } from "../src/live.js";
+import { merged, NOTHING, resumed, turns, withOlder } from "../src/live.js";
 
 const item = (/** @type {string} */ id, /** @type {number} */ second, /** @type {any} */ more = {}) =>
   ({ id, type: "entry", actor: "user:a", kind: "charge", outcome: "applied", available_after: "1", at: `2026-12-01T00:00:${String(second).padStart(2, "0")}.000Z`, ...more });
@@ -53,4 +53,59 @@ test("older ones that somebody asked for stay while newer ones come", () => {
   const later = merged(all, [item("e", 5)], { most: 1 });
   assert.equal(ids(later), "edc");
   assert.equal(later.isCut, true);
+});
+
+/** Questions whose answers the test gives, at a clock that the test turns. @param {any} context @param {() => boolean} [isSeen] */
+function questions(context, isSeen = () => true) {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const aborter = new AbortController();
+  /** @type {((goesOn: boolean) => void)[]} */
+  const answers = [];
+  turns(() => new Promise((resolve) => answers.push(resolve)), aborter.signal, 1000, isSeen);
+  const later = async (/** @type {number} */ ms) => {
+    context.mock.timers.tick(ms);
+    await settled();
+  };
+  const answer = async (goesOn = true) => {
+    answers.at(-1)?.(goesOn);
+    await settled();
+  };
+  return { aborter, answers, answer, later };
+}
+
+/** Once all that has an answer went on. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+test("the next question waits for a slow answer, and then as long as after a quick one", async (context) => {
+  const { aborter, answers, answer, later } = questions(context);
+  await later(60_000);
+  assert.equal(answers.length, 1);
+  await answer();
+  await later(999);
+  assert.equal(answers.length, 1);
+  await later(1);
+  assert.equal(answers.length, 2);
+  aborter.abort();
+});
+
+test("nothing is asked while nobody looks, nor after the page was left", async (context) => {
+  let isSeen = false;
+  const { aborter, answers, answer, later } = questions(context, () => isSeen);
+  await answer();
+  await later(1000);
+  assert.equal(answers.length, 1);
+  isSeen = true;
+  await later(1000);
+  assert.equal(answers.length, 2);
+  await answer();
+  aborter.abort();
+  await later(1000);
+  assert.equal(answers.length, 2);
+});
+
+test("what would only be refused again is not asked again", async (context) => {
+  const { answers, answer, later } = questions(context);
+  await answer(false);
+  await later(60_000);
+  assert.equal(answers.length, 1);
 });

@@ -1,12 +1,24 @@
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.boards.runtime import boards_runtime
-from functions.boards.schema import answer, backfill_request, is_backfill, stream_batch
+from functions.boards.schema import (
+    BackfillRequest,
+    SweepRequest,
+    answer,
+    backfill_request,
+    continued,
+    is_backfill,
+    is_sweep,
+    stream_batch,
+    sweep_answer,
+    sweep_request,
+)
 from shared.usecases.backfill_boards import backfill_boards
 from shared.usecases.merge_boards import merge_boards, recount_account
+from shared.usecases.sweep_boards import sweep_boards
 
 runtime = boards_runtime()
 
@@ -27,12 +39,28 @@ def take(event: Mapping[str, Any]) -> dict[str, Any]:
     return {"items": len(batch.registers), "boards": changed, "malformed": batch.malformed}
 
 
-def backfill(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    request = backfill_request(event)
+def time_of(request: BackfillRequest | SweepRequest, context: LambdaContext) -> Callable[[], bool]:
+    """Whether the time of this invocation is up."""
     allowed_ms = context.get_remaining_time_in_millis() - RESERVE_MS
     budget_ms = allowed_ms if request.budget_s is None else min(request.budget_s * 1000, allowed_ms)
     ends_at_ms = runtime.monotonic_ms() + budget_ms
-    done = backfill_boards(request.after, runtime.items, runtime.desk, lambda: runtime.monotonic_ms() >= ends_at_ms)
+    return lambda: runtime.monotonic_ms() >= ends_at_ms
+
+
+def sweep(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    request = sweep_request(event)
+    done = sweep_boards(request.after, runtime.desk.store, time_of(request, context))
+    runtime.observability.count("BoardTextsSwept", done.deleted)
+    facts = {"texts": done.texts, "deleted": done.deleted, "is_finished": done.next is None}
+    runtime.observability.logger.info("texts of boards swept", extra=facts)
+    if request.scheduled and done.next is not None:
+        runtime.continuation.go_on(context.function_name, continued(request, done))
+    return sweep_answer(done)
+
+
+def backfill(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    request = backfill_request(event)
+    done = backfill_boards(request.after, runtime.items, runtime.desk, time_of(request, context))
     observe_malformed(done.malformed)
     runtime.observability.count("BoardsChanged", done.boards)
     runtime.observability.logger.info(
@@ -50,4 +78,6 @@ def observe_malformed(keys: Iterable[str]) -> None:
 
 @runtime.observability.invoked()
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    if is_sweep(event):
+        return sweep(event, context)
     return backfill(event, context) if is_backfill(event) else take(event)

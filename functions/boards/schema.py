@@ -1,6 +1,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -8,6 +8,7 @@ from shared.ledger.accounts import Account
 from shared.ledger.boards import Register
 from shared.ledger.frozen import dataclass
 from shared.usecases.backfill_boards import Backfilled
+from shared.usecases.sweep_boards import Swept
 
 Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 
@@ -16,6 +17,18 @@ class BackfillRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Takes the items of all accounts, from `after` on. `budget_s` is how long this invocation may take."""
 
     backfill: bool
+    after: str | None = None
+    budget_s: Seconds | None = None
+
+
+class SweepRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Deletes texts that no pointer names, from `after` on. `budget_s` as above.
+
+    `scheduled`: no caller waits, so the function invokes itself to continue.
+    """
+
+    sweep: Literal[True]
+    scheduled: bool = False
     after: str | None = None
     budget_s: Seconds | None = None
 
@@ -65,6 +78,26 @@ def is_backfill(event: Mapping[str, Any]) -> bool:
 def backfill_request(event: Mapping[str, Any]) -> BackfillRequest:
     """Raises msgspec.ValidationError, which names the fault in the event."""
     return msgspec.convert(event, BackfillRequest)
+
+
+def is_sweep(event: Mapping[str, Any]) -> bool:
+    return "sweep" in event
+
+
+def sweep_request(event: Mapping[str, Any]) -> SweepRequest:
+    """Raises msgspec.ValidationError, which names the fault in the event."""
+    return msgspec.convert(event, SweepRequest)
+
+
+def continued(request: SweepRequest, done: Swept) -> dict[str, Any]:
+    """The request that continues the sweep where it ended."""
+    following: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(request, after=done.next))
+    return following
+
+
+def sweep_answer(done: Swept) -> dict[str, Any]:
+    """As JSON. `next` is the `after` of the continuing request, null at the end."""
+    return {"texts": done.texts, "deleted": done.deleted, "next": done.next}
 
 
 def answer(done: Backfilled) -> dict[str, Any]:

@@ -33,9 +33,19 @@ def translated(failure: PynamoDBException) -> Busy | Unknown:
     cause = failure.cause
     if isinstance(cause, ClientError) and (meaning := _meaning(cause, failure)) is not None:
         return meaning
-    if isinstance(cause, _LOST):
+    if is_lost(cause):
         return Unknown(failure)
     raise failure
+
+
+def is_lost(cause: BaseException | None) -> bool:
+    """Whether the answer was lost on its way, or damaged, or nobody could be asked. So for every service of AWS."""
+    return isinstance(cause, _LOST)
+
+
+def is_failed(error: ClientError) -> bool:
+    """Whether the service failed, whoever asks for what. So for every service of AWS."""
+    return _http_status(error) >= _SERVER_ERROR
 
 
 def error_code(failure: PynamoDBException) -> str | None:
@@ -53,7 +63,7 @@ def _meaning(error: ClientError, failure: PynamoDBException) -> Busy | Unknown |
         return Busy(throttled=True, cause=failure)
     if code in _IN_CONFLICT:
         return Busy(cause=failure)
-    if code in _IN_DOUBT or _http_status(error) >= _SERVER_ERROR or not _is_name(code):
+    if code in _IN_DOUBT or is_failed(error) or not _is_name(code):
         return Unknown(failure)
     return None
 

@@ -124,7 +124,7 @@ def ranked_in(lines: Iterable[str]) -> Iterator[tuple[tuple[int, str], Sums]]:
 
 
 def lines_of_text(text: str) -> Lines:
-    return dict(cast("tuple[str, str]", line.split(" ", 1)) for line in text.splitlines())
+    return dict(cast("tuple[str, str]", line.split(" ", 1)) for line in text.split("\n") if line)
 
 
 def text_of_totals(totals: Totals) -> str:

@@ -69,6 +69,10 @@ class BoardStore(Protocol):
         """Deletes what no pointer names any more. May fail unnoticed."""
         ...
 
+    def listed(self, after: str | None) -> "TextPage":
+        """Some of all texts, from `after` on (None: from the first), whether a pointer names them or not."""
+        ...
+
 
 class UsageItems(Protocol):
     """The items of the accounts' usage, as registers."""
@@ -80,6 +84,14 @@ class UsageItems(Protocol):
     def page(self, after: str | None) -> "RegisterPage":
         """Some of all accounts, from `after` on (None: from the first)."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextPage:
+    """Names of texts, each with its place. `next` continues; None at the end."""
+
+    texts: Sequence[tuple[BoardPlace, str]]
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)

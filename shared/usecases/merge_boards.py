@@ -94,6 +94,19 @@ def board_of(place: BoardPlace, pointer: Pointer, days: Iterable[str], store: Bo
     return Board(lines, lines_of_text(texts.get(ACTORS_PART, "")), totals_of_text(texts.get(TOTALS_PART, "{}")))
 
 
+def unused(names: Iterable[str], now: Pointer | None) -> Sequence[str]:
+    """Those of a board's texts that no pointer will ever name, whenever `now` was read.
+
+    A text is kept for a pointer of its own version, and a pointer names what it brings and what the one before it
+    named. So a pointer of this version or a later one names what will ever be named. What the last change replaced may
+    have readers; the next change deletes it.
+    """
+    if now is None:
+        return []
+    in_use = {*now.names.values(), *now.replaced}
+    return [name for name in names if _version_of(name) <= now.version and name not in in_use]
+
+
 def days_in(pointer: Pointer) -> set[str]:
     return pointer.names.keys() - {ACTORS_PART, TOTALS_PART}
 
@@ -147,6 +160,10 @@ def _texts(board: Board, changed: set[str]) -> dict[str, str]:
     return days | {ACTORS_PART: text_of_lines(board.actors), TOTALS_PART: text_of_totals(board.totals)}
 
 
+def _version_of(name: str) -> int:
+    return int(name.partition("-")[0])
+
+
 def _is_flipped(place: BoardPlace, before: Pointer, texts: Mapping[str, str], desk: BoardDesk) -> bool:
     version, token = before.version + 1, desk.token()
     names = {part: f"{version}-{token}/{part}" for part in texts}
@@ -156,15 +173,6 @@ def _is_flipped(place: BoardPlace, before: Pointer, texts: Mapping[str, str], de
     if desk.store.flip(place, after):
         desk.store.drop(place, before.replaced)
         return True
-    _drop_unused(place, version, names.values(), desk.store)
+    # Somebody else was before this flip, or it was made and only its answer was lost.
+    desk.store.drop(place, unused(names.values(), desk.store.pointer(place)))
     return False
-
-
-def _drop_unused(place: BoardPlace, version: int, names: Iterable[str], store: BoardStore) -> None:
-    """What was kept for a flip that somebody else was before, unless it was made and only its answer was lost.
-
-    A pointer of this version or a later one names what it will ever name of these.
-    """
-    now = store.pointer(place)
-    if now is not None and now.version >= version:
-        store.drop(place, [name for name in names if name not in now.names.values()])

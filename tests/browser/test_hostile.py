@@ -48,3 +48,22 @@ def test_names_and_meters_are_shown_as_they_are_in_the_overview(watched: Visit, 
     expect(page.get_by_text(HOSTILE_METER, exact=True).first).to_be_visible()
     expect(page.get_by_text(SCRIPT, exact=True).first).to_be_visible()
     assert page.locator(MADE).count() == 0
+
+
+def test_a_link_to_a_name_that_turns_the_direction_of_writing_shows_its_code(watched: Visit, admin: str) -> None:
+    page = watched.enter("/accounts/user%3A%E2%80%AEgnp", admin)
+    expect(page.get_by_role("heading", level=1)).to_have_text(r"user:\u202egnp")
+    expect(page).to_have_title(r"user:\u202egnp · Millicent")
+    expect(page.get_by_role("alert")).to_contain_text("Invalid request")
+    watched.refusals.clear()
+
+
+def test_a_question_that_the_service_refuses_for_good_is_asked_once(watched: Visit, admin: str) -> None:
+    watched.page.clock.install()
+    page = watched.enter("/live?kind=%3Cb%3E", admin)
+    expect(page.get_by_role("alert")).to_contain_text("query.kind must be one of")
+    expect(page.get_by_role("status").first).to_have_text("Stopped")
+    for _ in range(10):
+        page.clock.run_for(2000)
+    assert [place for place, _ in watched.refusals if place.endswith("/v1/activity")] == [watched.refusals[0][0]]
+    watched.refusals.clear()

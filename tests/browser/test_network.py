@@ -1,5 +1,6 @@
 """Without a network, with a slow one, and how much the first page needs of it."""
 
+import sys
 from collections.abc import Callable
 from typing import Final
 
@@ -62,6 +63,28 @@ def test_a_slow_answer_is_waited_for_and_an_overtaken_one_changes_nothing(visit:
     expect(page.get_by_text(ALICE)).to_be_visible()
 
 
+@pytest.mark.parametrize("address", ["/live", "/"])
+def test_a_page_that_asks_again_and_again_waits_for_a_slow_answer(visit: Opens, admin: str, address: str) -> None:
+    opened = visit()
+    page = opened.page
+    page.clock.install()
+    waiting: list[Route] = []
+
+    def keep(route: Route) -> None:
+        waiting.append(route)
+
+    page.route("**/v1/activity?*", keep)
+    with page.expect_request("**/v1/activity?*"):
+        opened.enter(address, admin)
+    page.clock.run_for(60_000)
+    assert len(waiting) == 1
+    waiting[0].continue_()
+    expect(page.get_by_role("link", name=ALICE).first).to_be_visible()
+    with page.expect_request("**/v1/activity?*"):
+        page.clock.run_for(6000)
+    page.unroute("**/v1/activity?*")
+
+
 def test_a_problem_is_shown_in_its_own_words_with_the_id_of_the_request(visit: Opens, admin: str) -> None:
     opened = visit()
     page = opened.page
@@ -88,6 +111,8 @@ def test_the_first_page_loads_at_most_150_kib_compressed(
     # uPlot comes when there is something to draw.
     expect(opened.page.locator("canvas")).to_be_visible()
     sizes = {request.url: request.sizes()["responseBodySize"] for request in files}
-    record_property("first_load_kib", round(sum(sizes.values()) / 1024, 1))
+    told = f"first load: {sum(sizes.values()) / 1024:.1f} KiB compressed, {len(sizes)} files"
+    record_property("first_load", told)
+    sys.stdout.write(f"{told}\n")
     assert len(sizes) > 5
     assert 0 < sum(sizes.values()) <= FIRST_LOAD_BYTES

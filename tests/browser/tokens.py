@@ -21,9 +21,14 @@ def issued(laptop: Laptop, *, life_s: int = HOUR_S, **claims: Any) -> str:
     header, like, _ = laptop.token("read").split(".")
     found: Mapping[str, Any] = _decoded(like)
     changed = {**found, "exp": found["iat"] + life_s, **claims}
-    signed = f"{header}.{_encoded({name: value for name, value in changed.items() if value is not None})}"
-    signature = _signing_key(laptop).sign(signed.encode(), PKCS1v15(), SHA256())
-    return f"{signed}.{_text(signature)}"
+    given = {name: value for name, value in changed.items() if value is not None}
+    return signed(_decoded(header), given, _signing_key(laptop))
+
+
+def signed(header: Mapping[str, Any], claims: Mapping[str, Any], key: RSAPrivateKey) -> str:
+    """A JWT, by RS256."""
+    content = f"{_encoded(header)}.{_encoded(claims)}"
+    return f"{content}.{_text(key.sign(content.encode(), PKCS1v15(), SHA256()))}"
 
 
 def of_end_user(laptop: Laptop, actor: str) -> str:

@@ -113,6 +113,10 @@ def _versions(_: str, parameters: Parameters, names: Names) -> Iterator[Need]:
     yield Need("s3:ListBucketVersions", f"arn:aws:s3:::{names.get(parameters['Bucket'], parameters['Bucket'])}")
 
 
+def _names(_: str, parameters: Parameters, names: Names) -> Iterator[Need]:
+    yield Need("s3:ListBucket", f"arn:aws:s3:::{names.get(parameters['Bucket'], parameters['Bucket'])}")
+
+
 def _key(operation: str, parameters: Parameters, names: Names) -> Iterator[Need]:
     key = names.get(parameters["KeyId"], parameters["KeyId"])
     yield Need(f"kms:{operation}", key if key.startswith("arn:") else _arn("kms", f"key/{key}"))
@@ -135,6 +139,7 @@ _KNOWN: Final[Mapping[tuple[str, str], Callable[[str, Parameters, Names], Iterat
     ("s3", "GetObject"): _object,
     ("s3", "PutObject"): _object,
     ("s3", "DeleteObjects"): _objects,
+    ("s3", "ListObjectsV2"): _names,
     ("s3", "ListObjectVersions"): _versions,
     **{("kms", operation): _key for operation in ("Sign", "Verify", "GetPublicKey")},
     ("lambda", "Invoke"): _invocation,

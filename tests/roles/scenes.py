@@ -256,6 +256,17 @@ def summed(world: World) -> None:
         _empty(BOARDS_BUCKET)
         world.invoke("reconcile", {})
     world.invoke("boards", {"backfill": True})
+    _leave_behind(world)
+    with _accepted(world, "boards", "continuation", "invoke", {"StatusCode": 202}):
+        swept = world.invoke("boards", {"sweep": True, "scheduled": True, "budget_s": 0})
+    assert swept["deleted"] == 1
+
+
+def _leave_behind(world: World) -> None:
+    """A text that no pointer names, and more texts than a page of the bucket's list has."""
+    store = world.modules["boards"].runtime.desk.store
+    ((place, _), *_) = store.pointers("main", "0000-00", "9999-12")
+    store.keep(place, {f"{1 if number == 0 else 9999}-left{number}/totals": "{}" for number in range(1100)})
 
 
 def _empty(bucket: str) -> None:

@@ -3,6 +3,9 @@
 import json
 from typing import Any, Final, get_args
 
+import msgspec
+
+from functions.boards.schema import SweepRequest
 from shared.ledger.boards import BoardGrouping
 from tests.template.loading import properties, resource, template
 
@@ -34,6 +37,19 @@ def test_a_batch_is_tried_again_until_the_stream_forgets_it_and_an_alarm_warns_b
 def test_sums_gather_for_as_long_as_the_parameter_says() -> None:
     assert STREAM["MaximumBatchingWindowInSeconds"] == {"Ref": "BoardsWindowSeconds"}
     assert template()["Parameters"]["BoardsWindowSeconds"]["Default"] == 60
+
+
+def test_once_a_week_the_function_sweeps_and_no_rule_of_the_bucket_deletes_a_text() -> None:
+    """A text of a month that is over stays in use however old it is, so its age says nothing."""
+    rule = properties("BoardsRule")
+    assert rule["ScheduleExpression"] == "rate(7 days)"
+    asked = SweepRequest(sweep=True, scheduled=True)
+    assert msgspec.convert(json.loads(rule["Targets"][0]["Input"]), SweepRequest) == asked
+    rules = properties("BoardsBucket")["LifecycleConfiguration"]["Rules"]
+    assert [each.keys() & {"ExpirationInDays", "Expiration", "NoncurrentVersionExpiration"} for each in rules] == [
+        set()
+    ]
+    assert "VersioningConfiguration" not in properties("BoardsBucket"), "what is deleted would be kept as a version"
 
 
 def test_the_texts_are_never_public_and_never_travel_in_clear() -> None:

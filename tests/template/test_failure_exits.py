@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import pytest
 
+from millicent.failures import ON_SCHEDULE
 from shared.ledger.kinds import KINDS
 from tests.integration.world import SPENDING
 from tests.template.loading import FUNCTIONS, ROOT, listed, of_type, properties, references, resource, template
@@ -13,7 +14,7 @@ FAILURE_QUEUES: Final = (
     "IngestFailureQueue",
 )  # fmt: skip
 WORKING_QUEUES: Final = ("AuditQueue", "UsageQueue", "IngestQueue")
-SCHEDULED: Final = ("Reconcile", "Digest", "Due")
+SCHEDULED: Final = ("Reconcile", "Digest", "Due", "Boards")
 AUDIT_RULE: Final = {"Fn::GetAtt": ["AuditRule", "Arn"]}
 USAGE_RULE: Final = {"Fn::GetAtt": ["UsageRule", "Arn"]}
 SENDERS: Final[Mapping[str, Any]] = {
@@ -163,6 +164,10 @@ def test_a_schedule_that_cannot_call_its_function_and_a_call_that_fails_both_end
     asynchronous = properties(f"{name}Failures")
     assert asynchronous["FunctionName"] == {"Ref": f"{name}Function"}
     assert asynchronous["DestinationConfig"] == {"OnFailure": {"Destination": SCHEDULE_FAILURES}}
+
+
+def test_a_call_on_schedule_that_failed_can_be_made_again() -> None:
+    assert {*ON_SCHEDULE} == {f"{name}FunctionName" for name in SCHEDULED}
 
 
 def test_only_our_schedules_may_send_to_their_queue() -> None:

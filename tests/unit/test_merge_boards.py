@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -16,10 +17,11 @@ from in_memory.boards import MemoryBoardStore
 from shared.ledger.accounts import Account
 from shared.ledger.boards import Register, faults, sums_in
 from shared.ledger.usage import Slot, Sums
-from shared.ports.boards import BoardPlace, PartGone, Pointer, RegisterPage
+from shared.ports.boards import BoardPlace, PartGone, Pointer, RegisterPage, TextPage
 from shared.usecases import merge_boards as merging
 from shared.usecases.backfill_boards import backfill_boards
 from shared.usecases.merge_boards import BoardBusy, BoardDesk, board_of, days_in, merge_boards, recount_account
+from shared.usecases.sweep_boards import Swept, sweep_boards
 
 TENANT = "main"
 JANUARY, FEBRUARY = "2026-01", "2026-02"
@@ -140,6 +142,10 @@ class TurningStore:
         for name in names:
             self._turn(partial(self._store.drop, place, [name]))
 
+    def listed(self, after: str | None) -> TextPage:
+        found: TextPage = self._turn(lambda: self._store.listed(after))
+        return found
+
 
 def desk(store: Any, tokens: Iterable[int] | None = None) -> BoardDesk:
     numbers = iter(tokens or count())
@@ -172,7 +178,7 @@ REGISTERS = st.builds(register, st.sampled_from(ACTORS), st.sampled_from(DAYS), 
     st.integers(1, 3),
     st.integers(0, 2**32),
 )
-def test_consumers_that_are_killed_between_any_two_steps_lose_and_double_nothing(
+def test_consumers_that_are_killed_between_any_two_steps_lose_and_double_nothing_while_somebody_sweeps(
     batches: list[list[Register]], shards: int, seed: int
 ) -> None:
     store, chance = MemoryBoardStore(shards), Random(seed)
@@ -189,12 +195,26 @@ def test_consumers_that_are_killed_between_any_two_steps_lose_and_double_nothing
                     continue
                 break
 
-    turns.run([lambda: consumer(0), lambda: consumer(1)])
+    def sweeper() -> None:
+        for _ in range(10):
+            with suppress(Killed):
+                sweep_boards(None, TurningStore(store, turns, 2), is_time_up=lambda: True)
+
+    turns.run([lambda: consumer(0), lambda: consumer(1), sweeper])
     newest: dict[tuple[str, str], Register] = {}
     for each in (each for batch in batches for each in batch):
         key = (each.account.actor, each.day)
         newest[key] = max(newest.get(key, each), each, key=lambda one: one.through)
     assert totals(store) == sums_of(newest.values())
+    sweep_boards(None, store, is_time_up=lambda: True)
+    assert totals(store) == sums_of(newest.values())
+    assert all(is_in_use_or_to_come(store, place, name) for place, name in store.kept)
+
+
+def is_in_use_or_to_come(store: MemoryBoardStore, place: BoardPlace, name: str) -> bool:
+    """Whether a pointer names a text, or might: it was kept for a version that there is not yet."""
+    now = store.pointed.get(place)
+    return now is None or name in {*now.names.values(), *now.replaced} or int(name.partition("-")[0]) > now.version
 
 
 class OneItem:
@@ -219,6 +239,34 @@ def test_what_a_change_replaced_is_deleted_by_the_next_one_so_that_readers_come_
     (pointer,) = store.pointed.values()
     assert {name for _, name in store.kept} == {*pointer.names.values(), *pointer.replaced}
     assert pointer.version == 3
+
+
+def killed_before(call: str, store: MemoryBoardStore) -> Any:
+    """The store for somebody who dies at this call."""
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    dying = MemoryBoardStore()
+    vars(dying).update(vars(store), **{call: die})
+    return dying
+
+
+def test_a_sweep_deletes_what_the_killed_left_and_nothing_that_a_pointer_names_or_may_name() -> None:
+    store, numbers = MemoryBoardStore(), count()
+    with pytest.raises(Killed):
+        merge_boards([register("user:0", DAYS[0], 1)], desk(killed_before("flip", store), numbers))
+    assert sweep_boards(None, store, is_time_up=lambda: False) == Swept(texts=3, deleted=0, next=None)
+    merge_boards([register("user:0", DAYS[0], 1)], desk(store, numbers))
+    merge_boards([register("user:0", DAYS[0], 2)], desk(store, numbers))
+    with pytest.raises(Killed):
+        merge_boards([register("user:0", DAYS[0], 3)], desk(killed_before("drop", store), numbers))
+    with pytest.raises(Killed):
+        merge_boards([register("user:0", DAYS[0], 4)], desk(killed_before("flip", store), numbers))
+    # Of versions 1 (twice), 2, 3 and, not pointed to, 4: those of 3 are in use, of 2 replaced.
+    assert sweep_boards(None, store, is_time_up=lambda: False) == Swept(texts=15, deleted=6, next=None)
+    assert {name[0] for _, name in store.kept} == {"2", "3", "4"}
+    assert totals(store) == {DAYS[0]: Sums(3, 0, 3)}
 
 
 def test_registers_that_are_known_write_nothing() -> None:

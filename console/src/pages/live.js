@@ -1,7 +1,7 @@
 /** Activity as it comes: entries and checks of the whole tenant, pausable, filterable, each once. */
 import { call } from "../api.js";
 import { useShortcut } from "../keys.js";
-import { merged, NOTHING, resumed, withOlder } from "../live.js";
+import { merged, NOTHING, resumed, turns, withOlder } from "../live.js";
 import { useSettled } from "../load.js";
 import { Loaded, Page } from "../parts/page.js";
 import { Table } from "../parts/table.js";
@@ -37,7 +37,7 @@ export function View({ query }) {
     refine({ actor: event.target.value.trim() });
   };
   const waiting = state.feed.waiting.length;
-  const actions = html`<span class="live-state ${isPaused ? "is-paused" : ""}" role="status">${isPaused ? `Paused${waiting ? `, ${waiting} new` : ""}` : state.error ? "Asking again" : "Live"}</span>
+  const actions = html`<span class="live-state ${isPaused ? "is-paused" : ""}" role="status">${isPaused ? `Paused${waiting ? `, ${waiting} new` : ""}` : state.error ? (state.error.isFinal ? "Stopped" : "Asking again") : "Live"}</span>
     <button type="button" class="button" aria-pressed=${isPaused ? "true" : "false"} onClick=${toggle}>${isPaused ? "Go on" : "Pause"} <kbd aria-hidden="true">p</kbd></button>`;
   const listing = { items: state.isThere ? state.feed.items : null, error: state.error, isLoading: false, hasMore: false, again };
   return html`<${Page} title="Live" actions=${actions}>
@@ -107,7 +107,7 @@ function useActivity(wanted, isPaused) {
     const turn = async () => {
       try {
         const found = await newest({ ...JSON.parse(filters), newer_than: newer }, signal);
-        if (signal.aborted) return;
+        if (signal.aborted) return true;
         const isFirst = newer === null;
         newer = found.newer ?? newer;
         setState((before) => ({
@@ -117,9 +117,11 @@ function useActivity(wanted, isPaused) {
         }));
       } catch (error) {
         if (!signal.aborted) setState((before) => ({ ...before, error }));
+        return !(/** @type {any} */ (error).isFinal);
       }
+      return true;
     };
-    follow(turn, signal);
+    turns(turn, signal, EVERY_MS);
     return () => aborter.abort();
   }, [filters, asked]);
   const resume = useCallback(() => setState((before) => ({ ...before, feed: resumed(before.feed) })), []);
@@ -132,14 +134,6 @@ function useActivity(wanted, isPaused) {
     }
   };
   return { state, resume, older, again: () => setAsked((before) => before + 1) };
-}
-
-/** One turn after the other, and none while nobody looks. @param {() => Promise<void>} turn @param {AbortSignal} signal */
-async function follow(turn, signal) {
-  while (!signal.aborted) {
-    if (document.visibilityState === "visible") await turn();
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-  }
 }
 
 /**

@@ -10,7 +10,7 @@ import { Amount, Badge, Money, Name, When } from "../parts/values.js";
 import { choose, link } from "../router.js";
 import { spendingByDay } from "../spending.js";
 import { lastDays, monthOf, periodText, utcDay } from "../time.js";
-import { html, useEffect, useMemo, useRef, useState } from "../ui.js";
+import { html, useMemo, useRef, useState } from "../ui.js";
 
 /**
  * @typedef {import("../../types/api.js").components["schemas"]["TenantUsagePage"]} TenantUsagePage
@@ -141,15 +141,8 @@ const Who = ({ of }) => html`<a href=${link("accounts", of)}><${Name} of=${of} /
 
 /** The newest entries and checks, as they come while somebody looks. */
 function Live() {
-  const [asked, setAsked] = useState(0);
-  const newest = useLoaded((signal) => call("GET", "/v1/activity", { query: { limit: NEWEST }, signal }), [asked]);
+  const newest = useLoaded((signal) => call("GET", "/v1/activity", { query: { limit: NEWEST }, signal }), [], EVERY_MS);
   const shown = useRef(/** @type {any} */ (null));
-  // The next question waits for the answer to this one, however slow it is.
-  useEffect(() => {
-    if (newest.isLoading) return undefined;
-    const timer = setInterval(() => document.visibilityState === "visible" && setAsked((before) => before + 1), EVERY_MS);
-    return () => clearInterval(timer);
-  }, [newest.isLoading]);
   if (newest.data) shown.current = newest.data;
   const calm = { ...newest, isLoading: false, data: newest.data ?? (newest.error ? null : shown.current) };
   return html`<${Section} title="Live" note="newest first, asked again every 5 seconds">

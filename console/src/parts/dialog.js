@@ -9,6 +9,8 @@ export function Dialog({ title, close, children, wide = false }) {
     const dialog = element.current;
     const before = /** @type {HTMLElement | null} */ (document.activeElement);
     if (dialog && !dialog.open) dialog.showModal();
+    // Not the button that closes it, which comes first.
+    /** @type {HTMLElement | null | undefined} */ (dialog?.querySelector("form :is(input, select, textarea):not(:disabled)"))?.focus();
     return () => {
       dialog?.close();
       before?.focus?.();

@@ -1,5 +1,6 @@
 /** The frame of a page, and the states of what it shows. */
 import { session } from "../session.js";
+import { plain } from "../text.js";
 import { html, useEffect, useState } from "../ui.js";
 
 const FORBIDDEN = 403;
@@ -8,10 +9,10 @@ const NOTHING_MOVES_MS = 200;
 /** @param {{title: any, actions?: any, lead?: any, children?: any}} props */
 export function Page({ title, actions, lead, children }) {
   useEffect(() => {
-    if (typeof title === "string") document.title = `${title} · Millicent`;
+    if (typeof title === "string") document.title = `${plain(title)} · Millicent`;
   }, [title]);
   return html`<div class="page">
-    <header class="page-head"><h1 tabindex="-1">${title}</h1>${actions && html`<div class="actions">${actions}</div>`}</header>
+    <header class="page-head"><h1 tabindex="-1">${typeof title === "string" ? plain(title) : title}</h1>${actions && html`<div class="actions">${actions}</div>`}</header>
     ${lead && html`<p class="lead">${lead}</p>`}
     ${children}
   </div>`;
@@ -60,10 +61,10 @@ export function Loading() {
 export function Failed({ error, again }) {
   const isForbidden = error.status === FORBIDDEN;
   return html`<div class="failed ${isForbidden ? "is-forbidden" : ""}" role="alert">
-    <strong>${error.title ?? "The console failed"}</strong>
-    <p>${error.message}</p>
+    <strong>${plain(error.title ?? "The console failed")}</strong>
+    <p>${plain(error.message)}</p>
     ${isForbidden && html`<p class="dim">This token has ${scopesText()}. Nothing is shown, since it may not be seen; that does not mean that there is nothing.</p>`}
-    ${error.errors?.length > 0 && html`<ul>${error.errors.map((/** @type {any} */ each) => html`<li><code>${each.path}</code> ${each.detail}</li>`)}</ul>`}
+    ${error.errors?.length > 0 && html`<ul>${error.errors.map((/** @type {any} */ each) => html`<li><code>${each.path}</code> ${plain(String(each.detail))}</li>`)}</ul>`}
     <p class="dim small">
       ${error.status ? `Status ${error.status}` : "No status"}${error.code ? html`, code <code>${error.code}</code>` : ""}${error.requestId ? html`, request <code class="break">${error.requestId}</code>` : ""}
     </p>

@@ -3,6 +3,7 @@ import { config } from "../config.js";
 import { useNow } from "../load.js";
 import { currencyText, microcents, millicentsText } from "../money.js";
 import { distance, localText, utcTitle } from "../time.js";
+import { plain } from "../text.js";
 import { html, useState } from "../ui.js";
 import { toast } from "./toast.js";
 
@@ -56,7 +57,7 @@ export function Id({ of, short = false }) {
 }
 
 /** A name that somebody chose: text of any direction and length. @param {{of: string | null | undefined, none?: string}} props */
-export const Name = ({ of, none = "–" }) => (of ? html`<bdi class="name" title=${of}>${of}</bdi>` : html`<span class="dim">${none}</span>`);
+export const Name = ({ of, none = "–" }) => (of ? html`<bdi class="name" title=${plain(of)}>${plain(of)}</bdi>` : html`<span class="dim">${none}</span>`);
 
 /** @type {Record<string, string>} */
 const TONES = {
@@ -66,16 +67,14 @@ const TONES = {
 };
 
 /** A kind, an outcome or a status. One that this console does not know is shown as it is. @param {{of: string | null | undefined}} props */
-export const Badge = ({ of }) => (of ? html`<span class="badge ${TONES[of] ?? ""}"><bdi>${of.replaceAll("_", " ")}</bdi></span>` : null);
+export const Badge = ({ of }) => (of ? html`<span class="badge ${TONES[of] ?? ""}"><bdi>${plain(of.replaceAll("_", " "))}</bdi></span>` : null);
 
-/** Signs that would turn the order of what follows are shown as their number. @param {string} text */
-const withoutControls = (text) => text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 /** Whatever it is, as it is. @param {{of: unknown}} props */
 export function Raw({ of }) {
   if (of === null || of === undefined) return html`<span class="dim">–</span>`;
   if (typeof of !== "object") return html`<bdi class="name">${String(of)}</bdi>`;
-  return html`<pre class="raw"><code>${withoutControls(JSON.stringify(of, null, 2))}</code></pre>`;
+  return html`<pre class="raw"><code>${plain(JSON.stringify(of, null, 2))}</code></pre>`;
 }
 
 /**

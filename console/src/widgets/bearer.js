@@ -29,9 +29,10 @@ export function bearerOf(getToken, rule, now = Date.now) {
   const token = async () => (isGood() ? known : asked());
   return {
     token,
-    async refused() {
-      const before = known;
-      return (await asked()) !== before && known !== null;
+    async refused(token, isAgain) {
+      if (isAgain) return false;
+      if (known !== token) return known !== null;
+      return (await asked()) !== token && known !== null;
     },
     /** Whose token it is. An account is named after it, unless the page names one. */
     async subject() {

@@ -60,8 +60,6 @@ export function define(name, View) {
     /** @type {GetToken | null} */
     #ofAttribute = null;
     #turn = 0;
-    /** @type {ReturnType<typeof setInterval> | undefined} */
-    #timer;
     #place = this.attachShadow({ mode: "open" });
 
     constructor() {
@@ -93,20 +91,17 @@ export function define(name, View) {
         this.#own = getToken;
       }
       shown.add(this);
-      this.#follow();
       this.draw();
     }
 
     disconnectedCallback() {
       shown.delete(this);
-      clearInterval(this.#timer);
       render(null, this.#place);
     }
 
     /** @param {string} name @param {string | null} _ @param {string | null} value */
     attributeChangedCallback(name, _, value) {
       if (name === "token") this.#ofAttribute = value ? () => value : null;
-      if (name === "refresh") this.#follow();
       this.draw();
     }
 
@@ -122,13 +117,6 @@ export function define(name, View) {
     #tell(error) {
       const detail = { status: error.status ?? 0, code: error.code ?? null, message: error.message, request_id: error.requestId ?? null };
       this.dispatchEvent(new CustomEvent("millicent-error", { detail, bubbles: true, composed: true }));
-    }
-
-    #follow() {
-      clearInterval(this.#timer);
-      const seconds = Number(this.getAttribute("refresh"));
-      if (!this.isConnected || !(seconds > 0)) return;
-      this.#timer = setInterval(() => document.visibilityState === "visible" && this.refresh(), Math.max(SHORTEST_REFRESH_S, seconds) * 1000);
     }
   });
 }
@@ -147,13 +135,25 @@ function Ready({ View, ...props }) {
  * @param {import("../api.js").Query} [query] @returns {import("../load.js").Loading}
  */
 export function useAccount({ given, bearer, turn, onError }, path, query = {}) {
-  const ask = async (/** @type {AbortSignal} */ signal) => call("GET", `${await accountOf(given, bearer)}${path}`, { query, signal, bearer });
-  const answer = useLoaded(ask, [given.actor, bearer, turn, path, JSON.stringify(query)]);
+  const ask = async (/** @type {AbortSignal} */ signal) => {
+    const account = await accountOf(given, bearer);
+    const asked = (/** @type {string} */ of) => call("GET", `${of}${path}`, { query, signal, bearer });
+    return asked(account).catch(async (error) => {
+      // The page gave another token on the way, which may be somebody else's.
+      const present = await accountOf(given, bearer);
+      if (present === account) throw error;
+      return asked(present);
+    });
+  };
+  const answer = useLoaded(ask, [given.actor, bearer, turn, path, JSON.stringify(query)], everyMs(given.refresh));
   useEffect(() => {
     if (answer.error && !isNoAccount(answer.error)) onError(answer.error);
   }, [answer.error]);
   return answer;
 }
+
+/** How often to ask again, of the attribute; null for never. @param {string | null} seconds */
+const everyMs = (seconds) => (Number(seconds) > 0 ? Math.max(SHORTEST_REFRESH_S, Number(seconds)) * 1000 : null);
 
 /** The account that was named, or that of whose token it is. Raises ApiError without a token. @param {Record<string, string | null>} given @param {UsersBearer} bearer */
 export async function accountOf(given, bearer) {

@@ -1,4 +1,5 @@
 /** What every element looks like before it has something, without anything, and after a failure. */
+import { plain } from "../text.js";
 import { html, useEffect, useErrorBoundary, useState } from "../ui.js";
 
 const NOTHING_MOVES_MS = 200;
@@ -40,7 +41,7 @@ function textOf(error) {
   if (error.status === 0) return "This cannot be loaded now. Check the connection, or sign in again.";
   if (error.status === UNAUTHENTICATED) return "You are not signed in, or no longer. Sign in again to see this.";
   if (error.status === FORBIDDEN) return "You may not see this account.";
-  return error.message;
+  return plain(error.message);
 }
 
 /** An account without an entry does not exist yet, which is no failure. @param {any} error */

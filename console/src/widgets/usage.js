@@ -4,7 +4,7 @@ import { config } from "../config.js";
 import { Bars } from "../parts/bars.js";
 import { Money } from "../parts/values.js";
 import { days as daysOf, dayText, lastDays, periodText } from "../time.js";
-import { html, useMemo } from "../ui.js";
+import { html } from "../ui.js";
 import { useAccount, wholeNumber } from "./element.js";
 import { Shown } from "./states.js";
 
@@ -18,11 +18,12 @@ const GAP = 0.25;
 /** @param {import("./element.js").WidgetProps} props */
 export function Usage(props) {
   const count = wholeNumber(props.given.days, DAYS, MOST_DAYS);
-  const { from, to } = useMemo(() => lastDays(count), [count, props.turn]);
+  const { from, to } = lastDays(count);
   const by = GROUPS.includes(props.given.by ?? "") ? String(props.given.by) : GROUPS[0];
   const daily = useAccount(props, "/usage", { group_by: "day", from, to, limit: 100 });
   const named = useAccount(props, "/usage", { group_by: by, from, to, limit: 100 });
-  return html`<${Shown} of=${daily} isEmpty=${hasNone} empty=${`Nothing was spent in the last ${count} days.`}>
+  const again = () => [daily, named].forEach((each) => each.again());
+  return html`<${Shown} of=${{ ...daily, again }} isEmpty=${hasNone} empty=${`Nothing was spent in the last ${count} days.`}>
     ${(/** @type {any} */ answer) => html`
       <p class="label">Spent, ${periodText(from, to)}</p>
       <p class="headline" part="total"><${Money} of=${sum(answer.items.map(netOf))} /></p>

@@ -28,7 +28,7 @@ _PAGE: Final = 10
 _ATTRIBUTES: Final = ["SentTimestamp", "ApproximateReceiveCount", "MessageGroupId"]
 _INGEST: Final = "ingest"
 _USAGE: Final = "usage"
-_ON_SCHEDULE: Final = ("ReconcileFunctionName", "DigestFunctionName", "DueFunctionName")
+ON_SCHEDULE: Final = ("ReconcileFunctionName", "DigestFunctionName", "DueFunctionName", "BoardsFunctionName")
 """Outputs of the functions that are invoked on a schedule; stacks of older releases lack some of them."""
 _WAITING: Final = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
@@ -184,7 +184,7 @@ def _to_outbox(stack: Stack, failure: Failure) -> str:
 
 
 def _to_function(stack: Stack, failure: Failure) -> str:
-    known = {stack.outputs[name] for name in _ON_SCHEDULE if name in stack.outputs}
+    known = {stack.outputs[name] for name in ON_SCHEDULE if name in stack.outputs}
     named = (failure.target or "").partition(":function:")[2].partition(":")[0]
     if named not in known:
         raise NotTaken(f"{failure.target} is not a scheduled function of this stack")
