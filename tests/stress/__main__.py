@@ -44,6 +44,7 @@ from tests.stress.oracle import SCENES, THROTTLED, Answer, Books, Evidence, judg
 from tests.stress.plan import CLIENTS, Plan, Send, client_of, plan, ready_file, write
 from tests.stress.proxy import NETWORK_DOWN, FaultProxy, bucket_rules, downstream_rules, ledger_rules
 from tests.stress.reading import Readings, Tenant
+from tests.stress.script import expires_after_ms
 from tests.stress.spending import SPENDING_SCENES, Spending, judge_spending, scenes_of_spending, spending_of
 from tests.stress.sums_stream import SUMS_FAULTS
 from tests.stress.variables import Addresses, variables_of
@@ -158,13 +159,15 @@ class Run:
 
     def _planned(self) -> Plan:
         """The plan, made and given to the clients when these are ready: its times begin now."""
+        started_s = time.monotonic()
         for client in range(CLIENTS):
             self._start_client(client)
         while not all(ready_file(self._directory, client).exists() for client in range(CLIENTS)):
             if not self._is_at_work():
                 raise ProcessFailedError("the clients ended before they were ready")
             time.sleep(POLL_S)
-        made = plan(self._operations, self._seed, epoch_now_ms())
+        lasts_ms = expires_after_ms(time.monotonic() - started_s)
+        made = plan(self._operations, self._seed, epoch_now_ms(), lasts_ms)
         write(made.sends, self._directory)
         return made
 

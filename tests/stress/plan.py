@@ -165,11 +165,11 @@ class _Work(NamedTuple):
     make: Callable[[_Desk, str], Asked]
 
 
-def plan(operations: int, seed: int, now_ms: int) -> Plan:
+def plan(operations: int, seed: int, now_ms: int, first_grant_lasts_ms: int = EXPIRES_AFTER_MS) -> Plan:
     """`now_ms` is when the run starts. The script's operations are among the number asked for, which exceeds theirs."""
     desk = _Desk(random.Random(seed), _Clock(now_ms, longest_life_ms=max(operations * 10, 60_000)))
-    first, last = opening(now_ms), finale()
-    all_is_expired_at_ms = now_ms + EXPIRES_AFTER_MS
+    first, last = opening(now_ms, first_grant_lasts_ms), finale()
+    all_is_expired_at_ms = now_ms + first_grant_lasts_ms
     by_chance = operations - len({asked.key for asked in (*first, *last)})
     due = [
         *_in_the_scripts_lane(-1, first),

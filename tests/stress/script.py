@@ -1,7 +1,7 @@
 """The scenes that chance may leave out of a short run, each played in order on accounts that have no other part.
 
 What waits for time to pass begins with the run and ends with it. However fast the machine is, `finale` is not sent
-before `EXPIRES_AFTER_MS`. A new scene is a few lines in `opening`.
+before what it meets has expired; and on a slow one that has more time. A new scene is a few lines in `opening`.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,8 @@ from typing import Any, Final
 from tests.stress.asked import Asked
 
 EXPIRES_AFTER_MS: Final = 30_000
-"""Enough for everything to start up. After it, what the finale meets has expired."""
+EXPIRES_AFTER_STARTS: Final = 4
+"""Enough for the first request, which takes less than the clients took to start."""
 SHORT_TTL_MS: Final = 1000
 LONG_TTL_MS: Final = 3_600_000
 LONG_AGO_MS: Final = 34 * 86_400_000
@@ -28,10 +29,15 @@ POOR: Final = "scene:poor"
 """It pays once and gets some of that back. No event of it reaches the usage queue before the end."""
 
 
-def opening(starts_at_ms: int) -> list[Asked]:
-    """The first grant has to be recorded before it expires, so nothing is sent before it."""
+def expires_after_ms(start_took_s: float) -> int:
+    """How long after the start of the run the first grant ends, where the clients took so long to get ready."""
+    return max(EXPIRES_AFTER_MS, int(start_took_s * 1000) * EXPIRES_AFTER_STARTS)
+
+
+def opening(starts_at_ms: int, lasts_ms: int) -> list[Asked]:
+    """The first grant has to be recorded before it expires, `lasts_ms` after the start: nothing is sent before it."""
     return [
-        _grant(LAPSED, {"expires_at_ms": starts_at_ms + EXPIRES_AFTER_MS}),
+        _grant(LAPSED, {"expires_at_ms": starts_at_ms + lasts_ms}),
         *_of_balances(),
         *_of_holds(),
         *_of_settings(),

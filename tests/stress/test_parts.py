@@ -27,7 +27,7 @@ from tests.stress.client import wait_until
 from tests.stress.journal import Journal, Line, Progress, journal_file, lines
 from tests.stress.plan import CLIENTS, GOVERNED, HOT, LANES, SCARCE, Plan, Send, client_of, plan, read, write
 from tests.stress.proxy import FaultProxy, ledger_rules
-from tests.stress.script import LAPSED, finale, opening
+from tests.stress.script import EXPIRES_AFTER_MS, LAPSED, expires_after_ms, finale
 
 TAKEN_AS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "charge": lambda body: convert(body, CostRequest),
@@ -77,9 +77,20 @@ def test_a_plan_has_every_operation_and_duplicates_from_other_clients(made: Plan
 
 
 def test_what_has_to_meet_expired_credits_waits_for_them_however_fast_the_machine(made: Plan) -> None:
-    expires_at_ms = next(asked.expires_at_ms for asked in opening(NOW_MS) if asked.actor == LAPSED)
     waits_until_ms = {asked.key: send.not_before_ms for send in made.sends for asked in send.asked}
-    assert {waits_until_ms[asked.key] for asked in finale()} == {expires_at_ms}
+    assert {waits_until_ms[asked.key] for asked in finale()} == {lapses_at_ms(made)} == {NOW_MS + EXPIRES_AFTER_MS}
+
+
+def test_on_a_slow_machine_there_is_more_time_until_credits_expire() -> None:
+    assert [expires_after_ms(start_took_s=seconds) for seconds in (0.5, 5.0, 100.0)] == [30_000, 30_000, 400_000]
+    slow = plan(2_000, 1, NOW_MS, expires_after_ms(start_took_s=100.0))
+    waits_until_ms = {asked.key: send.not_before_ms for send in slow.sends for asked in send.asked}
+    assert {waits_until_ms[asked.key] for asked in finale()} == {lapses_at_ms(slow)} == {NOW_MS + 400_000}
+
+
+def lapses_at_ms(made: Plan) -> int | None:
+    grants = (asked for send in made.sends for asked in send.asked if asked.actor == LAPSED and asked.kind == "grant")
+    return next(grants).expires_at_ms
 
 
 def test_a_client_waits_until_the_time_of_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
