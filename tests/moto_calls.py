@@ -12,6 +12,9 @@ finds is always the same, so here it looks once.
 
 A value of DynamoDB has one of ten members, such as S or N. moto looks for each of the ten, and for those that are not
 there under several names: a third of a call. Here it looks at the one that is there.
+
+moto also sets up a rule for every service and method of the library requests. Nothing here uses that: without rules, a
+request of that library fails.
 """
 
 from collections import defaultdict
@@ -26,7 +29,7 @@ from unittest.mock import patch
 from jsonpath_ng import ext as paths
 from jsonpath_ng.ext.parser import parse
 from moto import mock_aws
-from moto.core import responses
+from moto.core import models, responses
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.parse import BaseJSONParser
 from moto.core.serialize import BaseJSONSerializer
@@ -37,7 +40,14 @@ from moto.dynamodb.models.table import Table
 
 @contextmanager
 def mocked_aws() -> Iterator[None]:
-    with one_call_at_a_time(), cheap_transactions(), looked_up_once(), plain_values(), mock_aws():
+    with (
+        one_call_at_a_time(),
+        cheap_transactions(),
+        looked_up_once(),
+        plain_values(),
+        patch.object(models, "RESPONSES_METHODS", []),
+        mock_aws(),
+    ):
         yield
 
 

@@ -3,8 +3,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from shared.edge.cursors import cursor, place_in
-from shared.edge.errors import FieldError, ValidationFailed
+from shared.edge.cursors import NOT_OF_THIS_LISTING, cursor, place_in
+from shared.edge.errors import ValidationFailed
 from shared.edge.validation import Cursor, PageLimit
 from shared.ledger import ids
 from shared.ledger.policies import Status
@@ -48,7 +48,7 @@ class AccountsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return None
         name = (place_in(self.after) or b"")[_DIGEST_BYTES:].decode("ascii", errors="replace")
         if not ids.is_id(name) or accounts_cursor(tenant, self.prefix, name) != self.after:
-            raise ValidationFailed([FieldError("query.after", "must be the `next` of an earlier page of this listing")])
+            raise ValidationFailed([NOT_OF_THIS_LISTING])
         return name
 
 

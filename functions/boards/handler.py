@@ -7,17 +7,19 @@ from functions.boards.runtime import boards_runtime
 from functions.boards.schema import (
     BackfillRequest,
     SweepRequest,
+    account_to_recount,
     answer,
     backfill_request,
     continued,
     is_backfill,
+    is_recount,
     is_sweep,
     stream_batch,
     sweep_answer,
     sweep_request,
 )
 from shared.usecases.backfill_boards import backfill_boards
-from shared.usecases.merge_boards import merge_boards, recount_account
+from shared.usecases.merge_boards import merge_boards, months_of, recount_account
 from shared.usecases.sweep_boards import sweep_boards
 
 runtime = boards_runtime()
@@ -58,6 +60,16 @@ def sweep(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     return sweep_answer(done)
 
 
+def recount(event: Mapping[str, Any]) -> dict[str, Any]:
+    account = account_to_recount(event)
+    months = months_of(account.tenant, runtime.desk.store)
+    changed = recount_account(account, runtime.items, runtime.desk, months)
+    runtime.observability.count("BoardsChanged", changed)
+    ids = {"tenant": account.tenant, "actor": account.actor}
+    runtime.observability.logger.info("account recounted for its tenant", extra={**ids, "boards": changed})
+    return {"boards": changed}
+
+
 def backfill(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = backfill_request(event)
     done = backfill_boards(request.after, runtime.items, runtime.desk, time_of(request, context))
@@ -78,6 +90,8 @@ def observe_malformed(keys: Iterable[str]) -> None:
 
 @runtime.observability.invoked()
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    if is_recount(event):
+        return recount(event)
     if is_sweep(event):
         return sweep(event, context)
     return backfill(event, context) if is_backfill(event) else take(event)

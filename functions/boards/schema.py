@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from shared.edge.validation import Identifier
 from shared.ledger.accounts import Account
 from shared.ledger.boards import Register
 from shared.ledger.frozen import dataclass
@@ -19,6 +20,14 @@ class BackfillRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     backfill: bool
     after: str | None = None
     budget_s: Seconds | None = None
+
+
+class RecountRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Puts what the items of an account say in the place of all that the boards have of it, also where that is less."""
+
+    recount: Literal[True]
+    tenant: Identifier
+    actor: Identifier
 
 
 class SweepRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -78,6 +87,16 @@ def is_backfill(event: Mapping[str, Any]) -> bool:
 def backfill_request(event: Mapping[str, Any]) -> BackfillRequest:
     """Raises msgspec.ValidationError, which names the fault in the event."""
     return msgspec.convert(event, BackfillRequest)
+
+
+def is_recount(event: Mapping[str, Any]) -> bool:
+    return "recount" in event
+
+
+def account_to_recount(event: Mapping[str, Any]) -> Account:
+    """Raises msgspec.ValidationError, which names the fault in the event."""
+    request = msgspec.convert(event, RecountRequest)
+    return Account(request.tenant, request.actor)
 
 
 def is_sweep(event: Mapping[str, Any]) -> bool:

@@ -8,9 +8,7 @@ from shared.edge.errors import ValidationFailed
 from shared.edge.http import status_of
 from shared.edge.problems import refusal_of
 from shared.edge.usage_listing import (
-    NO_CURSOR,
     DayOrTime,
-    decoded,
     name_after,
     name_cursor,
     period_of,
@@ -116,11 +114,11 @@ def before_seq(cursor: str | None) -> int | None:
     """The seq in a cursor. Raises ValidationFailed for a cursor that is not from an earlier page."""
     if cursor is None:
         return None
-    digits = decoded(cursor)
+    digits = cursors.text_in(cursor)
     if not (
         digits.isascii() and digits.isdigit() and len(digits) <= _CURSOR_DIGITS_MAX and cursor_of(int(digits)) == cursor
     ):
-        raise ValidationFailed([NO_CURSOR])
+        raise ValidationFailed([cursors.NO_CURSOR])
     return int(digits)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from shared.edge.cursors import cursor, place_in
+from shared.edge.cursors import NOT_OF_THIS_LISTING, cursor, place_in
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.usage_request import QUANTITY_NAME, RESERVED_NAMES, CardModelName, ModelName, UsageDocument
 from shared.edge.validation import DEFAULT_PAGE, Cursor, Identifier, PageLimit, Time, convert, schema_named
@@ -126,7 +126,7 @@ class RatesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return None
         place = _place_of(self.after)
         if place is None or self.meter not in {None, place.meter} or self.model not in {None, place.model}:
-            raise ValidationFailed([FieldError("query.after", "must be the `next` of an earlier page of this listing")])
+            raise ValidationFailed([NOT_OF_THIS_LISTING])
         return place
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from functions.rates.schema import NUMBER, Number, PositiveNumber, Version, is_number
 from shared.edge.charges import CurrencyCode
-from shared.edge.cursors import cursor, place_in
+from shared.edge.cursors import NOT_OF_THIS_LISTING, cursor, place_in
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.validation import DEFAULT_PAGE, Cursor, Flag, Identifier, PageLimit, Time
 from shared.ledger.times import epoch_ms, rfc3339
@@ -120,8 +120,7 @@ class TermsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         try:
             return msgspec.json.decode(place_in(self.after) or b"", type=tuple[str, int])
         except (ValueError, msgspec.DecodeError) as unknown:
-            fault = FieldError("query.after", "must be the `next` of an earlier page of this listing")
-            raise ValidationFailed([fault]) from unknown
+            raise ValidationFailed([NOT_OF_THIS_LISTING]) from unknown
 
 
 def terms_document(terms: Terms) -> dict[str, Any]:

@@ -128,10 +128,10 @@ def _place_text(place: ShardPlace) -> str:
 
 
 def _place_in(cursor: str, shards: int) -> FeedPlace:
-    texts = _decoded(cursor).split(_BETWEEN)
+    texts = cursors.text_in(cursor).split(_BETWEEN)
     places = [_shard_place(text) for text in texts]
     if len(places) != shards or None in places:
-        raise ValidationFailed([_no_cursor("after", "next")])
+        raise ValidationFailed([cursors.NO_CURSOR])
     return tuple(place for place in places if place is not None)
 
 
@@ -144,15 +144,7 @@ def _shard_place(text: str) -> ShardPlace | None:
 
 
 def _time_in(cursor: str) -> int:
-    text = _decoded(cursor)
+    text = cursors.text_in(cursor)
     if not _EPOCH_MS.fullmatch(text):
-        raise ValidationFailed([_no_cursor("newer_than", "newer")])
+        raise ValidationFailed([FieldError("query.newer_than", "must be the `newer` of an earlier page")])
     return int(text)
-
-
-def _decoded(cursor: str) -> str:
-    return (cursors.place_in(cursor) or b"").decode("ascii", errors="replace")
-
-
-def _no_cursor(parameter: str, name: str) -> FieldError:
-    return FieldError(f"query.{parameter}", f"must be the `{name}` of an earlier page")

@@ -8,9 +8,7 @@ import msgspec
 from shared.edge import cursors
 from shared.edge.errors import FieldError, ValidationFailed
 from shared.edge.usage_listing import (
-    NO_CURSOR,
     DayOrTime,
-    decoded,
     name_after,
     name_cursor,
     period_of,
@@ -75,7 +73,7 @@ def _rank_after(cursor: str | None) -> Rank | None:
     """Raises ValidationFailed for a cursor that is not from an earlier page."""
     if cursor is None:
         return None
-    found = _RANK.fullmatch(decoded(cursor))
+    found = _RANK.fullmatch(cursors.text_in(cursor))
     if found is None or not ids.is_id(found[2]) or _cursor(Rank(int(found[1]), found[2])) != cursor:
-        raise ValidationFailed([NO_CURSOR])
+        raise ValidationFailed([cursors.NO_CURSOR])
     return Rank(int(found[1]), found[2])

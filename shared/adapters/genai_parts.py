@@ -6,10 +6,9 @@ and for writing to a cache of Anthropic. What is dearer is named by its dimensio
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 Dimensions: TypeAlias = Mapping[str, str]
-Direction: TypeAlias = Literal["input", "output"]
 
 _IMAGES_AS_TEXT: Final = frozenset({"anthropic", "aws", "azure", "google", "openai"})
 """Providers that bill the images and videos which a model reads as so many tokens of its input."""

@@ -28,7 +28,6 @@ DayOrTime: TypeAlias = Annotated[
     ),
 ]
 
-NO_CURSOR: Final = FieldError("query.after", "must be the `next` of an earlier page")
 _DAY: Final = re.compile(DAY)
 _DAY_CHARACTERS: Final = len("2026-01-31")
 _NAME_MARK: Final = "="
@@ -53,10 +52,10 @@ def name_after(after: str | None, grouping: str) -> str | None:
     """The name in a cursor. Raises ValidationFailed for a cursor that is not from an earlier page."""
     if after is None:
         return None
-    text = decoded(after)
+    text = cursors.text_in(after)
     mark, name = text[:1], text[1:]
     if mark != _NAME_MARK or not _is_name(name, grouping) or name_cursor(name) != after:
-        raise ValidationFailed([NO_CURSOR])
+        raise ValidationFailed([cursors.NO_CURSOR])
     return name
 
 
@@ -67,14 +66,6 @@ def public_sums(sums: Sums) -> dict[str, Any]:
         "net": to_millicents(sums.charged - sums.refunded),
         "count": sums.count,
     }
-
-
-def decoded(cursor: str) -> str:
-    """The text of a cursor; empty if it has none."""
-    try:
-        return (cursors.place_in(cursor) or b"").decode("ascii")
-    except UnicodeDecodeError:
-        return ""
 
 
 def _is_name(name: str, grouping: str) -> bool:

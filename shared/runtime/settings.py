@@ -88,6 +88,7 @@ _NUMBERS: Final = (
     "LEDGER_DEADLINE_MS",
     "AUDIT_GRACE_S",
     "MAX_USAGE_AGE_DAYS",
+    "ACTIVITY_DAYS",
     "TENANT_SHARDS",
     "CONSOLE_MILLICENTS_PER_UNIT",
 )
@@ -202,14 +203,7 @@ def _wrong_values(values: Mapping[str, str]) -> list[str]:
         problems.append("INGEST_TENANT must be default or message")
     if values.get("CONSOLE", "enabled") not in {"", "enabled", "disabled"}:
         problems.append("CONSOLE must be enabled or disabled")
-    for name in (
-        "LEDGER_DEADLINE_MS",
-        "AUDIT_GRACE_S",
-        "MAX_USAGE_AGE_DAYS",
-        "ACTIVITY_DAYS",
-        "TENANT_SHARDS",
-        "CONSOLE_MILLICENTS_PER_UNIT",
-    ):
+    for name in _NUMBERS:
         number = values.get(name, "1")
         if number and not (number.isascii() and number.isdigit() and int(number) > 0):
             problems.append(f"{name} must be a whole number above 0")

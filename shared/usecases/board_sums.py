@@ -7,7 +7,7 @@ from shared.ledger.accounts import Account
 from shared.ledger.boards import Lines, lines_of_text, spent_in, sums_in, totals_of_text
 from shared.ledger.usage import Slot, Sums
 from shared.ports.boards import BoardStore, PartGone
-from shared.usecases.merge_boards import ACTORS_PART, TOTALS_PART
+from shared.usecases.merge_boards import ACTORS_PART, TOTALS_PART, months_of
 
 GRACE_MS: Final = 900_000
 """Boards may be that far behind the accounts: nothing is said of an account that spent since."""
@@ -20,14 +20,23 @@ class BoardSums:
     def __init__(self, store: BoardStore) -> None:
         self._store = store
         self._months: dict[tuple[str, str], Lines | None] = {}
+        self._tenants: dict[str, frozenset[str]] = {}
 
     def problems(self, account: Account, sums: Mapping[Slot, Sums]) -> Iterator[str]:
-        """In words. Of months that have no boards yet there are none."""
-        for month, spent in sorted(_by_month(sums).items()):
+        """In words. Of months that have no boards yet there are none. A board may know an account that has no sums."""
+        of_account = _by_month(sums)
+        for month in sorted(of_account.keys() | self._months_of(account.tenant)):
+            spent = of_account.get(month, Sums())
             if not self._is_so(account, month, spent):
                 self._months.pop((account.tenant, month), None)
                 if not self._is_so(account, month, spent):
                     yield f"of {month} does not match the sums of the tenant"
+
+    def _months_of(self, tenant: str) -> frozenset[str]:
+        """Those with boards."""
+        if tenant not in self._tenants:
+            self._tenants[tenant] = frozenset(months_of(tenant, self._store))
+        return self._tenants[tenant]
 
     def _is_so(self, account: Account, month: str, spent: Sums) -> bool:
         key = account.tenant, month

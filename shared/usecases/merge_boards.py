@@ -30,6 +30,8 @@ from shared.ports.boards import BoardPlace, BoardStore, PartGone, Pointer, Usage
 ACTORS_PART: Final = "actors"
 TOTALS_PART: Final = "totals"
 TRIES_MAX: Final = 20
+_FIRST_MONTH: Final = "0000-00"
+_LAST_MONTH: Final = "9999-12"
 _NEW: Final = Pointer(0, {}, (), 0)
 
 _Change: TypeAlias = Callable[[Board], set[str]]
@@ -83,6 +85,11 @@ def recount_account(account: Account, items: UsageItems, desk: BoardDesk, months
         return _changed(place, days | {each.day for each in registers}, change, desk)
 
     return sum(map(recounted, [_place_of(account, month, desk.store) for month in sorted(found)]))
+
+
+def months_of(tenant: str, store: BoardStore) -> set[str]:
+    """The months that have boards."""
+    return {place.month for place, _ in store.pointers(tenant, _FIRST_MONTH, _LAST_MONTH)}
 
 
 def board_of(place: BoardPlace, pointer: Pointer, days: Iterable[str], store: BoardStore) -> Board:

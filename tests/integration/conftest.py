@@ -14,9 +14,11 @@ from local.console import write_site
 from tests.event_contracts import faults_of
 from tests.integration.world import ENVIRONMENT, World, create_resources, handlers
 from tests.moto_calls import mocked_aws
+from tests.moto_snapshots import Standing
 from tests.roles.enforcement import Enforcement, template_roles
 
 PAGE = b'<script type="importmap">{{importmap}}</script><script type="module" src="{{src/main.js}}"></script>'
+RESOURCES = Standing(create_resources)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +66,7 @@ def stack(modules: dict[str, ModuleType]) -> Iterator[World]:
         modules[name].runtime.rates.forget()
     roles = Enforcement(template_roles(), ENVIRONMENT)
     with mocked_aws(), roles.installed(), described_events():
-        create_resources()
+        RESOURCES.put()
         yield World(modules, roles)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from millicent.aws import AwsFailed, Stack
 from millicent.cli import main
 from millicent.cli.invocation import Invocation
-from tests.integration.world import AUDIT_TABLE, FAILURE_QUEUE, TAP_QUEUE, World, client
+from tests.integration.world import AUDIT_TABLE, FAILURE_QUEUE, TAP_QUEUE, USAGE_TABLE, World, client
 
 ALICE = "user:alice"
 RECONCILE_ARN = "arn:aws:lambda:eu-central-1:123456789012:function:reconcile"
@@ -53,6 +53,7 @@ def stack(world: World) -> StackInProcess:
         "ReconcileFunctionName": "reconcile",
         "DigestFunctionName": "digest",
         "DueFunctionName": "due",
+        "BoardsFunctionName": "boards",
         "ApiUrl": "https://api",
     }
     return found
@@ -285,6 +286,49 @@ def test_verify_says_what_is_wrong_and_repairs_it(world: World, stack: StackInPr
     repaired = CliRunner().invoke(main, [*command, "--repair", "--json"], obj=Invocation(stack=stack))
     assert repaired.exit_code == 0
     assert {name: told(repaired)[name] for name in ("holds", "repaired")} == {"holds": True, "repaired": 2}
+
+
+def test_a_repair_lists_accounts_and_sets_the_sums_of_tenants_right_as_often_as_it_is_asked(
+    world: World, stack: StackInProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of Alice the tenant knows too little, of Bob, who has no sums, too much; Carl is not listed."""
+    for actor in ("user:alice", "user:bob", "user:carl"):
+        world.fund({"actor": actor, "amount": 1000})
+        world.cost({"actor": actor, "cost": 7})
+    world.settle()
+    world.count_boards()
+    world.cost({"actor": "user:alice", "cost": 3})
+    world.settle()
+    world.count_usage()
+    _forget_sums("user:bob")
+    begun = {"pk": {"S": "TENANT#main#ACTOR#user:carl"}, "sk": {"S": "BEGUN"}}
+    client("dynamodb").update_item(TableName="ledger", Key=begun, UpdateExpression="REMOVE listed_in")
+    runtime = world.modules["reconcile"].runtime
+    a_day_later_ms = runtime.now_ms() + 24 * 3600 * 1000
+    monkeypatch.setattr(world.modules["reconcile"], "runtime", replace(runtime, now_ms=lambda: a_day_later_ms))
+
+    command = ["verify", "--wait", "0", "--json"]
+
+    def wrong(*options: str) -> set[str]:
+        """Whose sums of the tenant, or place in the index, are a finding."""
+        found = told(CliRunner().invoke(main, [*command, *options], obj=Invocation(stack=stack)))["findings"]
+        return {
+            each["actor"] for each in found if each["problem"].endswith(("sums of the tenant", "index of accounts"))
+        }
+
+    assert wrong() == {"user:alice", "user:bob", "user:carl"}
+    assert wrong("--repair") == set()
+    assert wrong("--repair") == set()
+    assert wrong() == set()
+    spent = world.get("/v1/usage", query={"group_by": "actor"}).body["items"]
+    assert [(each["actor"], each["net"]) for each in spent] == [("user:alice", 10), ("user:carl", 7)]
+
+
+def _forget_sums(actor: str) -> None:
+    dynamodb, pk = client("dynamodb"), f"TENANT#main#ACTOR#{actor}"
+    for row in dynamodb.scan(TableName=USAGE_TABLE)["Items"]:
+        if row["pk"]["S"] == pk:
+            dynamodb.delete_item(TableName=USAGE_TABLE, Key={"pk": row["pk"], "sk": row["sk"]})
 
 
 def test_verify_can_be_of_one_account(world: World, stack: StackInProcess) -> None:

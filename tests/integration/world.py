@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import boto3
 
+from tests.console_settings import CONSOLE_SETTINGS
 from tests.roles.enforcement import Enforcement
 
 REGION: Final = "eu-central-1"
@@ -73,14 +74,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "CONSOLE_CLIENT": "console",
     "INGEST_TENANT": "default",
     "BUILD": "",
-    "CONSOLE": "enabled",
-    "CONSOLE_ISSUER": "https://issuer.example/pool",
-    "CONSOLE_LOGIN": "https://login.example",
-    "CONSOLE_CLIENT_ID": "console",
-    "CONSOLE_AUDIENCE": "",
-    "CONSOLE_SCOPES": "openid credits/read",
-    "CONSOLE_CURRENCY": "USD",
-    "CONSOLE_MILLICENTS_PER_UNIT": "100000",
+    **CONSOLE_SETTINGS,
     "STAGE": "test",
     "POWERTOOLS_SERVICE_NAME": "millicent",
     "POWERTOOLS_METRICS_NAMESPACE": "Millicent",

@@ -639,10 +639,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "shared.adapters.dynamodb_answers",
         (
             "take a lost answer for a clean no",
-            "    if isinstance(cause, _LOST):\n        return Unknown(failure)\n",
-            "    if isinstance(cause, _LOST):\n        return Busy(throttled=True)\n",
+            "    if is_lost(cause):\n        return Unknown(failure)\n",
+            "    if is_lost(cause):\n        return Busy(throttled=True)\n",
         ),
-        ("take a server's error for a clean no", "_http_status(error) >= _SERVER_ERROR or ", ""),
+        ("take a server's error for a clean no", "is_failed(error) or ", ""),
         killers=(_ANSWERS,),
     ),
     *_of(

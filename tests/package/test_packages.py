@@ -19,6 +19,7 @@ from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 from local.closure import closure
 from local.sources import of_the_build
 from shared.runtime.settings import VARIABLES
+from tests.console_settings import CONSOLE_SETTINGS
 from tests.package.artefacts import FUNCTIONS, ROOT, RUNTIME, SAM, Artefacts, make, walk, zipped
 
 LARGEST_SOURCE_BYTES: Final = 590_000
@@ -67,14 +68,7 @@ VALUES: Final = {
     "FAILURE_QUEUE_URLS": "http://127.0.0.1/failures,http://127.0.0.1/others",
     "INGEST_TENANT": "default",
     "BUILD": "",
-    "CONSOLE": "enabled",
-    "CONSOLE_ISSUER": "https://issuer.example/pool",
-    "CONSOLE_LOGIN": "https://login.example",
-    "CONSOLE_CLIENT_ID": "console",
-    "CONSOLE_AUDIENCE": "",
-    "CONSOLE_SCOPES": "openid credits/read",
-    "CONSOLE_CURRENCY": "USD",
-    "CONSOLE_MILLICENTS_PER_UNIT": "100000",
+    **CONSOLE_SETTINGS,
     "LEDGER_DEADLINE_MS": "5000",
     "LEDGER_TABLE": "ledger",
     "POWERTOOLS_LOG_LEVEL": "INFO",

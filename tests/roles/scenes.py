@@ -256,6 +256,7 @@ def summed(world: World) -> None:
         _empty(BOARDS_BUCKET)
         world.invoke("reconcile", {})
     world.invoke("boards", {"backfill": True})
+    world.invoke("boards", {"recount": True, "tenant": "main", "actor": "user:one"})
     _leave_behind(world)
     with _accepted(world, "boards", "continuation", "invoke", {"StatusCode": 202}):
         swept = world.invoke("boards", {"sweep": True, "scheduled": True, "budget_s": 0})

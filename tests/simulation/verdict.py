@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from shared.ledger.accounts import Account
 
@@ -16,16 +16,7 @@ Charge: TypeAlias = Literal[
     "chain_breaks",
     "usage_miscounted",
 ]
-FIGURES: Final[tuple[Charge, ...]] = (
-    "double",
-    "lost",
-    "overspent",
-    "refused_then_charged",
-    "replay_mismatch",
-    "audit_missing",
-    "chain_breaks",
-    "usage_miscounted",
-)
+FIGURES: Final[tuple[Charge, ...]] = get_args(Charge)
 """double: an operation took effect more than once. lost: an answer was given that is not on the record.
 
 overspent: an enforced charge went below the limit, or took from a lot more than it had. refused_then_charged: told no,

@@ -169,7 +169,6 @@ def _found_by(*finders: Finder) -> frozenset[Finder]:
 
 
 _BY_THREE: Final = _found_by("reconciler", "digest", "verifier")
-_BY_OUTSIDERS: Final = _found_by("digest", "verifier")
 _BY_THE_RECONCILER: Final = _found_by("reconciler")
 
 ATTACKS: Final = (

@@ -13,6 +13,7 @@ from millicent.errors import MillicentError, UnexpectedAnswer
 from millicent.verify_proof import fingerprint_of
 
 _POLL_INTERVAL_S: Final = 2
+_USAGE: Final = "usage"
 _BUDGET_S: Final = 60
 """Per call, so that progress can be shown."""
 
@@ -131,6 +132,20 @@ def reconcile(
         yield seen
         if seen.next is None:
             return
+
+
+def with_sums_repaired(stack: Stack, seen: Reconciliation, grace_s: int | None = None) -> Reconciliation:
+    """`seen` after the sums of tenants were set to what the sums of the accounts with findings in usage say.
+
+    The sums may be too large, which a backfill leaves as it is. Each of these accounts is looked at again.
+    """
+    for tenant, actor in sorted({(each.tenant, each.actor) for each in seen.findings if each.place == _USAGE}):
+        stack.invoke(stack.output("BoardsFunctionName"), {"recount": True, "tenant": tenant, "actor": actor})
+        *_, again = reconcile(stack, repair=True, grace_s=grace_s, tenant=tenant, actor=actor)
+        others = tuple(each for each in seen.findings if (each.tenant, each.actor) != (tenant, actor))
+        still = tuple(each for each in again.findings if (each.tenant, each.actor) == (tenant, actor))
+        seen = msgspec.structs.replace(seen, findings=others + still)
+    return seen
 
 
 def with_standstills(

@@ -1,6 +1,9 @@
+from dataclasses import fields
+
 import pytest
 
 from shared.runtime.settings import VARIABLES, InvalidSettings, Settings
+from tests.console_settings import CONSOLE_SETTINGS
 
 COMPLETE = {
     "LEDGER_TABLE": "ledger",
@@ -26,14 +29,7 @@ COMPLETE = {
     "CONSOLE_CLIENT": "console",
     "INGEST_TENANT": "message",
     "BUILD": "",
-    "CONSOLE": "enabled",
-    "CONSOLE_ISSUER": "https://issuer.example/pool",
-    "CONSOLE_LOGIN": "https://login.example",
-    "CONSOLE_CLIENT_ID": "console",
-    "CONSOLE_AUDIENCE": "",
-    "CONSOLE_SCOPES": "openid credits/read",
-    "CONSOLE_CURRENCY": "USD",
-    "CONSOLE_MILLICENTS_PER_UNIT": "100000",
+    **CONSOLE_SETTINGS,
     "STAGE": "prod",
     "POWERTOOLS_SERVICE_NAME": "millicent",
     "POWERTOOLS_METRICS_NAMESPACE": "Millicent",
@@ -64,6 +60,14 @@ def test_all_problems_are_listed_at_once() -> None:
         "the check function cannot start: LEDGER_TABLE is empty; STAGE is empty; "
         "CHECK_EVENTS must be all, refused or none"
     )
+
+
+@pytest.mark.parametrize("name", [field.name.upper() for field in fields(Settings) if field.type is int])
+def test_every_number_is_a_whole_number_above_0(name: str) -> None:
+    function = next(function for function, names in VARIABLES.items() if name in names)
+    for wrong in ("0", "many"):
+        with pytest.raises(InvalidSettings, match=f"{name} must be a whole number above 0"):
+            Settings.from_env({**COMPLETE, name: wrong}, function)
 
 
 @pytest.mark.parametrize("deadline", ["0", "-1", "1.5", "five", "٣"])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import click
 import msgspec
 
-from millicent.aws import find_stack
+from millicent.aws import Stack, find_stack
 from millicent.cli.invocation import Invocation, json_option, pass_invocation
 from millicent.cli.output import print_json, print_rows
 from millicent.operations import BACKFILL, Backfilled, backfill
@@ -32,6 +32,11 @@ def backfill_command(invocation: Invocation, part: str | None, after: str | None
         print_json({"items": [msgspec.structs.asdict(each) for each in done]})
     else:
         print_rows("Backfill", _COLUMNS, ((each.part, each.looked_at, each.changed) for each in done))
+
+
+def show_backfill(stack: Stack) -> list[Backfilled]:
+    """Runs all parts to their ends, and tells where another run can go on."""
+    return [_finished(backfill(stack, each)) for each in BACKFILL]
 
 
 def _finished(runs: Iterator[Backfilled]) -> Backfilled:

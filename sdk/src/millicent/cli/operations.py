@@ -11,6 +11,7 @@ import msgspec
 
 from millicent import failures, ingest, operations, verify_proof
 from millicent.aws import Stack, find_stack
+from millicent.cli.backfill import show_backfill
 from millicent.cli.invocation import EXIT_REFUSED, Invocation, json_option, pass_invocation
 from millicent.cli.output import print_facts, print_json, print_rows, print_text, writing
 from millicent.errors import NotFound
@@ -26,7 +27,7 @@ _stack_option = click.option("--stack", help="The deployed stack. Default: MILLI
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Write missing audit rows from the ledger.")
+@click.option("--repair", is_flag=True, help="Write missing audit rows, places in the index and sums of tenants.")
 @click.option("--actor", help="Check this account only.")
 @click.option("--tenant", default="default", show_default=True, help="The tenant of --actor.")
 @click.option(
@@ -61,12 +62,16 @@ def verify(  # noqa: PLR0913, PLR0917 - an argument an option
     """
     found = Reconciliation()
     deployed = _stack(invocation, stack)
+    if repair and actor is None:
+        show_backfill(deployed)
     runs = operations.reconcile(deployed, repair=repair, grace_s=grace_s, tenant=tenant, actor=actor)
     for found in runs:
         if found.next is not None:
             click.echo(f"{found.accounts:,} accounts, {len(found.findings):,} findings so far", err=True)
     if actor is not None and found.saw_nothing:
         raise NothingRecorded(f"account {actor} does not exist in the tenant {tenant}")
+    if repair:
+        found = operations.with_sums_repaired(deployed, found, grace_s)
     found = _settled(deployed, found, wait_s)
     if invocation.as_json:
         print_json({"holds": found.holds, **msgspec.structs.asdict(found)})
