@@ -3,7 +3,7 @@
  * reload of this tab, and nothing else.
  *
  * On the laptop `millicent console` puts a token into the fragment of the address, from which it is taken at once.
- * Elsewhere people sign in at the issuer: authorization code with PKCE.
+ * Elsewhere people sign in at the issuer: authorization code with PKCE. There a token in an address is thrown away.
  */
 import { config, consoleUrl } from "./config.js";
 import { begun, exchanged, refreshed, revoke, signInAddress, signOutAddress } from "./oauth.js";
@@ -54,10 +54,12 @@ export async function start() {
   takeToken();
   const [given, answered] = [taken, answer];
   taken = answer = null;
-  if (given !== null) {
+  if (given !== null && !config().client_id) {
     if (!enter(given)) leave("out", "The token in the address is no access token (a JWT).");
     return;
   }
+  // Where there is a login, a link does not decide who somebody is.
+  if (given !== null && session.get().state === "in") return;
   try {
     if (answered && config().client_id) await comeBack(answered);
     else if (!(await refresh())) leave("out", null);

@@ -284,15 +284,29 @@ def test_a_gateway_that_never_accepts_the_token_is_asked_no_third_time(visit: Op
 
 def test_a_token_that_somebody_brought_is_not_renewed_as_somebody_else(visit: Opens, issuer: Issuer) -> None:
     opened = visit()
-    page = signed_in(opened)
+    page = opened.enter(DEEP)
+    page.get_by_text("With a token").click()
     issuer.life_s = ALMOST_OVER_S
-    opened.enter(DEEP, issuer.access_token("user:other"))
+    page.get_by_label("Token").fill(issuer.access_token("user:other"))
+    page.get_by_role("button", name="Use it").click()
     expect(page.get_by_text("user:other")).to_be_visible()
     opened.go("/rates")
     opened.shows("Rates")
     expect(page.get_by_text("user:other")).to_be_visible()
     assert json.loads(page.evaluate(KEPT))[1] == {}
     assert issuer.count("POST /token", "refresh_token") == 0
+
+
+def test_where_there_is_a_login_a_link_with_a_token_makes_nobody_somebody_else(visit: Opens, issuer: Issuer) -> None:
+    opened = visit()
+    page = opened.enter(DEEP, issuer.access_token("user:other"))
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert opened.place == DEEP
+    page = signed_in(opened)
+    opened.enter("/rates", issuer.access_token("user:other"))
+    opened.shows("Rates")
+    expect(page.get_by_text(PERSON)).to_be_visible()
+    expect(page.get_by_text("user:other")).to_have_count(0)
 
 
 def test_an_action_goes_on_with_a_renewed_token(visit: Opens, issuer: Issuer, laptop: Laptop) -> None:
