@@ -53,8 +53,8 @@ class AccountState:
     not on the record, since only reading the holds shows the next expiry after one was captured. So it does not count
     when two states are compared; verification compares it with the holds.
 
-    `updated_at_ms` is the time of the newest entry; None in a state that an older release wrote. It decides nothing, so
-    it does not count either; verification compares it with the entry.
+    `updated_at_ms` is the time of the newest entry; None in a state that an older release wrote. It decides how long a
+    request pauses and nothing that is recorded, so it does not count either; verification compares it with the entry.
     """
 
     account: Account

@@ -40,5 +40,6 @@ def after_lost_tries_ms(tries: int, *, was_quiet: bool) -> int:
     return CROWD_PAUSES_MS[min(place, len(CROWD_PAUSES_MS) - 1)]
 
 
-def is_quiet(changed_at_ms: int, now_ms: int) -> bool:
+def was_quiet(changed_at_ms: int, now_ms: int) -> bool:
+    """Whether an account that last changed at `changed_at_ms` had been left alone for QUIET_MS."""
     return now_ms - changed_at_ms >= QUIET_MS

@@ -550,7 +550,7 @@ class _RetryBudget:
     def meet(self, payers: Iterable[Position], now_ms: int) -> None:
         """Remembers whether every account that pays had been left alone before this request read it."""
         changed_at_ms = max((payer.state.updated_at_ms or 0 for payer in payers), default=0)
-        self._was_quiet = pauses.is_quiet(changed_at_ms, now_ms)
+        self._was_quiet = pauses.was_quiet(changed_at_ms, now_ms)
 
     def learn(self, account: Account, holds: Iterable[Hold]) -> None:
         """Remembers holds that came back from the table itself, which are newer than the index."""

@@ -68,12 +68,7 @@ def test_a_page_that_asks_again_and_again_waits_for_a_slow_answer(visit: Opens, 
     opened = visit()
     page = opened.page
     page.clock.install()
-    waiting: list[Route] = []
-
-    def keep(route: Route) -> None:
-        waiting.append(route)
-
-    page.route("**/v1/activity?*", keep)
+    waiting = opened.keeps_waiting("**/v1/activity?*")
     with page.expect_request("**/v1/activity?*"):
         opened.enter(address, admin)
     page.clock.run_for(60_000)

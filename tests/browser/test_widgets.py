@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Dialog, Page, Route, expect
+from playwright.sync_api import Dialog, Page, expect
 from werkzeug.wrappers import Request, Response
 
 from tests.browser import tokens
@@ -236,12 +236,7 @@ def test_a_slow_answer_is_waited_for_however_often_it_is_to_be_refreshed(
     opened = visit()
     page = opened.page
     page.clock.install()
-    waiting: list[Route] = []
-
-    def keep(route: Route) -> None:
-        waiting.append(route)
-
-    page.route("**/v1/accounts/*", keep)
+    waiting = opened.keeps_waiting("**/v1/accounts/*")
     with page.expect_request("**/v1/accounts/*"):
         page.goto(f"{site.url}/")
     for _ in range(20):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, Route, expect
 
 from tests.browser.chromium import PATIENCE_MS
 
@@ -43,6 +43,16 @@ class Visit:
         """Another page of the console, in the same window."""
         self.page.evaluate("(address) => { location.hash = address; }", to)
         return self.page
+
+    def keeps_waiting(self, pattern: str) -> list[Route]:
+        """Calls to such addresses get no answer. The list has each that was made since."""
+        waiting: list[Route] = []
+
+        def keep(route: Route) -> None:
+            waiting.append(route)
+
+        self.page.route(pattern, keep)
+        return waiting
 
     def shows(self, title: str) -> None:
         """Waits for the page with this title, and for all that it asked for."""

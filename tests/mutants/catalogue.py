@@ -376,12 +376,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("forget it of a batch", "        budget.meet(standing.payers, now_ms)\n", ""),
         (
             "call every account quiet",
-            "self._was_quiet = pauses.is_quiet(changed_at_ms, now_ms)",
+            "self._was_quiet = pauses.was_quiet(changed_at_ms, now_ms)",
             "self._was_quiet = True",
         ),
         (
             "call no account quiet",
-            "self._was_quiet = pauses.is_quiet(changed_at_ms, now_ms)",
+            "self._was_quiet = pauses.was_quiet(changed_at_ms, now_ms)",
             "self._was_quiet = False",
         ),
         (
